@@ -1,1 +1,51 @@
-fn main() {}
+//! The developers' tool: `cargo xtask <task>`. It is no part of the product.
+
+#![forbid(unsafe_code)]
+
+mod cargo;
+mod runner;
+mod say;
+mod test;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+/// What a developer, or CI, asks of the repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "Tasks of the ScalBotics repository")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+/// One task.
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Check the shape of the house: edges, sizes, names, failpoints, promises, documents
+    Tidy,
+    /// Build everything and run every test; installs the test runner by itself
+    Test(test::Options),
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let root = root()?;
+    match arguments.task {
+        Task::Tidy => tidy::command(&root),
+        Task::Test(options) => test::command(&root, &options),
+    }
+}
+
+/// The root of the repository: the parent of this package's folder.
+fn root() -> Result<PathBuf> {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let root = package
+        .parent()
+        .context("xtask has no parent folder")?
+        .to_path_buf();
+    Ok(root)
+}

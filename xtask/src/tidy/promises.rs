@@ -1,0 +1,212 @@
+//! `SPECIFICATION.md`: every promise names the test or benchmark that measures it, or says *pending*.
+
+use std::collections::BTreeSet;
+
+use super::finding::Finding;
+use super::source::Source;
+use super::tree::Tree;
+
+const PATH: &str = "SPECIFICATION.md";
+
+/// Where the ids of benchmarks stand, as string literals.
+const BENCHES: &str = "xtask/src/bench";
+
+/// One row of a table of promises.
+struct Row<'a> {
+    line: usize,
+    id: &'a str,
+    proof: &'a str,
+}
+
+/// Rows without a proof, proofs that do not exist, ids used twice.
+pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
+    let Some(text) = tree.text(PATH) else {
+        return vec![Finding::failure(PATH, 0, "the file is missing")];
+    };
+    let rows = rows(text);
+    let mut findings = Vec::new();
+    if rows.is_empty() {
+        findings.push(Finding::failure(
+            PATH,
+            0,
+            "no row `| ID | promise | proof |` was found",
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    for row in &rows {
+        if !seen.insert(row.id) {
+            findings.push(Finding::failure(
+                PATH,
+                row.line,
+                format!("id `{}` is used twice", row.id),
+            ));
+        }
+        for complaint in complaints(tree, row.proof) {
+            findings.push(Finding::failure(
+                PATH,
+                row.line,
+                format!("promise {}: {complaint}", row.id),
+            ));
+        }
+    }
+    findings
+}
+
+/// Table rows whose first cell is an id in capitals.
+fn rows(text: &str) -> Vec<Row<'_>> {
+    let mut rows = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let Some(inside) = line.trim().strip_prefix('|') else {
+            continue;
+        };
+        let cells: Vec<&str> = inside
+            .trim_end_matches('|')
+            .split('|')
+            .map(str::trim)
+            .collect();
+        let id = cells.first().copied().unwrap_or_default();
+        if is_id(id) {
+            let proof = cells
+                .get(2..)
+                .and_then(|rest| rest.last())
+                .copied()
+                .unwrap_or_default();
+            rows.push(Row {
+                line: at + 1,
+                id,
+                proof,
+            });
+        }
+    }
+    rows
+}
+
+/// `SEM-2.2`, `REACH-RSS`.
+fn is_id(cell: &str) -> bool {
+    cell.contains('-')
+        && cell.starts_with(|c: char| c.is_ascii_uppercase())
+        && cell
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+}
+
+/// What is wrong with a proof: `pending`, or `test: path::name` and `bench: id`, several divided by commas.
+fn complaints(tree: &Tree, proof: &str) -> Vec<String> {
+    if proof == "pending" {
+        return Vec::new();
+    }
+    proof
+        .split(',')
+        .map(|part| part.trim().trim_matches('`'))
+        .filter_map(|part| {
+            let (kind, what) = part.split_once(':').unwrap_or(("", part));
+            match kind {
+                "test" => no_test(tree, what.trim()),
+                "bench" => no_bench(tree, what.trim()),
+                _ => Some(format!(
+                    "`{part}` is not `test: path::name`, `bench: id` or `pending`"
+                )),
+            }
+        })
+        .collect()
+}
+
+fn no_test(tree: &Tree, what: &str) -> Option<String> {
+    let Some((path, name)) = what.rsplit_once("::") else {
+        return Some(format!("`{what}` is not `path/of/file.rs::name_of_test`"));
+    };
+    let Some(source) = tree.sources.iter().find(|source| source.path == path) else {
+        return Some(format!("there is no file `{path}`"));
+    };
+    (!has_test(source, name)).then(|| format!("`{path}` has no test `{name}`"))
+}
+
+/// A function `name` with an attribute that ends in `test`, in a macro or outside.
+fn has_test(source: &Source, name: &str) -> bool {
+    let mut is_next = false;
+    for (at, token) in source.tokens.iter().enumerate() {
+        let word = |offset: usize| {
+            source
+                .tokens
+                .get(at + offset)
+                .map_or("", |token| token.text.as_str())
+        };
+        if token.text == "#" {
+            is_next |= ends_in_test(source, at);
+        } else if token.text == "fn" {
+            if is_next && word(1) == name {
+                return true;
+            }
+            is_next = false;
+        }
+    }
+    false
+}
+
+/// `#[test]`, `#[tokio::test]`, `#[tokio::test(flavor = "…")]`.
+fn ends_in_test(source: &Source, at: usize) -> bool {
+    let attribute = super::tokens::group(&source.tokens, at + 1);
+    let path = attribute.iter().take_while(|token| token.text != "(");
+    path.last().is_some_and(|token| token.text == "test")
+}
+
+fn no_bench(tree: &Tree, id: &str) -> Option<String> {
+    let mut sources = tree
+        .sources
+        .iter()
+        .filter(|source| source.path.starts_with(BENCHES));
+    let known = sources.any(|source| {
+        source
+            .tokens
+            .iter()
+            .any(|token| token.string.as_deref() == Some(id))
+    });
+    (!known).then(|| format!("no benchmark `{id}` stands in {BENCHES}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::fixture::tree;
+    use super::{PATH, check};
+
+    const TESTS: &str = "fn helper() {}\n#[test]\nfn plain() {}\n#[tokio::test(start_paused = true)]\n#[cfg(unix)]\nasync fn timed() {}\n\
+                         proptest! { #[test] fn any(x in 0..9) {} }\n#[cfg(test)]\nfn not_one() {}";
+
+    fn found(row: &str) -> usize {
+        let text = format!("| id | promise | proof |\n|---|---|---|\n{row}\n");
+        check(&tree(&[
+            (PATH, text.as_str()),
+            ("crates/a/src/b.rs", TESTS),
+            ("xtask/src/bench/ids.rs", "const A: &str = \"idle-rss\";"),
+        ]))
+        .len()
+    }
+
+    #[test]
+    fn a_proof_exists_or_says_pending() {
+        let cases = [
+            ("| SEM-1.1 | x | pending |", 0),
+            ("| SEM-1.1 | x | test: crates/a/src/b.rs::plain |", 0),
+            (
+                "| SEM-1.1 | x | `test: crates/a/src/b.rs::timed`, `test: crates/a/src/b.rs::any` |",
+                0,
+            ),
+            ("| SEM-1.1 | x | bench: idle-rss |", 0),
+            ("| SEM-1.1 | x | bench: other |", 1),
+            ("| SEM-1.1 | x | test: crates/a/src/b.rs::helper |", 1),
+            ("| SEM-1.1 | x | test: crates/a/src/b.rs::not_one |", 1),
+            (
+                "| SEM-1.1 | x | test: crates/a/src/b.rs::gone, pending |",
+                2,
+            ),
+            ("| SEM-1.1 | x | test: crates/a/src/gone.rs::plain |", 1),
+            ("| SEM-1.1 | x | |", 1),
+            ("| SEM-1.1 | x |", 1),
+            ("| SEM-1.1 | x | pending |\n| SEM-1.1 | y | pending |", 1),
+            ("", 1),
+        ];
+        for (row, wanted) in cases {
+            assert_eq!(found(row), wanted, "{row}");
+        }
+    }
+}
