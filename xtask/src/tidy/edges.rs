@@ -139,6 +139,11 @@ fn complaint(edge: &Edge) -> Option<String> {
             "member `{from}` has no row in the table of edges: add it here and in ARCHITECTURE.md"
         ));
     };
+    if !edge.in_tests && edge.features.iter().any(|feature| feature == "failpoints") {
+        return Some(format!(
+            "`{from}` always switches the failpoints of `{to}` on: the shipped build has none"
+        ));
+    }
     let in_tests = row(ALLOWED_IN_TESTS, from).unwrap_or(&["testkit"]);
     let fine = allowed.contains(&to.as_str()) || (edge.in_tests && in_tests.contains(&to.as_str()));
     if !fine {
@@ -203,6 +208,10 @@ mod tests {
             features: vec!["authority".to_owned()],
             ..edge
         };
+        let failing = |edge: Edge| Edge {
+            features: vec!["failpoints".to_owned()],
+            ..edge
+        };
         let cases = [
             (edge("daemon", "store"), 0),
             (edge("runtime", "store"), 1),
@@ -214,6 +223,8 @@ mod tests {
             (dev(edge("core", "testkit")), 1),
             (authority(edge("cli", "identity")), 1),
             (authority(edge("daemon", "identity")), 0),
+            (failing(edge("daemon", "store")), 1),
+            (failing(dev(edge("daemon", "store"))), 0),
             (outside(edge("runtime", "rusqlite")), 1),
             (outside(edge("daemon", "rusqlite")), 1),
             (outside(edge("store", "rusqlite")), 0),
