@@ -1,1 +1,27 @@
+//! What is true in ScalBotics: domain values, state machines, decisions, and the ports to everything else.
+//!
+//! **Invariant:** nothing here does I/O, reads a clock, draws randomness or knows an async runtime; time, ids and
+//! random bytes are arguments or ports, so that one seed replays a whole run.
+//!
+//! **Boundary:** every other crate of the workspace may depend on this one; this one depends on none of them.
 #![forbid(unsafe_code)]
+
+pub mod agent;
+pub mod approval;
+pub mod audit;
+pub mod desired;
+pub mod digest;
+pub mod failpoint;
+pub mod identity;
+pub mod ids;
+pub mod json;
+pub mod payload;
+pub mod policy;
+pub mod ports;
+pub mod principal;
+pub mod rpc;
+pub mod task;
+pub mod tenant;
+pub mod time;
+pub mod tool;
+pub mod workflow;

@@ -1,0 +1,197 @@
+//! Approvals: what a person is asked, and the statement that the person's own program signs (semantics §5.1).
+//!
+//! **Invariant:** the statement is rebuilt from the fields that are displayed, on both sides; the daemon accepts only
+//! bytes equal to its own rebuilding, under a key with an enrolment statement.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::ids::{AgentUid, ApprovalId, EffectId, HumanUid, TaskId};
+use crate::principal::Uid;
+use crate::tenant::{Name, TenantId};
+use crate::time::{Span, Timestamp};
+use crate::tool::{ResolvedInput, Tier};
+
+/// How long an approval request waits unless policy says otherwise.
+pub const LIFETIME: Span = Span::from_ms(10 * 60_000);
+
+/// Longest reason of an approver, in bytes.
+pub const REASON_LEN_MAX: usize = 4 << 10;
+
+/// Where an approval stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Nobody has answered.
+    Waiting,
+    /// Granted, not yet used.
+    Granted,
+    /// Used by its one effect.
+    Consumed,
+    /// Refused.
+    Denied,
+    /// Nobody answered in time, or it lapsed unused.
+    Expired,
+}
+
+impl Status {
+    /// The word on the wire and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "WAITING",
+            Self::Granted => "GRANTED",
+            Self::Consumed => "CONSUMED",
+            Self::Denied => "DENIED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+}
+
+/// A request for approval, as stored and as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Its id.
+    pub id: ApprovalId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The task.
+    pub task: TaskId,
+    /// The one effect that it is for.
+    pub effect: EffectId,
+    /// The step of the task.
+    pub step: String,
+    /// The agent that asks.
+    pub agent: AgentUid,
+    /// Its name.
+    pub agent_name: Name,
+    /// For whom, the human first.
+    pub chain: Vec<Uid>,
+    /// The tool.
+    pub tool: Name,
+    /// Its digest.
+    pub tool_digest: Digest,
+    /// Its tier.
+    pub tier: Tier,
+    /// What the call depends on beside its arguments.
+    pub inputs: Vec<ResolvedInput>,
+    /// The call digest.
+    pub call: Digest,
+    /// Reference to the canonical arguments.
+    pub args: crate::payload::Ref,
+    /// Makes every request unlike every other.
+    pub nonce: Digest,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// Where it stands.
+    pub status: Status,
+    /// Who answered.
+    pub answered_by: Option<Uid>,
+}
+
+/// What an approver answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// The call may be sent, once.
+    Approve,
+    /// The call must not be sent.
+    Deny,
+}
+
+/// The statement that an approver signs: canonical JSON of exactly these fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// 1.
+    pub version: u16,
+    /// The installation's trust domain.
+    pub trust_domain: String,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The request.
+    pub approval: ApprovalId,
+    /// The task.
+    pub task: TaskId,
+    /// The effect.
+    pub effect: EffectId,
+    /// The agent's identity.
+    pub agent: AgentUid,
+    /// The agent's name.
+    pub agent_name: Name,
+    /// For whom, the human first.
+    pub chain: Vec<Uid>,
+    /// The tool.
+    pub tool: Name,
+    /// Its digest.
+    pub tool_digest: Digest,
+    /// Its tier.
+    pub tier: Tier,
+    /// The exact arguments, as shown.
+    pub args: Value,
+    /// What else the call depends on.
+    pub inputs: Vec<ResolvedInput>,
+    /// The call digest.
+    pub call: Digest,
+    /// The request's nonce.
+    pub nonce: Digest,
+    /// When the request lapses.
+    pub expires_at: Timestamp,
+    /// The approver.
+    pub approver: HumanUid,
+    /// Yes or no.
+    pub answer: Answer,
+    /// In which words.
+    pub reason: String,
+}
+
+impl Statement {
+    /// Rebuilds the statement for `request` with the arguments in the clear.
+    #[must_use]
+    pub fn of(request: &Request, trust_domain: &str, args: Value, reply: Reply) -> Self {
+        Self {
+            version: 1,
+            trust_domain: trust_domain.to_owned(),
+            tenant: request.tenant.clone(),
+            approval: request.id,
+            task: request.task,
+            effect: request.effect,
+            agent: request.agent,
+            agent_name: request.agent_name.clone(),
+            chain: request.chain.clone(),
+            tool: request.tool.clone(),
+            tool_digest: request.tool_digest,
+            tier: request.tier,
+            args,
+            inputs: request.inputs.clone(),
+            call: request.call,
+            nonce: request.nonce,
+            expires_at: request.expires_at,
+            approver: reply.approver,
+            answer: reply.answer,
+            reason: reply.reason,
+        }
+    }
+
+    /// The bytes to sign.
+    ///
+    /// # Errors
+    /// [`crate::json::Error`] when the arguments have no canonical form.
+    pub fn canonical(&self) -> Result<Vec<u8>, crate::json::Error> {
+        crate::json::canonical_of(self)
+    }
+}
+
+/// Who answers, what, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The approver.
+    pub approver: HumanUid,
+    /// Yes or no.
+    pub answer: Answer,
+    /// In which words; at most [`REASON_LEN_MAX`] bytes.
+    pub reason: String,
+}

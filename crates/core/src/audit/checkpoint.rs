@@ -1,0 +1,1 @@
+//! Signed checkpoints of an audit log (C2SP tlog-checkpoint).

@@ -1,0 +1,1 @@
+//! Merkle tree over audit leaves (RFC 6962 §2.1).

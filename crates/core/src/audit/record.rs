@@ -1,0 +1,195 @@
+//! One record of the audit log.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::ids::{ApprovalId, DecisionId, EffectId, GrantId, RequestId, TaskId};
+use crate::policy::{Decision, Denial, Ruling};
+use crate::principal::{Chain, Uid};
+use crate::tenant::TenantId;
+use crate::time::Timestamp;
+
+/// Longest record, in bytes: the limit of an entry in C2SP tlog-tiles.
+pub const RECORD_LEN_MAX: usize = 65_535;
+
+/// What kind of thing is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A call of the API: one record, also when denied.
+    Rpc,
+    /// A decision about a tool call that was not sent.
+    Decision,
+    /// An effect is about to leave the process.
+    Intent,
+    /// What became of an effect.
+    Outcome,
+    /// An approval was asked, answered, or lapsed.
+    Approval,
+    /// A task began or ended.
+    Task,
+    /// The installation itself: start, keys, desired state, clock.
+    Installation,
+}
+
+/// A decision as the log shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionNote {
+    /// Its id; the whole of it is in the decision store.
+    pub id: DecisionId,
+    /// Whether it allows.
+    pub allow: bool,
+    /// The word for the denial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denial: Option<String>,
+    /// Policies that determined it, as `policies/ops.cedar:14`.
+    pub policies: Vec<String>,
+    /// Digests of the policy bundles asked.
+    pub bundles: Vec<Digest>,
+    /// Digests of the entity slices asked with.
+    pub slices: Vec<Digest>,
+}
+
+impl DecisionNote {
+    /// The note of a decision.
+    #[must_use]
+    pub fn of(decision: &Decision) -> Self {
+        let answers = || decision.answers.iter().flatten();
+        let denial = match &decision.ruling {
+            Ruling::Allow => None,
+            Ruling::Deny(Denial::Policy { .. }) => Some("policy"),
+            Ruling::Deny(Denial::Error { .. }) => Some("error"),
+            Ruling::Deny(Denial::Grant { .. }) => Some("grant"),
+            Ruling::Deny(Denial::Chain { .. }) => Some("chain"),
+            Ruling::Deny(Denial::Unanswered) => Some("unanswered"),
+        };
+        let distinct = |items: Vec<Digest>| {
+            let mut items = items;
+            items.sort_unstable();
+            items.dedup();
+            items
+        };
+        let mut policies: Vec<String> = answers().flat_map(|a| a.deciding.iter().map(|d| d.place.clone())).collect();
+        policies.sort_unstable();
+        policies.dedup();
+        Self {
+            id: decision.id,
+            allow: decision.allows(),
+            denial: denial.map(str::to_owned),
+            policies,
+            bundles: distinct(answers().map(|a| a.bundle).collect()),
+            slices: distinct(answers().map(|a| a.slice).collect()),
+        }
+    }
+}
+
+/// An outcome as the log shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeNote {
+    /// The word: `ok`, `landed`, `failed`, `not_landed`, `in_doubt`, `denied`, `waiting`, …
+    pub word: String,
+    /// Which attempt, for an effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// Commitment to the result or reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Digest>,
+}
+
+/// One record. Absent fields are left out of the canonical JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// 1.
+    pub version: u16,
+    /// When.
+    pub at: Timestamp,
+    /// Whose log.
+    pub tenant: TenantId,
+    /// What kind of thing.
+    pub kind: Kind,
+    /// Who acted.
+    pub actor: Uid,
+    /// For whom, the human first; empty when the actor acts for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Uid>,
+    /// The grants between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantId>,
+    /// The policy action: `task.submit`, `tool/fs.read`.
+    pub action: String,
+    /// The resource: an id, or a commitment where the id is a name of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectId>,
+    /// The call digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Digest>,
+    /// Commitment to the arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Digest>,
+    /// The decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionNote>,
+    /// The approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeNote>,
+    /// The request that caused it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// W3C trace id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+}
+
+impl Record {
+    /// A record of `kind` with everything optional left out.
+    #[must_use]
+    pub fn new(kind: Kind, at: Timestamp, tenant: TenantId, actor: Uid, action: &str) -> Self {
+        Self {
+            version: 1,
+            at,
+            tenant,
+            kind,
+            actor,
+            chain: Vec::new(),
+            grants: Vec::new(),
+            action: action.to_owned(),
+            target: None,
+            task: None,
+            effect: None,
+            call: None,
+            args: None,
+            decision: None,
+            approval: None,
+            outcome: None,
+            request: None,
+            trace: None,
+        }
+    }
+
+    /// The same record with the chain that acts.
+    #[must_use]
+    pub fn on_behalf(mut self, chain: &Chain) -> Self {
+        self.chain = chain.principals.iter().map(|p| p.uid).collect();
+        self.grants = chain.grants.iter().map(|g| g.id).collect();
+        self
+    }
+
+    /// The leaf: canonical JSON.
+    ///
+    /// # Errors
+    /// [`crate::json::Error`] when it is longer than [`RECORD_LEN_MAX`] or has no canonical form.
+    pub fn canonical(&self) -> Result<Vec<u8>, crate::json::Error> {
+        let bytes = crate::json::canonical_of(self)?;
+        if bytes.len() > RECORD_LEN_MAX { Err(crate::json::Error::TooLong { len: bytes.len() }) } else { Ok(bytes) }
+    }
+}

@@ -1,0 +1,1 @@
+//! Desired (being written).

@@ -1,0 +1,196 @@
+//! Identifiers: 128-bit UUIDv7 values whose text form is a prefix and 26 Crockford base-32 digits (`task_01K9…`).
+//!
+//! **Invariant:** one value has exactly one text; parsing accepts nothing else (no lower case, no `I L O U`).
+//! Ids come from the [`crate::ports::IdSource`] port, never from the environment.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The digits of Crockford's base 32, in order of value.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// Length of the text of 128 bits in base 32, in characters.
+const TEXT_LEN: usize = 26;
+
+/// Why a text is not an identifier.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The text lacks the prefix of the expected kind.
+    #[error("id `{text}` does not start with `{prefix}_`")]
+    Prefix {
+        /// The text as given.
+        text: String,
+        /// The prefix that was expected, without the underscore.
+        prefix: &'static str,
+    },
+    /// The part behind the prefix is not the canonical text of 128 bits.
+    #[error("id `{text}` is not a prefix and 26 Crockford base-32 digits")]
+    Digits {
+        /// The text as given.
+        text: String,
+    },
+}
+
+fn encode(value: u128) -> String {
+    let mut text = String::with_capacity(TEXT_LEN);
+    for place in (0..TEXT_LEN).rev() {
+        let digit = (value >> (5 * place)) & 31;
+        let digit = usize::try_from(digit).unwrap_or(0);
+        text.push(char::from(DIGITS.get(digit).copied().unwrap_or(b'0')));
+    }
+    text
+}
+
+fn decode(text: &str) -> Option<u128> {
+    if text.len() != TEXT_LEN {
+        return None;
+    }
+    let mut value: u128 = 0;
+    for (place, byte) in text.bytes().enumerate() {
+        let digit = DIGITS.iter().position(|d| *d == byte)?;
+        if place == 0 && digit > 7 {
+            return None;
+        }
+        value = (value << 5) | u128::try_from(digit).ok()?;
+    }
+    Some(value)
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(u128);
+
+        impl $name {
+            /// The prefix of the text form, without the underscore.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// Wraps 128 bits, normally a UUIDv7 from the id source.
+            #[must_use]
+            pub const fn from_u128(value: u128) -> Self {
+                Self(value)
+            }
+
+            /// The 128 bits, for binary storage.
+            #[must_use]
+            pub const fn as_u128(self) -> u128 {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}_{}", Self::PREFIX, encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                let digits = text
+                    .strip_prefix(Self::PREFIX)
+                    .and_then(|rest| rest.strip_prefix('_'))
+                    .ok_or_else(|| Error::Prefix { text: text.to_owned(), prefix: Self::PREFIX })?;
+                decode(digits).map(Self).ok_or_else(|| Error::Digits { text: text.to_owned() })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// A task: one goal of one human, carried to a final state.
+    TaskId, "task"
+);
+id!(
+    /// An effect of a task: one decided call, whatever the number of its attempts (semantics §2.4).
+    EffectId, "eff"
+);
+id!(
+    /// An approval request, which belongs to exactly one effect (semantics §5.4).
+    ApprovalId, "apr"
+);
+id!(
+    /// A policy decision, kept for `policy explain` (semantics §9.2).
+    DecisionId, "dec"
+);
+id!(
+    /// A grant: rights handed from one principal to the next of a chain (semantics §3.4).
+    GrantId, "grt"
+);
+id!(
+    /// A stored payload: bytes that the journal only refers to (semantics §7.2).
+    PayloadId, "pay"
+);
+id!(
+    /// An agent's identity for good; names are never reused, uids bind grants and audit (semantics §3.7).
+    AgentUid, "agt"
+);
+id!(
+    /// A human's identity for good.
+    HumanUid, "hum"
+);
+id!(
+    /// A service account's identity for good.
+    ServiceUid, "svc"
+);
+id!(
+    /// One request to the daemon, in every log line, error and audit record that it causes.
+    RequestId, "req"
+);
+id!(
+    /// One installation: a data directory, its keystore and its logs.
+    InstallationId, "ins"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_one_text() {
+        for value in [0, 1, 31, 32, u128::MAX, 0x0192_7f3c_0000_7000_8000_0000_0000_0001] {
+            let id = TaskId::from_u128(value);
+            assert_eq!(id.to_string().parse::<TaskId>().unwrap(), id);
+        }
+    }
+
+    #[test]
+    fn refuses_other_texts() {
+        let good = TaskId::from_u128(77).to_string();
+        for bad in [
+            "",
+            "task_",
+            &good.to_lowercase(),
+            &good.replace("task_", "apr_"),
+            &format!("{good}0"),
+            "task_80000000000000000000000000",
+            "task_0000000000000000000000000O",
+            "task_0000000000000000000000000\u{0660}",
+        ] {
+            assert!(bad.parse::<TaskId>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Ports: what core and runtime need from the outside, one trait a file, at most six methods, no default bodies.
+//!
+//! **Boundary:** implementations live in store, identity and adapters; only the daemon knows which. The fakes and the
+//! conformance suites that every implementation passes are in testkit.
+
+mod approval_store;
+mod audit_log;
+mod clock;
+mod decision_store;
+mod desired_source;
+mod id_source;
+mod payload_cipher;
+mod payload_store;
+mod policy_engine;
+mod registry;
+mod signer;
+mod task_log;
+mod tool_runner;
+
+pub use approval_store::{ApprovalFilter, ApprovalStore};
+pub use audit_log::{AuditEntry, AuditLog, AuditQuery, LogHead};
+pub use clock::Clock;
+pub use decision_store::DecisionStore;
+pub use desired_source::{DesiredError, DesiredSource, RawFiles};
+pub use id_source::IdSource;
+pub use payload_cipher::{CipherError, PayloadCipher};
+pub use payload_store::PayloadStore;
+pub use policy_engine::PolicyEngine;
+pub use registry::{Human, Registry, StoredAnswer};
+pub use signer::{SignError, Signer};
+pub use task_log::{Batch, BatchError, Committed, IntentPermit, StoreError, StoredEvent, Summary, TaskFilter, TaskLog};
+pub use tool_runner::{Stop, ToolRunner};

@@ -1,0 +1,33 @@
+//! Encryption of payloads at rest.
+
+use crate::payload::{Payload, Sealed};
+use crate::tenant::TenantId;
+
+/// Why a payload was not sealed or opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CipherError {
+    /// The tenant has no key here.
+    #[error("tenant `{tenant}` has no payload key")]
+    NoKey {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// The bytes were changed, belong to another payload or tenant, or were erased.
+    #[error("payload does not open")]
+    Refused,
+}
+
+/// Seals payloads under a key of their own, wrapped by the tenant's key, which lives outside of the database.
+pub trait PayloadCipher: Send + Sync + std::fmt::Debug {
+    /// Seals `payload` for `tenant`.
+    ///
+    /// # Errors
+    /// [`CipherError::NoKey`].
+    fn seal(&self, tenant: &TenantId, payload: &Payload) -> Result<Sealed, CipherError>;
+
+    /// Opens a sealed payload and checks its commitment.
+    ///
+    /// # Errors
+    /// [`CipherError`].
+    fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError>;
+}

@@ -1,0 +1,33 @@
+//! Running tools.
+
+use async_trait::async_trait;
+
+use crate::policy::Warrant;
+use crate::tool::{Call, Definition, Outcome, Verification};
+
+/// Tells a running tool to stop: the task is canceled, the agent suspended, the daemon drains.
+#[async_trait]
+pub trait Stop: Send + Sync {
+    /// Returns when the tool has to stop.
+    async fn stopped(&self);
+}
+
+/// Runs tools. Nothing runs without a warrant, and it gets the warrant's bytes and nothing else.
+#[async_trait]
+pub trait ToolRunner: Send + Sync + std::fmt::Debug {
+    /// Carries out the call and reports what became of it.
+    ///
+    /// # Cancel safety
+    /// Dropping the future kills what runs; the effect is then as unknown as after a crash. Use `stop` instead.
+    async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome;
+
+    /// Asks the target of a verifiable call whether it landed, and for its result.
+    ///
+    /// Takes the call itself, since asking changes nothing and is allowed where another attempt is denied (semantics §2.4).
+    async fn verify(&self, tool: &Definition, call: &Call) -> (Verification, Option<Vec<u8>>);
+
+    /// Proves that nothing of an earlier attempt of this call still runs, killing it if need be (semantics §2.6).
+    ///
+    /// Answers `false` when that cannot be proven.
+    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool;
+}

@@ -1,0 +1,61 @@
+use super::*;
+
+fn principal(uid: Uid, tenant: &str) -> Principal {
+    Principal { uid, tenant: TenantId::parse(tenant).unwrap(), name: Name::parse("x").unwrap(), groups: vec![] }
+}
+
+fn grant(grantor: Uid, grantee: Uid, tools: &[&str], tier_max: Tier, expires: i64) -> Grant {
+    Grant {
+        id: GrantId::from_u128(1),
+        grantor,
+        grantee,
+        task: TaskId::from_u128(1),
+        scope: Scope { tools: tools.iter().map(|t| Name::parse(t).unwrap()).collect(), tier_max },
+        expires_at: Timestamp::from_unix_ms(expires),
+    }
+}
+
+fn chain_of(second: Grant) -> Chain {
+    let (human, lead, worker) =
+        (Uid::Human(HumanUid::from_u128(1)), Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
+    Chain {
+        principals: vec![principal(human, "acme"), principal(lead, "acme"), principal(worker, "acme")],
+        grants: vec![grant(human, lead, &["fs.read", "fs.write"], Tier::Change, 100), second],
+    }
+}
+
+#[test]
+fn rights_only_shrink() {
+    let (lead, worker) = (Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
+    let check = |g: Grant| chain_of(g).check();
+    assert_eq!(check(grant(lead, worker, &["fs.read"], Tier::Read, 50)), Ok(()));
+    assert_eq!(check(grant(lead, worker, &["fs.read", "pay"], Tier::Read, 50)), Err(ChainError::Widened { link: 2 }));
+    assert_eq!(check(grant(lead, worker, &["fs.read"], Tier::Risky, 50)), Err(ChainError::Widened { link: 2 }));
+    assert_eq!(check(grant(lead, worker, &["fs.read"], Tier::Read, 101)), Err(ChainError::Widened { link: 2 }));
+    assert_eq!(check(grant(worker, lead, &["fs.read"], Tier::Read, 50)), Err(ChainError::Grant { link: 2 }));
+}
+
+#[test]
+fn no_chain_lacks_a_sponsor() {
+    let agent = principal(Uid::Agent(AgentUid::from_u128(2)), "acme");
+    assert_eq!(Chain { principals: vec![agent], grants: vec![] }.check(), Err(ChainError::NoSponsor));
+    assert_eq!(Chain { principals: vec![], grants: vec![] }.check(), Err(ChainError::Len { len: 0 }));
+}
+
+#[test]
+fn no_chain_crosses_tenants() {
+    let (lead, worker) = (Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
+    let mut chain = chain_of(grant(lead, worker, &[], Tier::Read, 1));
+    chain.principals[2].tenant = TenantId::parse("other").unwrap();
+    assert_eq!(chain.check(), Err(ChainError::Tenants));
+}
+
+#[test]
+fn a_grant_ends_at_its_expiry() {
+    let g = grant(Uid::Daemon, Uid::Daemon, &["a"], Tier::Change, 100);
+    let a = Name::parse("a").unwrap();
+    assert!(g.allows(&a, Tier::Change, Timestamp::from_unix_ms(99)));
+    assert!(!g.allows(&a, Tier::Change, Timestamp::from_unix_ms(100)));
+    assert!(!g.allows(&a, Tier::Risky, Timestamp::from_unix_ms(0)));
+    assert!(!g.allows(&Name::parse("b").unwrap(), Tier::Read, Timestamp::from_unix_ms(0)));
+}

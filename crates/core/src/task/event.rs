@@ -1,0 +1,227 @@
+//! What happened to a task, in the past tense. Events are the journal; they hold references, never payloads.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Envelope, Path};
+use crate::digest::Digest;
+use crate::ids::{ApprovalId, DecisionId, EffectId};
+use crate::payload;
+use crate::principal::Uid;
+use crate::tenant::Name;
+use crate::time::{Span, Timestamp};
+use crate::tool::{EffectClass, ResolvedInput, Tier};
+
+/// A call as it is journalled: everything of [`crate::tool::Call`] but the argument bytes, which are a payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The effect.
+    pub effect: EffectId,
+    /// The step that proposes it, as `publish` or `scan[2]`.
+    pub step: String,
+    /// The tool.
+    pub tool: Name,
+    /// Its digest.
+    pub tool_digest: Digest,
+    /// Its tier.
+    pub tier: Tier,
+    /// Its effect class.
+    pub class: EffectClass,
+    /// Canonical arguments.
+    pub args: payload::Ref,
+    /// What else the call depends on.
+    pub inputs: Vec<ResolvedInput>,
+    /// The call digest.
+    pub call: Digest,
+    /// How long the target remembers the idempotency key.
+    pub key_ttl: Span,
+    /// How long after the send deadline a `not landed` counts.
+    pub settle_after: Span,
+    /// Wall-clock limit of one attempt.
+    pub timeout: Span,
+}
+
+/// The approval that a call waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalAsked {
+    /// Its id.
+    pub id: ApprovalId,
+    /// 32 random bytes as hexadecimal digits, in the statement to sign.
+    pub nonce: Digest,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+}
+
+/// Why an effect is IN_DOUBT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doubt {
+    /// Opaque, and no outcome was recorded.
+    Opaque,
+    /// Keyed, and the key's life is over.
+    KeyExpired,
+    /// Verifiable, and the target does not know.
+    Unverified,
+    /// Policy denies another attempt.
+    PolicyDenies,
+    /// The boundary could not tell what became of it.
+    OutcomeUnknown,
+    /// A process of an earlier attempt could not be proven dead.
+    LeftoverAlive,
+}
+
+/// Why a task failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Failure {
+    /// A call was denied by policy or a grant.
+    PolicyDenied,
+    /// Policy evaluation failed.
+    PolicyError,
+    /// An approver said no.
+    ApprovalDenied,
+    /// Nobody approved in time.
+    ApprovalExpired,
+    /// A tool failed.
+    ToolFailed,
+    /// A step could not be evaluated.
+    WorkflowFailed,
+    /// The budget is used up.
+    BudgetExhausted,
+    /// The deadline passed.
+    DeadlineExceeded,
+    /// The agent may not act any more.
+    AgentSuspended,
+    /// What the task ran under is gone: a tool, a workflow, a payload.
+    Unavailable,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// The task is durable.
+    Submitted {
+        /// What it was given.
+        envelope: Box<Envelope>,
+        /// The way it takes.
+        path: Path,
+    },
+    /// A call needs a person.
+    ApprovalRequested {
+        /// The call.
+        intent: Box<Intent>,
+        /// The approval asked for.
+        approval: ApprovalAsked,
+        /// The decision that let it come this far.
+        decision: DecisionId,
+    },
+    /// A person said yes; the statement is a payload.
+    ApprovalGranted {
+        /// Which.
+        approval: ApprovalId,
+        /// Who.
+        by: Uid,
+        /// The signed statement.
+        statement: payload::Ref,
+    },
+    /// A person said no.
+    ApprovalDenied {
+        /// Which.
+        approval: ApprovalId,
+        /// Who.
+        by: Uid,
+        /// The signed statement.
+        statement: payload::Ref,
+    },
+    /// Nobody answered in time, or the approval lapsed unused.
+    ApprovalExpired {
+        /// Which.
+        approval: ApprovalId,
+    },
+    /// A call may be sent from now on.
+    Intended {
+        /// The call.
+        intent: Box<Intent>,
+        /// From 1.
+        attempt: u32,
+        /// The decision.
+        decision: DecisionId,
+        /// The approval that this consumes.
+        approval: Option<ApprovalId>,
+        /// Nothing is sent at or after this moment.
+        send_deadline: Timestamp,
+    },
+    /// A call was refused by policy, a grant, or its evaluation.
+    CallDenied {
+        /// The step.
+        step: String,
+        /// The tool.
+        tool: Name,
+        /// The decision.
+        decision: DecisionId,
+    },
+    /// A call was carried out.
+    Landed {
+        /// Which.
+        effect: EffectId,
+        /// Which attempt.
+        attempt: u32,
+        /// Its result.
+        result: payload::Ref,
+        /// Whether the result was cut at a limit.
+        truncated: bool,
+    },
+    /// A call ran and failed.
+    CallFailed {
+        /// Which.
+        effect: EffectId,
+        /// Which attempt.
+        attempt: u32,
+        /// The tool's words.
+        reason: payload::Ref,
+    },
+    /// An attempt is known not to have landed.
+    NotLanded {
+        /// Which.
+        effect: EffectId,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Nobody knows what became of a call.
+    InDoubt {
+        /// Which.
+        effect: EffectId,
+        /// Why.
+        doubt: Doubt,
+    },
+    /// A person settled a call that was IN_DOUBT.
+    Settled {
+        /// Which.
+        effect: EffectId,
+        /// Who.
+        by: Uid,
+        /// Whether it landed.
+        landed: bool,
+        /// The result that the person gave.
+        result: Option<payload::Ref>,
+        /// The person's words.
+        reason: payload::Ref,
+    },
+    /// Somebody asked to end the task.
+    CancelRequested {
+        /// Who.
+        by: Uid,
+    },
+    /// The goal is reached.
+    Completed {
+        /// The output.
+        output: payload::Ref,
+    },
+    /// The task ended without reaching its goal.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// The task ended by request.
+    Canceled,
+}

@@ -1,0 +1,160 @@
+//! The fold: state by events. Replaying the journal and living through it give the same state.
+
+use std::collections::BTreeMap;
+
+use crate::ids::{ApprovalId, EffectId};
+use crate::task::event::Intent;
+use crate::task::{CallState, Event, Phase, State, Status, Usage};
+use crate::time::Timestamp;
+
+/// A journal that no run of the machine can have written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("task journal is corrupt at event {at}: {reason}")]
+pub struct Corrupt {
+    /// Sequence number of the event.
+    pub at: u64,
+    /// What does not fit.
+    pub reason: &'static str,
+}
+
+/// The state after `event`, which happened at `at`.
+///
+/// # Errors
+/// [`Corrupt`] when the event does not fit the state; the task is stopped then, never the daemon.
+pub fn evolve(state: Option<State>, event: &Event, at: Timestamp) -> Result<State, Corrupt> {
+    let Some(mut state) = state else {
+        return first(event, at);
+    };
+    let sequence = state.version;
+    apply(&mut state, event, at).map_err(|reason| Corrupt { at: sequence, reason })?;
+    state.version += 1;
+    state.updated_at = at;
+    Ok(state)
+}
+
+/// Folds a whole journal of `(event, at)`.
+///
+/// # Errors
+/// [`Corrupt`] at the first event that does not fit.
+pub fn fold<'a>(events: impl IntoIterator<Item = (&'a Event, Timestamp)>) -> Result<Option<State>, Corrupt> {
+    events.into_iter().try_fold(None, |state, (event, at)| evolve(state, event, at).map(Some))
+}
+
+fn first(event: &Event, at: Timestamp) -> Result<State, Corrupt> {
+    let Event::Submitted { envelope, path } = event else {
+        return Err(Corrupt { at: 0, reason: "journal does not start with a submission" });
+    };
+    Ok(State {
+        envelope: (**envelope).clone(),
+        path: path.clone(),
+        status: Status::Submitted,
+        calls: BTreeMap::new(),
+        steps: BTreeMap::new(),
+        usage: Usage::default(),
+        cancel_requested_by: None,
+        output: None,
+        failure: None,
+        version: 1,
+        updated_at: at,
+    })
+}
+
+fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static str> {
+    if state.status.is_final() {
+        return Err("something happened after the end");
+    }
+    match event {
+        Event::Submitted { .. } => return Err("submitted twice"),
+        Event::ApprovalRequested { intent, approval, .. } => {
+            let phase = Phase::Waiting { approval: approval.id, expires_at: approval.expires_at };
+            insert(state, intent, phase)?;
+        }
+        Event::ApprovalGranted { approval, .. } => {
+            let call = by_approval(state, *approval)?;
+            let Phase::Waiting { expires_at, .. } = call.phase else { return Err("approval granted twice") };
+            call.phase = Phase::Approved { approval: *approval, expires_at };
+        }
+        Event::ApprovalDenied { approval, .. } | Event::ApprovalExpired { approval } => {
+            by_approval(state, *approval)?.phase = Phase::Failed;
+        }
+        Event::Intended { intent, attempt, approval, send_deadline, .. } => {
+            intended(state, intent, *attempt, at)?;
+            let call = call(state, intent.effect)?;
+            call.approval = call.approval.or(*approval);
+            call.send_deadline = Some(*send_deadline);
+        }
+        Event::CallDenied { .. } => {}
+        Event::Landed { effect, result, .. } => call(state, *effect)?.phase = Phase::Landed { result: Some(*result) },
+        Event::CallFailed { effect, .. } => call(state, *effect)?.phase = Phase::Failed,
+        Event::NotLanded { effect, .. } => call(state, *effect)?.phase = Phase::Ready,
+        Event::InDoubt { effect, doubt } => call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt },
+        Event::Settled { effect, landed, result, .. } => {
+            call(state, *effect)?.phase = if *landed { Phase::Landed { result: *result } } else { Phase::Ready };
+        }
+        Event::CancelRequested { by } => state.cancel_requested_by = Some(*by),
+        Event::Completed { output } => state.output = Some(*output),
+        Event::Failed { failure } => state.failure = Some(*failure),
+        Event::Canceled => {}
+    }
+    state.status = status_after(state, event);
+    Ok(())
+}
+
+fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'static str> {
+    if state.calls.contains_key(&intent.effect) || state.steps.contains_key(&intent.step) {
+        return Err("step or effect begun twice");
+    }
+    let call = CallState { intent: intent.clone(), phase, attempt: 0, first_sent_at: None, send_deadline: None, approval: None };
+    state.steps.insert(intent.step.clone(), intent.effect);
+    state.calls.insert(intent.effect, call);
+    state.usage.calls += 1;
+    Ok(())
+}
+
+fn intended(state: &mut State, intent: &Intent, attempt: u32, at: Timestamp) -> Result<(), &'static str> {
+    if !state.calls.contains_key(&intent.effect) {
+        insert(state, intent, Phase::Sent)?;
+    }
+    let call = call(state, intent.effect)?;
+    if attempt != call.attempt + 1 {
+        return Err("attempts are not in order");
+    }
+    call.phase = Phase::Sent;
+    call.attempt = attempt;
+    call.first_sent_at = call.first_sent_at.or(Some(at));
+    Ok(())
+}
+
+fn call(state: &mut State, effect: EffectId) -> Result<&mut CallState, &'static str> {
+    state.calls.get_mut(&effect).ok_or("unknown effect")
+}
+
+fn by_approval(state: &mut State, approval: ApprovalId) -> Result<&mut CallState, &'static str> {
+    let found = state.calls.values_mut().find(|call| match &call.phase {
+        Phase::Waiting { approval: id, .. } | Phase::Approved { approval: id, .. } => *id == approval,
+        Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => false,
+    });
+    found.ok_or("unknown approval")
+}
+
+fn status_after(state: &State, event: &Event) -> Status {
+    match event {
+        Event::Completed { .. } => return Status::Completed,
+        Event::Failed { .. } => return Status::Failed,
+        Event::Canceled => return Status::Canceled,
+        Event::Submitted { .. }
+        | Event::ApprovalRequested { .. }
+        | Event::ApprovalGranted { .. }
+        | Event::ApprovalDenied { .. }
+        | Event::ApprovalExpired { .. }
+        | Event::Intended { .. }
+        | Event::CallDenied { .. }
+        | Event::Landed { .. }
+        | Event::CallFailed { .. }
+        | Event::NotLanded { .. }
+        | Event::InDoubt { .. }
+        | Event::Settled { .. }
+        | Event::CancelRequested { .. } => {}
+    }
+    if state.parked_calls().next().is_some() { Status::InputRequired } else { Status::Working }
+}

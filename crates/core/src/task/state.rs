@@ -1,0 +1,161 @@
+//! The state of a task: what the fold of its events is.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::event::{Doubt, Failure, Intent};
+use super::{Envelope, Path};
+use crate::ids::{ApprovalId, EffectId};
+use crate::payload;
+use crate::principal::Uid;
+use crate::time::Timestamp;
+
+/// A2A's task states, which are the outer states of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Status {
+    /// Durable, not begun.
+    Submitted,
+    /// Running.
+    Working,
+    /// Waits for a person: an approval, or the settling of an effect that is IN_DOUBT.
+    InputRequired,
+    /// Waits for the human to log in again.
+    AuthRequired,
+    /// Reached its goal.
+    Completed,
+    /// Ended without reaching it; the failure says why.
+    Failed,
+    /// Ended by request.
+    Canceled,
+    /// Not taken on.
+    Rejected,
+}
+
+impl Status {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        match self {
+            Self::Submitted | Self::Working | Self::InputRequired | Self::AuthRequired => false,
+            Self::Completed | Self::Failed | Self::Canceled | Self::Rejected => true,
+        }
+    }
+
+    /// The word on the wire and in tables.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitted => "SUBMITTED",
+            Self::Working => "WORKING",
+            Self::InputRequired => "INPUT_REQUIRED",
+            Self::AuthRequired => "AUTH_REQUIRED",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Canceled => "CANCELED",
+            Self::Rejected => "REJECTED",
+        }
+    }
+}
+
+/// Where one call stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Tier 2: nothing was sent, a person must approve.
+    Waiting {
+        /// The approval asked for.
+        approval: ApprovalId,
+        /// When the request lapses.
+        expires_at: Timestamp,
+    },
+    /// Approved and not yet intended.
+    Approved {
+        /// The approval, still unused.
+        approval: ApprovalId,
+        /// When it lapses.
+        expires_at: Timestamp,
+    },
+    /// The intent of the current attempt is durable; the effect may be on its way or done.
+    Sent,
+    /// The current attempt is known not to have landed; another may be made.
+    Ready,
+    /// Carried out.
+    Landed {
+        /// The result; `None` when a person settled it without one.
+        result: Option<payload::Ref>,
+    },
+    /// Failed for good.
+    Failed,
+    /// Nobody knows; a person must settle it.
+    InDoubt {
+        /// Why nobody knows.
+        doubt: Doubt,
+    },
+}
+
+/// One call of a task and everything that recovery needs to know about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallState {
+    /// What was proposed.
+    pub intent: Intent,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Attempts made, 0 before the first intent.
+    pub attempt: u32,
+    /// Intent of the first attempt; an idempotency key lives from here.
+    pub first_sent_at: Option<Timestamp>,
+    /// Last moment at which the current attempt may have been sent.
+    pub send_deadline: Option<Timestamp>,
+    /// The approval that was consumed.
+    pub approval: Option<ApprovalId>,
+}
+
+/// What a task has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Calls intended, each effect once.
+    pub calls: u64,
+    /// Model tokens.
+    pub tokens: u64,
+}
+
+/// The state of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// What it was given.
+    pub envelope: Envelope,
+    /// The way it takes.
+    pub path: Path,
+    /// Outer state.
+    pub status: Status,
+    /// Calls by effect.
+    pub calls: BTreeMap<EffectId, CallState>,
+    /// The effect of each step that was proposed.
+    pub steps: BTreeMap<String, EffectId>,
+    /// What it has used.
+    pub usage: Usage,
+    /// Who asked to cancel.
+    pub cancel_requested_by: Option<Uid>,
+    /// Output of a completed task.
+    pub output: Option<payload::Ref>,
+    /// Failure of a failed one.
+    pub failure: Option<Failure>,
+    /// Number of events folded; the next event's sequence number.
+    pub version: u64,
+    /// Time of the last event.
+    pub updated_at: Timestamp,
+}
+
+impl State {
+    /// Calls whose effect may be on its way: intent durable, outcome not.
+    pub fn open_calls(&self) -> impl Iterator<Item = (&EffectId, &CallState)> {
+        self.calls.iter().filter(|(_, call)| matches!(call.phase, Phase::Sent))
+    }
+
+    /// Calls that wait for a person.
+    pub fn parked_calls(&self) -> impl Iterator<Item = (&EffectId, &CallState)> {
+        self.calls.iter().filter(|(_, call)| matches!(call.phase, Phase::Waiting { .. } | Phase::InDoubt { .. }))
+    }
+}

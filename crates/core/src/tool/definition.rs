@@ -1,0 +1,166 @@
+//! A tool ready to be called: manifest or built-in, with parsed schemas and its digest.
+
+use super::{EffectClass, Manifest, ManifestError, Tier, schema::Schema};
+use crate::digest::Digest;
+use crate::tenant::Name;
+use crate::time::Span;
+
+/// Domain tag of tool digests.
+const DIGEST_TAG: &str = "scalbotics/tool/v1";
+
+/// Longest that one run may take, in milliseconds: an hour, so that a drain ends some day.
+const TIMEOUT_MAX_MS: u64 = 3_600_000;
+
+/// The tools that the daemon brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Builtin {
+    /// `fs.list`
+    FsList,
+    /// `fs.read`
+    FsRead,
+    /// `fs.search`
+    FsSearch,
+    /// `fs.write`
+    FsWrite,
+}
+
+impl Builtin {
+    /// All of them, in order of name.
+    pub const ALL: [Self; 4] = [Self::FsList, Self::FsRead, Self::FsSearch, Self::FsWrite];
+
+    /// The tool's id.
+    #[must_use]
+    pub const fn id(self) -> &'static str {
+        match self {
+            Self::FsList => "fs.list",
+            Self::FsRead => "fs.read",
+            Self::FsSearch => "fs.search",
+            Self::FsWrite => "fs.write",
+        }
+    }
+}
+
+/// What carries a tool out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    /// Code of the daemon.
+    Builtin(Builtin),
+    /// A program in the sandbox.
+    Process(Box<Manifest>),
+}
+
+/// A tool ready to be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// The tool's id.
+    pub id: Name,
+    /// One sentence for people and models.
+    pub description: String,
+    /// How risky it is.
+    pub tier: Tier,
+    /// How its effect may be repeated.
+    pub effect: EffectClass,
+    /// Schema of the arguments.
+    pub input: Schema,
+    /// Schema of the result; `None` means text.
+    pub output: Option<Schema>,
+    /// How long the target remembers an idempotency key.
+    pub key_ttl: Span,
+    /// How long after the last possible send a `not landed` counts.
+    pub settle_after: Span,
+    /// Wall-clock limit of one run.
+    pub timeout: Span,
+    /// What carries it out.
+    pub kind: Kind,
+    /// Digest of everything above: another digest is another tool (semantics §3.3).
+    pub digest: Digest,
+}
+
+impl Definition {
+    /// Builds the definition of an own tool, checking everything that can be checked before the first call.
+    ///
+    /// # Errors
+    /// [`ManifestError`], the first thing that is wrong.
+    pub fn from_manifest(manifest: Manifest) -> Result<Self, ManifestError> {
+        let tool = || manifest.id.clone();
+        let schema = |value| Schema::parse(value).map_err(|source| ManifestError::Schema { tool: tool(), source });
+        let input = Schema::parse_input(&manifest.input).map_err(|source| ManifestError::Schema { tool: tool(), source })?;
+        let output = manifest.output.as_ref().map(schema).transpose()?;
+        manifest.check(&input)?;
+        let bytes = crate::json::canonical_of(&manifest).map_err(|_| ManifestError::Range { tool: tool(), field: "input" })?;
+        Ok(Self {
+            id: manifest.id.clone(),
+            description: manifest.description.clone(),
+            tier: manifest.tier,
+            effect: manifest.effect,
+            input,
+            output,
+            key_ttl: manifest.key_ttl,
+            settle_after: manifest.settle_after,
+            timeout: manifest.timeout,
+            digest: Digest::of_parts(DIGEST_TAG, &[&bytes]),
+            kind: Kind::Process(Box::new(manifest)),
+        })
+    }
+}
+
+impl Manifest {
+    fn check(&self, input: &Schema) -> Result<(), ManifestError> {
+        let tool = || self.id.clone();
+        if !self.argv.first().is_some_and(|program| program.starts_with('/')) {
+            return Err(ManifestError::Program { tool: tool() });
+        }
+        match self.effect {
+            EffectClass::Keyed if !self.passes_key() => return Err(ManifestError::KeyUnused { tool: tool() }),
+            EffectClass::Verifiable if self.verify.as_ref().is_none_or(Vec::is_empty) => {
+                return Err(ManifestError::VerifyMissing { tool: tool() });
+            }
+            EffectClass::Pure | EffectClass::Keyed | EffectClass::Verifiable | EffectClass::Opaque => {}
+        }
+        self.check_ranges()?;
+        self.check_paths()?;
+        let elements = self.argv.iter().chain(self.verify.iter().flatten());
+        elements.flat_map(|element| placeholders(element)).try_for_each(|placeholder| {
+            let known = placeholder == "idempotency_key"
+                || placeholder.strip_prefix("args.").is_some_and(|name| input.property(name).is_some());
+            if known { Ok(()) } else { Err(ManifestError::Placeholder { tool: tool(), placeholder: placeholder.to_owned() }) }
+        })
+    }
+
+    fn passes_key(&self) -> bool {
+        match &self.idempotency_key {
+            Some(super::KeyPassing::Env(name)) => !name.is_empty() && !name.contains(['=', '\0']),
+            Some(super::KeyPassing::Argv) => self.argv.iter().any(|element| element.contains("{{idempotency_key}}")),
+            None => false,
+        }
+    }
+
+    fn check_ranges(&self) -> Result<(), ManifestError> {
+        let limits = &self.limits;
+        let ranges = [
+            ("timeout", self.timeout.as_ms(), TIMEOUT_MAX_MS),
+            ("limits.output_bytes", limits.output_bytes, crate::payload::LEN_MAX as u64),
+            ("limits.memory_bytes", limits.memory_bytes, 1 << 40),
+            ("limits.cpu_seconds", limits.cpu_seconds, 3_600),
+            ("limits.processes", limits.processes, 4_096),
+            ("limits.file_bytes", limits.file_bytes, 1 << 40),
+        ];
+        match ranges.into_iter().find(|(_, value, max)| *value == 0 || value > max) {
+            Some((field, _, _)) => Err(ManifestError::Range { tool: self.id.clone(), field }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_paths(&self) -> Result<(), ManifestError> {
+        let sound = |path: &&String| path.starts_with('/') && !path.split('/').any(|part| part == "..") && !path.contains('\0');
+        match self.read_paths.iter().chain(&self.write_paths).find(|path| !sound(path)) {
+            Some(path) => Err(ManifestError::Path { tool: self.id.clone(), path: path.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The texts between `{{` and `}}` of an element.
+fn placeholders(element: &str) -> impl Iterator<Item = &str> {
+    element.split("{{").skip(1).map(|rest| rest.split_once("}}").map_or(rest, |(inside, _)| inside.trim()))
+}

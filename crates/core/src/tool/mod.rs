@@ -1,0 +1,16 @@
+//! Tools: what an agent may call, how risky it is, how it may be repeated, and one exact call of it.
+
+mod call;
+mod definition;
+mod effect_class;
+mod manifest;
+mod outcome;
+pub mod schema;
+mod tier;
+
+pub use call::{Call, ResolvedInput, call_digest};
+pub use definition::{Builtin, Definition, Kind};
+pub use effect_class::EffectClass;
+pub use manifest::{KeyPassing, Limits, Manifest, ManifestError, WorkspaceAccess};
+pub use outcome::{NotDone, Outcome, Verification};
+pub use tier::Tier;
