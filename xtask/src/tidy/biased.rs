@@ -19,8 +19,7 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
             let first = tokens::group(&tokens, at + 2).first();
             if first.is_none_or(|token| token.text != "biased") {
                 let line = tokens.get(at).map_or(0, |token| token.line);
-                let message =
-                    "`select!` picks at random among ready branches: begin it with `biased;`";
+                let message = "`select!` picks at random among ready branches: begin it with `biased;`";
                 findings.push(Finding::failure(&source.path, line, message));
             }
         }
@@ -36,21 +35,9 @@ mod tests {
     #[test]
     fn only_a_biased_select_passes() {
         let cases = [
-            (
-                "crates/runtime/src/a.rs",
-                "async fn f() { tokio::select! { x = y() => {} } }",
-                1,
-            ),
-            (
-                "crates/runtime/src/a.rs",
-                "async fn f() { tokio::select! { biased; x = y() => {} } }",
-                0,
-            ),
-            (
-                "crates/cli/src/a.rs",
-                "async fn f() { tokio::select! { x = y() => {} } }",
-                0,
-            ),
+            ("crates/runtime/src/a.rs", "async fn f() { tokio::select! { x = y() => {} } }", 1),
+            ("crates/runtime/src/a.rs", "async fn f() { tokio::select! { biased; x = y() => {} } }", 0),
+            ("crates/cli/src/a.rs", "async fn f() { tokio::select! { x = y() => {} } }", 0),
         ];
         for (path, text, wanted) in cases {
             assert_eq!(check(&tree(&[(path, text)])).len(), wanted, "{path} {text}");

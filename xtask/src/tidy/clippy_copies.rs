@@ -19,38 +19,21 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for path in STRICTER {
         let Some(copy) = tree.text(path) else {
-            findings.push(Finding::failure(
-                path,
-                0,
-                "the file is missing: hash collections are banned here",
-            ));
+            findings.push(Finding::failure(path, 0, "the file is missing: hash collections are banned here"));
             continue;
         };
-        let lacking = root
-            .lines()
-            .filter(|line| !line.starts_with('#') && !copy.lines().any(|other| other == *line));
+        let lacking = root.lines().filter(|line| !line.starts_with('#') && !copy.lines().any(|other| other == *line));
         for line in lacking {
             let message = format!("lacks the workspace's line `{}` of {ROOT}", line.trim());
             findings.push(Finding::failure(path, 0, message));
         }
         for banned in BANNED_TYPES.iter().filter(|banned| !copy.contains(*banned)) {
-            findings.push(Finding::failure(
-                path,
-                0,
-                format!("does not ban `{banned}`"),
-            ));
+            findings.push(Finding::failure(path, 0, format!("does not ban `{banned}`")));
         }
     }
-    let known =
-        |path: &str| STRICTER.contains(&path) || path == ROOT || path == "xtask/clippy.toml";
-    let strangers = tree
-        .files
-        .keys()
-        .filter(|path| path.ends_with("clippy.toml") && !known(path));
-    findings.extend(
-        strangers
-            .map(|path| Finding::failure(path, 0, "this crate hides the workspace's clippy.toml")),
-    );
+    let known = |path: &str| STRICTER.contains(&path) || path == ROOT || path == "xtask/clippy.toml";
+    let strangers = tree.files.keys().filter(|path| path.ends_with("clippy.toml") && !known(path));
+    findings.extend(strangers.map(|path| Finding::failure(path, 0, "this crate hides the workspace's clippy.toml")));
     findings
 }
 
@@ -77,10 +60,7 @@ mod tests {
 
     #[test]
     fn a_missing_copy_and_a_foreign_one_are_found() {
-        let files = [
-            ("clippy.toml", "a = 1\n"),
-            ("crates/cli/clippy.toml", "a = 1\n"),
-        ];
+        let files = [("clippy.toml", "a = 1\n"), ("crates/cli/clippy.toml", "a = 1\n")];
         assert_eq!(check(&tree(&files)).len(), 3);
     }
 }

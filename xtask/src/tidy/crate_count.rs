@@ -50,8 +50,7 @@ pub(crate) fn check(tree: &Tree, ratchet: &Ratchet, count: usize) -> Vec<Finding
         findings.push(Finding::failure(ratchet::PATH, 0, message));
     }
     if count < allowed {
-        let message =
-            format!("the default build has {count} crates: lower `crates` from {allowed}");
+        let message = format!("the default build has {count} crates: lower `crates` from {allowed}");
         findings.push(Finding::warning(ratchet::PATH, 0, message));
     }
     let prefix = format!("docs/decisions/{decision}-");
@@ -70,24 +69,15 @@ mod tests {
 
     #[test]
     fn a_crate_counts_once_a_version() {
-        assert_eq!(
-            unique("a v1 (proc-macro)\nb v1\na v1 (proc-macro) (*)\n\nb v2\n"),
-            3
-        );
+        assert_eq!(unique("a v1 (proc-macro)\nb v1\na v1 (proc-macro) (*)\n\nb v2\n"), 3);
     }
 
     #[test]
     fn growth_and_a_missing_decision_fail() {
-        let ratchet = Ratchet::parse(
-            "[expect]\ncount = 0\n[default_build]\ncrates = 10\ndecision = \"0006\"\n",
-        )
-        .unwrap();
+        let ratchet = Ratchet::parse("[expect]\ncount = 0\n[default_build]\ncrates = 10\ndecision = \"0006\"\n").unwrap();
         let with = tree(&[("docs/decisions/0006-budget.md", "")]);
         let failures = |tree, count| {
-            check(tree, &ratchet, count)
-                .iter()
-                .filter(|f| f.weight == super::super::finding::Weight::Failure)
-                .count()
+            check(tree, &ratchet, count).iter().filter(|f| f.weight == super::super::finding::Weight::Failure).count()
         };
         assert_eq!(failures(&with, 10), 0);
         assert_eq!(failures(&with, 9), 0);

@@ -11,40 +11,21 @@ const DENY_ONLY: &[&str] = &[];
 /// Roots without the attribute, manifests without the lints.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let roots = tree.sources.iter().filter(|source| is_root(source));
-    let careless =
-        roots.filter(|source| !forbids(source) && !DENY_ONLY.contains(&source.path.as_str()));
-    let mut findings: Vec<_> = careless
-        .map(|source| {
-            Finding::failure(
-                &source.path,
-                1,
-                "a crate root begins with `#![forbid(unsafe_code)]`",
-            )
-        })
-        .collect();
-    let manifests = tree
-        .files
-        .iter()
-        .filter(|(path, _)| is_member_manifest(path));
+    let careless = roots.filter(|source| !forbids(source) && !DENY_ONLY.contains(&source.path.as_str()));
+    let mut findings: Vec<_> =
+        careless.map(|source| Finding::failure(&source.path, 1, "a crate root begins with `#![forbid(unsafe_code)]`")).collect();
+    let manifests = tree.files.iter().filter(|(path, _)| is_member_manifest(path));
     for (path, text) in manifests {
         if !text.contains("[lints]\nworkspace = true") {
-            findings.push(Finding::failure(
-                path,
-                0,
-                "a member takes the workspace's lints: `[lints] workspace = true`",
-            ));
+            findings.push(Finding::failure(path, 0, "a member takes the workspace's lints: `[lints] workspace = true`"));
         }
     }
     findings
 }
 
 fn is_root(source: &Source) -> bool {
-    let inside = source
-        .path
-        .strip_prefix(source.member())
-        .unwrap_or_default();
-    ["/src/lib.rs", "/src/main.rs", "/build.rs"].contains(&inside)
-        || inside.starts_with("/src/bin/")
+    let inside = source.path.strip_prefix(source.member()).unwrap_or_default();
+    ["/src/lib.rs", "/src/main.rs", "/build.rs"].contains(&inside) || inside.starts_with("/src/bin/")
 }
 
 fn forbids(source: &Source) -> bool {

@@ -6,15 +6,8 @@ use super::finding::Finding;
 use super::tree::Tree;
 
 /// Documents that a newcomer expects at the root. README.md and ARCHITECTURE.md among them.
-const AT_ROOT: &[&str] = &[
-    "README.md",
-    "ARCHITECTURE.md",
-    "SPECIFICATION.md",
-    "GLOSSARY.md",
-    "CONTRIBUTING.md",
-    "SECURITY.md",
-    "CHANGELOG.md",
-];
+const AT_ROOT: &[&str] =
+    &["README.md", "ARCHITECTURE.md", "SPECIFICATION.md", "GLOSSARY.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
 
 const DECISIONS: &str = "docs/decisions/";
 
@@ -24,21 +17,12 @@ const PARTS: &[&str] = &["## Context", "## Decision", "## Consequences"];
 /// Missing documents, dead links, malformed decisions.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let missing = AT_ROOT.iter().filter(|path| tree.text(path).is_none());
-    let mut findings: Vec<_> = missing
-        .map(|path| Finding::failure(path, 0, "the document is missing"))
-        .collect();
+    let mut findings: Vec<_> = missing.map(|path| Finding::failure(path, 0, "the document is missing")).collect();
     for (path, text) in tree.files.iter().filter(|(path, _)| path.ends_with(".md")) {
         findings.extend(dead_links(tree, path, text));
     }
-    if tree
-        .text("CHANGELOG.md")
-        .is_some_and(|text| !text.contains("## [Unreleased]"))
-    {
-        findings.push(Finding::failure(
-            "CHANGELOG.md",
-            0,
-            "there is no `## [Unreleased]` for the next change",
-        ));
+    if tree.text("CHANGELOG.md").is_some_and(|text| !text.contains("## [Unreleased]")) {
+        findings.push(Finding::failure("CHANGELOG.md", 0, "there is no `## [Unreleased]` for the next change"));
     }
     findings.extend(decisions(tree));
     findings
@@ -57,11 +41,7 @@ fn dead_links(tree: &Tree, path: &str, text: &str) -> Vec<Finding> {
         for target in links(line) {
             let file = target.split('#').next().unwrap_or_default();
             if file.ends_with(".md") && !tree.files.contains_key(&resolve(folder, file)) {
-                findings.push(Finding::failure(
-                    path,
-                    at + 1,
-                    format!("link to `{file}`, which does not exist"),
-                ));
+                findings.push(Finding::failure(path, at + 1, format!("link to `{file}`, which does not exist")));
             }
         }
     }
@@ -98,30 +78,15 @@ fn decisions(tree: &Tree) -> Vec<Finding> {
         };
         let number = name.split('-').next().unwrap_or_default();
         if number.len() != 4 || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            findings.push(Finding::failure(
-                path,
-                0,
-                "a decision is named `NNNN-title.md`",
-            ));
+            findings.push(Finding::failure(path, 0, "a decision is named `NNNN-title.md`"));
             continue;
         }
         if let Some(other) = numbers.insert(number, path) {
-            findings.push(Finding::failure(
-                path,
-                0,
-                format!("number {number} is taken by {other}"),
-            ));
+            findings.push(Finding::failure(path, 0, format!("number {number} is taken by {other}")));
         }
-        let places: Vec<_> = PARTS
-            .iter()
-            .map(|part| text.lines().position(|line| line == *part))
-            .collect();
+        let places: Vec<_> = PARTS.iter().map(|part| text.lines().position(|line| line == *part)).collect();
         if places.iter().any(Option::is_none) || !places.is_sorted() {
-            findings.push(Finding::failure(
-                path,
-                0,
-                format!("a decision has the parts {}", PARTS.join(", ")),
-            ));
+            findings.push(Finding::failure(path, 0, format!("a decision has the parts {}", PARTS.join(", "))));
         }
     }
     findings
@@ -135,10 +100,7 @@ mod tests {
     const GOOD: &str = "# 1\n## Context\n## Decision\n## Consequences\n";
 
     fn found(path: &str, text: &str) -> usize {
-        let mut files: Vec<(&str, &str)> = AT_ROOT
-            .iter()
-            .map(|path| (*path, "## [Unreleased]\n"))
-            .collect();
+        let mut files: Vec<(&str, &str)> = AT_ROOT.iter().map(|path| (*path, "## [Unreleased]\n")).collect();
         files.push(("docs/decisions/0001-first.md", GOOD));
         files.push((path, text));
         check(&tree(&files)).len()
@@ -164,11 +126,7 @@ mod tests {
             ("docs/decisions/0002-x.md", GOOD, 0),
             ("docs/decisions/0001-y.md", GOOD, 1),
             ("docs/decisions/second.md", GOOD, 1),
-            (
-                "docs/decisions/0002-x.md",
-                "## Decision\n## Context\n## Consequences\n",
-                1,
-            ),
+            ("docs/decisions/0002-x.md", "## Decision\n## Context\n## Consequences\n", 1),
             ("docs/decisions/0002-x.md", "## Context\n", 1),
         ];
         for (path, text, wanted) in cases {

@@ -17,65 +17,27 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("testkit", &["core", "runtime"]),
     ("sdk", &["proto", "core", "identity"]),
     ("cli", &["proto", "core", "sdk", "identity"]),
-    (
-        "daemon",
-        &["proto", "adapters", "identity", "store", "runtime", "core"],
-    ),
+    ("daemon", &["proto", "adapters", "identity", "store", "runtime", "core"]),
 ];
 
 /// Further edges of tests: what the tests of a member may see beside its own edges.
-const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
-    ("core", &[]),
-    ("proto", &[]),
-    ("verify", &[]),
-    ("xtask", &[]),
-    ("cli", &["testkit", "daemon"]),
-    ("testkit", &["store"]),
-];
+const ALLOWED_IN_TESTS: &[(&str, &[&str])] =
+    &[("core", &[]), ("proto", &[]), ("verify", &[]), ("xtask", &[]), ("cli", &["testkit", "daemon"]), ("testkit", &["store"])];
 
 /// Members that see only the holder's half of `identity`.
 const HOLDERS: &[&str] = &["cli", "sdk"];
 
+/// The feature that lets a test build die on purpose.
+const FAILPOINTS: &str = "failpoints";
+
 /// Outside crates that a member must not see: SQL, TLS, HTTP, protobuf, I/O.
 const BANNED_OUTSIDE: &[(&str, &[&str])] = &[
-    (
-        "core",
-        &[
-            "tokio",
-            "tokio-util",
-            "rusqlite",
-            "rustls",
-            "hyper",
-            "axum",
-            "tonic",
-            "prost",
-            "reqwest",
-            "gix",
-            "rustix",
-        ],
-    ),
-    (
-        "runtime",
-        &[
-            "rusqlite",
-            "rustls",
-            "tokio-rustls",
-            "hyper",
-            "axum",
-            "tonic",
-            "prost",
-            "reqwest",
-            "gix",
-        ],
-    ),
+    ("core", &["tokio", "tokio-util", "rusqlite", "rustls", "hyper", "axum", "tonic", "prost", "reqwest", "gix", "rustix"]),
+    ("runtime", &["rusqlite", "rustls", "tokio-rustls", "hyper", "axum", "tonic", "prost", "reqwest", "gix"]),
 ];
 
 /// Outside crates that only one member may see.
-const ONLY_IN: &[(&str, &str)] = &[
-    ("rusqlite", "store"),
-    ("rcgen", "identity"),
-    ("cedar-policy", "adapters"),
-];
+const ONLY_IN: &[(&str, &str)] = &[("rusqlite", "store"), ("rcgen", "identity"), ("cedar-policy", "adapters")];
 
 /// One dependency of a member.
 #[derive(Debug, Clone)]
@@ -109,24 +71,33 @@ pub(crate) fn edges(metadata: &Metadata) -> Vec<Edge> {
     edges
 }
 
+/// Every member, without the project's prefix, with its default features.
+pub(crate) fn defaults(metadata: &Metadata) -> Vec<(String, Vec<String>)> {
+    let packages = metadata.workspace_packages().into_iter();
+    packages
+        .map(|package| (short(&package.name).to_owned(), package.features.get("default").cloned().unwrap_or_default()))
+        .collect()
+}
+
+/// Members whose default features switch failpoints on.
+pub(crate) fn check_defaults(defaults: &[(String, Vec<String>)]) -> Vec<Finding> {
+    let careless = defaults.iter().filter(|(_, features)| features.iter().any(|feature| feature.contains(FAILPOINTS)));
+    careless
+        .map(|(member, _)| Finding::failure(&manifest(member), 0, "failpoints are a default feature: the shipped build has none"))
+        .collect()
+}
+
 fn short(name: &str) -> &str {
     name.strip_prefix("scalbotics-").unwrap_or(name)
 }
 
 /// Edges that the tables do not allow.
 pub(crate) fn check(edges: &[Edge]) -> Vec<Finding> {
-    edges
-        .iter()
-        .filter_map(|edge| Some(Finding::failure(&manifest(&edge.from), 0, complaint(edge)?)))
-        .collect()
+    edges.iter().filter_map(|edge| Some(Finding::failure(&manifest(&edge.from), 0, complaint(edge)?))).collect()
 }
 
 fn manifest(member: &str) -> String {
-    if member == "xtask" {
-        "xtask/Cargo.toml".to_owned()
-    } else {
-        format!("crates/{member}/Cargo.toml")
-    }
+    if member == "xtask" { "xtask/Cargo.toml".to_owned() } else { format!("crates/{member}/Cargo.toml") }
 }
 
 fn complaint(edge: &Edge) -> Option<String> {
@@ -135,21 +106,15 @@ fn complaint(edge: &Edge) -> Option<String> {
         return complaint_about_outside(edge);
     }
     let Some(allowed) = row(ALLOWED, from) else {
-        return Some(format!(
-            "member `{from}` has no row in the table of edges: add it here and in ARCHITECTURE.md"
-        ));
+        return Some(format!("member `{from}` has no row in the table of edges: add it here and in ARCHITECTURE.md"));
     };
-    if !edge.in_tests && edge.features.iter().any(|feature| feature == "failpoints") {
-        return Some(format!(
-            "`{from}` always switches the failpoints of `{to}` on: the shipped build has none"
-        ));
+    if !edge.in_tests && edge.features.iter().any(|feature| feature == FAILPOINTS) {
+        return Some(format!("`{from}` always switches the failpoints of `{to}` on: the shipped build has none"));
     }
     let in_tests = row(ALLOWED_IN_TESTS, from).unwrap_or(&["testkit"]);
     let fine = allowed.contains(&to.as_str()) || (edge.in_tests && in_tests.contains(&to.as_str()));
     if !fine {
-        return Some(format!(
-            "edge `{from} → {to}` is not in ARCHITECTURE.md's table"
-        ));
+        return Some(format!("edge `{from} → {to}` is not in ARCHITECTURE.md's table"));
     }
     let widened = to == "identity" && edge.features.iter().any(|feature| feature == "authority");
     (widened && HOLDERS.contains(&from.as_str()) && !edge.in_tests)
@@ -162,56 +127,30 @@ fn complaint_about_outside(edge: &Edge) -> Option<String> {
         return None;
     }
     if row(BANNED_OUTSIDE, from).is_some_and(|banned| banned.contains(&to.as_str())) {
-        return Some(format!(
-            "`{from}` must not see `{to}`: put it behind a port"
-        ));
+        return Some(format!("`{from}` must not see `{to}`: put it behind a port"));
     }
-    let owner = ONLY_IN
-        .iter()
-        .find(|(name, _)| name == to)
-        .map(|(_, owner)| *owner)?;
+    let owner = ONLY_IN.iter().find(|(name, _)| name == to).map(|(_, owner)| *owner)?;
     (owner != from).then(|| format!("only `{owner}` may see `{to}`"))
 }
 
 fn row(table: &'static [(&str, &[&str])], member: &str) -> Option<&'static [&'static str]> {
-    table
-        .iter()
-        .find(|(name, _)| *name == member)
-        .map(|(_, allowed)| *allowed)
+    table.iter().find(|(name, _)| *name == member).map(|(_, allowed)| *allowed)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Edge, check};
+    use super::{Edge, check, check_defaults};
 
     fn edge(from: &str, to: &str) -> Edge {
-        Edge {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            ours: true,
-            in_tests: false,
-            features: Vec::new(),
-        }
+        Edge { from: from.to_owned(), to: to.to_owned(), ours: true, in_tests: false, features: Vec::new() }
     }
 
     #[test]
     fn only_edges_of_the_table_pass() {
-        let outside = |edge: Edge| Edge {
-            ours: false,
-            ..edge
-        };
-        let dev = |edge: Edge| Edge {
-            in_tests: true,
-            ..edge
-        };
-        let authority = |edge: Edge| Edge {
-            features: vec!["authority".to_owned()],
-            ..edge
-        };
-        let failing = |edge: Edge| Edge {
-            features: vec!["failpoints".to_owned()],
-            ..edge
-        };
+        let outside = |edge: Edge| Edge { ours: false, ..edge };
+        let dev = |edge: Edge| Edge { in_tests: true, ..edge };
+        let authority = |edge: Edge| Edge { features: vec!["authority".to_owned()], ..edge };
+        let failing = |edge: Edge| Edge { features: vec!["failpoints".to_owned()], ..edge };
         let cases = [
             (edge("daemon", "store"), 0),
             (edge("runtime", "store"), 1),
@@ -233,6 +172,15 @@ mod tests {
         ];
         for (edge, wanted) in cases {
             assert_eq!(check(std::slice::from_ref(&edge)).len(), wanted, "{edge:?}");
+        }
+    }
+
+    #[test]
+    fn failpoints_are_never_a_default() {
+        let cases = [("tls", 0), ("failpoints", 1), ("scalbotics-core/failpoints", 1)];
+        for (feature, wanted) in cases {
+            let defaults = [("daemon".to_owned(), vec![feature.to_owned()])];
+            assert_eq!(check_defaults(&defaults).len(), wanted, "{feature}");
         }
     }
 }

@@ -21,40 +21,23 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
         return orphans(tree, &BTreeSet::new());
     };
     let tokens = source.production_tokens();
-    let strings = tokens
-        .iter()
-        .filter_map(|token| Some((token.string.as_deref()?, token.line)));
+    let strings = tokens.iter().filter_map(|token| Some((token.string.as_deref()?, token.line)));
     let codes: Vec<_> = strings.filter(|(text, _)| is_code(text)).collect();
     let mut findings = Vec::new();
     if codes.is_empty() {
-        findings.push(Finding::failure(
-            CODES,
-            0,
-            "no error code was found here: they are string literals in capitals",
-        ));
+        findings.push(Finding::failure(CODES, 0, "no error code was found here: they are string literals in capitals"));
     }
     for (code, line) in &codes {
         let path = format!("{PAGES}{code}.md");
         let Some(page) = tree.text(&path) else {
-            findings.push(Finding::failure(
-                CODES,
-                *line,
-                format!("error code `{code}` has no page {path}"),
-            ));
+            findings.push(Finding::failure(CODES, *line, format!("error code `{code}` has no page {path}")));
             continue;
         };
         if page.lines().next() != Some(format!("# {code}").as_str()) {
-            findings.push(Finding::failure(
-                &path,
-                1,
-                format!("the page begins with `# {code}`"),
-            ));
+            findings.push(Finding::failure(&path, 1, format!("the page begins with `# {code}`")));
         }
     }
-    findings.extend(orphans(
-        tree,
-        &codes.iter().map(|(code, _)| *code).collect(),
-    ));
+    findings.extend(orphans(tree, &codes.iter().map(|(code, _)| *code).collect()));
     findings
 }
 
@@ -65,24 +48,15 @@ fn orphans(tree: &Tree, codes: &BTreeSet<&str>) -> Vec<Finding> {
     });
     pages
         .filter(|(_, name)| !ABOUT.contains(name) && !codes.contains(name))
-        .map(|(path, name)| {
-            Finding::failure(path, 0, format!("`{name}` is no error code of {CODES}"))
-        })
+        .map(|(path, name)| Finding::failure(path, 0, format!("`{name}` is no error code of {CODES}")))
         .collect()
 }
 
 /// `POLICY_DENIED`: capitals, digits and single underscores inside, two letters at least.
 fn is_code(text: &str) -> bool {
     let parts = text.split('_');
-    let good = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-    };
-    text.len() >= 2
-        && text.starts_with(|c: char| c.is_ascii_uppercase())
-        && parts.into_iter().all(good)
+    let good = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit());
+    text.len() >= 2 && text.starts_with(|c: char| c.is_ascii_uppercase()) && parts.into_iter().all(good)
 }
 
 #[cfg(test)]
@@ -92,10 +66,7 @@ mod tests {
 
     #[test]
     fn codes_and_pages_match() {
-        let table = (
-            CODES,
-            "pub const ALL: &[&str] = &[\"POLICY_DENIED\"]; // \"NOT_ONE\"",
-        );
+        let table = (CODES, "pub const ALL: &[&str] = &[\"POLICY_DENIED\"]; // \"NOT_ONE\"");
         let page = ("docs/errors/POLICY_DENIED.md", "# POLICY_DENIED\n");
         let cases: [(&[(&str, &str)], usize); 7] = [
             (&[table, page], 0),
@@ -113,14 +84,7 @@ mod tests {
 
     #[test]
     fn a_code_is_capitals() {
-        for (text, wanted) in [
-            ("A1_B", true),
-            ("A__B", false),
-            ("a", false),
-            ("_A", false),
-            ("", false),
-            ("A b", false),
-        ] {
+        for (text, wanted) in [("A1_B", true), ("A__B", false), ("a", false), ("_A", false), ("", false), ("A b", false)] {
             assert_eq!(is_code(text), wanted, "{text}");
         }
     }

@@ -27,20 +27,12 @@ pub(crate) struct Finding {
 impl Finding {
     /// A finding that fails the run.
     pub(crate) fn failure(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-            weight: Weight::Failure,
-        }
+        Self { path: path.to_owned(), line, message: message.into(), weight: Weight::Failure }
     }
 
     /// A finding that is only printed.
     pub(crate) fn warning(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            weight: Weight::Warning,
-            ..Self::failure(path, line, message)
-        }
+        Self { weight: Weight::Warning, ..Self::failure(path, line, message) }
     }
 }
 

@@ -21,10 +21,7 @@ const NESTING_MAX: usize = 4;
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in tree.sources.iter().filter(|source| !source.only_tests) {
-        let mut measure = Measure {
-            source,
-            findings: Vec::new(),
-        };
+        let mut measure = Measure { source, findings: Vec::new() };
         measure.visit_file(&source.syntax);
         findings.extend(measure.findings);
     }
@@ -37,45 +34,33 @@ struct Measure<'a> {
 }
 
 impl Measure<'_> {
-    fn judge(
-        &mut self,
-        attributes: &[syn::Attribute],
-        signature: &syn::Signature,
-        body: Option<&syn::Block>,
-    ) {
+    fn judge(&mut self, attributes: &[syn::Attribute], signature: &syn::Signature, body: Option<&syn::Block>) {
         let line = signature.span().start().line;
         if self.source.is_test(line) {
             return;
         }
         let arguments = signature.inputs.len();
         if arguments > ARGUMENTS_MAX && !expects(attributes, "too_many_arguments") {
-            self.add(line, signature, &format!("{arguments} arguments, {ARGUMENTS_MAX} are allowed: give it one value of its own type"));
+            self.add(
+                line,
+                signature,
+                &format!("{arguments} arguments, {ARGUMENTS_MAX} are allowed: give it one value of its own type"),
+            );
         }
         let Some(body) = body else { return };
         let lines = code_lines(&self.source.text, body);
         if lines > LINES_MAX && !expects(attributes, "too_many_lines") {
-            self.add(
-                line,
-                signature,
-                &format!("{lines} code lines, {LINES_MAX} are allowed"),
-            );
+            self.add(line, signature, &format!("{lines} code lines, {LINES_MAX} are allowed"));
         }
         let depth = nesting::depth(body);
         if depth > NESTING_MAX {
-            self.add(
-                line,
-                signature,
-                &format!(
-                    "{depth} control structures inside one another, {NESTING_MAX} are allowed"
-                ),
-            );
+            self.add(line, signature, &format!("{depth} control structures inside one another, {NESTING_MAX} are allowed"));
         }
     }
 
     fn add(&mut self, line: usize, signature: &syn::Signature, what: &str) {
         let message = format!("function `{}` has {what}", signature.ident);
-        self.findings
-            .push(Finding::failure(&self.source.path, line, message));
+        self.findings.push(Finding::failure(&self.source.path, line, message));
     }
 }
 
@@ -112,8 +97,7 @@ fn code_lines(text: &str, body: &syn::Block) -> usize {
 fn expects(attributes: &[syn::Attribute], lint: &str) -> bool {
     attributes.iter().any(|attribute| {
         let list = attribute.meta.require_list();
-        attribute.path().is_ident("expect")
-            && list.is_ok_and(|list| list.tokens.to_string().contains(lint))
+        attribute.path().is_ident("expect") && list.is_ok_and(|list| list.tokens.to_string().contains(lint))
     })
 }
 
@@ -135,45 +119,21 @@ mod tests {
     fn the_seventy_first_code_line_fails() {
         assert_eq!(found(&body(70)), 0);
         assert_eq!(found(&body(71)), 1);
-        assert_eq!(
-            found(&format!(
-                "#[expect(clippy::too_many_lines, reason = \"x\")]\n{}",
-                body(71)
-            )),
-            0
-        );
-        assert_eq!(
-            found(&format!("#[cfg(test)]\nmod tests {{\n{}}}\n", body(71))),
-            0
-        );
+        assert_eq!(found(&format!("#[expect(clippy::too_many_lines, reason = \"x\")]\n{}", body(71))), 0);
+        assert_eq!(found(&format!("#[cfg(test)]\nmod tests {{\n{}}}\n", body(71))), 0);
         assert_eq!(found(&format!("trait T {{ {} }}", body(71))), 1);
     }
 
     #[test]
     fn the_seventh_argument_fails() {
-        assert_eq!(
-            found("impl A { fn f(&self, a: u8, b: u8, c: u8, d: u8, e: u8) {} }"),
-            0
-        );
-        assert_eq!(
-            found("impl A { fn f(&self, a: u8, b: u8, c: u8, d: u8, e: u8, g: u8) {} }"),
-            1
-        );
-        assert_eq!(
-            found("trait A { fn f(&self, a: u8, b: u8, c: u8, d: u8, e: u8, g: u8); }"),
-            1
-        );
+        assert_eq!(found("impl A { fn f(&self, a: u8, b: u8, c: u8, d: u8, e: u8) {} }"), 0);
+        assert_eq!(found("impl A { fn f(&self, a: u8, b: u8, c: u8, d: u8, e: u8, g: u8) {} }"), 1);
+        assert_eq!(found("trait A { fn f(&self, a: u8, b: u8, c: u8, d: u8, e: u8, g: u8); }"), 1);
     }
 
     #[test]
     fn the_fifth_level_fails() {
-        assert_eq!(
-            found("fn f() { loop { if a { for b in c { while d { e(); } } } } }"),
-            0
-        );
-        assert_eq!(
-            found("fn f() { loop { if a { for b in c { while d { match e { _ => {} } } } } } }"),
-            1
-        );
+        assert_eq!(found("fn f() { loop { if a { for b in c { while d { e(); } } } } }"), 0);
+        assert_eq!(found("fn f() { loop { if a { for b in c { while d { match e { _ => {} } } } } } }"), 1);
     }
 }

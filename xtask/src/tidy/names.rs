@@ -4,23 +4,14 @@ use super::finding::Finding;
 use super::tree::Tree;
 
 /// Words that name no concept (style.md).
-const FORBIDDEN: &[&str] = &[
-    "util", "utils", "common", "helper", "helpers", "misc", "types", "manager",
-];
+const FORBIDDEN: &[&str] = &["util", "utils", "common", "helper", "helpers", "misc", "types", "manager"];
 
 /// Rust files, or folders of them, with a forbidden name.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let rust = tree.files.keys().filter(|path| path.ends_with(".rs"));
     rust.filter_map(|path| {
-        let word = path
-            .trim_end_matches(".rs")
-            .split('/')
-            .find(|part| FORBIDDEN.contains(part))?;
-        Some(Finding::failure(
-            path,
-            0,
-            format!("`{word}` names no concept: name the file by what it holds"),
-        ))
+        let word = path.trim_end_matches(".rs").split('/').find(|part| FORBIDDEN.contains(part))?;
+        Some(Finding::failure(path, 0, format!("`{word}` names no concept: name the file by what it holds")))
     })
     .collect()
 }

@@ -26,27 +26,15 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let rows = rows(text);
     let mut findings = Vec::new();
     if rows.is_empty() {
-        findings.push(Finding::failure(
-            PATH,
-            0,
-            "no row `| ID | promise | proof |` was found",
-        ));
+        findings.push(Finding::failure(PATH, 0, "no row `| ID | promise | proof |` was found"));
     }
     let mut seen = BTreeSet::new();
     for row in &rows {
         if !seen.insert(row.id) {
-            findings.push(Finding::failure(
-                PATH,
-                row.line,
-                format!("id `{}` is used twice", row.id),
-            ));
+            findings.push(Finding::failure(PATH, row.line, format!("id `{}` is used twice", row.id)));
         }
         for complaint in complaints(tree, row.proof) {
-            findings.push(Finding::failure(
-                PATH,
-                row.line,
-                format!("promise {}: {complaint}", row.id),
-            ));
+            findings.push(Finding::failure(PATH, row.line, format!("promise {}: {complaint}", row.id)));
         }
     }
     findings
@@ -59,23 +47,11 @@ fn rows(text: &str) -> Vec<Row<'_>> {
         let Some(inside) = line.trim().strip_prefix('|') else {
             continue;
         };
-        let cells: Vec<&str> = inside
-            .trim_end_matches('|')
-            .split('|')
-            .map(str::trim)
-            .collect();
+        let cells: Vec<&str> = inside.trim_end_matches('|').split('|').map(str::trim).collect();
         let id = cells.first().copied().unwrap_or_default();
         if is_id(id) {
-            let proof = cells
-                .get(2..)
-                .and_then(|rest| rest.last())
-                .copied()
-                .unwrap_or_default();
-            rows.push(Row {
-                line: at + 1,
-                id,
-                proof,
-            });
+            let proof = cells.get(2..).and_then(|rest| rest.last()).copied().unwrap_or_default();
+            rows.push(Row { line: at + 1, id, proof });
         }
     }
     rows
@@ -85,9 +61,7 @@ fn rows(text: &str) -> Vec<Row<'_>> {
 fn is_id(cell: &str) -> bool {
     cell.contains('-')
         && cell.starts_with(|c: char| c.is_ascii_uppercase())
-        && cell
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+        && cell.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
 }
 
 /// What is wrong with a proof: `pending`, or `test: path::name` and `bench: id`, several divided by commas.
@@ -103,9 +77,7 @@ fn complaints(tree: &Tree, proof: &str) -> Vec<String> {
             match kind {
                 "test" => no_test(tree, what.trim()),
                 "bench" => no_bench(tree, what.trim()),
-                _ => Some(format!(
-                    "`{part}` is not `test: path::name`, `bench: id` or `pending`"
-                )),
+                _ => Some(format!("`{part}` is not `test: path::name`, `bench: id` or `pending`")),
             }
         })
         .collect()
@@ -125,12 +97,7 @@ fn no_test(tree: &Tree, what: &str) -> Option<String> {
 fn has_test(source: &Source, name: &str) -> bool {
     let mut is_next = false;
     for (at, token) in source.tokens.iter().enumerate() {
-        let word = |offset: usize| {
-            source
-                .tokens
-                .get(at + offset)
-                .map_or("", |token| token.text.as_str())
-        };
+        let word = |offset: usize| source.tokens.get(at + offset).map_or("", |token| token.text.as_str());
         if token.text == "#" {
             is_next |= ends_in_test(source, at);
         } else if token.text == "fn" {
@@ -151,16 +118,8 @@ fn ends_in_test(source: &Source, at: usize) -> bool {
 }
 
 fn no_bench(tree: &Tree, id: &str) -> Option<String> {
-    let mut sources = tree
-        .sources
-        .iter()
-        .filter(|source| source.path.starts_with(BENCHES));
-    let known = sources.any(|source| {
-        source
-            .tokens
-            .iter()
-            .any(|token| token.string.as_deref() == Some(id))
-    });
+    let mut sources = tree.sources.iter().filter(|source| source.path.starts_with(BENCHES));
+    let known = sources.any(|source| source.tokens.iter().any(|token| token.string.as_deref() == Some(id)));
     (!known).then(|| format!("no benchmark `{id}` stands in {BENCHES}"))
 }
 
@@ -187,18 +146,12 @@ mod tests {
         let cases = [
             ("| SEM-1.1 | x | pending |", 0),
             ("| SEM-1.1 | x | test: crates/a/src/b.rs::plain |", 0),
-            (
-                "| SEM-1.1 | x | `test: crates/a/src/b.rs::timed`, `test: crates/a/src/b.rs::any` |",
-                0,
-            ),
+            ("| SEM-1.1 | x | `test: crates/a/src/b.rs::timed`, `test: crates/a/src/b.rs::any` |", 0),
             ("| SEM-1.1 | x | bench: idle-rss |", 0),
             ("| SEM-1.1 | x | bench: other |", 1),
             ("| SEM-1.1 | x | test: crates/a/src/b.rs::helper |", 1),
             ("| SEM-1.1 | x | test: crates/a/src/b.rs::not_one |", 1),
-            (
-                "| SEM-1.1 | x | test: crates/a/src/b.rs::gone, pending |",
-                2,
-            ),
+            ("| SEM-1.1 | x | test: crates/a/src/b.rs::gone, pending |", 2),
             ("| SEM-1.1 | x | test: crates/a/src/gone.rs::plain |", 1),
             ("| SEM-1.1 | x | |", 1),
             ("| SEM-1.1 | x |", 1),

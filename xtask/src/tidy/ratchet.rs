@@ -42,9 +42,7 @@ impl Ratchet {
     /// # Errors
     /// When it is missing or not of this shape.
     pub(crate) fn load(tree: &Tree) -> Result<Self> {
-        let text = tree
-            .text(PATH)
-            .with_context(|| format!("{PATH} is missing"))?;
+        let text = tree.text(PATH).with_context(|| format!("{PATH} is missing"))?;
         Self::parse(text)
     }
 

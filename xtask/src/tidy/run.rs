@@ -9,8 +9,8 @@ use super::finding::{Finding, Weight};
 use super::ratchet::Ratchet;
 use super::tree::Tree;
 use super::{
-    adapters, biased, clippy_copies, crate_count, crate_roots, docs, edges, errors, expects,
-    failpoints, functions, names, promises, roots_only, sizes, status, warrants,
+    adapters, biased, clippy_copies, crate_count, crate_roots, docs, edges, errors, expects, failpoints, functions, names,
+    promises, roots_only, sizes, status, warrants,
 };
 use crate::{cargo, say};
 
@@ -45,10 +45,7 @@ struct Report {
 
 impl Report {
     fn of(&self, weight: Weight) -> usize {
-        self.findings
-            .iter()
-            .filter(|(_, finding)| finding.weight == weight)
-            .count()
+        self.findings.iter().filter(|(_, finding)| finding.weight == weight).count()
     }
 }
 
@@ -66,11 +63,7 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
         "tidy: {failures} failures, {warnings} warnings; default build: {} crates; `#[expect]`: {}",
         report.crates, report.expects
     ));
-    Ok(if failures == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn report(root: &Path) -> Result<Report> {
@@ -78,22 +71,18 @@ fn report(root: &Path) -> Result<Report> {
     let ratchet = Ratchet::load(&tree)?;
     let crates = crate_count::count(root)?;
     let mut findings: Vec<(&'static str, Finding)> = Vec::new();
-    let mut add = |rule: &'static str, found: Vec<Finding>| {
-        findings.extend(found.into_iter().map(|finding| (rule, finding)))
-    };
+    let mut add = |rule: &'static str, found: Vec<Finding>| findings.extend(found.into_iter().map(|finding| (rule, finding)));
     add("syntax", tree.broken.clone());
     for (name, rule) in RULES {
         add(name, rule(&tree));
     }
-    add("edges", edges::check(&edges::edges(&cargo::members(root)?)));
+    let members = cargo::members(root)?;
+    add("edges", edges::check(&edges::edges(&members)));
+    add("edges", edges::check_defaults(&edges::defaults(&members)));
     add("expects", expects::check(&tree, &ratchet));
     add("crate_count", crate_count::check(&tree, &ratchet, crates));
     findings.sort_by(|left, right| left.1.cmp(&right.1));
-    Ok(Report {
-        findings,
-        expects: expects::count(&tree),
-        crates,
-    })
+    Ok(Report { findings, expects: expects::count(&tree), crates })
 }
 
 #[cfg(test)]
@@ -110,11 +99,6 @@ mod tests {
             .filter(|(_, finding)| finding.weight == Weight::Failure)
             .map(|(rule, finding)| format!("{finding} [{rule}]"))
             .collect();
-        assert!(
-            failures.is_empty(),
-            "{} failures:\n{}",
-            failures.len(),
-            failures.join("\n")
-        );
+        assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
     }
 }

@@ -52,32 +52,18 @@ impl Source {
 
     /// Lines of the file that are not tests; documentation and blank lines count.
     pub(crate) fn production_lines(&self) -> usize {
-        (1..=self.text.lines().count())
-            .filter(|line| !self.is_test(*line))
-            .count()
+        (1..=self.text.lines().count()).filter(|line| !self.is_test(*line)).count()
     }
 
     /// The tokens that are not tests.
     pub(crate) fn production_tokens(&self) -> Vec<Token> {
-        self.tokens
-            .iter()
-            .filter(|token| !self.is_test(token.line))
-            .cloned()
-            .collect()
+        self.tokens.iter().filter(|token| !self.is_test(token.line)).cloned().collect()
     }
 
     /// The member's folder, such as `crates/core` or `xtask`.
     pub(crate) fn member(&self) -> &str {
-        let depth = if self.path.starts_with("crates/") {
-            2
-        } else {
-            1
-        };
-        let end = self
-            .path
-            .match_indices('/')
-            .nth(depth - 1)
-            .map_or(self.path.len(), |(at, _)| at);
+        let depth = if self.path.starts_with("crates/") { 2 } else { 1 };
+        let end = self.path.match_indices('/').nth(depth - 1).map_or(self.path.len(), |(at, _)| at);
         self.path.get(..end).unwrap_or(&self.path)
     }
 
@@ -158,10 +144,7 @@ mod tests {
 
     #[test]
     fn test_files_have_no_production_lines() {
-        for path in [
-            "crates/core/src/task/tests.rs",
-            "crates/daemon/tests/it/main.rs",
-        ] {
+        for path in ["crates/core/src/task/tests.rs", "crates/daemon/tests/it/main.rs"] {
             let source = Source::parse(path, "fn a() {}\n").unwrap();
             assert_eq!(source.production_lines(), 0, "{path}");
         }

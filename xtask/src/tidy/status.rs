@@ -38,24 +38,14 @@ const CONSTRUCTORS: &[&str] = &[
 /// Codes chosen elsewhere.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for source in tree
-        .sources
-        .iter()
-        .filter(|s| s.path.starts_with(FOLDER) && s.path != OWNER)
-    {
+    for source in tree.sources.iter().filter(|s| s.path.starts_with(FOLDER) && s.path != OWNER) {
         let tokens = source.production_tokens();
         let word = |at: usize| tokens.get(at).map_or("", |token| token.text.as_str());
         let codes = tokens::find_all(&tokens, &["tonic", ":", ":", "Code"]);
         let statuses = tokens::find_all(&tokens, &["Status", ":", ":"]);
         let imports = tokens::find_all(&tokens, &["use", "tonic", ":", ":", "{"]);
-        let constructed = statuses
-            .into_iter()
-            .filter(|at| CONSTRUCTORS.contains(&word(at + 3)) && word(at + 4) == "(");
-        let imported = imports.into_iter().filter(|at| {
-            tokens::group(&tokens, at + 4)
-                .iter()
-                .any(|token| token.text == "Code")
-        });
+        let constructed = statuses.into_iter().filter(|at| CONSTRUCTORS.contains(&word(at + 3)) && word(at + 4) == "(");
+        let imported = imports.into_iter().filter(|at| tokens::group(&tokens, at + 4).iter().any(|token| token.text == "Code"));
         for at in codes.into_iter().chain(constructed).chain(imported) {
             let line = tokens.get(at).map_or(0, |token| token.line);
             let message = format!("only {OWNER} chooses gRPC codes: return an error that it maps");
@@ -78,11 +68,7 @@ mod tests {
             (service, "fn f() { Err(tonic::Status::new(c, \"x\")) }", 1),
             (service, "use tonic::Code;", 1),
             (service, "use tonic::{Request, Code};", 1),
-            (
-                service,
-                "use tonic::{Request, Status};\nfn f() -> Status { Status::from(e) }",
-                0,
-            ),
+            (service, "use tonic::{Request, Status};\nfn f() -> Status { Status::from(e) }", 0),
             (service, "#[cfg(test)]\nmod tests { use tonic::Code; }", 0),
             (OWNER, "fn f() { Status::internal(\"x\") }", 0),
             ("crates/cli/src/exit.rs", "use tonic::Code;", 0),

@@ -34,9 +34,7 @@ fn push_all(stream: TokenStream, tokens: &mut Vec<Token>) {
             TokenTree::Punct(punct) => push(&punct.as_char().to_string(), line, tokens),
             TokenTree::Literal(literal) => {
                 let text = literal.to_string();
-                let string = syn::parse_str::<syn::LitStr>(&text)
-                    .ok()
-                    .map(|parsed| parsed.value());
+                let string = syn::parse_str::<syn::LitStr>(&text).ok().map(|parsed| parsed.value());
                 tokens.push(Token { text, line, string });
             }
         }
@@ -54,11 +52,7 @@ fn delimiters(delimiter: Delimiter) -> (&'static str, &'static str) {
 
 fn push(text: &str, line: usize, tokens: &mut Vec<Token>) {
     if !text.is_empty() {
-        tokens.push(Token {
-            text: text.to_owned(),
-            line,
-            string: None,
-        });
+        tokens.push(Token { text: text.to_owned(), line, string: None });
     }
 }
 
@@ -70,12 +64,7 @@ pub(crate) fn find_all(tokens: &[Token], pattern: &[&str]) -> Vec<usize> {
     tokens
         .windows(pattern.len())
         .enumerate()
-        .filter(|(_, window)| {
-            window
-                .iter()
-                .zip(pattern)
-                .all(|(token, wanted)| token.text == *wanted)
-        })
+        .filter(|(_, window)| window.iter().zip(pattern).all(|(token, wanted)| token.text == *wanted))
         .map(|(at, _)| at)
         .collect()
 }

@@ -37,14 +37,11 @@ impl Tree {
         for entry in walk.filter_entry(is_ours) {
             let entry = entry.context("cannot walk the repository")?;
             let path = entry.path();
-            let known = path
-                .extension()
-                .is_some_and(|ending| READ.iter().any(|read| ending == *read));
+            let known = path.extension().is_some_and(|ending| READ.iter().any(|read| ending == *read));
             if !entry.file_type().is_file() || !known {
                 continue;
             }
-            let text = std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read `{}`", path.display()))?;
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
             let relative = path.strip_prefix(root).unwrap_or(path);
             files.insert(relative.to_string_lossy().replace('\\', "/"), text);
         }
@@ -95,9 +92,7 @@ pub(super) mod fixture {
 
     /// A tree of `(path, text)`.
     pub(in crate::tidy) fn tree(files: &[(&str, &str)]) -> Tree {
-        let owned = files
-            .iter()
-            .map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
+        let owned = files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned()));
         Tree::of(owned.collect())
     }
 }
@@ -114,12 +109,7 @@ mod tests {
             ("docs/x.rs", "not a member"),
         ]);
         assert_eq!(tree.sources.len(), 1);
-        let [broken] = tree.broken.as_slice() else {
-            panic!("{:?}", tree.broken)
-        };
-        assert_eq!(
-            (broken.path.as_str(), broken.line),
-            ("crates/core/src/a.rs", 2)
-        );
+        let [broken] = tree.broken.as_slice() else { panic!("{:?}", tree.broken) };
+        assert_eq!((broken.path.as_str(), broken.line), ("crates/core/src/a.rs", 2));
     }
 }
