@@ -23,11 +23,13 @@ const INTEGER_MAX_F64: f64 = 9_007_199_254_740_991.0;
 /// Why a text is refused or a value has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The text is longer than [`LEN_MAX`].
-    #[error("json of {len} bytes is longer than {LEN_MAX} bytes")]
+    /// The text is longer than [`LEN_MAX`], or than the limit of [`parse_within`].
+    #[error("json of {len} bytes is longer than {len_max} bytes")]
     TooLong {
         /// The text's length in bytes.
         len: usize,
+        /// The limit in bytes.
+        len_max: usize,
     },
     /// The text is not JSON, nests too deep, repeats a key or holds a number that would be rounded.
     #[error("json is refused: {reason}")]
@@ -133,8 +135,16 @@ impl<'de> Visitor<'de> for Strict {
 /// # Errors
 /// [`Error::TooLong`] or [`Error::Refused`].
 pub fn parse(text: &[u8]) -> Result<Value, Error> {
-    if text.len() > LEN_MAX {
-        return Err(Error::TooLong { len: text.len() });
+    parse_within(text, LEN_MAX)
+}
+
+/// Like [`parse`], with a limit in bytes of its own: a tool's result may be longer than arguments.
+///
+/// # Errors
+/// [`Error::TooLong`] or [`Error::Refused`].
+pub fn parse_within(text: &[u8], len_max: usize) -> Result<Value, Error> {
+    if text.len() > len_max {
+        return Err(Error::TooLong { len: text.len(), len_max });
     }
     let refused = |error: serde_json::Error| Error::Refused { reason: error.to_string() };
     let mut deserializer = serde_json::Deserializer::from_slice(text);
