@@ -1,0 +1,97 @@
+//! `fs.list`: one page of a directory.
+
+use std::collections::BinaryHeap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rustix::fs::{AtFlags, FileType};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::dir::{self, Entry};
+use super::limits::{LIST_ENTRIES_MAX, LIST_SCAN_MAX};
+use super::path::RelPath;
+use super::workspace::{size, word};
+use super::{Error, Output, Workspace};
+
+/// Arguments of `fs.list`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Args {
+    /// The directory; the workspace itself when absent.
+    #[serde(default = "root")]
+    pub path: String,
+    /// `next_cursor` of the page before.
+    pub cursor: Option<String>,
+    /// Entries in the page; up to [`LIST_ENTRIES_MAX`], which is also the default.
+    pub limit: Option<usize>,
+}
+
+fn root() -> String {
+    ".".to_owned()
+}
+
+/// Answers `{path, entries: [{name, kind, size?}], next_cursor?}`, names sorted by their bytes.
+///
+/// A page is what follows the cursor's name at the time of the call, so names that come or go between pages are
+/// neither doubled nor do they hide others. Memory is bounded by the page, not by the directory.
+pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bool) -> Result<Output, Error> {
+    let path = RelPath::parse(&args.path)?;
+    let limit = args.limit.unwrap_or(LIST_ENTRIES_MAX);
+    if limit == 0 || limit > LIST_ENTRIES_MAX {
+        return Err(Error::Argument { name: "limit", reason: "is not between 1 and 1000" });
+    }
+    let after = args.cursor.as_deref().map(cursor_bytes).transpose()?;
+    let fd = workspace.directory(&path)?;
+    // The smallest names after the cursor, largest on top; one more than asked tells whether a page follows.
+    let mut page: BinaryHeap<Entry> = BinaryHeap::with_capacity(limit.saturating_add(2));
+    dir::for_each(&fd, &path, LIST_SCAN_MAX, cancelled, |entry| {
+        if after.as_deref().is_some_and(|after| entry.name.to_bytes() <= after) {
+            return;
+        }
+        if page.len() > limit && page.peek().is_some_and(|largest| *largest <= entry) {
+            return;
+        }
+        page.push(entry);
+        if page.len() > limit.saturating_add(1) {
+            page.pop();
+        }
+    })?;
+    let more = page.len() > limit;
+    if more {
+        page.pop();
+    }
+    let page = page.into_sorted_vec();
+    let mut value = json!({ "path": path.as_str() });
+    if more && let (Some(last), Some(object)) = (page.last(), value.as_object_mut()) {
+        object.insert("next_cursor".into(), URL_SAFE_NO_PAD.encode(last.name.to_bytes()).into());
+    }
+    let entries = page.iter().map(|entry| row(&fd, entry)).collect::<Vec<_>>();
+    if let Some(object) = value.as_object_mut() {
+        object.insert("entries".into(), entries.into());
+    }
+    Ok(Output { value, truncated: more })
+}
+
+fn cursor_bytes(cursor: &str) -> Result<Vec<u8>, Error> {
+    URL_SAFE_NO_PAD
+        .decode(cursor)
+        .map_err(|_| Error::Argument { name: "cursor", reason: "is not a cursor that `fs.list` returned" })
+}
+
+fn row(fd: &std::os::fd::OwnedFd, entry: &Entry) -> Value {
+    let mut row = Map::new();
+    let bytes = entry.name.to_bytes();
+    row.insert("name".into(), String::from_utf8_lossy(bytes).into());
+    if std::str::from_utf8(bytes).is_err() {
+        // Such a name cannot be asked for by `path`, but two of them must not look the same.
+        row.insert("name_base64".into(), URL_SAFE_NO_PAD.encode(bytes).into());
+    }
+    row.insert("kind".into(), word(entry.kind).into());
+    if entry.kind == FileType::RegularFile
+        && let Ok(stat) = rustix::fs::statat(fd, entry.name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW)
+    {
+        row.insert("size".into(), size(&stat).into());
+    }
+    row.into()
+}

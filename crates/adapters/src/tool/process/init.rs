@@ -1,0 +1,183 @@
+//! Pid 1 of a sandbox: confines itself, starts the tool, and takes everything with it when it ends.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::Errno;
+use rustix::process::{
+    DumpableBehavior, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitOptions, WaitStatus, kill_process_group, pidfd_open,
+    set_dumpable_behavior, setrlimit, wait,
+};
+use rustix::thread::{
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
+};
+
+use super::host::{hold, report};
+use super::job::{FIXED_ENV, Limits};
+use super::mounts::{self, ProcessCount};
+use super::outcome::Refusal;
+use super::wire::{self, Report, Spec};
+use super::{paths, syscalls};
+
+/// Time between two counts of the processes; a fork bomb makes a few hundred in it.
+const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 25_000_000 };
+
+/// Processes beside the tool's own that the kernel counts: init and the outer helper.
+const HELPERS: u64 = 2;
+
+/// What operators can do when a confinement is refused.
+const NEXT_KERNEL: &str = "run on a kernel of 6.1 or later with Landlock (boot parameter lsm=landlock,…) and seccomp";
+
+/// Runs one job to the end of every process of the namespace.
+pub(super) fn run(lock: &Path) -> Result<(), Refusal> {
+    if std::process::id() != 1 {
+        return Err(Refusal::new("be pid 1", "init was started outside a sandbox", "start tools through the daemon"));
+    }
+    let _hold = hold(lock)?;
+    let (spec, input) = wire::decode(io::stdin().lock())
+        .map_err(|error| Refusal::new("read the job", error, "nothing: the daemon that wanted it is gone"))?;
+    let count = confine(&spec)?;
+    let input = memory_file(&input).map_err(|error| Refusal::new("hand over the input", error, "free memory on the host"))?;
+    report(&Report::Starting);
+    let child = start(&spec, input)?;
+    let end = supervise(child, &spec.limits, count);
+    kill_all();
+    match end {
+        End::Of(status) => report(&told(status)),
+        End::TooMany => report(&Report::ProcessLimit),
+        End::Lifeline => {}
+    }
+    Ok(())
+}
+
+/// Everything that cannot be undone, in the only order that works: mounts need rights, rights go last but seccomp.
+fn confine(spec: &Spec) -> Result<ProcessCount, Refusal> {
+    let refused = |attempt: &'static str| move |errno: Errno| Refusal::new(attempt, errno, NEXT_KERNEL);
+    // A tool of the same user could otherwise reach the daemon's socket through /proc/1/fd.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide init"))?;
+    let count = mounts::prepare(&spec.scratch, spec.limits.scratch_bytes)?;
+    let image = image_bytes().map_err(|error| Refusal::new("measure init", error, NEXT_KERNEL))?;
+    set_no_new_privs(true).map_err(refused("give up privileges"))?;
+    let truncate_is_open = paths::restrict(spec)?;
+    limit(&spec.limits, image).map_err(refused("set limits"))?;
+    let bits = CapabilitiesSecureBits::NO_ROOT
+        | CapabilitiesSecureBits::NO_ROOT_LOCKED
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED;
+    set_capabilities_secure_bits(bits).map_err(refused("give up root's meaning"))?;
+    let none = CapabilitySet::empty();
+    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+        .map_err(refused("give up capabilities"))?;
+    syscalls::restrict(spec.network, truncate_is_open)
+        .map_err(|error| Refusal::new("filter system calls", error, NEXT_KERNEL))?;
+    Ok(count)
+}
+
+fn limit(limits: &Limits, image: u64) -> Result<(), Errno> {
+    let rows = [
+        (Resource::Cpu, limits.cpu_seconds),
+        // Init is under the limit too, and must stay able to start the tool.
+        (Resource::As, limits.address_space_bytes.saturating_add(image)),
+        (Resource::Nproc, limits.processes.saturating_add(HELPERS)),
+        (Resource::Fsize, limits.file_bytes),
+        (Resource::Nofile, limits.open_files),
+        (Resource::Core, 0),
+        (Resource::Msgqueue, 0),
+    ];
+    rows.into_iter().try_for_each(|(resource, most)| setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) }))
+}
+
+/// Address space that init itself uses.
+fn image_bytes() -> io::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).and_then(|kib| kib.parse::<u64>().ok());
+    kib.map(|kib| kib.saturating_mul(1024)).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+fn memory_file(input: &[u8]) -> io::Result<File> {
+    let mut file = File::from(memfd_create("input", MemfdFlags::CLOEXEC)?);
+    file.write_all(input)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn start(spec: &Spec, input: File) -> Result<Pid, Refusal> {
+    let refused = |reason: &dyn std::fmt::Display| {
+        Refusal::new("start the tool", reason, "check the first element of argv: the file, its mode, its interpreter")
+    };
+    let (program, arguments) = spec.argv.split_first().ok_or_else(|| refused(&"its argv is empty"))?;
+    let child = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&spec.env)
+        .envs(FIXED_ENV)
+        .env("HOME", &spec.scratch)
+        .env("TMPDIR", &spec.scratch)
+        .current_dir(&spec.scratch)
+        .stdin(Stdio::from(input))
+        .spawn()
+        .map_err(|error| refused(&error))?;
+    // Waiting is done for every process of the namespace alike, so the handle of this one is not kept.
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or_else(|| refused(&"it has no pid"))
+}
+
+enum End {
+    Of(WaitStatus),
+    TooMany,
+    Lifeline,
+}
+
+/// Waits for the tool's end, the daemon's end, or too many processes; reaps orphans meanwhile.
+fn supervise(tool: Pid, limits: &Limits, mut count: ProcessCount) -> End {
+    // A tool that is gone already has a descriptor all the same: nobody reaped it yet.
+    let Ok(pidfd) = pidfd_open(tool, PidfdFlags::empty()) else { return End::Lifeline };
+    loop {
+        let lifeline_speaks = wait_for_event(&pidfd);
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if pid == tool {
+                return End::Of(status);
+            }
+        }
+        if lifeline_speaks {
+            return End::Lifeline;
+        }
+        if count.now().is_some_and(|now| now > limits.processes.saturating_add(1)) {
+            return End::TooMany;
+        }
+    }
+}
+
+/// Whether the daemon closed its end, or sent a byte, which it never does.
+fn wait_for_event(tool: &OwnedFd) -> bool {
+    let stdin = io::stdin();
+    let mut fds = [PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN | PollFlags::RDHUP), PollFd::new(tool, PollFlags::IN)];
+    match poll(&mut fds, Some(&TICK)) {
+        Ok(_) | Err(Errno::INTR) => fds.first().is_some_and(|fd| !fd.revents().is_empty()),
+        Err(_) => true,
+    }
+}
+
+/// Kills and reaps until no other process of the namespace exists. A fork that races the signal is caught by the next round.
+fn kill_all() {
+    loop {
+        // The group of pid 1 in `kill(2)` is -1: every process but the caller.
+        let _ = kill_process_group(Pid::INIT, Signal::KILL);
+        match wait(WaitOptions::empty()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn told(status: WaitStatus) -> Report {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Report::Exited(code),
+        (None, signal) => Report::Signaled(signal.unwrap_or_default()),
+    }
+}

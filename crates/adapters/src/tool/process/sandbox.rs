@@ -1,0 +1,229 @@
+//! The daemon's side: starts the helpers, feeds and reads them, and ends them.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::process::{Child, Command};
+
+use super::capture::{Stopped, drain};
+use super::host::{HOST_NETWORK, OUTER, SUBCOMMAND};
+use super::job::Job;
+use super::outcome::{Captured, Finished, Outcome, Refusal};
+use super::scope::{Leftover, Scope};
+use super::wire::{self, Report};
+
+/// Time between the end of the lifeline and the signal that needs no cooperation; init acts on the former within a millisecond.
+const END_GRACE: Duration = Duration::from_secs(2);
+
+/// Bytes of reports; a refusal is the longest and names one path.
+const REPORT_BYTES_MAX: u64 = 64 * 1024;
+
+/// Runs programs in sandboxes.
+#[derive(Debug)]
+pub struct Sandbox {
+    exe: PathBuf,
+    run_dir: PathBuf,
+    scratch: PathBuf,
+}
+
+impl Sandbox {
+    /// Prepares the directory of lock files, mode 0700, and the mount point in it.
+    ///
+    /// `exe` is a program whose `main` hands `sandbox …` to [`super::sandbox_main`]: `/proc/self/exe` for the daemon.
+    /// `run_dir` is absolute and belongs to one daemon.
+    ///
+    /// # Errors
+    /// When the directories cannot be made.
+    pub fn open(exe: PathBuf, run_dir: &Path) -> io::Result<Self> {
+        let scratch = run_dir.join("scratch");
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch)?;
+        // Helpers run in `/`, and links in the path would confuse rules on paths.
+        let run_dir = run_dir.canonicalize()?;
+        Ok(Self { exe, scratch: run_dir.join("scratch"), run_dir })
+    }
+
+    /// Runs a job to the end of all its processes. Each scope runs once.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the lifeline: everything is killed within milliseconds, and [`Sandbox::leftovers`] tells when
+    /// that is done. Whether the tool had an effect is then unknown.
+    pub async fn run(&self, scope: &Scope, job: &Job) -> Finished {
+        match self.start(scope, job) {
+            Ok(live) => live.finish(self, scope, job).await,
+            Err(refusal) => {
+                self.close(scope);
+                Finished::never(refusal)
+            }
+        }
+    }
+
+    /// Whether processes of an attempt live; [`Leftover::Dead`] also closes the attempt, so that none can start later.
+    ///
+    /// # Errors
+    /// When the lock file cannot be examined; then nothing is proven.
+    pub fn leftovers(&self, scope: &Scope) -> io::Result<Leftover> {
+        scope.settle(&self.run_dir)
+    }
+
+    /// Kills what lives of an attempt, waits up to some seconds for its end, and answers as [`Sandbox::leftovers`]. Blocking.
+    ///
+    /// # Errors
+    /// When a process can be neither examined nor killed.
+    pub fn kill(&self, scope: &Scope) -> io::Result<Leftover> {
+        scope.kill(&self.run_dir)
+    }
+
+    fn start(&self, scope: &Scope, job: &Job) -> Result<Live, Refusal> {
+        let next = "check the daemon's run directory and its limits on processes and open files";
+        let refused = |attempt: &'static str| move |error: io::Error| Refusal::new(attempt, error, next);
+        let message = wire::encode(job, self.scratch.clone())?;
+        scope.begin(&self.run_dir).map_err(refused("begin the attempt"))?;
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(refused("make a socket"))?;
+        ours.set_nonblocking(true).map_err(refused("make a socket"))?;
+        let control = UnixStream::from_std(ours).map_err(refused("make a socket"))?;
+        let mut command = Command::new(&self.exe);
+        command.args([SUBCOMMAND, OUTER]).arg(scope.file(&self.run_dir));
+        if job.network {
+            command.arg(HOST_NETWORK);
+        }
+        let child = command
+            .env_clear()
+            .current_dir("/")
+            // A terminal's interrupt is for the daemon, which then decides about its tools.
+            .process_group(0)
+            .stdin(Stdio::from(std::os::fd::OwnedFd::from(theirs)))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(refused("start the sandbox's helper"))?;
+        Ok(Live { child, control, message })
+    }
+
+    /// Closes an attempt whose processes are known or believed to be dead; whether it is so is in the answer.
+    fn close(&self, scope: &Scope) -> bool {
+        match scope.settle(&self.run_dir) {
+            Ok(leftover) => leftover == Leftover::Dead,
+            Err(error) => {
+                tracing::warn!(%error, ?scope, "the lock of a sandbox could not be examined");
+                false
+            }
+        }
+    }
+}
+
+/// Helpers that were started.
+struct Live {
+    child: Child,
+    control: UnixStream,
+    message: Vec<u8>,
+}
+
+impl Live {
+    async fn finish(mut self, sandbox: &Sandbox, scope: &Scope, job: &Job) -> Finished {
+        let (mut stdout, mut stderr, mut reports) = (Captured::default(), Captured::default(), Vec::new());
+        let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
+        // Dropping `lifeline` shuts the socket's way down, which ends the sandbox; the way up stays for its last words.
+        let (mut from, mut lifeline) = self.control.into_split();
+        let work = async {
+            let send = async {
+                // A helper that refuses does not read on; what it has to say comes in the reports.
+                let _ = lifeline.write_all(&self.message).await;
+                Ok(())
+            };
+            tokio::try_join!(
+                send,
+                read_reports(&mut from, &mut reports),
+                drain(out, job.limits.stdout_bytes, &mut stdout),
+                drain(err, job.limits.stderr_bytes, &mut stderr),
+            )
+        };
+        let cut = tokio::select! {
+            biased;
+            done = work => match done {
+                Ok(_) => None,
+                Err(Stopped::Overrun) => Some(Outcome::OutputLimit),
+                Err(Stopped::Io(error)) => {
+                    tracing::warn!(%error, ?scope, "reading from a sandbox failed");
+                    Some(Outcome::Lost)
+                }
+            },
+            () = tokio::time::sleep(job.limits.wall) => Some(Outcome::TimedOut),
+        };
+        drop(lifeline);
+        let last_words = async {
+            let _ = read_reports(&mut from, &mut reports).await;
+            self.child.wait().await
+        };
+        let ended = matches!(tokio::time::timeout(END_GRACE, last_words).await, Ok(Ok(_)));
+        let dead = (ended && sandbox.close(scope)) || force(sandbox, scope).await;
+        let outcome = judge(&reports, cut, dead);
+        Finished { outcome, stdout, stderr }
+    }
+}
+
+/// Reads what the helpers report until both are gone.
+async fn read_reports(from: &mut OwnedReadHalf, into: &mut Vec<u8>) -> Result<(), Stopped> {
+    let kept = u64::try_from(into.len()).unwrap_or(u64::MAX);
+    match from.take(REPORT_BYTES_MAX.saturating_sub(kept)).read_to_end(into).await {
+        // A helper that ends with unread bytes resets the socket; that is an end too.
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
+        Err(error) => Err(Stopped::Io(error)),
+    }
+}
+
+/// Kills without cooperation, off the runtime's threads. Answers whether everything is proven dead.
+async fn force(sandbox: &Sandbox, scope: &Scope) -> bool {
+    let (scope, run_dir) = (scope.clone(), sandbox.run_dir.clone());
+    let killed = tokio::task::spawn_blocking(move || scope.kill(&run_dir)).await;
+    matches!(killed, Ok(Ok(Leftover::Dead)))
+}
+
+fn judge(reports: &[u8], cut: Option<Outcome>, dead: bool) -> Outcome {
+    let reports = reports.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Report>(line).ok());
+    let reports = reports.collect::<Vec<_>>();
+    match (reports.last(), cut) {
+        (Some(Report::Refused(refusal)), _) => Outcome::NeverStarted(refusal.clone()),
+        // The line is written before the tool is started, so without it, and with everything dead, it never was.
+        (None, _) if dead => Outcome::NeverStarted(Refusal::new(
+            "start the sandbox",
+            "its helper ended, or was ended at the time limit, before the tool was started",
+            "look for out-of-memory kills on the host, or allow the tool more time",
+        )),
+        (_, Some(cut)) if dead => cut,
+        (Some(Report::Exited(code)), None) => Outcome::Exited { code: *code },
+        (Some(Report::Signaled(signal)), None) => Outcome::Killed { signal: *signal },
+        (Some(Report::ProcessLimit), None) => Outcome::ProcessLimit,
+        (Some(_) | None, _) => Outcome::Lost,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(reports: &str, cut: Option<Outcome>, dead: bool, want: &Outcome) {
+        assert_eq!(&judge(reports.as_bytes(), cut, dead), want, "{reports:?}");
+    }
+
+    #[test]
+    fn never_started_is_only_said_when_it_is_known() {
+        let never = judge(b"", None, true);
+        assert!(matches!(never, Outcome::NeverStarted(_)));
+        check("", Some(Outcome::TimedOut), true, &never);
+        check("", None, false, &Outcome::Lost);
+        check("\"starting\"\n", None, true, &Outcome::Lost);
+        check("\"starting\"\n", Some(Outcome::TimedOut), true, &Outcome::TimedOut);
+        check("\"starting\"\n", Some(Outcome::TimedOut), false, &Outcome::Lost);
+        check("\"starting\"\n{\"exited\":3}\n", None, true, &Outcome::Exited { code: 3 });
+        check("\"starting\"\n{\"signaled\":9}\n", None, true, &Outcome::Killed { signal: 9 });
+        check("\"starting\"\n\"process_limit\"\n", None, true, &Outcome::ProcessLimit);
+        check("garbage\n\"star", None, true, &never);
+    }
+}

@@ -1,0 +1,124 @@
+//! What goes over the socket: one job down, reports up.
+//!
+//! Down: two little-endian `u32` lengths, the [`Spec`] as JSON, the tool's standard input; afterwards nothing, ever. Up: one
+//! JSON [`Report`] a line.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::job::{INPUT_BYTES_MAX, Job, Limits, SPEC_BYTES_MAX};
+use super::outcome::Refusal;
+
+/// A job as init reads it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    pub(super) argv: Vec<String>,
+    pub(super) env: BTreeMap<String, String>,
+    pub(super) read_paths: Vec<PathBuf>,
+    pub(super) data_paths: Vec<PathBuf>,
+    pub(super) write_paths: Vec<PathBuf>,
+    /// Where the private scratch directory is mounted.
+    pub(super) scratch: PathBuf,
+    pub(super) network: bool,
+    pub(super) limits: Limits,
+}
+
+/// What the helpers tell the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Report {
+    /// The tool is about to be started; without this line it never was.
+    Starting,
+    /// The tool was not started.
+    Refused(Refusal),
+    /// The tool exited, and everything it left behind is dead.
+    Exited(i32),
+    /// The tool died of a signal, and everything it left behind is dead.
+    Signaled(i32),
+    /// There were too many processes; all are dead.
+    ProcessLimit,
+}
+
+/// The bytes that go down.
+pub(super) fn encode(job: &Job, scratch: PathBuf) -> Result<Vec<u8>, Refusal> {
+    let spec = Spec {
+        argv: job.argv.clone(),
+        env: job.env.clone(),
+        read_paths: job.read_paths.clone(),
+        data_paths: job.data_paths.clone(),
+        write_paths: job.write_paths.clone(),
+        scratch,
+        network: job.network,
+        limits: job.limits,
+    };
+    let refused = |reason: &str| Refusal::new("describe the job", reason, "shorten the arguments of the call");
+    let spec = serde_json::to_vec(&spec).map_err(|error| refused(&error.to_string()))?;
+    let length = |len: usize, max: usize| u32::try_from(len).ok().filter(|_| len <= max);
+    let spec_len = length(spec.len(), SPEC_BYTES_MAX).ok_or_else(|| refused("it is longer than 1 MiB"))?;
+    let input_len = length(job.input.len(), INPUT_BYTES_MAX).ok_or_else(|| refused("its input is longer than 4 MiB"))?;
+    let mut bytes = Vec::with_capacity(spec.len() + job.input.len() + 8);
+    bytes.extend(spec_len.to_le_bytes());
+    bytes.extend(input_len.to_le_bytes());
+    bytes.extend(spec);
+    bytes.extend(&job.input);
+    Ok(bytes)
+}
+
+/// Reads what [`encode`] wrote: the spec and the input.
+///
+/// # Errors
+/// `UnexpectedEof` when the daemon went away, `InvalidData` when it is no daemon.
+pub(super) fn decode(mut from: impl Read) -> io::Result<(Spec, Vec<u8>)> {
+    let mut length = || -> io::Result<u32> {
+        let mut bytes = [0; 4];
+        from.read_exact(&mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    };
+    let (spec_len, input_len) = (length()?, length()?);
+    let spec = exactly(&mut from, spec_len, SPEC_BYTES_MAX)?;
+    let input = exactly(&mut from, input_len, INPUT_BYTES_MAX)?;
+    Ok((serde_json::from_slice(&spec)?, input))
+}
+
+fn exactly(from: &mut impl Read, length: u32, max: usize) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length).ok().filter(|length| *length <= max);
+    let mut bytes = vec![0; length.ok_or(io::ErrorKind::InvalidData)?];
+    from.read_exact(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_survives_the_way() {
+        let job = Job {
+            argv: vec!["/bin/x".into(), "a\nb".into()],
+            env: BTreeMap::from([("K".into(), "v".into())]),
+            input: vec![0, 255],
+            read_paths: vec!["/r".into()],
+            data_paths: vec!["/d".into()],
+            write_paths: vec!["/w".into()],
+            network: true,
+            limits: Limits::default(),
+        };
+        let bytes = encode(&job, "/s".into()).unwrap();
+        let (spec, input) = decode(bytes.as_slice()).unwrap();
+        assert_eq!((spec.argv, input, spec.network), (job.argv.clone(), job.input.clone(), true));
+        for cut in [0, 3, 8, bytes.len() - 1] {
+            assert_eq!(decode(&bytes[..cut]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        }
+        let huge = Job { input: vec![0; INPUT_BYTES_MAX + 1], ..job };
+        assert!(encode(&huge, "/s".into()).is_err());
+    }
+
+    #[test]
+    fn hostile_lengths_allocate_nothing() {
+        assert_eq!(decode([255; 64].as_slice()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+}
