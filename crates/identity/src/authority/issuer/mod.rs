@@ -1,0 +1,17 @@
+//! The built-in issuer of humans' tokens: takes login assertions (RFC 7523), gives ten-minute access tokens (RFC 9068).
+//!
+//! **Invariant:** the algorithm is the key's, never the token's; the header has `alg`, `kid`, `typ` and nothing else; the
+//! signature is verified before any claim is believed; no refusal repeats a byte of the token.
+
+mod access;
+mod compact;
+mod login;
+mod refusal;
+
+pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUP_LEN_MAX, GROUPS_MAX, Issuer, LIFETIME_S, Minted, Session, Validator};
+pub use compact::TOKEN_LEN_MAX;
+pub use login::{Assertion, LoggedIn};
+pub use refusal::{Error, LEEWAY_S, Refusal};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,10 @@
+//! What only the installation does: certificate authority, keystore, issuer of tokens, encryption of payloads.
+
+pub mod ca;
+pub mod issuer;
+pub mod keystore;
+pub mod log_signer;
+pub mod seal;
+pub mod tls;
+
+mod aead;

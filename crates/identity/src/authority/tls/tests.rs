@@ -1,0 +1,187 @@
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, ServerConnection};
+use scalbotics_core::time::Timestamp;
+
+use super::*;
+use crate::authority::ca::{Issuing, Names, Root, SVID_LIFETIME_MS_MAX};
+use crate::holder::key::{Algorithm, Pair};
+use crate::holder::tls::client_config;
+
+const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
+
+#[derive(Debug)]
+struct At(Timestamp);
+
+impl TimeProvider for At {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.unix_ms() as u64)))
+    }
+}
+
+struct House {
+    trust_domain: TrustDomain,
+    root: Root,
+    issuing: Issuing,
+}
+
+fn house(trust_domain: &str) -> House {
+    let trust_domain = TrustDomain::parse(trust_domain).unwrap();
+    let root = Root::generate(&trust_domain, NOW).unwrap();
+    let key = Pair::generate(Algorithm::P256).unwrap();
+    let issuing = Issuing::load(root.sign_issuing(key.public(), NOW).unwrap(), &key).unwrap();
+    House { trust_domain, root, issuing }
+}
+
+impl House {
+    fn roots(&self) -> Vec<CertificateDer<'static>> {
+        vec![self.root.certificate().clone()]
+    }
+
+    fn identity(&self, path: &str, algorithm: Algorithm) -> Identity {
+        let key = Pair::generate(algorithm).unwrap();
+        let id = SpiffeId::parse(&format!("spiffe://{}{path}", self.trust_domain)).unwrap();
+        let issued = self.issuing.issue(&id, key.public(), &Names::default(), SVID_LIFETIME_MS_MAX, NOW).unwrap();
+        Identity { chain: issued.chain, key }
+    }
+
+    fn server(&self, identity: &Identity, at: Timestamp) -> Arc<ServerConfig> {
+        let serving = ServingCertificate::new(identity).unwrap();
+        Arc::new(server_config(serving, &self.roots(), &self.trust_domain, Arc::new(At(at))).unwrap())
+    }
+
+    fn client(&self, identity: Option<&Identity>, at: Timestamp) -> Arc<ClientConfig> {
+        Arc::new(client_config(&self.roots(), &self.trust_domain, identity, Arc::new(At(at))).unwrap())
+    }
+}
+
+/// Runs a handshake in memory, and sends what follows it (tickets).
+fn connect(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
+    let name = ServerName::try_from("name-that-no-certificate-has.test").unwrap();
+    let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
+    let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
+    for _ in 0..10 {
+        let mut wire = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut wire).unwrap();
+        }
+        server.read_tls(&mut wire.as_slice()).unwrap();
+        server.process_new_packets()?;
+        let mut wire = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        client.read_tls(&mut wire.as_slice()).unwrap();
+        client.process_new_packets()?;
+    }
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    Ok((client, server))
+}
+
+#[test]
+fn without_a_client_certificate() {
+    let house = house("td.test");
+    for algorithm in [Algorithm::P256, Algorithm::Ed25519] {
+        let server = house.server(&house.identity("/system/daemon/n1", algorithm), NOW);
+        let (client, server) = connect(&house.client(None, NOW), &server).unwrap();
+        assert_eq!(client.protocol_version(), Some(ProtocolVersion::TLSv1_3));
+        assert_eq!(client.alpn_protocol(), Some(b"h2".as_slice()));
+        assert_eq!(client.negotiated_key_exchange_group().unwrap().name(), rustls::NamedGroup::X25519MLKEM768);
+        assert!(server.peer_certificates().is_none());
+    }
+}
+
+#[test]
+fn with_a_client_certificate() {
+    let house = house("td.test");
+    let server = house.server(&house.identity("/system/daemon/n1", Algorithm::P256), NOW);
+    let agent = house.identity("/acme/agent/clerk", Algorithm::Ed25519);
+    let (_, server) = connect(&house.client(Some(&agent), NOW), &server).unwrap();
+    let peer = peer(&server.peer_certificates().unwrap()[0], &house.trust_domain).unwrap();
+    assert_eq!(peer.id.to_string(), "spiffe://td.test/acme/agent/clerk");
+}
+
+#[test]
+fn sessions_resume_by_ticket() {
+    let house = house("td.test");
+    let server = house.server(&house.identity("/system/daemon/n1", Algorithm::P256), NOW);
+    let client = house.client(None, NOW);
+    let kind = || connect(&client, &server).unwrap().0.handshake_kind();
+    assert_eq!(kind(), Some(HandshakeKind::Full));
+    assert_eq!(kind(), Some(HandshakeKind::Resumed));
+}
+
+#[test]
+fn servers_that_are_refused() {
+    let house = house("td.test");
+    let client = house.client(None, NOW);
+    let agent = house.identity("/acme/agent/clerk", Algorithm::P256);
+    let refusal = connect(&client, &house.server(&agent, NOW)).unwrap_err();
+    assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "an agent: {refusal:?}");
+
+    // Another root with the same trust domain.
+    let twin = self::house("td.test");
+    let imposter = twin.server(&twin.identity("/system/daemon/n1", Algorithm::P256), NOW);
+    let refusal = connect(&client, &imposter).unwrap_err();
+    assert!(matches!(refusal, rustls::Error::InvalidCertificate(_)), "{refusal:?}");
+
+    // A daemon of another trust domain whose root is trusted, as a bundle of several roots may.
+    let other = self::house("other.test");
+    let server = other.server(&other.identity("/system/daemon/n1", Algorithm::P256), NOW);
+    let roots = [house.roots(), other.roots()].concat();
+    let both = Arc::new(client_config(&roots, &house.trust_domain, None, Arc::new(At(NOW))).unwrap());
+    let refusal = connect(&both, &server).unwrap_err();
+    assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "{refusal:?}");
+
+    let server = house.server(&house.identity("/system/daemon/n1", Algorithm::P256), NOW);
+    let later = NOW.plus_ms(SVID_LIFETIME_MS_MAX + 1000);
+    let refusal = connect(&house.client(None, later), &server).unwrap_err();
+    assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. })), "{refusal:?}");
+}
+
+#[test]
+fn clients_that_are_refused() {
+    let house = house("td.test");
+    let daemon = house.identity("/system/daemon/n1", Algorithm::P256);
+    let server = house.server(&daemon, NOW);
+    let twin = self::house("td.test");
+    let stranger = twin.identity("/acme/agent/clerk", Algorithm::P256);
+    let config = Arc::new(client_config(&house.roots(), &house.trust_domain, Some(&stranger), Arc::new(At(NOW))).unwrap());
+    assert!(connect(&config, &server).is_err(), "chains to another root");
+
+    let other = self::house("other.test");
+    let foreign = other.identity("/acme/agent/clerk", Algorithm::P256);
+    let roots = [house.roots(), other.roots()].concat();
+    let serving = ServingCertificate::new(&daemon).unwrap();
+    let lenient = Arc::new(server_config(serving, &roots, &house.trust_domain, Arc::new(At(NOW))).unwrap());
+    let config = house.client(Some(&foreign), NOW);
+    let refusal = connect(&config, &lenient).unwrap_err();
+    assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "{refusal:?}");
+
+    let agent = house.identity("/acme/agent/clerk", Algorithm::P256);
+    let later = NOW.plus_ms(SVID_LIFETIME_MS_MAX + 1000);
+    let refusal = connect(&house.client(Some(&agent), NOW), &house.server(&daemon, later)).unwrap_err();
+    assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::ExpiredContext { .. })), "{refusal:?}");
+}
+
+#[test]
+fn the_serving_certificate_is_replaced_while_running() {
+    let house = house("td.test");
+    let (first, second) = (house.identity("/system/daemon/n1", Algorithm::P256), house.identity("/system/daemon/n1", Algorithm::P256));
+    let serving = ServingCertificate::new(&first).unwrap();
+    let server = Arc::new(server_config(Arc::clone(&serving), &house.roots(), &house.trust_domain, Arc::new(At(NOW))).unwrap());
+    let seen = || connect(&house.client(None, NOW), &server).unwrap().0.peer_certificates().unwrap()[0].clone();
+    assert_eq!(seen(), first.chain[0]);
+    serving.replace(&second).unwrap();
+    assert_eq!(seen(), second.chain[0]);
+    let mismatch = Identity { chain: first.chain.clone(), key: Pair::generate(Algorithm::P256).unwrap() };
+    assert!(matches!(serving.replace(&mismatch), Err(Error::Certificate(_))));
+    assert_eq!(seen(), second.chain[0]);
+}
+
+#[test]
+fn an_empty_bundle_trusts_nobody() {
+    let trust_domain = TrustDomain::parse("td.test").unwrap();
+    assert!(matches!(client_config(&[], &trust_domain, None, Arc::new(At(NOW))), Err(tls::Error::NoRoots)));
+}

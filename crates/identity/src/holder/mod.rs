@@ -1,0 +1,9 @@
+//! What someone with a key of their own does: make keys, sign assertions and statements, verify notes, connect.
+
+pub mod assertion;
+pub mod key;
+pub mod signed_note;
+pub mod statement;
+pub mod svid;
+pub mod tls;
+pub mod trust;

@@ -1,0 +1,221 @@
+//! The trust file (semantics §5.3): what a client and an auditor believe without asking the daemon.
+//!
+//! **Invariant:** one file has one text: canonical JSON, nothing unknown in it; its digest names it (semantics §4.2).
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use scalbotics_core::digest::Digest;
+use scalbotics_core::identity::TrustDomain;
+use serde::{Deserialize, Serialize};
+
+use super::key::{self, Jwk, Public};
+use super::signed_note::{self, Verifier};
+use crate::{document, private_file};
+
+/// Longest trust file, in bytes: some dozen keys and a few certificates take a hundredth of it.
+pub const FILE_LEN_MAX: u64 = 256 * 1024;
+
+/// Most keys of one kind in a trust file.
+pub const KEYS_MAX: usize = 64;
+
+/// The only version of the file.
+const VERSION: u32 = 1;
+
+/// Why a trust file could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file could not be read or written, or the world may write it.
+    #[error("cannot use the trust file")]
+    File(#[from] private_file::Error),
+    /// The file is not the canonical text of a trust file.
+    #[error("trust file is malformed")]
+    Document(#[from] document::Error),
+    /// The file is of a version that this program does not know.
+    #[error("trust file has version {version}, not 1")]
+    Version {
+        /// The version found.
+        version: u32,
+    },
+    /// A log key is malformed.
+    #[error("trust file has a malformed log key")]
+    LogKey(#[from] signed_note::Error),
+    /// An approver-admin key is malformed.
+    #[error("trust file has a malformed approver-admin key")]
+    Admin(#[from] key::Error),
+    /// More than [`KEYS_MAX`] keys of one kind.
+    #[error("trust file has {count} keys of one kind, more than 64")]
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// The bundle is not PEM certificates.
+    #[error("trust file's bundle is not a list of PEM certificates")]
+    Bundle,
+}
+
+/// A trust file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The installation.
+    pub trust_domain: TrustDomain,
+    /// Keys that sign the installation's audit checkpoints.
+    pub log_keys: Vec<Verifier>,
+    /// Keys whose enrolments count (semantics §5.2 b).
+    pub approver_admins: Vec<Public>,
+    /// The root certificates, as PEM.
+    pub ca_bundle_pem: String,
+    /// Whether evidence must be stamped `dev: approver keys not separated` (semantics §5.5).
+    pub dev: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    approver_admins: Vec<Jwk>,
+    ca_bundle_pem: String,
+    dev: bool,
+    log_keys: Vec<String>,
+    trust_domain: TrustDomain,
+    version: u32,
+}
+
+impl File {
+    /// Parses the canonical text; one final newline is allowed.
+    ///
+    /// # Errors
+    /// Any [`Error`] but [`Error::File`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let document: Document = document::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(bytes))?;
+        if document.version != VERSION {
+            return Err(Error::Version { version: document.version });
+        }
+        check_count(document.log_keys.len())?;
+        check_count(document.approver_admins.len())?;
+        let file = Self {
+            trust_domain: document.trust_domain,
+            log_keys: document.log_keys.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+            approver_admins: document.approver_admins.iter().map(Public::try_from).collect::<Result<_, _>>()?,
+            ca_bundle_pem: document.ca_bundle_pem,
+            dev: document.dev,
+        };
+        file.roots()?;
+        Ok(file)
+    }
+
+    /// The canonical text, without a final newline.
+    ///
+    /// # Errors
+    /// [`Error::Document`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        Ok(document::to_bytes(&Document {
+            approver_admins: self.approver_admins.iter().map(Jwk::from).collect(),
+            ca_bundle_pem: self.ca_bundle_pem.clone(),
+            dev: self.dev,
+            log_keys: self.log_keys.iter().map(ToString::to_string).collect(),
+            trust_domain: self.trust_domain.clone(),
+            version: VERSION,
+        })?)
+    }
+
+    /// SHA-256 of the canonical text, without a final newline.
+    ///
+    /// # Errors
+    /// [`Error::Document`].
+    pub fn digest(&self) -> Result<Digest, Error> {
+        Ok(Digest::of_bytes(&self.to_bytes()?))
+    }
+
+    /// Reads a trust file that not everyone may write.
+    ///
+    /// # Errors
+    /// Any [`Error`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::parse(&private_file::read_public(path, FILE_LEN_MAX)?)
+    }
+
+    /// Writes the file with a final newline and mode 0644, replacing an older one.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Document`].
+    pub fn save(&self, path: &Path) -> Result<(), Error> {
+        let mut bytes = self.to_bytes()?;
+        bytes.push(b'\n');
+        private_file::replace(path, &bytes, private_file::PUBLIC_MODE)?;
+        Ok(())
+    }
+
+    /// The root certificates of the bundle, at least one.
+    ///
+    /// # Errors
+    /// [`Error::Bundle`].
+    pub fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
+        let roots: Vec<_> =
+            CertificateDer::pem_slice_iter(self.ca_bundle_pem.as_bytes()).collect::<Result<_, _>>().map_err(|_| Error::Bundle)?;
+        if roots.is_empty() { Err(Error::Bundle) } else { Ok(roots) }
+    }
+}
+
+fn check_count(count: usize) -> Result<(), Error> {
+    if count > KEYS_MAX { Err(Error::TooMany { count }) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encoding::to_base64;
+    use crate::holder::key::{Algorithm, Pair};
+
+    fn sample() -> File {
+        let pair = Pair::generate(Algorithm::Ed25519).unwrap();
+        File {
+            trust_domain: TrustDomain::parse("td.test").unwrap(),
+            log_keys: vec![Verifier::new("td.test/log", pair.public().clone()).unwrap()],
+            approver_admins: vec![pair.public().clone()],
+            ca_bundle_pem: format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", to_base64([0x30, 0x00])),
+            dev: true,
+        }
+    }
+
+    #[test]
+    fn round_trip_and_digest() {
+        let file = sample();
+        let bytes = file.to_bytes().unwrap();
+        assert_eq!(File::parse(&bytes).unwrap(), file);
+        assert_eq!(file.digest().unwrap(), Digest::of_bytes(&bytes));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trust.json");
+        file.save(&path).unwrap();
+        assert_eq!(File::load(&path).unwrap(), file);
+        assert_eq!(std::fs::read(&path).unwrap(), [bytes, vec![b'\n']].concat());
+    }
+
+    #[test]
+    fn strict() {
+        let good = String::from_utf8(sample().to_bytes().unwrap()).unwrap();
+        let table = [
+            String::new(),
+            "{}".to_owned(),
+            good.replace("\"version\":1", "\"version\":2"),
+            good.replace("\"version\":1", "\"version\":1,\"zeal\":true"),
+            good.replace("\"dev\":true,", ""),
+            good.replace("\"dev\":true", "\"dev\":true,\"dev\":false"),
+            good.replace("\"dev\":true", "\"dev\": true"),
+            good.replace("\"dev\":true", "\"dev\":1"),
+            good.replace("td.test/log+", "td.test/gol+"),
+            good.replace("td.test\"", "TD.test\""),
+            good.replace("OKP", "EC"),
+            good.replace("BEGIN CERTIFICATE", "BEGIN NOTHING"),
+            format!("{good}\n\n"),
+            format!(" {good}"),
+        ];
+        for text in table {
+            assert_ne!(text, good);
+            assert!(File::parse(text.as_bytes()).is_err(), "{text}");
+        }
+        let mut many = sample();
+        many.approver_admins = vec![many.approver_admins[0].clone(); KEYS_MAX + 1];
+        assert!(matches!(File::parse(&many.to_bytes().unwrap()), Err(Error::TooMany { count: 65 })));
+    }
+}
