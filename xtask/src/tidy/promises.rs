@@ -37,6 +37,26 @@ pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
             findings.push(Finding::failure(PATH, row.line, format!("promise {}: {complaint}", row.id)));
         }
     }
+    findings.extend(unclaimed(tree, &rows));
+    findings
+}
+
+/// Numbered rules that a test is named after (`sem_2_2_…`) while every row of the number is pending: the proof was forgotten here.
+fn unclaimed(tree: &Tree, rows: &[Row<'_>]) -> Vec<Finding> {
+    let number = |row: &Row<'_>| row.id.trim_end_matches(|c: char| c.is_ascii_uppercase()).to_owned();
+    let proven: BTreeSet<String> = rows.iter().filter(|row| row.proof != "pending").map(number).collect();
+    let mut findings = Vec::new();
+    for row in rows.iter().filter(|row| row.proof == "pending" && !proven.contains(&number(row))) {
+        let begin = format!("{}_", number(row).to_ascii_lowercase().replace(['-', '.'], "_"));
+        let mut named = tree.sources.iter().flat_map(|source| {
+            let functions = super::tokens::find_all(&source.tokens, &["fn"]).into_iter();
+            functions.filter_map(|at| Some((source.path.as_str(), source.tokens.get(at + 1)?.text.as_str())))
+        });
+        if let Some((path, name)) = named.find(|(_, name)| name.starts_with(&begin)) {
+            let message = format!("promise {} is pending, and `{path}::{name}` is named after it: name the proof", row.id);
+            findings.push(Finding::warning(PATH, row.line, message));
+        }
+    }
     findings
 }
 
@@ -139,6 +159,21 @@ mod tests {
             ("xtask/src/bench/ids.rs", "const A: &str = \"idle-rss\";"),
         ]))
         .len()
+    }
+
+    #[test]
+    fn a_test_named_after_a_rule_wants_to_be_its_proof() {
+        let test = "#[test]\nfn sem_2_2_bytes() {}";
+        let cases = [
+            ("| SEM-2.2 | x | pending |", 1),
+            ("| SEM-2.2A | x | pending |\n| SEM-2.2B | x | test: crates/a/src/c.rs::sem_2_2_bytes |", 0),
+            ("| SEM-2.21 | x | pending |", 0),
+            ("| SEM-2 | x | pending |", 1),
+        ];
+        for (row, wanted) in cases {
+            let found = check(&tree(&[(PATH, row), ("crates/a/src/c.rs", test)]));
+            assert_eq!(found.len(), wanted, "{row}: {found:?}");
+        }
     }
 
     #[test]
