@@ -14,6 +14,7 @@ mod payload_store;
 mod policy_engine;
 mod registry;
 mod signer;
+mod statement_verifier;
 mod task_log;
 mod tool_runner;
 
@@ -28,5 +29,6 @@ pub use payload_store::PayloadStore;
 pub use policy_engine::PolicyEngine;
 pub use registry::{Human, Registry, StoredAnswer};
 pub use signer::{SignError, Signer};
+pub use statement_verifier::{StatementVerifier, VerifyError};
 pub use task_log::{Batch, BatchError, Committed, IntentPermit, StoreError, StoredEvent, Summary, TaskFilter, TaskLog};
 pub use tool_runner::{Stop, ToolRunner};

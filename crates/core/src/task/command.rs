@@ -151,6 +151,8 @@ pub enum Command {
     Fail {
         /// Why.
         failure: Failure,
+        /// In more words.
+        detail: Option<payload::Ref>,
     },
     /// End the task.
     Cancel {

@@ -221,6 +221,9 @@ pub enum Event {
     Failed {
         /// Why.
         failure: Failure,
+        /// In more words, as data.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<payload::Ref>,
     },
     /// The task ended by request.
     Canceled,

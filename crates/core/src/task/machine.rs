@@ -133,19 +133,17 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
         Command::Intend { proposal, send_deadline } => call::intend(state, &proposal, send_deadline, now),
         Command::Refuse { step, tool, decision, failure } => {
             call::none_open(state)?;
-            Ok((vec![Event::CallDenied { step, tool, decision }, Event::Failed { failure }], vec![Effect::Finish]))
+            Ok((vec![Event::CallDenied { step, tool, decision }, Event::Failed { failure, detail: None }], vec![Effect::Finish]))
         }
         Command::RecordLanded { effect, attempt, result, truncated } => {
             call::current(state, effect, attempt)?;
             Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated }))
         }
         Command::RecordFailed { effect, attempt, reason } => {
-            call::current(state, effect, attempt)?;
-            Ok(end::after(state, effect, Event::CallFailed { effect, attempt, reason }))
+            call::failed(state, effect, attempt, reason)
         }
         Command::RecordNeverLeft { effect, attempt } => {
-            call::current(state, effect, attempt)?;
-            Ok(end::after(state, effect, Event::NotLanded { effect, attempt }))
+            call::never_left(state, effect, attempt)
         }
         Command::RecordVerification { effect, verification, result } => call::verified(state, effect, verification, result, now),
         Command::Park { effect, doubt } => call::park(state, effect, doubt),
@@ -154,9 +152,9 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
             call::none_open(state)?;
             Ok((vec![Event::Completed { output }], vec![Effect::Finish]))
         }
-        Command::Fail { failure } => {
+        Command::Fail { failure, detail } => {
             call::none_open(state)?;
-            Ok((vec![Event::Failed { failure }], vec![Effect::Finish]))
+            Ok((vec![Event::Failed { failure, detail }], vec![Effect::Finish]))
         }
         Command::Cancel { by } => end::cancel(state, by),
     }

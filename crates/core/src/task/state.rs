@@ -106,6 +106,9 @@ pub struct CallState {
     pub attempt: u32,
     /// Intent of the first attempt; an idempotency key lives from here.
     pub first_sent_at: Option<Timestamp>,
+    /// Whether an attempt before the current one may have landed: keyed, and sent again before its outcome was known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub earlier_open: bool,
     /// Last moment at which the current attempt may have been sent.
     pub send_deadline: Option<Timestamp>,
     /// The approval that was consumed.
@@ -142,6 +145,9 @@ pub struct State {
     pub output: Option<payload::Ref>,
     /// Failure of a failed one.
     pub failure: Option<Failure>,
+    /// The failure in more words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure_detail: Option<payload::Ref>,
     /// Number of events folded; the next event's sequence number.
     pub version: u64,
     /// Time of the last event.

@@ -93,6 +93,6 @@ fn fail_unless_open(state: &State, failure: Failure, events: &mut Vec<Event>) ->
     if call::none_open(state).is_err() {
         return vec![Effect::Advance];
     }
-    events.push(Event::Failed { failure });
+    events.push(Event::Failed { failure, detail: None });
     vec![Effect::Finish]
 }

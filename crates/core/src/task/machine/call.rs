@@ -102,6 +102,23 @@ fn repeatable(effect: EffectId, call: &CallState, now: Timestamp) -> Result<Opti
     }
 }
 
+/// An attempt that failed; while an earlier one may have landed, this says nothing about the effect.
+pub(super) fn failed(state: &State, effect: EffectId, attempt: u32, reason: payload::Ref) -> Result<Accepted, Rejection> {
+    if current(state, effect, attempt)?.earlier_open {
+        return Ok((vec![Event::InDoubt { effect, doubt: Doubt::OutcomeUnknown }], vec![]));
+    }
+    Ok(end::after(state, effect, Event::CallFailed { effect, attempt, reason }))
+}
+
+/// An attempt that never left; while an earlier one may have landed, the call stays open (semantics §2.5).
+pub(super) fn never_left(state: &State, effect: EffectId, attempt: u32) -> Result<Accepted, Rejection> {
+    let event = Event::NotLanded { effect, attempt };
+    if current(state, effect, attempt)?.earlier_open {
+        return Ok((vec![event], vec![Effect::Advance]));
+    }
+    Ok(end::after(state, effect, event))
+}
+
 pub(super) fn verified(
     state: &State,
     effect: EffectId,

@@ -6,6 +6,7 @@ use crate::ids::{ApprovalId, EffectId};
 use crate::task::event::Intent;
 use crate::task::{CallState, Event, Phase, State, Status, Usage};
 use crate::time::Timestamp;
+use crate::tool::EffectClass;
 
 /// A journal that no run of the machine can have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +55,7 @@ fn first(event: &Event, at: Timestamp) -> Result<State, Corrupt> {
         cancel_requested_by: None,
         output: None,
         failure: None,
+        failure_detail: None,
         version: 1,
         updated_at: at,
     })
@@ -86,14 +88,26 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
         Event::CallDenied { .. } => {}
         Event::Landed { effect, result, .. } => call(state, *effect)?.phase = Phase::Landed { result: Some(*result) },
         Event::CallFailed { effect, .. } => call(state, *effect)?.phase = Phase::Failed,
-        Event::NotLanded { effect, .. } => call(state, *effect)?.phase = Phase::Ready,
+        Event::NotLanded { effect, .. } => {
+            let call = call(state, *effect)?;
+            // What is known about one attempt says nothing about the ones before it.
+            call.phase = if call.earlier_open { Phase::Sent } else { Phase::Ready };
+        }
         Event::InDoubt { effect, doubt } => call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt },
         Event::Settled { effect, landed, result, .. } => {
-            call(state, *effect)?.phase = if *landed { Phase::Landed { result: *result } } else { Phase::Ready };
+            let call = call(state, *effect)?;
+            call.phase = if *landed { Phase::Landed { result: *result } } else { Phase::Ready };
+            call.earlier_open = false;
+            if !*landed {
+                call.first_sent_at = None;
+            }
         }
         Event::CancelRequested { by } => state.cancel_requested_by = Some(*by),
         Event::Completed { output } => state.output = Some(*output),
-        Event::Failed { failure } => state.failure = Some(*failure),
+        Event::Failed { failure, detail } => {
+            state.failure = Some(*failure);
+            state.failure_detail = *detail;
+        }
         Event::Canceled => {}
     }
     state.status = status_after(state, event);
@@ -104,7 +118,7 @@ fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'stat
     if state.calls.contains_key(&intent.effect) || state.steps.contains_key(&intent.step) {
         return Err("step or effect begun twice");
     }
-    let call = CallState { intent: intent.clone(), phase, attempt: 0, first_sent_at: None, send_deadline: None, approval: None };
+    let call = CallState { intent: intent.clone(), phase, attempt: 0, first_sent_at: None, earlier_open: false, send_deadline: None, approval: None };
     state.steps.insert(intent.step.clone(), intent.effect);
     state.calls.insert(intent.effect, call);
     state.usage.calls += 1;
@@ -119,6 +133,7 @@ fn intended(state: &mut State, intent: &Intent, attempt: u32, at: Timestamp) -> 
     if attempt != call.attempt + 1 {
         return Err("attempts are not in order");
     }
+    call.earlier_open |= attempt > 1 && matches!(call.phase, Phase::Sent) && intent.class == EffectClass::Keyed;
     call.phase = Phase::Sent;
     call.attempt = attempt;
     call.first_sent_at = call.first_sent_at.or(Some(at));
