@@ -28,8 +28,9 @@
 pub mod authority;
 pub mod holder;
 
+mod document;
 mod encoding;
 mod entropy;
 mod jws;
-mod document;
+mod pem;
 pub mod private_file;

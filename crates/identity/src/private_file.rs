@@ -203,9 +203,7 @@ fn sync_directory(path: &Path) -> Result<(), Error> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         Some(_) | None => Path::new("."),
     };
-    File::open(parent)
-        .and_then(|directory| directory.sync_all())
-        .map_err(|source| Error::Write { path: path.to_owned(), source })
+    File::open(parent).and_then(|directory| directory.sync_all()).map_err(|source| Error::Write { path: path.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -256,7 +254,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(matches!(read(directory.path(), 100), Err(Error::NotRegular { .. })));
         let pipe = directory.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, rustix::fs::Mode::from_raw_mode(0o600), 0)
+            .unwrap();
         assert!(matches!(read(&pipe, 100), Err(Error::NotRegular { .. })));
         assert!(matches!(read(&directory.path().join("absent"), 100), Err(Error::Read { .. })));
         assert!(matches!(replace(&directory.path().join("no/such"), b"", SECRET_MODE), Err(Error::Write { .. })));

@@ -47,7 +47,8 @@ mod tests {
         let key: Key = Zeroizing::new(std::array::from_fn(|i| 0x80 + i as u8));
         let nonce: [u8; NONCE_LEN] = std::array::from_fn(|i| 0x40 + i as u8);
         let aad = [0x50, 0x51, 0x52, 0x53, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7];
-        let plaintext = b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
+        let plaintext =
+            b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, sunscreen would be it.";
         let sealed = seal(&key, &nonce, &aad, plaintext).unwrap();
         assert_eq!(sealed[..4], [0xbd, 0x6d, 0x17, 0x9d]);
         let tag = [0xc0, 0x87, 0x59, 0x24, 0xc1, 0xc7, 0x98, 0x79, 0x47, 0xde, 0xaf, 0xd8, 0x78, 0x0a, 0xcf, 0x49];

@@ -196,7 +196,8 @@ mod tests {
     #[test]
     fn the_same_payload_never_looks_the_same() {
         let cipher = cipher();
-        let (a, b) = (cipher.seal(&tenant("acme"), &payload(b"x")).unwrap(), cipher.seal(&tenant("acme"), &payload(b"x")).unwrap());
+        let (a, b) =
+            (cipher.seal(&tenant("acme"), &payload(b"x")).unwrap(), cipher.seal(&tenant("acme"), &payload(b"x")).unwrap());
         assert_ne!(a.wrapped_key, b.wrapped_key);
         assert_ne!(a.ciphertext, b.ciphertext);
         assert_ne!(a.ciphertext[NONCE_LEN..], b.ciphertext[NONCE_LEN..]);

@@ -90,7 +90,9 @@ mod tests {
     fn lifetime_is_limited() {
         let key = key::Pair::generate(key::Algorithm::Ed25519).unwrap();
         let tenant = TenantId::parse("acme").unwrap();
-        for (lifetime_s, good) in [(i64::MIN, false), (-1, false), (0, false), (1, true), (60, true), (61, false), (i64::MAX, false)] {
+        for (lifetime_s, good) in
+            [(i64::MIN, false), (-1, false), (0, false), (1, true), (60, true), (61, false), (i64::MAX, false)]
+        {
             let login = Login { human: HumanUid::from_u128(1), tenant: &tenant, audience: "td", lifetime_s };
             assert_eq!(sign(&login, &key, Timestamp::from_unix_ms(0)).is_ok(), good, "{lifetime_s}");
         }

@@ -1,6 +1,7 @@
 //! What someone with a key of their own does: make keys, sign assertions and statements, verify notes, connect.
 
 pub mod assertion;
+pub mod certificate;
 pub mod key;
 pub mod signed_note;
 pub mod statement;

@@ -198,9 +198,8 @@ fn parse_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), Error> {
 }
 
 fn check_name(name: &str) -> Result<(), Error> {
-    let spelled = !name.is_empty()
-        && name.len() <= NAME_LEN_MAX
-        && !name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control());
+    let spelled =
+        !name.is_empty() && name.len() <= NAME_LEN_MAX && !name.chars().any(|c| c == '+' || c.is_whitespace() || c.is_control());
     if spelled { Ok(()) } else { Err(Error::Name { name: name.escape_debug().take(80).collect() }) }
 }
 

@@ -4,6 +4,7 @@
 //! domain. The host name plays no part: whoever holds a daemon's identity is the daemon, and no public CA can make one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -16,6 +17,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, PeerIncompatible, RootCertStore, SignatureScheme,
 };
 use scalbotics_core::identity::{Subject, TrustDomain};
+use scalbotics_core::ports::Clock;
 
 use super::{key, svid};
 
@@ -62,6 +64,18 @@ pub struct Identity {
     pub chain: Vec<CertificateDer<'static>>,
     /// The leaf's key.
     pub key: key::Pair,
+}
+
+/// The house's clock as rustls asks for it, so that certificates end by the clock that everything else ends by.
+#[derive(Debug)]
+pub struct ClockTime(pub Arc<dyn Clock>);
+
+impl TimeProvider for ClockTime {
+    /// `None`, which fails every verification, for a clock before 1970.
+    fn current_time(&self) -> Option<UnixTime> {
+        let unix_ms = u64::try_from(self.0.now().unix_ms()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(unix_ms)))
+    }
 }
 
 /// The cryptography of every TLS connection: aws-lc-rs, post-quantum key exchange preferred.

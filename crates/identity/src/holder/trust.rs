@@ -5,11 +5,11 @@
 use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::TrustDomain;
 use serde::{Deserialize, Serialize};
 
+use super::certificate;
 use super::key::{self, Jwk, Public};
 use super::signed_note::{self, Verifier};
 use crate::{document, private_file};
@@ -51,8 +51,8 @@ pub enum Error {
         count: usize,
     },
     /// The bundle is not PEM certificates.
-    #[error("trust file's bundle is not a list of PEM certificates")]
-    Bundle,
+    #[error("trust file has a malformed bundle")]
+    Bundle(#[from] certificate::ParseError),
 }
 
 /// A trust file.
@@ -151,9 +151,7 @@ impl File {
     /// # Errors
     /// [`Error::Bundle`].
     pub fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Error> {
-        let roots: Vec<_> =
-            CertificateDer::pem_slice_iter(self.ca_bundle_pem.as_bytes()).collect::<Result<_, _>>().map_err(|_| Error::Bundle)?;
-        if roots.is_empty() { Err(Error::Bundle) } else { Ok(roots) }
+        Ok(certificate::from_pem(&self.ca_bundle_pem)?)
     }
 }
 
@@ -164,7 +162,6 @@ fn check_count(count: usize) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::encoding::to_base64;
     use crate::holder::key::{Algorithm, Pair};
 
     fn sample() -> File {
@@ -173,7 +170,7 @@ mod tests {
             trust_domain: TrustDomain::parse("td.test").unwrap(),
             log_keys: vec![Verifier::new("td.test/log", pair.public().clone()).unwrap()],
             approver_admins: vec![pair.public().clone()],
-            ca_bundle_pem: format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", to_base64([0x30, 0x00])),
+            ca_bundle_pem: certificate::to_pem(&[CertificateDer::from(vec![0x30, 0x00])]),
             dev: true,
         }
     }

@@ -125,6 +125,9 @@ fn dns(name: &str) -> Result<SanType, Error> {
 
 impl fmt::Debug for Issuing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuing").field("trust_domain", &self.trust_domain).field("validity", &self.validity).finish_non_exhaustive()
+        f.debug_struct("Issuing")
+            .field("trust_domain", &self.trust_domain)
+            .field("validity", &self.validity)
+            .finish_non_exhaustive()
     }
 }

@@ -42,7 +42,13 @@ fn verify(f: &Fixture, chain: &[CertificateDer<'static>], at: Timestamp) -> Resu
     let roots = tls::root_store(&[f.root.certificate().clone()]).unwrap();
     let leaf = ParsedCertificate::try_from(&chain[0]).unwrap();
     let at = UnixTime::since_unix_epoch(std::time::Duration::from_millis(at.unix_ms() as u64));
-    verify_server_cert_signed_by_trust_anchor(&leaf, &roots, &chain[1..], at, tls::provider().signature_verification_algorithms.all)
+    verify_server_cert_signed_by_trust_anchor(
+        &leaf,
+        &roots,
+        &chain[1..],
+        at,
+        tls::provider().signature_verification_algorithms.all,
+    )
 }
 
 #[test]
@@ -63,7 +69,11 @@ fn semantics_4_1_the_chain_and_its_fields() {
     let names = &leaf.subject_alternative_name().unwrap().unwrap().value.general_names;
     assert!(matches!(
         names.as_slice(),
-        [GeneralName::URI("spiffe://td.test/system/daemon/n1"), GeneralName::DNSName("localhost"), GeneralName::IPAddress([127, 0, 0, 1])]
+        [
+            GeneralName::URI("spiffe://td.test/system/daemon/n1"),
+            GeneralName::DNSName("localhost"),
+            GeneralName::IPAddress([127, 0, 0, 1])
+        ]
     ));
     assert!(leaf.key_usage().unwrap().is_some_and(|usage| usage.critical && usage.value.flags == 1), "digitalSignature only");
     let extended = leaf.extended_key_usage().unwrap().unwrap().value;
@@ -100,11 +110,15 @@ fn lives() {
     let late = Timestamp::from_unix_ms(end.unix_ms() - 60_000);
     let cut = f.issuing.issue(&id("/acme/agent/clerk"), key.public(), &Names::default(), DAY, late).unwrap();
     assert_eq!(cut.not_after, end);
-    for at in [end, end.plus_ms(1), Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(i64::MIN), Timestamp::from_unix_ms(i64::MAX)] {
+    for at in
+        [end, end.plus_ms(1), Timestamp::from_unix_ms(0), Timestamp::from_unix_ms(i64::MIN), Timestamp::from_unix_ms(i64::MAX)]
+    {
         let refusal = f.issuing.issue(&id("/acme/agent/clerk"), key.public(), &Names::default(), DAY, at);
         assert!(matches!(refusal, Err(Error::Time { .. })), "{at:?}");
     }
-    for (lifetime_ms, good) in [(0, false), (SVID_LIFETIME_MS_MIN - 1, false), (SVID_LIFETIME_MS_MIN, true), (DAY + 1, false), (u64::MAX, false)] {
+    for (lifetime_ms, good) in
+        [(0, false), (SVID_LIFETIME_MS_MIN - 1, false), (SVID_LIFETIME_MS_MIN, true), (DAY + 1, false), (u64::MAX, false)]
+    {
         let result = f.issuing.issue(&id("/acme/agent/clerk"), key.public(), &Names::default(), lifetime_ms, NOW);
         assert_eq!(result.is_ok(), good, "{lifetime_ms}");
     }
@@ -119,7 +133,9 @@ fn only_identities_of_this_house() {
         issue(text, &Names::default()).unwrap();
     }
     assert!(matches!(issue("spiffe://other.test/acme/agent/clerk", &Names::default()), Err(Error::Foreign { .. })));
-    for text in ["spiffe://td.test", "spiffe://td.test/acme", "spiffe://td.test/acme/daemon/n1", "spiffe://td.test/acme/agent/clerk/x"] {
+    for text in
+        ["spiffe://td.test", "spiffe://td.test/acme", "spiffe://td.test/acme/daemon/n1", "spiffe://td.test/acme/agent/clerk/x"]
+    {
         assert!(matches!(issue(text, &Names::default()), Err(Error::Shape { .. })), "{text}");
     }
     let host = Names { dns: vec!["localhost".into()], ips: vec![] };

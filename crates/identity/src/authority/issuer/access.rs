@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use scalbotics_core::ids::HumanUid;
-use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,11 +16,8 @@ use crate::{entropy, jws};
 /// Life of an access token, in seconds: ten minutes (architecture §5).
 pub const LIFETIME_S: i64 = 600;
 
-/// Most groups of a token.
+/// Most groups of a token; a group is a name of at most 63 bytes.
 pub const GROUPS_MAX: usize = 64;
-
-/// Longest group, in bytes.
-pub const GROUP_LEN_MAX: usize = 64;
 
 /// Longest issuer or audience, in bytes; a trust domain or a URL.
 pub const AUDIENCE_LEN_MAX: usize = 512;
@@ -45,7 +42,7 @@ pub struct Session {
     /// Their tenant, from the registry.
     pub tenant: TenantId,
     /// Their groups, from the registry.
-    pub groups: Vec<String>,
+    pub groups: Vec<Name>,
     /// When they proved who they are.
     pub auth_time: Timestamp,
     /// The key that they proved it with: `cnf.jkt`.
@@ -101,7 +98,7 @@ struct Claims {
     exp: i64,
     jti: String,
     tenant: TenantId,
-    groups: Vec<String>,
+    groups: Vec<Name>,
     auth_time: i64,
     cnf: Confirmation,
     epoch: u64,
@@ -152,7 +149,7 @@ impl Issuer {
     /// # Errors
     /// [`Error::Limit`], [`Error::Entropy`], [`Error::Key`].
     pub fn mint(&self, session: &Session, now: Timestamp) -> Result<Minted, Error> {
-        if session.groups.len() > GROUPS_MAX || session.groups.iter().any(|group| group.len() > GROUP_LEN_MAX) {
+        if session.groups.len() > GROUPS_MAX {
             return Err(Error::Limit { what: "groups" });
         }
         let iat = now.unix_ms().div_euclid(1000);
@@ -224,7 +221,6 @@ impl Validator {
 fn check_limits(claims: &Claims) -> Result<(), Refusal> {
     let good = (1..=JTI_LEN_MAX).contains(&claims.jti.len())
         && claims.groups.len() <= GROUPS_MAX
-        && claims.groups.iter().all(|group| group.len() <= GROUP_LEN_MAX)
         && claims.client_id == CLIENT_ID
         && claims.auth_time <= claims.iat;
     if good { Ok(()) } else { Err(Refusal::Claims) }

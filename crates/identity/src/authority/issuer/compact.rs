@@ -7,7 +7,7 @@ use crate::encoding::from_base64url;
 use crate::holder::key::{Public, SIGNATURE_LEN};
 use crate::jws::Header;
 
-/// Longest token, in bytes: 64 groups of 64 bytes and everything else fit with room to spare.
+/// Longest token, in bytes: 64 groups of 63 bytes and everything else fit with room to spare.
 pub const TOKEN_LEN_MAX: usize = 8 * 1024;
 
 /// A token whose shape and header are good and whose signature nobody has verified.
@@ -27,7 +27,12 @@ impl<'a> Compact<'a> {
         let (signed, signature) = token.rsplit_once('.').ok_or(Refusal::Shape)?;
         let (header, payload) = signed.split_once('.').ok_or(Refusal::Shape)?;
         let decode = |part: &str| from_base64url(part).filter(|bytes| !bytes.is_empty()).ok_or(Refusal::Shape);
-        let compact = Self { signed, header: decode(header)?, payload: decode(payload)?, signature: from_base64url(signature).ok_or(Refusal::Shape)? };
+        let compact = Self {
+            signed,
+            header: decode(header)?,
+            payload: decode(payload)?,
+            signature: from_base64url(signature).ok_or(Refusal::Shape)?,
+        };
         compact.header()?;
         Ok(compact)
     }

@@ -8,7 +8,7 @@ mod compact;
 mod login;
 mod refusal;
 
-pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUP_LEN_MAX, GROUPS_MAX, Issuer, LIFETIME_S, Minted, Session, Validator};
+pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUPS_MAX, Issuer, LIFETIME_S, Minted, Session, Validator};
 pub use compact::TOKEN_LEN_MAX;
 pub use login::{Assertion, LoggedIn};
 pub use refusal::{Error, LEEWAY_S, Refusal};

@@ -1,5 +1,5 @@
 use scalbotics_core::ids::HumanUid;
-use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ fn session() -> Session {
     Session {
         human: HumanUid::from_u128(5),
         tenant: TenantId::parse("acme").unwrap(),
-        groups: vec!["ops".into(), "approvers".into()],
+        groups: vec![Name::parse("ops").unwrap(), Name::parse("approvers").unwrap()],
         auth_time: Timestamp::from_unix_ms(1_699_999_990_000),
         key: Pair::generate(Algorithm::Ed25519).unwrap().thumbprint(),
         epoch: 3,
@@ -83,7 +83,7 @@ fn a_minted_token_is_valid_for_ten_minutes() {
 }
 
 #[test]
-fn security_row_1_forged_headers_and_signatures() {
+fn security_row_1_forged_algorithms_and_signatures() {
     let house = house();
     let good = house.issuer.mint(&session(), NOW).unwrap().token;
     let body = payload(&good).to_string();
@@ -92,27 +92,30 @@ fn security_row_1_forged_headers_and_signatures() {
     let ed25519 = Pair::generate(Algorithm::Ed25519).unwrap();
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let with_header = |header: &str| forge(&house.key, header, &body);
-    let extra = |name: &str, value: Value| {
-        let mut header: Value = serde_json::from_str(&at_header(&house.key)).unwrap();
-        header[name] = value;
-        with_header(&header.to_string())
-    };
     let hmac = |secret: &[u8]| {
         let signed = format!("{}.{}", to_base64url(header("HS256", &kid, "at+jwt")), to_base64url(&body));
         let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
         format!("{signed}.{}", to_base64url(aws_lc_rs::hmac::sign(&key, signed.as_bytes())))
     };
-    let high_s = {
+    let reversed = {
         let mut bytes = from_base64url(signature).unwrap();
         bytes.reverse();
         format!("{signed}.{}", to_base64url(bytes))
     };
     let table: Vec<(&str, String, Refusal)> = vec![
-        ("alg none, no signature", format!("{}.{}.", to_base64url(header("none", &kid, "at+jwt")), to_base64url(&body)), Refusal::Algorithm),
+        (
+            "alg none, no signature",
+            format!("{}.{}.", to_base64url(header("none", &kid, "at+jwt")), to_base64url(&body)),
+            Refusal::Algorithm,
+        ),
         ("alg None, signed", with_header(&header("None", &kid, "at+jwt")), Refusal::Algorithm),
         ("HS256 keyed by the raw public key", hmac(house.key.public().raw()), Refusal::Algorithm),
         ("HS256 keyed by the SPKI", hmac(&house.key.public().to_spki_der()), Refusal::Algorithm),
-        ("HS256 keyed by the JWK", hmac(serde_json::to_string(&Jwk::from(house.key.public())).unwrap().as_bytes()), Refusal::Algorithm),
+        (
+            "HS256 keyed by the JWK",
+            hmac(serde_json::to_string(&Jwk::from(house.key.public())).unwrap().as_bytes()),
+            Refusal::Algorithm,
+        ),
         ("EdDSA with the kid of an ES256 key", forge(&ed25519, &header("EdDSA", &kid, "at+jwt"), &body), Refusal::Algorithm),
         ("ES384", with_header(&header("ES384", &kid, "at+jwt")), Refusal::Algorithm),
         ("es256", with_header(&header("es256", &kid, "at+jwt")), Refusal::Algorithm),
@@ -120,9 +123,29 @@ fn security_row_1_forged_headers_and_signatures() {
         ("r = s = n", format!("{signed}.{}", to_base64url(order_twice())), Refusal::Signature),
         ("empty signature", format!("{signed}."), Refusal::Signature),
         ("short signature", format!("{signed}.{}", to_base64url(&from_base64url(signature).unwrap()[..63])), Refusal::Signature),
-        ("reversed signature", high_s, Refusal::Signature),
+        ("reversed signature", reversed, Refusal::Signature),
         ("signature of another key under our kid", forge(&stranger, &at_header(&house.key), &body), Refusal::Signature),
         ("another key", forge(&stranger, &at_header(&stranger), &body), Refusal::UnknownKey),
+    ];
+    assert!(house.validator.validate(&good, NOW).is_ok());
+    for (what, token, refusal) in table {
+        assert_eq!(house.validator.validate(&token, NOW), Err(refusal), "{what}");
+    }
+}
+
+#[test]
+fn security_row_1_forged_headers() {
+    let house = house();
+    let good = house.issuer.mint(&session(), NOW).unwrap().token;
+    let body = payload(&good).to_string();
+    let kid = house.key.thumbprint().to_string();
+    let with_header = |header: &str| forge(&house.key, header, &body);
+    let extra = |name: &str, value: Value| {
+        let mut header: Value = serde_json::from_str(&at_header(&house.key)).unwrap();
+        header[name] = value;
+        with_header(&header.to_string())
+    };
+    let table: Vec<(&str, String, Refusal)> = vec![
         ("embedded jwk", extra("jwk", serde_json::to_value(Jwk::from(house.key.public())).unwrap()), Refusal::Header),
         ("x5u", extra("x5u", json!("http://127.0.0.1:1/")), Refusal::Header),
         ("jku", extra("jku", json!("http://127.0.0.1:1/")), Refusal::Header),
@@ -138,12 +161,11 @@ fn security_row_1_forged_headers_and_signatures() {
         ("alg is a list", with_header(&json!({ "alg": ["ES256"], "kid": kid, "typ": "at+jwt" }).to_string()), Refusal::Header),
         ("header is a list", with_header("[]"), Refusal::Header),
         ("bytes after the header", with_header(&format!("{}x", at_header(&house.key))), Refusal::Header),
-        ("nested 100 000 deep", format!("{}.{}.AA", to_base64url("[".repeat(5000)), to_base64url(&body)), Refusal::Header),
+        ("nested 5 000 deep", format!("{}.{}.AA", to_base64url("[".repeat(5000)), to_base64url(&body)), Refusal::Header),
         ("typ JWT", with_header(&header("ES256", &kid, "JWT")), Refusal::Type),
         ("typ of an assertion", with_header(&header("ES256", &kid, assertion::TYPE)), Refusal::Type),
         ("kid of a path", with_header(&header("ES256", "../../dev/null", "at+jwt")), Refusal::UnknownKey),
     ];
-    assert!(house.validator.validate(&good, NOW).is_ok());
     for (what, token, refusal) in table {
         assert_eq!(house.validator.validate(&token, NOW), Err(refusal), "{what}");
     }
@@ -152,8 +174,8 @@ fn security_row_1_forged_headers_and_signatures() {
 /// `r` and `s` both the order of P-256: congruent to zero.
 fn order_twice() -> Vec<u8> {
     let order = [
-        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
-        0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
+        0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17,
+        0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51,
     ];
     [order, order].concat()
 }
@@ -243,7 +265,7 @@ fn security_row_2_claims_well_signed_but_wrong() {
     check("empty jti", &|c| c["jti"] = json!(""), Refusal::Claims);
     check("long jti", &|c| c["jti"] = json!("j".repeat(65)), Refusal::Claims);
     check("65 groups", &|c| c["groups"] = json!(vec!["g"; 65]), Refusal::Claims);
-    check("long group", &|c| c["groups"] = json!(["g".repeat(65)]), Refusal::Claims);
+    check("long group", &|c| c["groups"] = json!(["g".repeat(64)]), Refusal::Claims);
     check("cnf of another kind", &|c| c["cnf"] = json!({ "x5t#S256": "AA" }), Refusal::Claims);
     check("negative epoch", &|c| c["epoch"] = json!(-1), Refusal::Claims);
     check("another client", &|c| c["client_id"] = json!("other"), Refusal::Claims);
@@ -268,10 +290,10 @@ fn keys_overlap_when_rotated() {
 fn what_the_issuer_refuses_to_mint() {
     let house = house();
     assert!(matches!(Issuer::new(Pair::generate(Algorithm::Ed25519).unwrap(), "i", "a"), Err(Error::Algorithm { .. })));
-    for groups in [vec!["g".to_owned(); GROUPS_MAX + 1], vec!["g".repeat(GROUP_LEN_MAX + 1)]] {
-        assert!(matches!(house.issuer.mint(&Session { groups, ..session() }, NOW), Err(Error::Limit { .. })));
-    }
-    let largest = Session { groups: vec!["g".repeat(GROUP_LEN_MAX); GROUPS_MAX], ..session() };
+    let group = Name::parse(&"g".repeat(63)).unwrap();
+    let groups = vec![group.clone(); GROUPS_MAX + 1];
+    assert!(matches!(house.issuer.mint(&Session { groups, ..session() }, NOW), Err(Error::Limit { .. })));
+    let largest = Session { groups: vec![group; GROUPS_MAX], ..session() };
     let token = house.issuer.mint(&largest, NOW).unwrap().token;
     assert!(house.validator.validate(&token, NOW).is_ok(), "{} bytes", token.len());
 }
@@ -290,14 +312,23 @@ fn assertions_of_both_algorithms() {
         let parsed = Assertion::parse(&token).unwrap();
         assert_eq!(parsed.claimed_human(), HumanUid::from_u128(5));
         let logged_in = parsed.verify(key.public(), AUDIENCE, NOW).unwrap();
-        assert_eq!((logged_in.human, logged_in.tenant.as_str(), logged_in.key), (HumanUid::from_u128(5), "acme", key.thumbprint()));
+        assert_eq!(
+            (logged_in.human, logged_in.tenant.as_str(), logged_in.key),
+            (HumanUid::from_u128(5), "acme", key.thumbprint())
+        );
         assert_eq!(logged_in.replay_until.unix_ms(), (NOW_S + 120) * 1000);
-        assert_ne!(parsed.verify(key.public(), AUDIENCE, NOW).unwrap().jti, Assertion::parse(&login(&key, 60)).unwrap().verify(key.public(), AUDIENCE, NOW).unwrap().jti);
+        assert_ne!(
+            parsed.verify(key.public(), AUDIENCE, NOW).unwrap().jti,
+            Assertion::parse(&login(&key, 60)).unwrap().verify(key.public(), AUDIENCE, NOW).unwrap().jti
+        );
         // Accepted exactly until what the caller remembers.
         let last = Timestamp::from_unix_ms(logged_in.replay_until.unix_ms() - 1);
         assert!(parsed.verify(key.public(), AUDIENCE, last).is_ok());
         assert_eq!(parsed.verify(key.public(), AUDIENCE, logged_in.replay_until), Err(Refusal::Expired));
-        assert_eq!(parsed.verify(key.public(), AUDIENCE, Timestamp::from_unix_ms((NOW_S - 61) * 1000)), Err(Refusal::NotYetValid));
+        assert_eq!(
+            parsed.verify(key.public(), AUDIENCE, Timestamp::from_unix_ms((NOW_S - 61) * 1000)),
+            Err(Refusal::NotYetValid)
+        );
         assert_eq!(parsed.verify(key.public(), "other.test", NOW), Err(Refusal::Audience));
         assert_eq!(parsed.verify(Pair::generate(algorithm).unwrap().public(), AUDIENCE, NOW), Err(Refusal::UnknownKey));
     }
@@ -332,10 +363,34 @@ fn forged_assertions() {
         ("type JWT", forge(&key, &header("EdDSA", &kid, "JWT"), &claims.to_string()), Refusal::Type),
         ("type of an access token", forge(&key, &header("EdDSA", &kid, "at+jwt"), &claims.to_string()), Refusal::Type),
         ("alg none", forge(&key, &header("none", &kid, assertion::TYPE), &claims.to_string()), Refusal::Algorithm),
-        ("alg of another key type", forge(&p256, &header("ES256", &kid, assertion::TYPE), &claims.to_string()), Refusal::Algorithm),
-        ("signed by another", forge(&Pair::generate(Algorithm::Ed25519).unwrap(), &head, &claims.to_string()), Refusal::Signature),
-        ("crit", forge(&key, &json!({ "alg": "EdDSA", "kid": kid, "typ": assertion::TYPE, "crit": ["x"] }).to_string(), &claims.to_string()), Refusal::Header),
-        ("jwk", forge(&key, &json!({ "alg": "EdDSA", "kid": kid, "typ": assertion::TYPE, "jwk": {} }).to_string(), &claims.to_string()), Refusal::Header),
+        (
+            "alg of another key type",
+            forge(&p256, &header("ES256", &kid, assertion::TYPE), &claims.to_string()),
+            Refusal::Algorithm,
+        ),
+        (
+            "signed by another",
+            forge(&Pair::generate(Algorithm::Ed25519).unwrap(), &head, &claims.to_string()),
+            Refusal::Signature,
+        ),
+        (
+            "crit",
+            forge(
+                &key,
+                &json!({ "alg": "EdDSA", "kid": kid, "typ": assertion::TYPE, "crit": ["x"] }).to_string(),
+                &claims.to_string(),
+            ),
+            Refusal::Header,
+        ),
+        (
+            "jwk",
+            forge(
+                &key,
+                &json!({ "alg": "EdDSA", "kid": kid, "typ": assertion::TYPE, "jwk": {} }).to_string(),
+                &claims.to_string(),
+            ),
+            Refusal::Header,
+        ),
         ("long", format!("{}.{}.AA", to_base64url(&head), "A".repeat(TOKEN_LEN_MAX)), Refusal::TooLong),
     ];
     for (what, token, refusal) in table {

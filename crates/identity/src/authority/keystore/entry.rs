@@ -139,7 +139,7 @@ mod tests {
             text.replace("tenant/b", "tenant/a.2"),
             text.replace("\"created_at\":5", "\"created_at\":5.0"),
             text.replace("\"secret\"", "\"extra\":1,\"secret\""),
-            text.replace("/////w==", "\\/////w=="),
+            text.replace("8=\"", "8\\u003d\""),
             format!("{} ", *text),
         ] {
             assert_ne!(bad, **text);

@@ -93,11 +93,9 @@ impl Unlock {
     /// The derivation that a new keystore gets.
     pub(super) const fn derivation(&self) -> Derivation {
         match self {
-            Self::Passphrase(_) => Derivation::Argon2id {
-                memory_kib: ARGON2_MEMORY_KIB,
-                passes: ARGON2_PASSES,
-                lanes: ARGON2_LANES,
-            },
+            Self::Passphrase(_) => {
+                Derivation::Argon2id { memory_kib: ARGON2_MEMORY_KIB, passes: ARGON2_PASSES, lanes: ARGON2_LANES }
+            }
             Self::KeyFile(_) => Derivation::KeyFile,
         }
     }

@@ -1,23 +1,26 @@
-use std::time::Duration;
-
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ProtocolVersion, ServerConnection};
+use scalbotics_core::ports::Clock;
 use scalbotics_core::time::Timestamp;
 
 use super::*;
 use crate::authority::ca::{Issuing, Names, Root, SVID_LIFETIME_MS_MAX};
 use crate::holder::key::{Algorithm, Pair};
-use crate::holder::tls::client_config;
+use crate::holder::tls::{ClockTime, client_config};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 
 #[derive(Debug)]
 struct At(Timestamp);
 
-impl TimeProvider for At {
-    fn current_time(&self) -> Option<UnixTime> {
-        Some(UnixTime::since_unix_epoch(Duration::from_millis(self.0.unix_ms() as u64)))
+impl Clock for At {
+    fn now(&self) -> Timestamp {
+        self.0
     }
+}
+
+fn time(at: Timestamp) -> Arc<dyn TimeProvider> {
+    Arc::new(ClockTime(Arc::new(At(at))))
 }
 
 struct House {
@@ -48,16 +51,19 @@ impl House {
 
     fn server(&self, identity: &Identity, at: Timestamp) -> Arc<ServerConfig> {
         let serving = ServingCertificate::new(identity).unwrap();
-        Arc::new(server_config(serving, &self.roots(), &self.trust_domain, Arc::new(At(at))).unwrap())
+        Arc::new(server_config(serving, &self.roots(), &self.trust_domain, time(at)).unwrap())
     }
 
     fn client(&self, identity: Option<&Identity>, at: Timestamp) -> Arc<ClientConfig> {
-        Arc::new(client_config(&self.roots(), &self.trust_domain, identity, Arc::new(At(at))).unwrap())
+        Arc::new(client_config(&self.roots(), &self.trust_domain, identity, time(at)).unwrap())
     }
 }
 
 /// Runs a handshake in memory, and sends what follows it (tickets).
-fn connect(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
+fn connect(
+    client: &Arc<ClientConfig>,
+    server: &Arc<ServerConfig>,
+) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
     let name = ServerName::try_from("name-that-no-certificate-has.test").unwrap();
     let mut client = ClientConnection::new(Arc::clone(client), name).unwrap();
     let mut server = ServerConnection::new(Arc::clone(server)).unwrap();
@@ -113,6 +119,27 @@ fn sessions_resume_by_ticket() {
 }
 
 #[test]
+fn a_resumed_session_keeps_the_client_identity() {
+    let house = house("td.test");
+    let daemon = house.identity("/system/daemon/n1", Algorithm::P256);
+    let agent = house.identity("/acme/agent/clerk", Algorithm::P256);
+    let client = house.client(Some(&agent), NOW);
+    let server = house.server(&daemon, NOW);
+    connect(&client, &server).unwrap();
+    let (resumed, server) = connect(&client, &server).unwrap();
+    assert_eq!(resumed.handshake_kind(), Some(HandshakeKind::Resumed));
+    let svid = peer(&server.peer_certificates().unwrap()[0], &house.trust_domain).unwrap();
+    assert_eq!(svid.id.to_string(), "spiffe://td.test/acme/agent/clerk");
+}
+
+#[test]
+fn a_clock_before_1970_fails_every_handshake() {
+    let house = house("td.test");
+    let server = house.server(&house.identity("/system/daemon/n1", Algorithm::P256), NOW);
+    assert!(connect(&house.client(None, Timestamp::from_unix_ms(-1)), &server).is_err());
+}
+
+#[test]
 fn servers_that_are_refused() {
     let house = house("td.test");
     let client = house.client(None, NOW);
@@ -130,7 +157,7 @@ fn servers_that_are_refused() {
     let other = self::house("other.test");
     let server = other.server(&other.identity("/system/daemon/n1", Algorithm::P256), NOW);
     let roots = [house.roots(), other.roots()].concat();
-    let both = Arc::new(client_config(&roots, &house.trust_domain, None, Arc::new(At(NOW))).unwrap());
+    let both = Arc::new(client_config(&roots, &house.trust_domain, None, time(NOW)).unwrap());
     let refusal = connect(&both, &server).unwrap_err();
     assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "{refusal:?}");
 
@@ -147,14 +174,14 @@ fn clients_that_are_refused() {
     let server = house.server(&daemon, NOW);
     let twin = self::house("td.test");
     let stranger = twin.identity("/acme/agent/clerk", Algorithm::P256);
-    let config = Arc::new(client_config(&house.roots(), &house.trust_domain, Some(&stranger), Arc::new(At(NOW))).unwrap());
+    let config = Arc::new(client_config(&house.roots(), &house.trust_domain, Some(&stranger), time(NOW)).unwrap());
     assert!(connect(&config, &server).is_err(), "chains to another root");
 
     let other = self::house("other.test");
     let foreign = other.identity("/acme/agent/clerk", Algorithm::P256);
     let roots = [house.roots(), other.roots()].concat();
     let serving = ServingCertificate::new(&daemon).unwrap();
-    let lenient = Arc::new(server_config(serving, &roots, &house.trust_domain, Arc::new(At(NOW))).unwrap());
+    let lenient = Arc::new(server_config(serving, &roots, &house.trust_domain, time(NOW)).unwrap());
     let config = house.client(Some(&foreign), NOW);
     let refusal = connect(&config, &lenient).unwrap_err();
     assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "{refusal:?}");
@@ -168,9 +195,10 @@ fn clients_that_are_refused() {
 #[test]
 fn the_serving_certificate_is_replaced_while_running() {
     let house = house("td.test");
-    let (first, second) = (house.identity("/system/daemon/n1", Algorithm::P256), house.identity("/system/daemon/n1", Algorithm::P256));
+    let (first, second) =
+        (house.identity("/system/daemon/n1", Algorithm::P256), house.identity("/system/daemon/n1", Algorithm::P256));
     let serving = ServingCertificate::new(&first).unwrap();
-    let server = Arc::new(server_config(Arc::clone(&serving), &house.roots(), &house.trust_domain, Arc::new(At(NOW))).unwrap());
+    let server = Arc::new(server_config(Arc::clone(&serving), &house.roots(), &house.trust_domain, time(NOW)).unwrap());
     let seen = || connect(&house.client(None, NOW), &server).unwrap().0.peer_certificates().unwrap()[0].clone();
     assert_eq!(seen(), first.chain[0]);
     serving.replace(&second).unwrap();
@@ -183,5 +211,5 @@ fn the_serving_certificate_is_replaced_while_running() {
 #[test]
 fn an_empty_bundle_trusts_nobody() {
     let trust_domain = TrustDomain::parse("td.test").unwrap();
-    assert!(matches!(client_config(&[], &trust_domain, None, Arc::new(At(NOW))), Err(tls::Error::NoRoots)));
+    assert!(matches!(client_config(&[], &trust_domain, None, time(NOW)), Err(tls::Error::NoRoots)));
 }

@@ -6,7 +6,6 @@ mod algorithm;
 mod error;
 mod jwk;
 mod pair;
-mod pem;
 mod public;
 mod thumbprint;
 

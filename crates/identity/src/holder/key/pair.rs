@@ -5,10 +5,12 @@ use std::path::Path;
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
-use zeroize::Zeroizing;
+use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject as _;
+use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{Algorithm, Error, Public, SIGNATURE_LEN, Thumbprint, pem};
-use crate::private_file;
+use super::{Algorithm, Error, Public, SIGNATURE_LEN, Thumbprint};
+use crate::{pem, private_file};
 
 /// Longest file of a key, in bytes; PEM of either algorithm is under 400.
 pub const FILE_LEN_MAX: u64 = 4096;
@@ -64,7 +66,10 @@ impl Pair {
     /// # Errors
     /// [`Error::Private`].
     pub fn from_pkcs8_pem(text: &[u8]) -> Result<Self, Error> {
-        Self::from_pkcs8_der(&pem::decode(text)?)
+        let mut key = PrivatePkcs8KeyDer::from_pem_slice(text).map_err(|_| Error::Private)?;
+        let pair = Self::from_pkcs8_der(key.secret_pkcs8_der());
+        key.zeroize();
+        pair
     }
 
     /// The key as PKCS#8 version 1, which every other program reads.
@@ -85,7 +90,7 @@ impl Pair {
     /// # Errors
     /// [`Error::Library`].
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, Error> {
-        Ok(pem::encode(&self.to_pkcs8_der()?))
+        Ok(pem::encode("PRIVATE KEY", &self.to_pkcs8_der()?))
     }
 
     /// Reads a key file; refused when group or world can reach it.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::approval::message;
 use crate::document;
+use crate::encoding::{from_base64url, to_base64url};
 use crate::holder::key::{Jwk, Pair, Public, SIGNATURE_LEN, Thumbprint};
 use crate::holder::trust;
 
@@ -54,6 +55,39 @@ struct Document {
     thumbprint: Thumbprint,
     trust_domain: TrustDomain,
     version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope {
+    signature: String,
+    signer: Thumbprint,
+    statement: String,
+}
+
+impl Signed {
+    /// The canonical JSON text in which it is stored and handed on.
+    ///
+    /// # Errors
+    /// [`Error::Document`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Error> {
+        Ok(document::to_bytes(&Envelope {
+            signature: to_base64url(self.signature),
+            signer: self.signer,
+            statement: to_base64url(&self.statement),
+        })?)
+    }
+
+    /// Parses what [`Signed::to_bytes`] wrote; nothing is verified.
+    ///
+    /// # Errors
+    /// [`Error::Document`], [`Error::Envelope`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
+        let envelope: Envelope = document::from_bytes(bytes)?;
+        let statement = from_base64url(&envelope.statement).ok_or(Error::Envelope)?;
+        let signature = from_base64url(&envelope.signature).and_then(|bytes| bytes.try_into().ok()).ok_or(Error::Envelope)?;
+        Ok(Self { statement, signer: envelope.signer, signature })
+    }
 }
 
 impl Enrolment {

@@ -26,6 +26,9 @@ pub enum Error {
     /// The enrolment is not a canonical document with the members of an enrolment.
     #[error("enrolment statement is malformed")]
     Document(#[from] document::Error),
+    /// Statement or signature of a stored enrolment is not base64url, or the signature not 64 bytes.
+    #[error("stored enrolment is malformed")]
+    Envelope,
     /// The enrolment is of a version that this program does not know.
     #[error("enrolment statement has version {version}, not 1")]
     Version {

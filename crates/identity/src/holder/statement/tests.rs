@@ -73,8 +73,17 @@ fn semantics_5_2_b_enrolment() {
     let enrolment = enrolment(&approver);
     let signed = sign_enrolment(&admin, &enrolment).unwrap();
     assert_eq!(verify_enrolment(&signed, &trust_of(&admin)).unwrap(), enrolment);
+    let stored = signed.to_bytes().unwrap();
+    assert_eq!(Signed::from_bytes(&stored).unwrap(), signed);
+    for len in 0..stored.len() {
+        assert!(Signed::from_bytes(&stored[..len]).is_err(), "{len}");
+    }
+    let short = String::from_utf8(stored).unwrap().replacen("\"signature\":\"", "\"signature\":\"AA", 1);
+    assert!(matches!(Signed::from_bytes(short.as_bytes()), Err(Error::Envelope)));
 
-    assert!(matches!(verify_enrolment(&signed, &trust_of(&pair())), Err(Error::Signer { signer }) if signer == admin.thumbprint()));
+    assert!(
+        matches!(verify_enrolment(&signed, &trust_of(&pair())), Err(Error::Signer { signer }) if signer == admin.thumbprint())
+    );
     let mut elsewhere = trust_of(&admin);
     elsewhere.trust_domain = TrustDomain::parse("other.test").unwrap();
     assert!(matches!(verify_enrolment(&signed, &elsewhere), Err(Error::TrustDomain { .. })));
