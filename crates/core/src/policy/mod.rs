@@ -5,10 +5,12 @@
 
 mod authorize;
 mod decision;
+mod explain;
 mod permit;
 mod request;
 
 pub use authorize::{Authorization, authorize};
 pub use decision::{Decision, Denial, Ruling};
+pub use explain::{Explanation, Link, Standing, Voice, explain};
 pub use permit::{Act, Commit, Permit, Warrant, seal_warrants};
 pub use request::{Answer, Deciding, Request, Resource, Verdict};
