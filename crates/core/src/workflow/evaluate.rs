@@ -193,7 +193,7 @@ impl Each {
         match environment.view(&self.over)? {
             View::Many(items) => {
                 check(items.len())?;
-                Ok(items.iter().map(|item| Value::clone(item)).collect())
+                Ok(items.iter().copied().cloned().collect())
             }
             View::One(value) => match value.as_ref() {
                 Value::Array(items) => {

@@ -1,0 +1,49 @@
+//! An agent as desired state wants it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Mount;
+use crate::digest::Digest;
+use crate::task::Budget;
+use crate::tenant::Name;
+use crate::tool::Tier;
+
+/// An agent as desired state wants it; identity, epoch and suspension are the registry's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Unique in the tenant.
+    pub name: Name,
+    /// Its team, which exists.
+    pub team: Name,
+    /// One sentence for people and models.
+    pub description: String,
+    /// The tools that it may ask for; all exist and none is above `tier_max`.
+    pub tools: BTreeSet<Name>,
+    /// The workflows that it runs, most preferred first; all exist and use no other tools.
+    pub workflows: Vec<Name>,
+    /// Its workspace.
+    pub mounts: Vec<Mount>,
+    /// What one task may use where its submitter does not say.
+    pub budget: Budget,
+    /// The highest tier of its tools.
+    pub tier_max: Tier,
+    /// Its bootstrap files, by name below its folder: `SOUL.md`, `MEMORY/notes.md`.
+    pub bootstrap: BTreeMap<String, Bootstrap>,
+}
+
+/// A bootstrap file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bootstrap {
+    /// Its text.
+    pub text: String,
+    /// Plain SHA-256 of its bytes.
+    pub digest: Digest,
+}
+
+impl Agent {
+    /// Names and digests of its bootstrap files, which a task records (semantics §9.3).
+    #[must_use]
+    pub fn bootstrap_digests(&self) -> Vec<(String, Digest)> {
+        self.bootstrap.iter().map(|(name, file)| (name.clone(), file.digest)).collect()
+    }
+}

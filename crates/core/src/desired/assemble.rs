@@ -1,0 +1,173 @@
+//! From a commit's files to a snapshot, or to everything that is wrong with them.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::sync::Arc;
+
+use super::finding::{Finding, line_of};
+use super::links;
+use super::read::{self, Files, Source};
+use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PolicyFile, Snapshot};
+use crate::digest::Digest;
+use crate::ports::RawFiles;
+use crate::tenant::{Name, TenantId};
+use crate::tool::{Definition, Tier};
+use crate::workflow::{Fault, Workflow};
+
+/// Domain tag of policy bundles' digests.
+const BUNDLE_TAG: &str = "scalbotics/policy-bundle/v1";
+
+/// Directories that no agent gets, beside the root: what the kernel shows as files.
+const MOUNTS_REFUSED: [&str; 3] = ["/dev", "/proc", "/sys"];
+
+impl Snapshot {
+    /// Checks a commit's files and joins them.
+    ///
+    /// # Errors
+    /// Every [`Finding`], in order of file and line, at most [`FINDINGS_MAX`]; never an empty list.
+    pub fn assemble(tenant: TenantId, raw: RawFiles, format: &dyn Format) -> Result<Self, Vec<Finding>> {
+        let mut findings = Vec::new();
+        let commit = raw.commit.clone();
+        let mut files = read::read(raw, format, &mut findings);
+        let policies = std::mem::take(&mut files.policies);
+        let tools = tools(&files, &mut findings);
+        let workflows = workflows(&files, &tools, &mut findings);
+        let agents = agents(&mut files, &mut findings);
+        links::check(&files, &tools, &workflows, &mut findings);
+        if !findings.is_empty() {
+            findings.sort();
+            findings.truncate(FINDINGS_MAX);
+            return Err(findings);
+        }
+        let teams = files.teams.into_iter().filter_map(|(id, file)| file.map(|file| (id, file.value))).collect();
+        let bundle_digest = bundle_digest(&policies);
+        Ok(Self { tenant, commit, teams, agents, tools, workflows, policies, bundle_digest })
+    }
+}
+
+fn bundle_digest(policies: &[PolicyFile]) -> Digest {
+    let parts: Vec<&[u8]> = policies.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]).collect();
+    Digest::of_parts(BUNDLE_TAG, &parts)
+}
+
+fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Definition>> {
+    let mut tools = BTreeMap::new();
+    for (id, file) in &files.tools {
+        let Some(file) = file else { continue };
+        if id.as_str() == "fs" || id.as_str().starts_with("fs.") {
+            let why = "names that begin with `fs.` belong to the built-in tools";
+            findings.push(Finding::new(&file.path, FindingKind::Value, format!("tool `{id}` is refused"), why, "choose another id"));
+            continue;
+        }
+        match Definition::from_manifest(file.value.clone()) {
+            Ok(definition) => drop(tools.insert(id.clone(), Arc::new(definition))),
+            Err(error) => {
+                let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                let next = "mend the field; the reference page of tools says what each one means";
+                findings.push(Finding::new(&file.path, FindingKind::Value, format!("tool `{id}` is refused"), why, next));
+            }
+        }
+    }
+    tools
+}
+
+fn workflows(files: &Files, tools: &BTreeMap<Name, Arc<Definition>>, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Workflow>> {
+    let tools = super::with_builtins(tools);
+    let mut workflows = BTreeMap::new();
+    for (id, file) in &files.workflows {
+        let Some(file) = file else { continue };
+        match Workflow::parse(&file.value, &tools) {
+            Ok(workflow) => drop(workflows.insert(id.clone(), Arc::new(workflow))),
+            // The tool's own finding says what is wrong.
+            Err(error) if matches!(&error.fault, Fault::UnknownTool { tool } if files.tools.contains_key(tool)) => {}
+            Err(error) => {
+                let unknown = matches!(error.fault, Fault::UnknownTool { .. });
+                let kind = if unknown { FindingKind::Reference } else { FindingKind::Value };
+                let next = error.fault.next_step();
+                let line = error.at.split('.').nth(1).and_then(|step| line_of(&file.text, step));
+                let mut why = error.fault.to_string();
+                if let Some(source) = error.fault.source() {
+                    why = format!("{why}: {source}");
+                }
+                findings.push(Finding::new(&file.path, kind, error.to_string(), why, next).at(line));
+            }
+        }
+    }
+    workflows
+}
+
+fn agents(files: &mut Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agent> {
+    let mut agents = BTreeMap::new();
+    for (id, file) in &files.agents {
+        let Some(file) = file else { continue };
+        let bootstrap = files.bootstrap.remove(id).unwrap_or_default();
+        let AgentFile { team, description, tools, workflows, mounts, budget, tier_max, .. } = &file.value;
+        check_lists(file, findings);
+        check_mounts(file, findings);
+        let budget = match budget.unwrap_or_default().budget() {
+            Ok(budget) => budget,
+            Err(field) => {
+                let finding = Finding::new(&file.path, FindingKind::Value, format!("budget.{field} is refused"), "it is out of range", "see the file's JSON Schema");
+                findings.push(finding.at(line_of(&file.text, field)));
+                continue;
+            }
+        };
+        let agent = Agent {
+            name: id.clone(),
+            team: team.clone(),
+            description: description.clone(),
+            tools: tools.iter().cloned().collect(),
+            workflows: workflows.clone(),
+            mounts: mounts.clone(),
+            budget,
+            tier_max: tier_max.unwrap_or(Tier::Risky),
+            bootstrap,
+        };
+        agents.insert(id.clone(), agent);
+    }
+    agents
+}
+
+/// Refuses what stands twice in the lists of an agent.
+fn check_lists(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
+    for (field, names) in [("tools", &file.value.tools), ("workflows", &file.value.workflows)] {
+        let mut seen = std::collections::BTreeSet::new();
+        for name in names.iter().filter(|name| !seen.insert(*name)) {
+            let what = format!("`{name}` stands twice in {field}");
+            let finding = Finding::new(&file.path, FindingKind::Value, what, "a list names each once", "remove one of them");
+            findings.push(finding.at(line_of(&file.text, name.as_str())));
+        }
+    }
+}
+
+fn check_mounts(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
+    let mounts = &file.value.mounts;
+    let mut refuse = |what: String, why: &str, word: &str| {
+        let finding = Finding::new(&file.path, FindingKind::Value, what, why, "mend the mount");
+        findings.push(finding.at(line_of(&file.text, word)));
+    };
+    if mounts.len() > MOUNTS_MAX {
+        refuse(format!("{} mounts are refused", mounts.len()), "an agent has at most 32 mounts", "mounts");
+    }
+    for (index, mount) in mounts.iter().enumerate() {
+        if mounts.iter().take(index).any(|other| other.name == mount.name) {
+            refuse(format!("mount `{}` stands twice", mount.name), "names of mounts are unique", mount.name.as_str());
+        }
+        if let Some(why) = path_fault(mount) {
+            refuse(format!("path of mount `{}` is refused", mount.name), why, mount.name.as_str());
+        }
+    }
+}
+
+fn path_fault(mount: &Mount) -> Option<&'static str> {
+    let path = mount.path.as_str();
+    let plain = path.trim_end_matches('/');
+    let below = |root: &str| plain == root || plain.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    if !path.starts_with('/') {
+        return Some("it is not absolute");
+    }
+    if path.split('/').skip(1).any(|part| part == ".." || part == ".") || path.contains("//") || path.chars().any(char::is_control) {
+        return Some("it holds `.`, `..`, an empty part or a control character");
+    }
+    (plain.is_empty() || MOUNTS_REFUSED.iter().any(|root| below(root))).then_some("the root, /dev, /proc and /sys are no workspace")
+}

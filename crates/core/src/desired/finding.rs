@@ -1,0 +1,92 @@
+//! What is wrong with a commit: where, what, why, and what to do next.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that is wrong. All of a commit's are collected, so that one round of mending is enough.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Finding {
+    /// The file, as `agents/clerk.yaml`.
+    pub file: String,
+    /// The line from 1, where it is known.
+    pub line: Option<u64>,
+    /// Of what kind it is.
+    pub kind: FindingKind,
+    /// What was refused.
+    pub what: String,
+    /// Why.
+    pub why: String,
+    /// What to do next.
+    pub next: String,
+}
+
+/// Of what kind a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// A file stands where none may.
+    Layout,
+    /// A file, or all of them, are too large or too many.
+    Size,
+    /// A file holds a secret; the text of no other finding quotes that file.
+    Secret,
+    /// A file cannot be read: no UTF-8, bad syntax, an unknown or doubled key, a wrong type.
+    Syntax,
+    /// A value is out of its range or contradicts another.
+    Value,
+    /// A name leads nowhere.
+    Reference,
+    /// A feature is not there yet.
+    Unsupported,
+}
+
+impl Finding {
+    /// A finding about a whole file.
+    pub(super) fn new(file: &str, kind: FindingKind, what: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, kind, what: what.into(), why: why.into(), next: next.into() }
+    }
+
+    /// The same at a line.
+    pub(super) const fn at(mut self, line: Option<u64>) -> Self {
+        self.line = line;
+        self
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        write!(f, ": {}: {}; next: {}", self.what, self.why, self.next)
+    }
+}
+
+/// The first line of `text` in which `word` stands by itself; good enough to lead a reader's eye.
+pub(super) fn line_of(text: &str, word: &str) -> Option<u64> {
+    let part_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let stands = |line: &str| {
+        line.match_indices(word).any(|(at, _)| {
+            let before = line.get(..at).and_then(|before| before.chars().next_back());
+            let after = line.get(at + word.len()..).and_then(|after| after.chars().next());
+            !before.is_some_and(part_of_name) && !after.is_some_and(part_of_name)
+        })
+    };
+    (1..).zip(text.lines()).find(|(_, line)| stands(line)).map(|(number, _)| number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines() {
+        let text = "id: clerk\nteam: ops\ntools: [fs.read, fs]\n";
+        for (word, line) in [("ops", Some(2)), ("fs", Some(3)), ("fs.read", Some(3)), ("op", None), ("clerk", Some(1))] {
+            assert_eq!(line_of(text, word), line, "{word}");
+        }
+        assert_eq!(line_of("ä fs ö", "fs"), Some(1));
+    }
+}

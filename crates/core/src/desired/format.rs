@@ -1,0 +1,45 @@
+//! The syntax of desired-state files, which an adapter knows.
+
+use super::{AgentFile, TeamFile};
+use crate::tool::Manifest;
+use crate::workflow;
+
+/// Reads text into the files' types.
+///
+/// An implementation refuses unknown and doubled keys and anything that grows beyond its text (anchors, merges), and
+/// answers hostile text of [`super::FILE_LEN_MAX`] bytes within 100 ms and 64 MiB.
+pub trait Format: Send + Sync + std::fmt::Debug {
+    /// Reads `teams/<id>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn team(&self, text: &str) -> Result<TeamFile, Syntax>;
+
+    /// Reads `agents/<id>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn agent(&self, text: &str) -> Result<AgentFile, Syntax>;
+
+    /// Reads `tools/<id>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn tool(&self, text: &str) -> Result<Manifest, Syntax>;
+
+    /// Reads `workflows/<id>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn workflow(&self, text: &str) -> Result<workflow::File, Syntax>;
+}
+
+/// Why text is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("text is refused: {reason}")]
+pub struct Syntax {
+    /// The line from 1, where it is known.
+    pub line: Option<u64>,
+    /// What is wrong, one line.
+    pub reason: String,
+}

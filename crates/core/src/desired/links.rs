@@ -1,0 +1,99 @@
+//! Names that lead from one file to another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::finding::{Finding, line_of};
+use super::read::{Files, Source};
+use super::{AgentFile, FindingKind, TeamFile, with_builtins};
+use crate::tenant::Name;
+use crate::tool::{Definition, Tier};
+use crate::workflow::Workflow;
+
+/// What names may lead to.
+struct Links<'a> {
+    files: &'a Files,
+    tools: BTreeMap<Name, Arc<Definition>>,
+    workflows: &'a BTreeMap<Name, Arc<Workflow>>,
+}
+
+/// Checks every name; a file that is there but was refused counts as there.
+pub(super) fn check(
+    files: &Files,
+    tools: &BTreeMap<Name, Arc<Definition>>,
+    workflows: &BTreeMap<Name, Arc<Workflow>>,
+    findings: &mut Vec<Finding>,
+) {
+    let links = Links { files, tools: with_builtins(tools), workflows };
+    for team in files.teams.values().flatten() {
+        findings.extend(links.lead(team));
+    }
+    for agent in files.agents.values().flatten() {
+        findings.extend(links.team(agent));
+        findings.extend(agent.value.tools.iter().filter_map(|tool| links.tool(agent, tool)));
+        for workflow in &agent.value.workflows {
+            links.workflow(agent, workflow, findings);
+        }
+    }
+}
+
+fn finding<T>(source: &Source<T>, word: &Name, what: String, why: String, next: String) -> Finding {
+    Finding::new(&source.path, FindingKind::Reference, what, why, next).at(line_of(&source.text, word.as_str()))
+}
+
+impl Links<'_> {
+    fn lead(&self, team: &Source<TeamFile>) -> Option<Finding> {
+        let lead = team.value.lead.as_ref()?;
+        let what = format!("lead `{lead}` is refused");
+        let next = format!("name an agent whose file says `team: {}`", team.value.id);
+        match self.files.agents.get(lead) {
+            None => Some(finding(team, lead, what, format!("there is no agents/{lead}.yaml"), next)),
+            Some(Some(agent)) if agent.value.team != team.value.id => {
+                Some(finding(team, lead, what, format!("agent `{lead}` is in team `{}`", agent.value.team), next))
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn team(&self, agent: &Source<AgentFile>) -> Option<Finding> {
+        let team = &agent.value.team;
+        if self.files.teams.contains_key(team) {
+            return None;
+        }
+        let why = format!("there is no teams/{team}.yaml");
+        Some(finding(agent, team, format!("team `{team}` does not exist"), why, "add the team, or name another".to_owned()))
+    }
+
+    fn tool(&self, agent: &Source<AgentFile>, tool: &Name) -> Option<Finding> {
+        let Some(definition) = self.tools.get(tool) else {
+            if self.files.tools.contains_key(tool) {
+                return None;
+            }
+            let why = format!("there is no tools/{tool}.yaml and no built-in tool of that name");
+            let next = "add the tool, or name one of fs.list, fs.read, fs.search, fs.write".to_owned();
+            return Some(finding(agent, tool, format!("tool `{tool}` does not exist"), why, next));
+        };
+        let tier_max = agent.value.tier_max.unwrap_or(Tier::Risky);
+        if definition.tier <= tier_max {
+            return None;
+        }
+        let why = format!("its tier is {}, above the agent's tier_max {}", definition.tier.number(), tier_max.number());
+        Some(finding(agent, tool, format!("tool `{tool}` is refused"), why, "remove the tool, or raise tier_max".to_owned()))
+    }
+
+    fn workflow(&self, agent: &Source<AgentFile>, id: &Name, findings: &mut Vec<Finding>) {
+        let Some(workflow) = self.workflows.get(id) else {
+            if !self.files.workflows.contains_key(id) {
+                let why = format!("there is no workflows/{id}.yaml");
+                let what = format!("workflow `{id}` does not exist");
+                findings.push(finding(agent, id, what, why, "add the workflow, or remove its name".to_owned()));
+            }
+            return;
+        };
+        for tool in workflow.tools().into_iter().filter(|tool| !agent.value.tools.contains(tool)) {
+            let what = format!("workflow `{id}` is refused");
+            let why = format!("it calls `{tool}`, which is not among the agent's tools");
+            findings.push(finding(agent, id, what, why, format!("add `{tool}` to the agent's tools")));
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! From bytes to typed files: layout, sizes, secrets, syntax, in this order, so that nothing is parsed that is refused.
+
+use std::collections::BTreeMap;
+
+use super::finding::Finding;
+use super::{
+    AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, Place, PolicyFile, Syntax,
+    TOTAL_LEN_MAX, TeamFile, find_secrets,
+};
+use crate::digest::Digest;
+use crate::ports::RawFiles;
+use crate::tenant::Name;
+use crate::tool::Manifest;
+use crate::workflow;
+
+/// A typed file with the text that it was read from.
+#[derive(Debug)]
+pub(super) struct Source<T> {
+    /// The path.
+    pub(super) path: String,
+    /// The text, to find lines in.
+    pub(super) text: String,
+    /// What it says.
+    pub(super) value: T,
+}
+
+/// All files that could be read; `None` marks one that is there but was refused, so that names of it do not count as missing.
+#[derive(Debug, Default)]
+pub(super) struct Files {
+    pub(super) teams: BTreeMap<Name, Option<Source<TeamFile>>>,
+    pub(super) agents: BTreeMap<Name, Option<Source<AgentFile>>>,
+    pub(super) tools: BTreeMap<Name, Option<Source<Manifest>>>,
+    pub(super) workflows: BTreeMap<Name, Option<Source<workflow::File>>>,
+    pub(super) policies: Vec<PolicyFile>,
+    pub(super) bootstrap: BTreeMap<Name, BTreeMap<String, Bootstrap>>,
+}
+
+/// Reads every file; what is wrong goes to `findings`.
+pub(super) fn read(raw: RawFiles, format: &dyn Format, findings: &mut Vec<Finding>) -> Files {
+    let mut files = Files::default();
+    let total: usize = raw.files.values().map(Vec::len).sum();
+    if raw.files.len() > FILES_MAX || total > TOTAL_LEN_MAX {
+        let what = format!("{} files of {total} bytes together", raw.files.len());
+        let why = format!("at most {FILES_MAX} files and {TOTAL_LEN_MAX} bytes are read");
+        findings.push(Finding::new("", FindingKind::Size, what, why, "remove files that are not desired state"));
+        return files;
+    }
+    for (path, bytes) in raw.files {
+        if let Err(finding) = files.add(&path, bytes, format, findings) {
+            findings.push(finding);
+        }
+    }
+    files.check_bootstrap(findings);
+    files
+}
+
+impl Files {
+    fn add(&mut self, path: &str, bytes: Vec<u8>, format: &dyn Format, findings: &mut Vec<Finding>) -> Result<(), Finding> {
+        let place = Place::of(path)
+            .map_err(|why| Finding::new(path, FindingKind::Layout, "this file may not stand here", why, "move, rename or remove it"))?;
+        self.mark(&place);
+        let text = checked_text(path, bytes, findings)?;
+        let Some(text) = text else { return Ok(()) };
+        let path = path.to_owned();
+        match place {
+            Place::Team(id) => {
+                let value = format.team(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                same_id(&path, &id, &value.id, &text)?;
+                self.teams.insert(id, Some(Source { path, text, value }));
+            }
+            Place::Agent(id) => {
+                let value = format.agent(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                same_id(&path, &id, &value.id, &text)?;
+                self.agents.insert(id, Some(Source { path, text, value }));
+            }
+            Place::Tool(id) => {
+                let value = format.tool(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                same_id(&path, &id, &value.id, &text)?;
+                self.tools.insert(id, Some(Source { path, text, value }));
+            }
+            Place::Workflow(id) => {
+                let value = format.workflow(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                same_id(&path, &id, &value.id, &text)?;
+                self.workflows.insert(id, Some(Source { path, text, value }));
+            }
+            Place::Policy(_) => self.policies.push(PolicyFile { path, text }),
+            Place::Bootstrap { agent, file } => self.add_bootstrap(&path, agent, file, text)?,
+            Place::Overlay(_) => overlay(&path, &text)?,
+            Place::Note => {}
+        }
+        Ok(())
+    }
+
+    /// Notes that a file is there, whatever becomes of it.
+    fn mark(&mut self, place: &Place) {
+        match place {
+            Place::Team(id) => drop(self.teams.insert(id.clone(), None)),
+            Place::Agent(id) => drop(self.agents.insert(id.clone(), None)),
+            Place::Tool(id) => drop(self.tools.insert(id.clone(), None)),
+            Place::Workflow(id) => drop(self.workflows.insert(id.clone(), None)),
+            Place::Policy(_) | Place::Bootstrap { .. } | Place::Overlay(_) | Place::Note => {}
+        }
+    }
+
+    fn add_bootstrap(&mut self, path: &str, agent: Name, file: String, text: String) -> Result<(), Finding> {
+        if text.len() > BOOTSTRAP_LEN_MAX {
+            let what = format!("file of {} bytes", text.len());
+            let why = format!("a bootstrap file has at most {BOOTSTRAP_LEN_MAX} bytes, for it goes into every prompt");
+            return Err(Finding::new(path, FindingKind::Size, what, why, "shorten it, or split it over MEMORY/"));
+        }
+        let digest = Digest::of_bytes(text.as_bytes());
+        self.bootstrap.entry(agent).or_default().insert(file, Bootstrap { text, digest });
+        Ok(())
+    }
+
+    fn check_bootstrap(&self, findings: &mut Vec<Finding>) {
+        for (agent, files) in &self.bootstrap {
+            let path = format!("workspaces/{agent}");
+            if !self.agents.contains_key(agent) {
+                let why = format!("there is no agents/{agent}.yaml");
+                findings.push(Finding::new(&path, FindingKind::Reference, "workspace belongs to no agent", why, "add the agent, or remove the folder"));
+            }
+            let total: usize = files.values().map(|file| file.text.len()).sum();
+            if total > BOOTSTRAP_TOTAL_MAX {
+                let why = format!("an agent's bootstrap files have at most {BOOTSTRAP_TOTAL_MAX} bytes together");
+                let what = format!("{total} bytes of bootstrap files");
+                findings.push(Finding::new(&path, FindingKind::Size, what, why, "shorten or remove files of MEMORY/"));
+            }
+        }
+    }
+}
+
+/// The text of a file, or nothing if it holds secrets: those are reported and the file is not looked at further.
+fn checked_text(path: &str, bytes: Vec<u8>, findings: &mut Vec<Finding>) -> Result<Option<String>, Finding> {
+    if bytes.len() > FILE_LEN_MAX {
+        let why = format!("a file has at most {FILE_LEN_MAX} bytes");
+        return Err(Finding::new(path, FindingKind::Size, format!("file of {} bytes", bytes.len()), why, "shorten or split it"));
+    }
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Err(Finding::new(path, FindingKind::Syntax, "file is no text", "it is not UTF-8", "save it as UTF-8"));
+    };
+    if text.contains('\0') {
+        return Err(Finding::new(path, FindingKind::Syntax, "file is no text", "it holds a NUL", "save it as plain UTF-8 text"));
+    }
+    let secrets = find_secrets(&text);
+    let clean = secrets.is_empty();
+    findings.extend(secrets.into_iter().map(|secret| {
+        let next = "remove it from the file and from the history, replace it at its issuer, and pass it by the secret store";
+        Finding::new(path, FindingKind::Secret, "a secret stands in this file", format!("it looks like {}", secret.kind), next)
+            .at(Some(secret.line))
+    }));
+    Ok(clean.then_some(text))
+}
+
+fn unreadable(path: &str, syntax: Syntax) -> Finding {
+    let next = "mend the line; the file's JSON Schema lists the legal keys";
+    Finding::new(path, FindingKind::Syntax, "file cannot be read", syntax.reason, next).at(syntax.line)
+}
+
+fn same_id(path: &str, wanted: &Name, given: &Name, text: &str) -> Result<(), Finding> {
+    if wanted == given {
+        return Ok(());
+    }
+    let why = format!("its id is `{given}`, but a file is named after its id");
+    let next = format!("write `id: {wanted}`, or rename the file");
+    Err(Finding::new(path, FindingKind::Value, "id and file name differ", why, next).at(super::finding::line_of(text, given.as_str())))
+}
+
+/// Overlays are not merged yet; one that says nothing is let through.
+fn overlay(path: &str, text: &str) -> Result<(), Finding> {
+    let silent = text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---" || line == "{}");
+    if silent {
+        return Ok(());
+    }
+    let why = "overlays are not supported yet, and ignoring one would leave rights wider than it says";
+    Err(Finding::new(path, FindingKind::Unsupported, "overlay is refused", why, "empty or remove the file"))
+}

@@ -1,0 +1,64 @@
+//! One commit's desired state, whole and checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Agent, TeamFile, with_builtins};
+use crate::digest::Digest;
+use crate::tenant::{Name, TenantId};
+use crate::tool::Definition;
+use crate::workflow::Workflow;
+
+/// One commit's desired state; immutable, shared behind an `Arc` and swapped as a whole.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The commit's id, hexadecimal.
+    pub commit: String,
+    /// Teams by id.
+    pub teams: BTreeMap<Name, TeamFile>,
+    /// Agents by id.
+    pub agents: BTreeMap<Name, Agent>,
+    /// The tenant's own tools by id; [`Snapshot::tools_with_builtins`] has all.
+    pub tools: BTreeMap<Name, Arc<Definition>>,
+    /// Workflows by id.
+    pub workflows: BTreeMap<Name, Arc<Workflow>>,
+    /// Policies in order of path; an engine has still to read and validate them.
+    pub policies: Vec<PolicyFile>,
+    /// Digest over the policies' paths and texts.
+    pub bundle_digest: Digest,
+}
+
+/// A policy as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFile {
+    /// The path, as `policies/base.cedar`.
+    pub path: String,
+    /// The text.
+    pub text: String,
+}
+
+impl Snapshot {
+    /// The tenant's own tools and the built-in ones.
+    #[must_use]
+    pub fn tools_with_builtins(&self) -> BTreeMap<Name, Arc<Definition>> {
+        with_builtins(&self.tools)
+    }
+
+    /// The workflow that an agent runs for a goal and input: the first of its list that matches.
+    #[must_use]
+    pub fn workflow_for(&self, agent: &Name, goal: &str, input: &Value) -> Option<&Arc<Workflow>> {
+        let workflows = self.agents.get(agent).map(|agent| agent.workflows.as_slice()).unwrap_or_default();
+        workflows.iter().filter_map(|id| self.workflows.get(id)).find(|workflow| workflow.matches(goal, input))
+    }
+
+    /// A workflow of an agent by its id.
+    #[must_use]
+    pub fn workflow_of(&self, agent: &Name, workflow: &Name) -> Option<&Arc<Workflow>> {
+        let listed = self.agents.get(agent).is_some_and(|agent| agent.workflows.contains(workflow));
+        if listed { self.workflows.get(workflow) } else { None }
+    }
+}

@@ -1,0 +1,250 @@
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::ports::RawFiles;
+use crate::tenant::{Name, TenantId};
+use crate::tool::Manifest;
+use crate::workflow;
+
+/// JSON instead of YAML, which core does not know.
+#[derive(Debug)]
+struct Json;
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Syntax> {
+    serde_json::from_str(text).map_err(|error| Syntax { line: Some(error.line() as u64), reason: error.to_string() })
+}
+
+impl Format for Json {
+    fn team(&self, text: &str) -> Result<TeamFile, Syntax> {
+        read(text)
+    }
+
+    fn agent(&self, text: &str) -> Result<AgentFile, Syntax> {
+        read(text)
+    }
+
+    fn tool(&self, text: &str) -> Result<Manifest, Syntax> {
+        read(text)
+    }
+
+    fn workflow(&self, text: &str) -> Result<workflow::File, Syntax> {
+        read(text)
+    }
+}
+
+type Texts = BTreeMap<String, Vec<u8>>;
+
+fn pretty(value: &Value) -> Vec<u8> {
+    serde_json::to_vec_pretty(value).unwrap()
+}
+
+fn agent(change: &Value) -> Vec<u8> {
+    let mut agent = json!({
+        "id": "clerk", "team": "ops", "description": "Scans.", "tools": ["fs.read", "fs.list", "scan"], "workflows": ["walk"],
+        "mounts": [{"name": "repo", "path": "/srv/repo"}], "budget": {"calls": 5},
+    });
+    agent.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    pretty(&agent)
+}
+
+fn good() -> Texts {
+    let tool = json!({
+        "id": "scan", "description": "Scans.", "argv": ["/usr/bin/scan", "{{args.path}}"], "tier": 1, "effect": "pure",
+        "input": {"type": "object", "required": ["path"], "properties": {"path": {"type": "string"}}},
+    });
+    let walk = json!({
+        "id": "walk", "description": "Walks.", "match": {"goal": "walk*"},
+        "input": {"type": "object", "required": ["dir"], "properties": {"dir": {"type": "string"}}},
+        "steps": [{"id": "list", "tool": "fs.list", "args": {"path": "repo/${input.dir}"}},
+            {"id": "scan", "tool": "scan", "for_each": "${steps.list.output.entries}", "as": "entry", "limit": 1000, "args": {"path": "${entry.name}"}}],
+    });
+    Texts::from([
+        ("teams/ops.yaml".to_owned(), pretty(&json!({"id": "ops", "description": "Operations.", "lead": "clerk"}))),
+        ("teams/.gitkeep".to_owned(), Vec::new()),
+        ("agents/clerk.yaml".to_owned(), agent(&json!({}))),
+        ("tools/scan.yaml".to_owned(), pretty(&tool)),
+        ("workflows/walk.yaml".to_owned(), pretty(&walk)),
+        ("policies/base.cedar".to_owned(), b"permit(principal, action, resource);\n".to_vec()),
+        ("env/prod.yaml".to_owned(), b"# nothing yet\n".to_vec()),
+        ("workspaces/clerk/SOUL.md".to_owned(), b"Careful.\n".to_vec()),
+        ("workspaces/clerk/MEMORY/notes.md".to_owned(), b"Notes.\n".to_vec()),
+    ])
+}
+
+fn assemble(files: Texts) -> Result<Snapshot, Vec<Finding>> {
+    Snapshot::assemble(TenantId::parse("acme").unwrap(), RawFiles { commit: "c0ffee".to_owned(), files }, &Json)
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+#[test]
+fn a_good_commit_becomes_a_snapshot() {
+    let snapshot = assemble(good()).unwrap();
+    let clerk = &snapshot.agents[&name("clerk")];
+    assert_eq!((clerk.budget.calls, clerk.budget.seconds), (5, crate::task::Budget::default().seconds));
+    assert_eq!(clerk.tier_max, crate::tool::Tier::Risky);
+    let digests = clerk.bootstrap_digests();
+    assert_eq!(digests.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["MEMORY/notes.md", "SOUL.md"]);
+    assert_eq!(digests[1].1, crate::digest::Digest::of_bytes(b"Careful.\n"));
+    assert_eq!(snapshot.tools.len(), 1);
+    assert_eq!(snapshot.tools_with_builtins().len(), 5);
+    assert_eq!(snapshot.commit, "c0ffee");
+    assert!(snapshot.workflow_for(&name("clerk"), "walk the tree", &json!({"dir": "src"})).is_some());
+    assert!(snapshot.workflow_for(&name("clerk"), "walk the tree", &json!({})).is_none());
+    assert!(snapshot.workflow_for(&name("ghost"), "walk the tree", &json!({"dir": "src"})).is_none());
+    assert!(snapshot.workflow_of(&name("clerk"), &name("walk")).is_some());
+    assert!(snapshot.workflow_of(&name("clerk"), &name("run")).is_none());
+}
+
+#[test]
+fn an_empty_commit_is_an_empty_snapshot() {
+    assert!(assemble(Texts::new()).unwrap().agents.is_empty());
+}
+
+#[test]
+fn bundle_digest_follows_every_policy() {
+    let digest = |path: &str, text: &str| {
+        let mut files = good();
+        files.insert(path.to_owned(), text.as_bytes().to_vec());
+        assemble(files).unwrap().bundle_digest
+    };
+    let all = [digest("policies/base.cedar", "a"), digest("policies/base.cedar", "b"), digest("policies/more.cedar", "a"), digest("teams/README.md", "a")];
+    let different: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(different.len(), all.len());
+    assert_eq!(all[3], assemble(good()).unwrap().bundle_digest);
+}
+
+/// One changed file, the one finding that it must give: file, line, kind, and a part of its text.
+#[track_caller]
+fn check(path: &str, bytes: Vec<u8>, (line, kind, part): (Option<u64>, FindingKind, &str)) {
+    let mut files = good();
+    files.insert(path.to_owned(), bytes);
+    let findings = assemble(files).unwrap_err();
+    let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+    assert_eq!(findings.len(), 1, "{text}");
+    assert!(text.contains(part), "{text}");
+    assert_eq!((findings[0].line, findings[0].kind), (line, kind), "{text}");
+    assert!(!findings[0].next.is_empty());
+}
+
+#[test]
+fn bad_files_and_places() {
+    use FindingKind as K;
+    check("agents/Clerk.yaml", agent(&json!({})), (None, K::Layout, "lower case"));
+    check("agents/clerk2.yml", agent(&json!({})), (None, K::Layout, "<id>.yaml"));
+    check("workspaces/clerk/id_rsa", b"x".to_vec(), (None, K::Layout, "SOUL.md"));
+    check("workspaces/ghost/SOUL.md", b"x".to_vec(), (None, K::Reference, "agents/ghost.yaml"));
+    check("policies/x.cedar", b"\xff".to_vec(), (None, K::Syntax, "UTF-8"));
+    check("policies/x.cedar", b"a\0b".to_vec(), (None, K::Syntax, "NUL"));
+    check("policies/x.cedar", vec![b' '; FILE_LEN_MAX + 1], (None, K::Size, "262145 bytes"));
+    check("workspaces/clerk/SOUL.md", vec![b'a'; BOOTSTRAP_LEN_MAX + 1], (None, K::Size, "every prompt"));
+    check("env/prod.yaml", b"agents: {}\n".to_vec(), (None, K::Unsupported, "not supported yet"));
+    check("teams/dev.yaml", b"{\n\"id\": \"dev\",\n\"colour\": 1}".to_vec(), (Some(3), K::Syntax, "colour"));
+    check("teams/dev.yaml", pretty(&json!({"id": "ops", "description": ""})), (Some(3), K::Value, "named after its id"));
+    let mut many = good();
+    many.extend((0..20).map(|n| (format!("workspaces/clerk/MEMORY/{n}.md"), vec![b'a'; BOOTSTRAP_LEN_MAX])));
+    assert_eq!(assemble(many).unwrap_err()[0].kind, K::Size);
+    let too_many: Texts = (0..=FILES_MAX).map(|n| (format!("policies/p{n}.cedar"), Vec::new())).collect();
+    assert_eq!(assemble(too_many).unwrap_err().len(), 1);
+}
+
+#[test]
+fn bad_agents() {
+    use FindingKind as K;
+    for (change, line, kind, part) in [
+        (json!({"team": "sales"}), None, K::Reference, "teams/sales.yaml"),
+        (json!({"tools": ["fs.list", "scan", "fs.delete"]}), None, K::Reference, "no tools/fs.delete.yaml"),
+        (json!({"tools": ["fs.list"]}), None, K::Reference, "calls `scan`"),
+        (json!({"tools": ["fs.list", "scan", "scan"]}), None, K::Value, "stands twice"),
+        (json!({"workflows": ["walk", "run"]}), None, K::Reference, "workflows/run.yaml"),
+        (json!({"tier_max": 0}), None, K::Reference, "above the agent's tier_max 0"),
+        (json!({"mounts": [{"name": "a", "path": "srv"}]}), None, K::Value, "not absolute"),
+        (json!({"mounts": [{"name": "a", "path": "/srv/../etc"}]}), None, K::Value, "`..`"),
+        (json!({"mounts": [{"name": "a", "path": "/"}]}), None, K::Value, "no workspace"),
+        (json!({"mounts": [{"name": "a", "path": "/proc/self/root"}]}), None, K::Value, "no workspace"),
+        (json!({"mounts": [{"name": "a", "path": "/srv\n"}]}), None, K::Value, "control character"),
+        (json!({"mounts": [{"name": "a", "path": "/a"}, {"name": "a", "path": "/b"}]}), None, K::Value, "stands twice"),
+        (json!({"budget": {"calls": 0}}), None, K::Value, "budget.calls"),
+        (json!({"budget": {"seconds": 2_592_001}}), None, K::Value, "budget.seconds"),
+    ] {
+        let _: Option<u64> = line;
+        let mut files = good();
+        files.insert("agents/clerk.yaml".to_owned(), agent(&change));
+        let findings = assemble(files).unwrap_err();
+        let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
+        assert!(findings[0].line.is_some(), "{text}");
+    }
+    for unknown in [json!({"superuser": true}), json!({"tier_max": 3}), json!({"budget": {"dollars": 1}}), json!({"mounts": [{"name": "A", "path": "/a"}]})] {
+        let mut files = good();
+        files.insert("agents/clerk.yaml".to_owned(), agent(&unknown));
+        let findings = assemble(files).unwrap_err();
+        assert!(findings.len() == 1 && findings[0].kind == K::Syntax, "{findings:?}");
+    }
+}
+
+#[test]
+fn bad_tools_and_workflows() {
+    use FindingKind as K;
+    let tool = |change: Value| {
+        let mut tool: Value = serde_json::from_slice(&good()["tools/scan.yaml"]).unwrap();
+        tool.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        pretty(&tool)
+    };
+    check("tools/scan.yaml", tool(json!({"argv": ["scan"]})), (None, K::Value, "absolute path"));
+    check("tools/scan.yaml", tool(json!({"effect": "keyed"})), (None, K::Value, "idempotency key"));
+    check("tools/scan.yaml", tool(json!({"input": {"type": "object", "oneOf": []}})), (None, K::Value, "oneOf"));
+    check("tools/scan.yaml", tool(json!({"shell": "sh"})), (Some(23), K::Syntax, "shell"));
+    check("tools/fs.read.yaml", tool(json!({"id": "fs.read"})), (None, K::Value, "built-in"));
+    check("tools/fs.reаd.yaml", tool(json!({})), (None, K::Layout, "lower case"));
+    let workflow = |steps: Value| pretty(&json!({"id": "walk", "description": "", "input": {"type": "object"}, "steps": steps}));
+    check("workflows/walk.yaml", workflow(json!([{"id": "a", "tool": "gone"}])), (Some(8), K::Reference, "does not exist"));
+    let cycle = json!([{"id": "one", "tool": "scan", "args": {"path": "${steps.two.output.text}"}}, {"id": "two", "tool": "scan", "args": {"path": "x"}}]);
+    check("workflows/walk.yaml", workflow(cycle), (Some(12), K::Value, "cycle"));
+    check("workflows/walk.yaml", workflow(json!([{"id": "one", "tool": "scan", "args": {"path": 1}}])), (Some(12), K::Value, "type string"));
+}
+
+#[test]
+fn all_findings_are_collected_and_none_cascades() {
+    let mut files = good();
+    files.insert("teams/ops.yaml".to_owned(), b"{".to_vec());
+    files.insert("tools/scan.yaml".to_owned(), b"{".to_vec());
+    files.insert("policies/x.rego".to_owned(), Vec::new());
+    let findings = assemble(files).unwrap_err();
+    let places: Vec<&str> = findings.iter().map(|finding| finding.file.as_str()).collect();
+    assert_eq!(places, ["policies/x.rego", "teams/ops.yaml", "tools/scan.yaml"], "{findings:?}");
+}
+
+#[test]
+fn secrets_are_refused_and_never_shown() {
+    let secret = ["AK", "IAQ3EGB7XK2LMNOP4R"].concat();
+    for path in ["workspaces/clerk/TOOLS.md", "agents/clerk.yaml", "env/prod.yaml", "teams/README.md", "policies/base.cedar"] {
+        let mut files = good();
+        files.insert(path.to_owned(), format!("one\ntwo {secret}\n").into_bytes());
+        let findings = assemble(files).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!((findings[0].kind, findings[0].line, findings[0].file.as_str()), (FindingKind::Secret, Some(2), path));
+        assert!(!format!("{} {:?}", findings[0], findings[0]).contains("Q3EGB"));
+    }
+}
+
+#[test]
+fn findings_are_bounded() {
+    let files: Texts = (0..FINDINGS_MAX + 5).map(|n| (format!("policies/{n}"), Vec::new())).collect();
+    assert_eq!(assemble(files).unwrap_err().len(), FINDINGS_MAX);
+}
+
+#[test]
+fn schemas_forbid_unknown_keys() {
+    let schemas = schemas();
+    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), ["agent", "team", "tool", "workflow"]);
+    for (kind, schema) in schemas {
+        assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
+        assert!(schema["properties"]["id"].is_object(), "{kind}");
+    }
+}

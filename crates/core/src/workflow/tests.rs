@@ -1,0 +1,336 @@
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::desired::builtins;
+use crate::tenant::Name;
+use crate::tool::{Definition, Manifest};
+
+type Tools = std::collections::BTreeMap<Name, Arc<Definition>>;
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+/// The built-in tools, and some own ones with every type in their schemas.
+fn tools() -> Tools {
+    let mut tools = builtins();
+    for (id, input, output) in [
+        ("scan", json!({"type": "object", "required": ["path"], "properties": {"path": {"type": "string", "maxLength": 20}, "deep": {"type": "boolean"}}}),
+            Some(json!({"type": "object", "required": ["hits", "risk", "clean"], "properties": {
+                "hits": {"type": "array", "items": {"type": "string"}},
+                "risk": {"type": "integer"},
+                "clean": {"type": "boolean"},
+                "note": {"type": "string"},
+                "share": {"type": "number"},
+            }}))),
+        ("publish", json!({"type": "object", "required": ["channel", "text"], "properties": {
+            "channel": {"type": "string", "enum": ["ops", "dev"]}, "text": {"type": "string"}, "count": {"type": "integer", "minimum": 0},
+            "lines": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
+        }}), None),
+        ("ping", json!({"type": "object"}), None),
+    ] {
+        let manifest: Manifest = serde_json::from_value(json!({
+            "id": id, "description": "x", "argv": ["/bin/true"], "input": input, "output": output, "tier": 0, "effect": "pure",
+        })).unwrap();
+        tools.insert(name(id), Arc::new(Definition::from_manifest(manifest).unwrap()));
+    }
+    tools
+}
+
+fn file(steps: &Value, output: Value) -> File {
+    let input = json!({"type": "object", "required": ["path", "paths", "max"], "properties": {
+        "path": {"type": "string"}, "paths": {"type": "array", "items": {"type": "string"}}, "max": {"type": "integer"},
+        "label": {"type": "string"}, "where": {"type": "string", "enum": ["ops", "dev"]},
+    }});
+    serde_json::from_value(json!({
+        "id": "w", "description": "x", "match": {"goal": "scan *"}, "input": input, "steps": steps, "output": output,
+    })).unwrap()
+}
+
+fn parse(steps: &Value) -> Result<Workflow, Error> {
+    Workflow::parse(&file(steps, json!({})), &tools())
+}
+
+fn input() -> Value {
+    json!({"path": "a", "paths": ["a", "b", "c"], "max": 2})
+}
+
+/// Runs to the end with results that `answer` gives; returns the calls and the output.
+fn run(workflow: &Workflow, input: &Value, answer: impl Fn(&str, &Value) -> Value) -> (Vec<(String, Value)>, Result<Value, EvalError>) {
+    let (mut results, mut calls) = (Results::new(), Vec::new());
+    loop {
+        match workflow.next(input, &results) {
+            Ok(Next::Call { step, args, .. }) => {
+                assert!(calls.len() < 2_000, "endless");
+                let result = answer(&step, &args);
+                calls.push((step.clone(), args));
+                assert!(results.insert(step, result).is_none(), "a step was called twice");
+            }
+            Ok(Next::Done { output }) => return (calls, Ok(output)),
+            Err(error) => return (calls, Err(error)),
+        }
+    }
+}
+
+fn scanned(hits: &[&str], risk: i64) -> Value {
+    json!({"hits": hits, "risk": risk, "clean": hits.is_empty()})
+}
+
+#[test]
+fn steps_run_in_order_and_references_keep_their_types() {
+    let steps = json!([
+        {"id": "scan", "tool": "scan", "args": {"path": "repo/${input.path}", "deep": true}},
+        {"id": "tell", "tool": "publish", "args": {
+            "channel": "ops", "text": "$${risk} is ${steps.scan.output.risk}, clean ${steps.scan.output.clean}: ${steps.scan.output.note ?? \"}\"}",
+            "count": "${steps.scan.output.risk}", "lines": "${steps.scan.output.hits}",
+        }},
+    ]);
+    let workflow = Workflow::parse(&file(&steps, json!({"said": "${steps.tell.output.text}", "n": ["${steps.scan.output.risk}"]})), &tools()).unwrap();
+    let (calls, output) = run(&workflow, &input(), |step, _| if step == "scan" { scanned(&["x", "y"], 7) } else { json!({"text": "ok"}) });
+    assert_eq!(calls[0], ("scan".to_owned(), json!({"path": "repo/a", "deep": true})));
+    assert_eq!(calls[1].1, json!({"channel": "ops", "text": "${risk} is 7, clean false: }", "count": 7, "lines": ["x", "y"]}));
+    assert_eq!(output.unwrap(), json!({"said": "ok", "n": [7]}));
+    assert_eq!(workflow.calls_max(), 2);
+    assert_eq!(workflow.tools().len(), 2);
+}
+
+#[test]
+fn conditions_choose_and_for_each_walks() {
+    let steps = json!([
+        {"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "path", "limit": 3, "args": {"path": "${path}"}},
+        {"id": "tell", "tool": "publish", "for_each": "${steps.scan.outputs}", "as": "found", "limit": 3,
+            "if": {"all": [{"greater": ["${found.risk}", "${input.max}"]}, {"not": {"is_empty": "${found.hits}"}}]},
+            "args": {"channel": "${input.where ?? \"dev\"}", "text": "risk ${found.risk}"}},
+        {"id": "ping", "tool": "ping", "if": {"is_empty": "${steps.tell.outputs}"}},
+    ]);
+    let output = json!({"first": "${steps.scan.outputs.0.risk ?? -1}", "told": "${steps.tell.outputs}", "pinged": "${steps.ping.output.text ?? \"no\"}"});
+    let workflow = Workflow::parse(&file(&steps, output), &tools()).unwrap();
+    let risk = |step: &str| match step { "scan[0]" => scanned(&[], 9), "scan[1]" => scanned(&["x"], 5), _ => scanned(&["x"], 2) };
+    let answer = |step: &str, _: &Value| if step.starts_with("scan") { risk(step) } else { json!({"text": step}) };
+    let (calls, output) = run(&workflow, &input(), answer);
+    let keys: Vec<&str> = calls.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["scan[0]", "scan[1]", "scan[2]", "tell[1]"]);
+    assert_eq!(calls[3].1, json!({"channel": "dev", "text": "risk 5"}));
+    assert_eq!(output.unwrap(), json!({"first": 9, "told": [{"text": "tell[1]"}], "pinged": "no"}));
+
+    let (calls, output) = run(&workflow, &json!({"path": "", "paths": [], "max": 0}), answer);
+    assert_eq!(calls.iter().map(|(key, _)| key.as_str()).collect::<Vec<_>>(), ["ping"]);
+    assert_eq!(output.unwrap(), json!({"first": -1, "told": [], "pinged": "ping"}));
+}
+
+#[test]
+fn ten_items_keep_their_order() {
+    let steps = json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 20, "args": {"path": "${p}"}}]);
+    let workflow = Workflow::parse(&file(&steps, json!("${steps.scan.outputs}")), &tools()).unwrap();
+    let paths: Vec<String> = (0..15).map(|n| n.to_string()).collect();
+    let (_, output) = run(&workflow, &json!({"path": "", "paths": paths, "max": 0}), |_, args| scanned(&[args["path"].as_str().unwrap()], 0));
+    let hits: Vec<Value> = output.unwrap().as_array().unwrap().iter().map(|found| found["hits"][0].clone()).collect();
+    assert_eq!(hits, paths.into_iter().map(Value::from).collect::<Vec<_>>());
+}
+
+#[test]
+fn matching_needs_goal_and_input() {
+    let workflow = parse(&json!([{"id": "ping", "tool": "ping"}])).unwrap();
+    for (goal, input, expected) in [
+        ("Scan the repo", input(), true),
+        ("scan", input(), false),
+        ("scan it", json!({}), false),
+        ("scan it", json!({"path": 1, "paths": [], "max": 0}), false),
+    ] {
+        assert_eq!(workflow.matches(goal, &input), expected, "{goal} {input}");
+    }
+    assert!(matches!(workflow.next(&json!({}), &Results::new()), Err(EvalError::Input(_))));
+}
+
+#[test]
+fn bad_workflows_are_refused_with_their_place() {
+    let scan = json!({"id": "scan", "tool": "scan", "args": {"path": "a"}});
+    let tell = |text: &str| json!({"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": text}});
+    let ping = |extra: Value| {
+        let mut step = json!({"id": "ping", "tool": "ping"});
+        step.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        step
+    };
+    let deep = (0..=TEMPLATE_DEPTH_MAX).fold(json!("x"), |inner, _| json!([inner]));
+    for (steps, at, fault) in [
+        (json!([]), "steps", "0 steps"),
+        (Value::Array(vec![scan.clone(); STEPS_MAX + 1]), "steps", "101 steps"),
+        (json!([scan, scan]), "steps.1.id", "stands twice"),
+        (json!([{"id": "Scan", "tool": "scan"}]), "steps.0.id", "reserved"),
+        (json!([{"id": "input", "tool": "ping"}]), "steps.0.id", "reserved"),
+        (json!([{"id": "a", "tool": "fs.delete"}]), "steps.a.tool", "does not exist"),
+        (json!([{"id": "scan", "tool": "scan", "args": {}}]), "steps.scan.args", "`path` is missing"),
+        (json!([{"id": "scan", "tool": "scan", "args": {"path": 1}}]), "steps.scan.args.path", "type string"),
+        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a", "x": 1}}]), "steps.scan.args", "there is no `x`"),
+        (json!([{"id": "scan", "tool": "scan", "args": "${input}"}]), "steps.scan.args", "is wanted"),
+        (json!([{"id": "scan", "tool": "scan", "args": {"path": "${input.max}"}}]), "steps.scan.args.path", "is wanted"),
+        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a", "deep": "${input.path}x"}}]), "steps.scan.args.deep", "references in it"),
+        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "${input.path}", "text": ""}}]), "steps.tell.args.channel", "is wanted"),
+        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "x", "text": ""}}]), "steps.tell.args.channel", "enum"),
+        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": "", "lines": ["a", 1]}}]), "steps.tell.args.lines.1", "type string"),
+        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": "", "lines": ["a", "b", "c", "d"]}}]), "steps.tell.args.lines", "out of range"),
+        (json!([tell("${input.label}")]), "steps.tell.args.text", "no default"),
+        (json!([tell("${input.label ?? 1}")]), "steps.tell.args.text", "default"),
+        (json!([tell("${input.label ?? oops}")]), "steps.tell.args.text", "not JSON"),
+        (json!([tell("${input.nope}")]), "steps.tell.args.text", "there is no `nope`, only"),
+        (json!([tell("x ${input.paths}")]), "steps.tell.args.text", "no place inside a text"),
+        (json!([tell("${input.paths.0}")]), "steps.tell.args.text", "no default"),
+        (json!([tell("${input.path")]), "steps.tell.args.text", "closing brace"),
+        (json!([tell("${}")]), "steps.tell.args.text", "starts with none"),
+        (json!([tell("${env.HOME}")]), "steps.tell.args.text", "not the name of an item"),
+        (json!([tell("${steps.scan}")]), "steps.tell.args.text", ".output"),
+        (json!([tell("${steps.scan.output.risk}"), scan]), "steps.tell.args.text", "cycle"),
+        (json!([tell("${steps.tell.output.text}")]), "steps.tell.args.text", "cycle"),
+        (json!([tell("${steps.gone.output.text}")]), "steps.tell.args.text", "no step `gone`"),
+        (json!([scan, tell("${steps.scan.outputs}")]), "steps.tell.args.text", "has .output"),
+        (json!([scan, tell("${steps.scan.output.share ?? 1} x")]), "steps.tell.args.text", "no place inside a text"),
+        (json!([scan, tell("${steps.scan.output.note}")]), "steps.tell.args.text", "no default"),
+        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a"}, "if": {"equals": ["${input.max}", 1]}}, tell("${steps.scan.output.risk}")]),
+            "steps.tell.args.text", "no default"),
+        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a"}, "if": {"equals": ["${steps.scan.output.risk}", 1]}}]), "steps.scan.if.equals.0", "cycle"),
+        (json!([ping(json!({"args": {"a": deep}}))]), "steps.ping.args", "deeper"),
+        (json!([ping(json!({"if": {"equals": [1, 1]}}))]), "steps.ping.if", "refers to nothing"),
+        (json!([ping(json!({"if": {"all": []}}))]), "steps.ping.if", "refers to nothing"),
+        (json!([ping(json!({"if": {"equals": ["${input.max}", "1"]}}))]), "steps.ping.if.equals", "cannot be compared"),
+        (json!([ping(json!({"if": {"greater": ["${input.path}", "a"]}}))]), "steps.ping.if.greater", "cannot be compared"),
+        (json!([ping(json!({"if": {"contains": ["${input.paths}", 1]}}))]), "steps.ping.if.contains", "cannot be compared"),
+        (json!([ping(json!({"if": {"equals": ["${input.paths}", "${input.paths}"]}}))]), "steps.ping.if.equals", "cannot be compared"),
+        (json!([ping(json!({"if": {"not": {"any": [{"is_empty": "${input.max}"}]}}}))]), "steps.ping.if.not.any.0.is_empty", "list or a text"),
+        (json!([ping(json!({"for_each": "${input.paths}"}))]), "steps.ping.for_each", "go together"),
+        (json!([ping(json!({"as": "x"}))]), "steps.ping.for_each", "go together"),
+        (json!([ping(json!({"for_each": "${input.paths}", "as": "x", "limit": 0}))]), "steps.ping.for_each", "1 to 1000"),
+        (json!([ping(json!({"for_each": "${input.paths}", "as": "x", "limit": 1001}))]), "steps.ping.for_each", "1 to 1000"),
+        (json!([ping(json!({"for_each": "${input.paths}", "as": "steps", "limit": 1}))]), "steps.ping.as", "reserved"),
+        (json!([ping(json!({"for_each": "${input.path}", "as": "x", "limit": 1}))]), "steps.ping.for_each", "a list is wanted"),
+        (json!([ping(json!({"for_each": "${steps.ping.outputs}", "as": "x", "limit": 1}))]), "steps.ping.for_each", "cycle"),
+        (json!([ping(json!({"for_each": ["a", 1], "as": "x", "limit": 1}))]), "steps.ping.for_each", "differ"),
+    ] {
+        let error = parse(&steps).unwrap_err();
+        assert!(error.at == at && error.fault.to_string().contains(fault), "{steps}\n{} {}", error.at, error.fault);
+        assert!(!error.fault.next_step().is_empty());
+    }
+}
+
+#[test]
+fn bad_files_are_refused() {
+    let good = file(&json!([{"id": "ping", "tool": "ping"}]), json!({}));
+    let refused = |change: &dyn Fn(&mut File)| {
+        let mut file = good.clone();
+        change(&mut file);
+        Workflow::parse(&file, &tools()).unwrap_err()
+    };
+    assert_eq!(refused(&|file| file.input = json!({"type": "string"})).at, "input");
+    assert_eq!(refused(&|file| file.input = json!({"type": "object", "properties": {"x": {"type": "number"}}})).at, "input");
+    assert_eq!(refused(&|file| file.output = Some(json!({"a": ["${steps.x.output}"]}))).at, "output.a.0");
+    assert_eq!(refused(&|file| file.output = Some(json!(9_007_199_254_740_993_i64))).fault, Fault::Number);
+    assert!(matches!(refused(&|file| file.description = "x".repeat(FILE_LEN_MAX)).fault, Fault::FileLen { .. }));
+    assert!(matches!(refused(&|file| file.matches = Some(Match { goal: " ".to_owned() })).fault, Fault::Goal { .. }));
+    for unknown in [json!({"id": "w", "description": "", "input": {}, "steps": [], "loop": 1}), json!({"id": "W", "description": "", "input": {}, "steps": []})] {
+        assert!(serde_json::from_value::<File>(unknown).is_err());
+    }
+}
+
+#[test]
+fn digest_follows_the_file() {
+    let one = parse(&json!([{"id": "ping", "tool": "ping"}])).unwrap();
+    let two = parse(&json!([{"id": "pong", "tool": "ping"}])).unwrap();
+    assert_ne!(one.digest, two.digest);
+    assert_eq!(one.digest, parse(&json!([{"id": "ping", "tool": "ping"}])).unwrap().digest);
+}
+
+#[test]
+fn limits_at_run_time() {
+    let steps = json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 2, "args": {"path": "${p}"}}]);
+    let (calls, output) = run(&parse(&steps).unwrap(), &input(), |_, _| scanned(&[], 0));
+    assert!(calls.is_empty());
+    assert_eq!(output, Err(EvalError::Items { step: "scan".to_owned(), count: 3, limit: 2 }));
+
+    let long = json!({"path": "x".repeat(21), "paths": [], "max": 0});
+    let (_, output) = run(&parse(&json!([{"id": "scan", "tool": "scan", "args": {"path": "${input.path}"}}])).unwrap(), &long, |_, _| json!({}));
+    assert!(matches!(output, Err(EvalError::Arguments { .. })));
+
+    let text = "${input.path}".repeat(4_000);
+    let bomb = json!([{"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": text}}]);
+    let big = json!({"path": "x".repeat(1 << 20), "paths": [], "max": 0});
+    let (_, output) = run(&parse(&bomb).unwrap(), &big, |_, _| json!({}));
+    assert!(matches!(output, Err(EvalError::TooLarge { .. })));
+}
+
+#[test]
+fn results_are_read_as_promised() {
+    let steps = json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 3, "args": {"path": "${p}"}}, {"id": "ping", "tool": "ping"}]);
+    let workflow = parse(&steps).unwrap();
+    assert_eq!(workflow.read_output("ping", b"h\xff").unwrap(), json!({"text": "h\u{fffd}"}));
+    assert_eq!(workflow.read_output("scan[1]", br#"{"hits":[],"risk":1,"clean":true}"#).unwrap()["risk"], 1);
+    for bad in [&b"{}"[..], b"text", br#"{"hits":[],"risk":1,"clean":true,"more":1}"#, br#"{"hits":[],"risk":1,"risk":1,"clean":true}"#] {
+        assert!(matches!(workflow.read_output("scan[1]", bad), Err(EvalError::Output { .. })));
+    }
+    assert!(matches!(workflow.read_output("gone", b""), Err(EvalError::UnknownStep { .. })));
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z]{0,3}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("hits|risk|clean|text|note", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn property_workflow() -> Workflow {
+    let steps = json!([
+        {"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 5, "args": {"path": "${p}"}},
+        {"id": "one", "tool": "scan", "if": {"contains": ["${input.paths}", "a"]}, "args": {"path": "${steps.scan.outputs.0.note ?? \"n\"}"}},
+        {"id": "tell", "tool": "publish", "for_each": "${steps.scan.outputs}", "as": "f", "limit": 5,
+            "if": {"any": [{"less": ["${f.risk}", 3]}, {"not_equals": ["${f.clean}", "${steps.one.output.clean ?? true}"]}]},
+            "args": {"channel": "ops", "text": "${f.risk} ${f.note ?? \"\"}", "lines": "${f.hits}"}},
+    ]);
+    Workflow::parse(&file(&steps, json!({"all": "${steps.tell.outputs}"})), &tools()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn random_results_never_panic_and_calls_are_bounded(
+        answers in prop::collection::vec(any_value(), 1..8),
+        stray in prop::collection::btree_map("(scan|one|tell|x)(\\[[0-9]{0,2}\\]?)?", any_value(), 0..6),
+        paths in prop::collection::vec("[a-c]", 0..7),
+    ) {
+        let workflow = property_workflow();
+        let input = json!({"path": "a", "paths": paths, "max": 1});
+        let mut results: Results = stray;
+        let mut calls = 0_u64;
+        loop {
+            let next = workflow.next(&input, &results);
+            prop_assert_eq!(&next, &workflow.next(&input, &results));
+            match next {
+                Ok(Next::Call { step, tool, args }) => {
+                    prop_assert!(tools()[&tool].input.check(&args).is_ok());
+                    calls += 1;
+                    prop_assert!(calls <= workflow.calls_max());
+                    let answer = answers[usize::try_from(calls).unwrap() % answers.len()].clone();
+                    prop_assert!(results.insert(step, answer).is_none());
+                }
+                Ok(Next::Done { .. }) | Err(_) => break,
+            }
+        }
+    }
+
+    #[test]
+    fn random_templates_never_panic(text in "[\\${}.?\" a-z0-9\\\\]{0,40}", start in "|\\$\\{input\\.|\\$\\{steps\\.scan\\.") {
+        let steps = json!([{"id": "scan", "tool": "scan", "args": {"path": "a"}}, {"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": format!("{start}{text}")}}]);
+        if let Ok(workflow) = parse(&steps) {
+            let (_, output) = run(&workflow, &input(), |step, _| if step == "scan" { scanned(&[], 1) } else { json!({"text": ""}) });
+            prop_assert!(output.is_ok());
+        }
+    }
+}
