@@ -1,5 +1,6 @@
 //! What only the installation does: certificate authority, keystore, issuer of tokens, encryption of payloads.
 
+pub mod approvers;
 pub mod ca;
 pub mod issuer;
 pub mod keystore;
