@@ -8,9 +8,11 @@ mod decision;
 mod explain;
 mod permit;
 mod request;
+mod vocabulary;
 
 pub use authorize::{Authorization, authorize};
 pub use decision::{Decision, Denial, Ruling};
 pub use explain::{Explanation, Link, Standing, Voice, explain};
 pub use permit::{Act, Commit, Permit, Warrant, seal_warrants};
 pub use request::{Answer, Deciding, Request, Resource, Verdict};
+pub use vocabulary::{tool_action, tool_context};

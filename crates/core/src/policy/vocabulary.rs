@@ -1,0 +1,125 @@
+//! The words that requests share with the policy schema: resources with their attributes, actions and contexts of calls.
+//!
+//! **Invariant:** an object that does not exist is asked about with empty texts and zeros, so that "may not" and "is
+//! not there" are told apart only for those who may (architecture, rule 8).
+
+use serde_json::{Value, json};
+
+use super::{Decision, Resource};
+use crate::approval;
+use crate::principal::Uid;
+use crate::task::State;
+use crate::tenant::{Name, TenantId};
+use crate::tool::Definition;
+
+/// The action of calling a tool: `tool/<id>`.
+#[must_use]
+pub fn tool_action(tool: &Name) -> String {
+    format!("tool/{tool}")
+}
+
+/// The context of a tool call: its arguments, and the task that it belongs to.
+#[must_use]
+pub fn tool_context(args: Value, state: &State) -> Value {
+    let envelope = &state.envelope;
+    json!({
+        "args": args,
+        "task": {
+            "agent": envelope.agent_name.as_str(),
+            "team": envelope.team.as_str(),
+            "workflow": state.path.workflow.as_str(),
+        },
+    })
+}
+
+impl Resource {
+    fn new(kind: &str, id: String, attributes: Value) -> Self {
+        Self { kind: kind.to_owned(), id, attributes }
+    }
+
+    /// A registered tool.
+    #[must_use]
+    pub fn tool(tool: &Definition) -> Self {
+        let attributes = json!({
+            "name": tool.id.as_str(),
+            "tier": tool.tier.number(),
+            "effect": tool.effect,
+            "digest": tool.digest,
+        });
+        Self::new("Tool", tool.id.to_string(), attributes)
+    }
+
+    /// An agent, by its identity; its team is a group.
+    #[must_use]
+    pub fn agent(uid: crate::ids::AgentUid, name: &Name, team: &Name) -> Self {
+        let attributes = json!({"uid": uid, "name": name.as_str(), "groups": [team.as_str()]});
+        Self::new("Agent", uid.to_string(), attributes)
+    }
+
+    /// A task.
+    #[must_use]
+    pub fn task(state: &State) -> Self {
+        let envelope = &state.envelope;
+        let attributes = json!({
+            "tenant": envelope.tenant.as_str(),
+            "agent": envelope.agent_name.as_str(),
+            "owner": owner(envelope.chain.principals.first().map(|principal| principal.uid)),
+            "status": state.status.as_str(),
+        });
+        Self::new("Task", envelope.id.to_string(), attributes)
+    }
+
+    /// A request for approval.
+    #[must_use]
+    pub fn approval(request: &approval::Request) -> Self {
+        let attributes = json!({
+            "tenant": request.tenant.as_str(),
+            "tier": request.tier.number(),
+            "tool": request.tool.as_str(),
+            "agent": request.agent_name.as_str(),
+            "requester": owner(request.chain.first().copied()),
+        });
+        Self::new("Approval", request.id.to_string(), attributes)
+    }
+
+    /// A decision.
+    #[must_use]
+    pub fn decision(decision: &Decision) -> Self {
+        let first = decision.requests.first().map(|request| &request.principal);
+        let mut attributes = json!({"owner": owner(first.map(|principal| principal.uid))});
+        if let (Some(principal), Value::Object(map)) = (first, &mut attributes) {
+            map.insert("tenant".to_owned(), principal.tenant.as_str().into());
+        }
+        Self::new("Decision", decision.id.to_string(), attributes)
+    }
+
+    /// The tenant itself: what lists are asked about.
+    #[must_use]
+    pub fn tenant(tenant: &TenantId) -> Self {
+        Self::new("Tenant", tenant.to_string(), json!({}))
+    }
+
+    /// The one object of its kind in a tenant: `AuditLog`, `Repository`, `Session` or `Installation`.
+    #[must_use]
+    pub fn only(kind: &str, tenant: &TenantId) -> Self {
+        Self::new(kind, tenant.to_string(), json!({}))
+    }
+
+    /// An object that does not exist, or that the asker's tenant does not have: what is asked before NOT_FOUND.
+    #[must_use]
+    pub fn absent(kind: &str, id: &str) -> Self {
+        let attributes = match kind {
+            "Agent" => json!({"uid": "", "name": ""}),
+            "Tool" => json!({"name": "", "tier": 0, "effect": "", "digest": ""}),
+            "Task" => json!({"agent": "", "owner": "", "status": ""}),
+            "Approval" => json!({"tier": 0, "tool": "", "agent": "", "requester": ""}),
+            "Decision" => json!({"owner": ""}),
+            _ => json!({}),
+        };
+        Self::new(kind, id.to_owned(), attributes)
+    }
+}
+
+fn owner(uid: Option<Uid>) -> String {
+    uid.map(|uid| uid.to_string()).unwrap_or_default()
+}
