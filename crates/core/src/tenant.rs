@@ -87,6 +87,7 @@ impl schemars::JsonSchema for Name {
 /// A tenant's name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[expect(clippy::module_name_repetitions, reason = "read in every crate, where `Id` alone would not say whose")]
 pub struct TenantId(Name);
 
 impl TenantId {

@@ -5,18 +5,6 @@
 
 /// Package `scalbotics.v1`.
 pub mod v1 {
-    #![allow(
-        clippy::allow_attributes,
-        clippy::pedantic,
-        clippy::too_many_lines,
-        clippy::wildcard_enum_match_arm,
-        clippy::module_name_repetitions,
-        missing_docs,
-        missing_debug_implementations,
-        unreachable_pub,
-        unused_qualifications,
-        reason = "generated code"
-    )]
     tonic::include_proto!("scalbotics.v1");
 }
 

@@ -13,6 +13,7 @@ const TIMEOUT_MAX_MS: u64 = 3_600_000;
 
 /// The tools that the daemon brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::enum_variant_names, reason = "`fs` is the tools' own namespace, beside which others will stand")]
 pub enum Builtin {
     /// `fs.list`
     FsList,

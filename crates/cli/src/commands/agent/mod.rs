@@ -1,0 +1,5 @@
+//! `agent`
+
+mod verb;
+
+pub(crate) use verb::{Verb, run};

@@ -1,0 +1,7 @@
+//! `approval`: what a person is asked, and the signed answer.
+
+mod answer;
+mod show;
+mod verb;
+
+pub(crate) use verb::{Verb, run};

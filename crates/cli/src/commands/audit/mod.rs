@@ -1,0 +1,6 @@
+//! `audit`: the log of what happened.
+
+mod verb;
+mod verify;
+
+pub(crate) use verb::{Verb, offline, run};

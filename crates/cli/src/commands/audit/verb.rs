@@ -1,0 +1,143 @@
+//! Verbs of `audit`.
+
+use clap::Subcommand;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
+use serde_json::{Value, json};
+use tokio_stream::StreamExt as _;
+use tonic::transport::Channel;
+
+use super::verify;
+use crate::commands::handed_on;
+use crate::failure::{Exit, Failure};
+use crate::output::{Printer, escape};
+use crate::session::Session;
+
+/// Records fetched in one call.
+const PAGE: i32 = 500;
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Print the newest records, and with --follow go on as they come.
+    #[command(before_help = "Example: scalbotics audit tail --follow")]
+    Tail {
+        /// How many of the newest.
+        #[arg(short, long, default_value_t = 20)]
+        lines: u64,
+        /// Go on as they come.
+        #[arg(short, long)]
+        follow: bool,
+        /// Only of this task.
+        #[arg(long, conflicts_with = "follow")]
+        task: Option<String>,
+    },
+    /// Show one record, as it was hashed.
+    #[command(before_help = "Example: scalbotics audit show 41")]
+    Show {
+        /// Its index.
+        index: u64,
+    },
+    /// Recompute the whole log and compare it with its head and every checkpoint.
+    #[command(before_help = "Example: scalbotics audit verify")]
+    Verify {
+        /// Verify the files without a daemon: arguments go to scalboticsd audit verify.
+        #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        offline: Option<Vec<std::ffi::OsString>>,
+    },
+}
+
+pub(super) fn client(session: &Session) -> AuditServiceClient<Channel> {
+    AuditServiceClient::new(session.channel.clone())
+}
+
+/// Verbs that read files rather than ask the daemon.
+pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
+    match verb {
+        Verb::Verify { offline: Some(arguments) } => {
+            let mut all = vec![std::ffi::OsString::from("verify"), std::ffi::OsString::from("--offline")];
+            all.extend(arguments.iter().cloned());
+            Some(handed_on::exec("audit", &all))
+        }
+        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } => None,
+    }
+}
+
+/// Runs a verb.
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+    match verb {
+        Verb::Tail { lines, follow, task } => tail(session, *lines, *follow, task.as_deref(), printer).await,
+        Verb::Show { index } => show(session, *index, printer).await,
+        Verb::Verify { .. } => verify::verify(session, printer).await,
+    }
+}
+
+fn record_json(record: &v1::AuditRecord) -> Value {
+    json!({
+        "name": record.index.to_string(),
+        "index": record.index,
+        "leaf_hash": record.leaf_hash,
+        "record": serde_json::from_str::<Value>(&record.json).unwrap_or(Value::Null),
+    })
+}
+
+fn line(record: &v1::AuditRecord) -> String {
+    let value: Value = serde_json::from_str(&record.json).unwrap_or(Value::Null);
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let time = value.pointer("/at").and_then(Value::as_i64).and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let time = time.map(|t| t.to_string()).unwrap_or_default();
+    let actor = [text("/actor/kind"), text("/actor/uid")].join(" ");
+    let ruling = match value.pointer("/decision/allow").and_then(Value::as_bool) {
+        Some(true) => "allow",
+        Some(false) => "DENY",
+        None => "",
+    };
+    let parts = [text("/kind"), text("/action"), actor, ruling.to_owned(), text("/outcome/word"), text("/task"), text("/effect")];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
+    escape(&format!("{:>6}  {time:<24}  {}", record.index, parts.join("  ")))
+}
+
+async fn page(session: &Session, from: u64, task: &str) -> Result<v1::ListAuditRecordsResponse, Failure> {
+    let request = v1::ListAuditRecordsRequest {
+        from_index: from,
+        page_size: PAGE,
+        task: task.to_owned(),
+        ..v1::ListAuditRecordsRequest::default()
+    };
+    Ok(client(session).list_audit_records(session.request(request)?).await?.into_inner())
+}
+
+async fn tail(session: &Session, lines: u64, follow: bool, task: Option<&str>, printer: Printer) -> Result<(), Failure> {
+    let head = client(session).get_audit_head(session.request(v1::GetAuditHeadRequest::default())?).await?.into_inner();
+    let mut from = if task.is_some() { 0 } else { head.size.saturating_sub(lines) };
+    if follow {
+        let request = v1::TailAuditRecordsRequest { from_index: from, ..v1::TailAuditRecordsRequest::default() };
+        let mut records = client(session).tail_audit_records(session.stream(request)?).await?.into_inner();
+        while let Some(record) = records.next().await {
+            let record = record?;
+            printer.item(&record_json(&record), || line(&record))?;
+        }
+        return Ok(());
+    }
+    while from < head.size {
+        let answer = page(session, from, task.unwrap_or_default()).await?;
+        for record in answer.records.iter().filter(|record| record.index < head.size) {
+            printer.item(&record_json(record), || line(record))?;
+        }
+        if answer.next_index <= from {
+            break;
+        }
+        from = answer.next_index;
+    }
+    Ok(())
+}
+
+async fn show(session: &Session, index: u64, printer: Printer) -> Result<(), Failure> {
+    let answer = page(session, index, "").await?;
+    let found = answer.records.iter().find(|record| record.index == index);
+    let record = found.ok_or_else(|| {
+        Failure::new(Exit::NotFound, "NOT_FOUND", format!("the audit log has no record {index}")).next("scalbotics audit tail")
+    })?;
+    let value = record_json(record);
+    printer.item(&value, || serde_json::to_string_pretty(&value).unwrap_or_default())
+}

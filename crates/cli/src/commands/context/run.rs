@@ -1,0 +1,138 @@
+//! Verbs of `context`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use scalbotics_core::ids::HumanUid;
+use scalbotics_core::tenant::{Name, TenantId};
+use serde_json::{Value, json};
+
+use crate::context::{Contexts, Entry};
+use crate::failure::Failure;
+use crate::output::{Printer, column, wide};
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List contexts.
+    #[command(alias = "ls", before_help = "Example: scalbotics context list")]
+    List,
+    /// Make a context the current one.
+    #[command(before_help = "Example: scalbotics context use dev-approver")]
+    Use {
+        /// Its name.
+        name: String,
+    },
+    /// Add or replace a context.
+    #[command(
+        before_help = "Example: scalbotics context add prod --server https://host:7420 --trust-file trust.json --of-tenant acme --human ann --human-uid hum_… --login-key ann.pem"
+    )]
+    Add(AddArgs),
+    /// Remove a context; keys stay where they are.
+    #[command(alias = "rm", before_help = "Example: scalbotics context remove old")]
+    Remove {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Arguments of `context add`.
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Name of the context.
+    name: String,
+    /// `https://host:port` of the daemon.
+    #[arg(long)]
+    server: String,
+    /// Trust file of the installation.
+    #[arg(long)]
+    trust_file: PathBuf,
+    /// Tenant.
+    #[arg(long = "of-tenant", alias = "tenant-name", value_name = "TENANT")]
+    of_tenant: String,
+    /// Name of the human.
+    #[arg(long)]
+    human: String,
+    /// Identity of the human, as `hum_…`.
+    #[arg(long)]
+    human_uid: String,
+    /// Private key that logs in.
+    #[arg(long)]
+    login_key: PathBuf,
+    /// Private key that signs approvals.
+    #[arg(long)]
+    approval_key: Option<PathBuf>,
+    /// Make it the current one.
+    #[arg(long = "use")]
+    make_current: bool,
+}
+
+/// Runs a verb.
+pub(crate) fn run(verb: &Verb, printer: Printer) -> Result<(), Failure> {
+    let mut contexts = Contexts::load()?;
+    match verb {
+        Verb::List => list(&contexts, printer),
+        Verb::Use { name } => {
+            contexts.select(Some(name))?;
+            contexts.current = Some(name.clone());
+            contexts.save()?;
+            printer.note(&format!("context {name} is the current one"));
+            Ok(())
+        }
+        Verb::Add(args) => {
+            contexts.contexts.insert(args.name.clone(), entry(args)?);
+            if args.make_current || contexts.current.is_none() {
+                contexts.current = Some(args.name.clone());
+            }
+            contexts.save()?;
+            printer.note(&format!("context {} added", args.name));
+            Ok(())
+        }
+        Verb::Remove { name } => {
+            contexts.select(Some(name))?;
+            contexts.contexts.remove(name);
+            contexts.current = contexts.current.filter(|current| current != name);
+            contexts.save()?;
+            printer.note(&format!("context {name} removed"));
+            Ok(())
+        }
+    }
+}
+
+fn list(contexts: &Contexts, printer: Printer) -> Result<(), Failure> {
+    let items: Vec<Value> = contexts
+        .contexts
+        .iter()
+        .map(|(name, entry)| {
+            json!({
+                "name": name, "current": contexts.current.as_deref() == Some(name), "server": entry.server,
+                "tenant": entry.tenant, "human": entry.human, "approves": entry.approval_key.is_some(),
+                "trust_file": entry.trust_file,
+            })
+        })
+        .collect();
+    let columns = [
+        column("NAME", "/name"),
+        column("CURRENT", "/current"),
+        column("SERVER", "/server"),
+        column("TENANT", "/tenant"),
+        column("HUMAN", "/human"),
+        column("APPROVES", "/approves"),
+        wide("TRUST FILE", "/trust_file"),
+    ];
+    printer.list(&items, &columns)
+}
+
+fn entry(args: &AddArgs) -> Result<Entry, Failure> {
+    let wrong =
+        |flag: &str, error: &dyn std::error::Error| Failure::usage(format!("{flag} is not usable")).why(error.to_string());
+    Ok(Entry {
+        server: args.server.clone(),
+        trust_file: args.trust_file.clone(),
+        tenant: TenantId::parse(&args.of_tenant).map_err(|error| wrong("--of-tenant", &error))?,
+        human: Name::parse(&args.human).map_err(|error| wrong("--human", &error))?,
+        human_uid: args.human_uid.parse::<HumanUid>().map_err(|error| wrong("--human-uid", &error))?,
+        login_key: args.login_key.clone(),
+        approval_key: args.approval_key.clone(),
+    })
+}

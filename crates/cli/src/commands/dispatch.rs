@@ -1,0 +1,84 @@
+//! From the parsed command line to the verb.
+
+use super::{agent, approval, audit, context, handed_on, installation, meta, policy, repo, session, task, tool};
+use crate::failure::Failure;
+use crate::session::Session;
+use crate::tree::{Cli, Command};
+
+/// Verbs that need no connection; `None` for those that do.
+pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
+    let printer = cli.globals.printer();
+    match &cli.command {
+        Command::Initialize(passed) => Some(handed_on::exec("initialize", &passed.arguments)),
+        Command::Dev(passed) => Some(handed_on::exec("dev", &passed.arguments)),
+        Command::Config(passed) => Some(handed_on::exec("config", &passed.arguments)),
+        Command::Logout => Some(session::logout(&cli.globals)),
+        Command::Context(verb) => Some(context::run(verb, printer)),
+        Command::Completion { shell } => Some(meta::completion(*shell)),
+        Command::Man { directory } => Some(meta::man(directory)),
+        Command::Help { topic } => Some(meta::help(topic)),
+        Command::Audit(verb) => audit::offline(verb),
+        Command::Login
+        | Command::Whoami
+        | Command::Status(_)
+        | Command::Doctor
+        | Command::Version
+        | Command::Agent(_)
+        | Command::Task(_)
+        | Command::Approval(_)
+        | Command::Policy(_)
+        | Command::Tool(_)
+        | Command::Repo(_) => None,
+    }
+}
+
+/// Verbs that talk to the daemon.
+pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
+    let globals = &cli.globals;
+    let printer = globals.printer();
+    match cli.command {
+        Command::Login => return session::login(globals).await,
+        Command::Doctor => return installation::doctor(globals).await,
+        Command::Version => return installation::version(globals).await,
+        Command::Initialize(_)
+        | Command::Dev(_)
+        | Command::Config(_)
+        | Command::Logout
+        | Command::Context(_)
+        | Command::Completion { .. }
+        | Command::Man { .. }
+        | Command::Help { .. } => return Ok(()),
+        Command::Whoami
+        | Command::Status(_)
+        | Command::Agent(_)
+        | Command::Task(_)
+        | Command::Approval(_)
+        | Command::Policy(_)
+        | Command::Tool(_)
+        | Command::Audit(_)
+        | Command::Repo(_) => {}
+    }
+    let session = Session::open(globals).await?;
+    match cli.command {
+        Command::Whoami => session::whoami(&session, printer).await,
+        Command::Status(args) => installation::status(&session, &args, printer).await,
+        Command::Agent(verb) => agent::run(&session, &verb, printer).await,
+        Command::Task(verb) => task::run(&session, verb, printer).await,
+        Command::Approval(verb) => approval::run(&session, &verb, printer).await,
+        Command::Policy(verb) => policy::run(&session, &verb, printer).await,
+        Command::Tool(verb) => tool::run(&session, &verb, printer).await,
+        Command::Audit(verb) => audit::run(&session, &verb, printer).await,
+        Command::Repo(verb) => repo::run(&session, &verb, printer).await,
+        Command::Initialize(_)
+        | Command::Dev(_)
+        | Command::Config(_)
+        | Command::Login
+        | Command::Logout
+        | Command::Doctor
+        | Command::Version
+        | Command::Context(_)
+        | Command::Completion { .. }
+        | Command::Man { .. }
+        | Command::Help { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,76 @@
+//! `status`, `version`
+
+use clap::Args;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
+use serde_json::json;
+
+use crate::commands::wire;
+use crate::failure::{Exit, Failure};
+use crate::output::{Printer, column};
+use crate::session::Session;
+use crate::tree::Globals;
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// Exit 1 unless everything is well.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+/// Fetches the installation's state.
+pub(super) async fn get(session: &Session) -> Result<v1::Installation, Failure> {
+    let mut client = InstallationServiceClient::new(session.channel.clone());
+    Ok(client.get_installation(session.request(v1::GetInstallationRequest {})?).await?.into_inner())
+}
+
+/// Prints what runs and how it is.
+pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: Printer) -> Result<(), Failure> {
+    let status = get(session).await?;
+    let value = json!({
+        "name": status.id,
+        "health": status.health,
+        "reasons": status.reasons,
+        "version": status.version,
+        "trust_domain": status.trust_domain,
+        "started": wire::time(status.start_time),
+        "tasks_running": status.tasks_running,
+        "tasks_queued": status.tasks_queued,
+        "tasks_waiting": status.tasks_waiting,
+        "approvals_waiting": status.approvals_waiting,
+        "audit_size": status.audit_size,
+        "commit": status.commit,
+        "dev": status.dev,
+    });
+    let columns = [
+        column("installation", "/name"),
+        column("health", "/health"),
+        column("reasons", "/reasons"),
+        column("version", "/version"),
+        column("trust domain", "/trust_domain"),
+        column("started", "/started"),
+        column("tasks running", "/tasks_running"),
+        column("tasks queued", "/tasks_queued"),
+        column("tasks waiting", "/tasks_waiting"),
+        column("approvals waiting", "/approvals_waiting"),
+        column("audit records", "/audit_size"),
+        column("commit in force", "/commit"),
+        column("dev", "/dev"),
+    ];
+    printer.one(&value, &columns)?;
+    if args.exit_code && status.health != "ok" {
+        return Err(Failure::new(Exit::Failed, "DEGRADED", "the installation is degraded").why(status.reasons.join("; ")));
+    }
+    Ok(())
+}
+
+/// Prints both versions; the daemon's only if it answers.
+pub(crate) async fn version(globals: &Globals) -> Result<(), Failure> {
+    let daemon = match Session::open(globals).await {
+        Ok(session) => get(&session).await.map_or_else(|failure| failure.what.clone(), |status| status.version),
+        Err(failure) => failure.what.clone(),
+    };
+    let value = json!({ "name": env!("CARGO_PKG_VERSION"), "client": env!("CARGO_PKG_VERSION"), "daemon": daemon });
+    globals.printer().one(&value, &[column("client", "/client"), column("daemon", "/daemon")])
+}

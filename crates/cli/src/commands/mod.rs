@@ -1,0 +1,19 @@
+//! What each verb does: `<noun>/<verb>`. A verb parses nothing itself and prints through the printer.
+
+pub(crate) mod agent;
+pub(crate) mod approval;
+pub(crate) mod audit;
+pub(crate) mod context;
+pub(crate) mod installation;
+pub(crate) mod policy;
+pub(crate) mod repo;
+pub(crate) mod task;
+pub(crate) mod tool;
+
+mod dispatch;
+mod handed_on;
+mod meta;
+mod session;
+mod wire;
+
+pub(crate) use dispatch::{offline, online};

@@ -1,0 +1,5 @@
+//! `policy`: why something was or would be decided.
+
+mod verb;
+
+pub(crate) use verb::{Verb, run};

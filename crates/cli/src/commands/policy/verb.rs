@@ -1,0 +1,120 @@
+//! Verbs of `policy`.
+
+use clap::{Args, Subcommand};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::policy_service_client::PolicyServiceClient;
+use serde_json::{Value, json};
+
+use crate::commands::wire;
+use crate::failure::{Exit, Failure};
+use crate::output::{Format, Printer, column, print_data};
+use crate::session::Session;
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Explain a decision: the deciding rules, along the chain, and what would make it allowed.
+    #[command(before_help = "Example: scalbotics policy explain dec_01K9…")]
+    Explain {
+        /// The decision.
+        decision: String,
+    },
+    /// Tell whether you, through an agent, may call a tool now, and why; exit 5 if not.
+    #[command(
+        before_help = "Example: scalbotics policy can-i --agent reviewer --tool fs.read --args '{\"path\":\"repo/README.md\"}'"
+    )]
+    CanI(CanIArgs),
+}
+
+/// Arguments of `policy can-i`.
+#[derive(Debug, Args)]
+pub(crate) struct CanIArgs {
+    /// The agent.
+    #[arg(long)]
+    agent: String,
+    /// The tool.
+    #[arg(long)]
+    tool: String,
+    /// The arguments, a JSON object.
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    args: String,
+}
+
+/// Runs a verb.
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+    let mut client = PolicyServiceClient::new(session.channel.clone());
+    match verb {
+        Verb::Explain { decision } => {
+            let request = v1::ExplainDecisionRequest { name: session.resource("decisions", decision) };
+            let decision = client.explain_decision(session.request(request)?).await?.into_inner();
+            print(&decision, printer)
+        }
+        Verb::CanI(args) => {
+            let request = v1::CheckAccessRequest {
+                agent: session.resource("agents", &args.agent),
+                tool: args.tool.clone(),
+                args: Some(wire::parse_object("--args", &args.args)?),
+            };
+            let decision = client.check_access(session.request(request)?).await?.into_inner();
+            print(&decision, printer)?;
+            if decision.allow {
+                return Ok(());
+            }
+            Err(Failure::new(Exit::Denied, "POLICY_DENIED", format!("agent {} may not call {}", args.agent, args.tool))
+                .why(decision.why)
+                .next(decision.remedy))
+        }
+    }
+}
+
+fn decision_json(decision: &v1::Decision) -> Value {
+    json!({
+        "name": decision.id,
+        "ruling": if decision.allow { "ALLOW" } else { "DENY" },
+        "action": decision.action,
+        "resource": decision.resource,
+        "why": decision.why,
+        "remedy": decision.remedy,
+        "time": wire::time(decision.time),
+        "answers": decision.answers.iter().map(answer_json).collect::<Vec<_>>(),
+    })
+}
+
+fn answer_json(answer: &v1::Answer) -> Value {
+    json!({
+        "name": format!("{} {}", answer.principal_kind, answer.principal),
+        "engine": answer.engine,
+        "ruling": if answer.allow { "ALLOW" } else { "DENY" },
+        "policies": answer.policies,
+        "errors": answer.errors,
+    })
+}
+
+fn print(decision: &v1::Decision, printer: Printer) -> Result<(), Failure> {
+    let value = decision_json(decision);
+    let columns = [
+        column("decision", "/name"),
+        column("ruling", "/ruling"),
+        column("action", "/action"),
+        column("resource", "/resource"),
+        column("why", "/why"),
+        column("remedy", "/remedy"),
+        column("time", "/time"),
+    ];
+    printer.one(&value, &columns)?;
+    let people = matches!(printer.format, Format::Table | Format::Wide);
+    match value.pointer("/answers").and_then(Value::as_array) {
+        Some(answers) if people && !answers.is_empty() => {
+            print_data("")?;
+            let columns = [
+                column("PRINCIPAL", "/name"),
+                column("ENGINE", "/engine"),
+                column("RULING", "/ruling"),
+                column("POLICIES", "/policies"),
+                column("ERRORS", "/errors"),
+            ];
+            printer.list(answers, &columns)
+        }
+        Some(_) | None => Ok(()),
+    }
+}

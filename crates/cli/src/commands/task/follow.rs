@@ -1,0 +1,108 @@
+//! Following a task: events as they come, and an exit code for how it ended.
+
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::TaskStatus;
+use serde_json::{Value, json};
+use tokio_stream::StreamExt as _;
+
+use super::{show, verb};
+use crate::commands::wire;
+use crate::failure::{Exit, Failure};
+use crate::output::{Printer, escape};
+use crate::session::Session;
+
+/// Prints events until the task has ended, or, unless `wait`, until it waits for a person.
+pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: Printer) -> Result<(), Failure> {
+    let request = v1::WatchTaskRequest { name: name.to_owned(), from_sequence: 0 };
+    let mut events = verb::client(session).watch_task(session.stream(request)?).await?.into_inner();
+    while let Some(event) = events.next().await {
+        let event = event?;
+        printer.item(&event_json(&event), || line(&event))?;
+        if !wait && event.status() == TaskStatus::InputRequired && parked(&event.kind) {
+            return Err(waiting(session, &event));
+        }
+    }
+    let task = show::get(session, name, false).await?;
+    ended(&task, printer)
+}
+
+/// Whether the event itself is what the task now waits for, so that a replayed older one does not end the following.
+fn parked(kind: &str) -> bool {
+    matches!(kind, "approval_requested" | "in_doubt")
+}
+
+fn waiting(session: &Session, event: &v1::TaskEvent) -> Failure {
+    let failure = Failure::new(Exit::Waiting, "WAITING", format!("the task waits for a person at step {}", event.step));
+    if event.kind == "in_doubt" {
+        return failure
+            .why(format!("nobody knows whether effect {} landed ({})", event.effect, event.detail))
+            .next(format!("scalbotics task settle --help    (effect {})", event.effect));
+    }
+    let other = if session.context.approval_key.is_some() { "" } else { " as an approver" };
+    failure
+        .why(format!("{} is tier {} and needs an approval{other}", event.tool, event.tier))
+        .next(format!("scalbotics approval show {}", event.approval))
+}
+
+/// How a task that has ended shows in the exit code: a task whose action was denied has not succeeded.
+pub(super) fn ended(task: &v1::Task, printer: Printer) -> Result<(), Failure> {
+    let id = wire::short(&task.name);
+    match task.status() {
+        TaskStatus::Completed => {
+            printer.note(&format!("{id} COMPLETED  {} calls  scalbotics task result {id}", task.calls_used));
+            Ok(())
+        }
+        TaskStatus::Canceled => {
+            Err(Failure::new(Exit::Failed, "CANCELED", format!("task {id} was canceled"))
+                .next(format!("scalbotics task show {id}")))
+        }
+        TaskStatus::Unspecified
+        | TaskStatus::Submitted
+        | TaskStatus::Working
+        | TaskStatus::InputRequired
+        | TaskStatus::AuthRequired
+        | TaskStatus::Failed
+        | TaskStatus::Rejected => Err(failed(task, id)),
+    }
+}
+
+fn failed(task: &v1::Task, id: &str) -> Failure {
+    let denied = task.failure.starts_with("POLICY_") || task.failure == "APPROVAL_DENIED" || task.failure == "AGENT_SUSPENDED";
+    let exit = if denied { Exit::Denied } else { Exit::Failed };
+    let code =
+        if task.failure.is_empty() { task.status().as_str_name().trim_start_matches("TASK_STATUS_") } else { &task.failure };
+    let next = if task.decision.is_empty() {
+        format!("scalbotics task show {id}")
+    } else {
+        format!("scalbotics policy explain {}", task.decision)
+    };
+    Failure::new(exit, code, format!("task {id} ended without reaching its goal")).why(task.failure_detail.clone()).next(next)
+}
+
+fn event_json(event: &v1::TaskEvent) -> Value {
+    json!({
+        "name": event.sequence.to_string(),
+        "sequence": event.sequence,
+        "time": wire::time(event.time),
+        "kind": event.kind,
+        "step": event.step,
+        "tool": event.tool,
+        "tier": event.tier,
+        "effect": event.effect,
+        "approval": event.approval,
+        "decision": event.decision,
+        "detail": event.detail,
+        "status": event.status().as_str_name().trim_start_matches("TASK_STATUS_"),
+    })
+}
+
+fn line(event: &v1::TaskEvent) -> String {
+    let subject = if event.tool.is_empty() { String::new() } else { format!("{} {}", event.step, event.tool) };
+    let tier = if event.tool.is_empty() { String::new() } else { format!("tier {}", event.tier) };
+    let detail = [event.approval.as_str(), event.detail.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ");
+    escape(format!("{:<20} {subject:<36} {tier:<7} {detail}", event.kind).trim_end())
+}

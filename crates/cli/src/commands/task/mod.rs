@@ -1,0 +1,10 @@
+//! `task`: run, watch, and settle.
+
+mod follow;
+mod list;
+mod run;
+mod settle;
+mod show;
+mod verb;
+
+pub(crate) use verb::{Verb, run};

@@ -1,0 +1,83 @@
+//! `task run`
+
+use clap::Args;
+use scalbotics_core::time::Span;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::submit_task_request::Goal;
+
+use super::{follow, show, verb};
+use crate::commands::wire;
+use crate::failure::Failure;
+use crate::output::Printer;
+use crate::session::Session;
+
+/// Arguments of `task run`.
+#[derive(Debug, Args)]
+#[group(id = "what", required = true, multiple = false, args = ["goal", "workflow"])]
+pub(crate) struct RunArgs {
+    /// What is to be reached, in a sentence.
+    goal: Option<String>,
+    /// Run this workflow of the agent.
+    #[arg(long)]
+    workflow: Option<String>,
+    /// The agent.
+    #[arg(long)]
+    agent: String,
+    /// Input of the workflow, a JSON object.
+    #[arg(long, value_name = "JSON")]
+    input: Option<String>,
+    /// Most tool calls.
+    #[arg(long, value_name = "N")]
+    max_calls: Option<u64>,
+    /// How long the task may take, waiting included.
+    #[arg(long, value_name = "DURATION")]
+    within: Option<Span>,
+    /// 0 lowest to 9 highest.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=9))]
+    priority: u32,
+    /// Follow on while the task waits for a person.
+    #[arg(long)]
+    wait: bool,
+    /// Submit and return.
+    #[arg(long, conflicts_with = "wait")]
+    detach: bool,
+    /// Check everything and submit nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Submits and follows.
+pub(super) async fn run(session: &Session, args: RunArgs, printer: Printer) -> Result<(), Failure> {
+    let (detach, dry_run, wait) = (args.detach, args.dry_run, args.wait);
+    let request = request(session, args)?;
+    let task = verb::client(session).submit_task(session.request(request)?).await?.into_inner();
+    if dry_run {
+        printer.note("nothing was submitted: the request is sound and would be taken on");
+        return show::print(&task, printer);
+    }
+    if detach {
+        return show::print(&task, printer);
+    }
+    printer.note(&format!("{}  {}", wire::short(&task.name), task.path));
+    follow::follow(session, &task.name, wait, printer).await
+}
+
+fn request(session: &Session, args: RunArgs) -> Result<v1::SubmitTaskRequest, Failure> {
+    let goal = args.workflow.map(Goal::Workflow).or(args.goal.map(Goal::Text));
+    let input = args.input.as_deref().map(|text| wire::parse_object("--input", text)).transpose()?;
+    let timeout = args.within.map(|span| {
+        let seconds = i64::try_from(span.as_ms() / 1_000).unwrap_or(i64::MAX);
+        let nanos = i32::try_from(span.as_ms() % 1_000).unwrap_or(0) * 1_000_000;
+        prost_types::Duration { seconds, nanos }
+    });
+    Ok(v1::SubmitTaskRequest {
+        agent: session.resource("agents", &args.agent),
+        goal,
+        input,
+        budget: args.max_calls.map(|calls| v1::Budget { calls, ..v1::Budget::default() }),
+        timeout,
+        priority: args.priority,
+        request_id: session.request_id(),
+        validate_only: args.dry_run,
+    })
+}

@@ -1,0 +1,80 @@
+//! A connection to the daemon with an access token: TLS 1.3 to a daemon of the trust domain and nobody else.
+
+mod connect;
+mod token;
+
+use tonic::transport::Channel;
+
+use crate::context::{Contexts, Entry};
+use crate::failure::{Exit, Failure};
+use crate::tree::Globals;
+
+pub(crate) use token::{exchange, forget};
+
+/// An open session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// The connection.
+    pub(crate) channel: Channel,
+    /// Name of the context.
+    pub(crate) name: String,
+    /// The context.
+    pub(crate) context: Entry,
+    /// The trust file of the context.
+    pub(crate) trust: scalbotics_identity::holder::trust::File,
+    token: String,
+    request_id: Option<String>,
+    timeout: std::time::Duration,
+}
+
+impl Session {
+    /// Connects to the selected context's daemon and gets a token.
+    pub(crate) async fn open(globals: &Globals) -> Result<Self, Failure> {
+        let contexts = Contexts::load()?;
+        let (name, context) = contexts.select(globals.context.as_deref())?;
+        if globals.tenant.as_deref().is_some_and(|tenant| tenant != context.tenant.as_str()) {
+            return Err(Failure::new(Exit::NotFound, "CLI_TENANT", "the context belongs to another tenant")
+                .why("a tenant comes from the login; --tenant only selects a context")
+                .next("scalbotics context list"));
+        }
+        let trust = connect::trust(context)?;
+        let channel = connect::channel(context, &trust).await?;
+        let token = token::current(name, context, &trust, &channel).await?;
+        Ok(Self {
+            channel,
+            name: name.to_owned(),
+            context: context.clone(),
+            trust,
+            token,
+            request_id: globals.request_id.clone(),
+            timeout: globals.timeout(),
+        })
+    }
+
+    /// A request with token, and for calls that answer once, a time limit.
+    pub(crate) fn request<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
+        let mut request = self.stream(message)?;
+        request.set_timeout(self.timeout);
+        Ok(request)
+    }
+
+    /// A request with token for a stream, which lasts as long as it lasts.
+    pub(crate) fn stream<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
+        let mut request = tonic::Request::new(message);
+        let value = format!("Bearer {}", self.token).parse();
+        let value =
+            value.map_err(|_| Failure::new(Exit::NotLoggedIn, "CLI_TOKEN", "the token is not one").next("scalbotics login"))?;
+        request.metadata_mut().insert("authorization", value);
+        Ok(request)
+    }
+
+    /// The request id of a mutation: the flag's, else empty for a new one of the daemon's.
+    pub(crate) fn request_id(&self) -> String {
+        self.request_id.clone().unwrap_or_default()
+    }
+
+    /// The resource name of something in the tenant: `task_…` becomes `tenants/acme/tasks/task_…`; a full name stays.
+    pub(crate) fn resource(&self, collection: &str, id: &str) -> String {
+        if id.starts_with("tenants/") { id.to_owned() } else { format!("tenants/{}/{collection}/{id}", self.context.tenant) }
+    }
+}

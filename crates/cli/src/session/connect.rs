@@ -1,0 +1,61 @@
+//! The connection.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::time_provider::DefaultTimeProvider;
+use scalbotics_identity::holder::{tls, trust};
+use tokio_rustls::TlsConnector;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+use crate::context::Entry;
+use crate::failure::{Exit, Failure, chain};
+
+/// How long connecting may take; a daemon on the same continent answers in a tenth.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The trust file of a context.
+pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
+    trust::File::load(&context.trust_file).map_err(|error| {
+        Failure::new(Exit::Failed, "CLI_TRUST", format!("cannot use trust file {}", context.trust_file.display()))
+            .why(chain(&error))
+            .next("scalbotics doctor")
+    })
+}
+
+/// A connection to the context's daemon.
+pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Channel, Failure> {
+    let unusable =
+        |why: String| Failure::new(Exit::Usage, "CLI_SERVER", format!("server {} is not usable", context.server)).why(why);
+    let uri: Uri = context.server.parse().map_err(|error: http_error::InvalidUri| unusable(error.to_string()))?;
+    if uri.scheme_str() != Some("https") || uri.host().is_none() {
+        return Err(unusable("it is not https://host:port".to_owned()));
+    }
+    let roots = trust.roots().map_err(|error| unusable(chain(&error)))?;
+    let config = tls::client_config(&roots, &trust.trust_domain, None, Arc::new(DefaultTimeProvider));
+    let connector = TlsConnector::from(Arc::new(config.map_err(|error| unusable(chain(&error)))?));
+    let service = tower::service_fn(move |uri: Uri| connect(uri, connector.clone()));
+    let endpoint = Endpoint::from(uri).connect_timeout(CONNECT_TIMEOUT);
+    endpoint.connect_with_connector(service).await.map_err(|error| {
+        Failure::new(Exit::Unreachable, "CLI_UNREACHABLE", format!("no answer from {}", context.server))
+            .why(chain(&error))
+            .next("scalbotics doctor")
+    })
+}
+
+type Connection = TokioIo<tokio_rustls::client::TlsStream<tokio::net::TcpStream>>;
+
+async fn connect(uri: Uri, connector: TlsConnector) -> Result<Connection, std::io::Error> {
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    let tcp = tokio::net::TcpStream::connect((host.as_str(), uri.port_u16().unwrap_or(443))).await?;
+    tcp.set_nodelay(true)?;
+    let name = ServerName::try_from(host).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidInput, error))?;
+    Ok(TokioIo::new(connector.connect(name, tcp).await?))
+}
+
+/// The URI error that tonic's `Uri` parses with.
+mod http_error {
+    pub(super) type InvalidUri = <tonic::transport::Uri as std::str::FromStr>::Err;
+}
