@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn semantics_5_2_the_row_is_never_believed() {
+    fn sem_5_2_the_row_is_never_believed() {
         let f = fixture();
         let signature = sign_approval(&f.approver, b"{}").unwrap();
         let stored = |signed: &Signed| Some(signed.to_bytes().unwrap());
@@ -148,11 +148,19 @@ mod tests {
         refused("signed by the approver", Human { enrolment: stored(&own), ..f.human.clone() });
         refused("another human's row", Human { uid: HumanUid::from_u128(8), ..f.human.clone() });
         refused("another tenant's row", Human { tenant: TenantId::parse("evil").unwrap(), ..f.human.clone() });
-        let login_key = f.approver.public().to_jwk_json().unwrap();
-        refused("approval key is login key", Human { login_key, ..f.human.clone() });
         refused("unreadable login key", Human { login_key: String::new(), ..f.human.clone() });
         let elsewhere = Enrolment { trust_domain: TrustDomain::parse("other.test").unwrap(), ..enrolment(&f.approver) };
         let elsewhere = sign_enrolment(&f.admin, &elsewhere).unwrap();
         refused("another installation", Human { enrolment: stored(&elsewhere), ..f.human.clone() });
+    }
+
+    #[test]
+    fn sem_4_5_login_and_approval_keys_differ() {
+        let f = fixture();
+        let human = Human { login_key: f.approver.public().to_jwk_json().unwrap(), ..f.human };
+        let stored = human.enrolment.clone().unwrap();
+        assert!(matches!(f.approvers.enrolment(&human, &stored), Err(Error::LoginKey { key }) if key == f.approver.thumbprint()));
+        let signature = sign_approval(&f.approver, b"{}").unwrap();
+        assert!(matches!(f.approvers.verify(&human, b"{}", &signature), Err(VerifyError::NotEnrolled { source: Some(_), .. })));
     }
 }

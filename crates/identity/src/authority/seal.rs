@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn semantics_7_2_bound_to_tenant_id_and_commitment() {
+    fn sem_7_2_bound_to_tenant_id_and_commitment() {
         let cipher = cipher();
         let good = cipher.seal(&tenant("acme"), &payload(b"salary 100")).unwrap();
         let change = |edit: &dyn Fn(&mut Sealed)| {

@@ -52,7 +52,7 @@ fn verify(f: &Fixture, chain: &[CertificateDer<'static>], at: Timestamp) -> Resu
 }
 
 #[test]
-fn semantics_4_1_the_chain_and_its_fields() {
+fn sem_4_1_the_chain_and_its_fields() {
     let f = fixture();
     let key = Pair::generate(Algorithm::P256).unwrap();
     let names = Names { dns: vec!["localhost".into()], ips: vec![IpAddr::V4(Ipv4Addr::LOCALHOST)] };

@@ -32,7 +32,7 @@ fn enrolment(key: &Pair) -> Enrolment {
 }
 
 #[test]
-fn semantics_5_1_approval_covers_every_byte() {
+fn sem_5_1_approval_covers_every_byte() {
     let approver = pair();
     let statement = br#"{"amount":100,"to":"acme"}"#;
     let signature = sign_approval(&approver, statement).unwrap();
@@ -68,7 +68,7 @@ fn approvals_are_ed25519_and_limited() {
 }
 
 #[test]
-fn semantics_5_2_b_enrolment() {
+fn sem_5_2_b_enrolment() {
     let (admin, approver) = (pair(), pair());
     let enrolment = enrolment(&approver);
     let signed = sign_enrolment(&admin, &enrolment).unwrap();
