@@ -5,3 +5,6 @@
 
 pub mod fs;
 pub mod process;
+mod runner;
+
+pub use self::runner::{LocalRunner, Workspaces};

@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_tool_that_pours_is_killed", pours),
     ("a_tool_that_writes_a_little_too_much_may_end", writes_too_much),
     ("a_tool_that_hangs_is_killed_with_its_children", hangs),
+    ("a_tool_is_stopped_when_asked", stopped),
     ("a_fork_bomb_is_killed", fork_bomb),
     ("what_daemonizes_dies_with_the_tool", daemonizes),
     ("cpu_memory_and_files_are_limited", limits),
@@ -61,12 +62,29 @@ fn hangs() {
     assert!(f.is_clean());
 }
 
+fn stopped() {
+    let f = Fixture::new();
+    let (marker, scope) = (marker("stop"), Scope::new("eff_1", 1).unwrap());
+    let job = job(&["hang", &marker]);
+    let running = async {
+        while !lives(&marker) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert_eq!(runtime().block_on(f.sandbox.run(&scope, &job, running)).outcome, Outcome::Stopped);
+    assert!(!lives(&marker));
+    assert!(f.is_clean());
+    // Stopped before anything could begin: that is known, and said.
+    let early = runtime().block_on(f.sandbox.run(&scope, &job, async {})).outcome;
+    assert!(matches!(early, Outcome::NeverStarted(_) | Outcome::Stopped), "{early:?}");
+}
+
 fn fork_bomb() {
     let f = Fixture::new();
     let marker = marker("forks");
     let mut job = job(&["forks", &marker]);
     job.limits.processes = 50;
-    job.limits.wall = Duration::from_secs(15);
+    job.limits.wall = Duration::from_secs(5);
     let outcome = f.run(&job).outcome;
     // Where the kernel's own limit holds, the bomb only fizzles until the clock ends it.
     assert!(matches!(outcome, Outcome::ProcessLimit | Outcome::TimedOut), "{outcome:?}");
@@ -119,7 +137,7 @@ fn dropped() {
     let (marker, scope) = (marker("drop"), Scope::new("eff_1", 1).unwrap());
     let job = job(&["hang", &marker]);
     runtime().block_on(async {
-        let run = f.sandbox.run(&scope, &job);
+        let run = f.sandbox.run(&scope, &job, std::future::pending());
         let seen = async {
             while !lives(&marker) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
@@ -139,7 +157,7 @@ fn dropped() {
 pub(crate) fn driver(args: &[String]) -> ExitCode {
     let sandbox = Sandbox::open("/proc/self/exe".into(), args[0].as_ref()).unwrap();
     let job = job(&["hang", &args[1]]);
-    let finished = runtime().block_on(sandbox.run(&Scope::new("eff_1", 1).unwrap(), &job));
+    let finished = runtime().block_on(sandbox.run(&Scope::new("eff_1", 1).unwrap(), &job, std::future::pending()));
     if finished.outcome == Outcome::Lost { ExitCode::from(u8::try_from(LOST).unwrap()) } else { panic!("{finished:?}") }
 }
 
@@ -194,7 +212,11 @@ fn at_once() {
             let sandbox = &f.sandbox;
             scope.spawn(move || {
                 let job = script(&format!("echo {number} >file; cat file; exit {number}"));
-                let finished = runtime().block_on(sandbox.run(&Scope::new(&format!("eff_{number}"), 1).unwrap(), &job));
+                let finished = runtime().block_on(sandbox.run(
+                    &Scope::new(&format!("eff_{number}"), 1).unwrap(),
+                    &job,
+                    std::future::pending(),
+                ));
                 assert_eq!(finished.outcome, Outcome::Exited { code: number });
                 assert_eq!(finished.stdout.bytes, format!("{number}\n").into_bytes());
             });

@@ -31,7 +31,7 @@ impl Fixture {
     }
 
     pub(crate) fn run(&self, job: &Job) -> Finished {
-        runtime().block_on(self.sandbox.run(&Scope::new("eff_1", 1).unwrap(), job))
+        runtime().block_on(self.sandbox.run(&Scope::new("eff_1", 1).unwrap(), job, std::future::pending()))
     }
 
     /// No lock file stays behind.

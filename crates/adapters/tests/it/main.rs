@@ -15,6 +15,7 @@
     reason = "tests may unwrap"
 )]
 
+mod calls;
 mod confinement;
 mod endings;
 mod fixture;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
         Some(fixture::TOOL) => tool::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(fixture::DRIVER) => endings::driver(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(_) | None => {
-            let trials = confinement::TESTS.iter().chain(endings::TESTS);
+            let trials = confinement::TESTS.iter().chain(endings::TESTS).chain(calls::TESTS);
             let trials = trials
                 .map(|(name, test)| {
                     Trial::test(*name, || {

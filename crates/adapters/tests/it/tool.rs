@@ -148,6 +148,7 @@ fn hang() -> ! {
 }
 
 /// Leaves a grandchild in a session of its own, with no descriptor of ours, and ends.
+#[expect(clippy::zombie_processes, reason = "leaving it behind is the point")]
 fn leave(marker: &str, sign: &str) {
     let mut daemon = Command::new("/usr/bin/setsid");
     daemon.arg(std::env::current_exe().unwrap()).args([super::fixture::TOOL, "linger", marker, sign]);

@@ -67,6 +67,12 @@ pub enum Error {
         /// The path asked for.
         path: RelPath,
     },
+    /// The mount is for reading only.
+    #[error("the mount `{mount}` is not writable")]
+    ReadOnly {
+        /// The mount's name.
+        mount: String,
+    },
     /// A directory has more entries than one call looks at.
     #[error("`{path}` has more than {limit} entries")]
     TooManyEntries {

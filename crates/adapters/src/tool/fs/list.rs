@@ -18,17 +18,12 @@ use super::{Error, Output, Workspace};
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Args {
-    /// The directory; the workspace itself when absent.
-    #[serde(default = "root")]
-    pub path: String,
+    /// The directory; the top when absent.
+    pub path: Option<String>,
     /// `next_cursor` of the page before.
     pub cursor: Option<String>,
     /// Entries in the page; up to [`LIST_ENTRIES_MAX`], which is also the default.
     pub limit: Option<usize>,
-}
-
-fn root() -> String {
-    ".".to_owned()
 }
 
 /// Answers `{path, entries: [{name, kind, size?}], next_cursor?}`, names sorted by their bytes.
@@ -36,12 +31,8 @@ fn root() -> String {
 /// A page is what follows the cursor's name at the time of the call, so names that come or go between pages are
 /// neither doubled nor do they hide others. Memory is bounded by the page, not by the directory.
 pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bool) -> Result<Output, Error> {
-    let path = RelPath::parse(&args.path)?;
-    let limit = args.limit.unwrap_or(LIST_ENTRIES_MAX);
-    if limit == 0 || limit > LIST_ENTRIES_MAX {
-        return Err(Error::Argument { name: "limit", reason: "is not between 1 and 1000" });
-    }
-    let after = args.cursor.as_deref().map(cursor_bytes).transpose()?;
+    let path = RelPath::parse(args.path.as_deref().unwrap_or("."))?;
+    let (limit, after) = page_of(args)?;
     let fd = workspace.directory(&path)?;
     // The smallest names after the cursor, largest on top; one more than asked tells whether a page follows.
     let mut page: BinaryHeap<Entry> = BinaryHeap::with_capacity(limit.saturating_add(2));
@@ -62,15 +53,36 @@ pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bo
         page.pop();
     }
     let page = page.into_sorted_vec();
-    let mut value = json!({ "path": path.as_str() });
-    if more && let (Some(last), Some(object)) = (page.last(), value.as_object_mut()) {
-        object.insert("next_cursor".into(), URL_SAFE_NO_PAD.encode(last.name.to_bytes()).into());
+    let rows = page.iter().map(|entry| row(&fd, entry)).collect();
+    let last = page.last().map(|entry| entry.name.to_bytes()).filter(|_| more);
+    Ok(answer(path.as_str(), rows, last))
+}
+
+/// The page of the mounts' names, which are sorted and look like directories.
+pub(super) fn mounts<'a>(args: &Args, names: impl Iterator<Item = &'a str>) -> Result<Output, Error> {
+    let (limit, after) = page_of(args)?;
+    let mut names = names.filter(|name| after.as_deref().is_none_or(|after| name.as_bytes() > after)).peekable();
+    let page = names.by_ref().take(limit).collect::<Vec<_>>();
+    let rows = page.iter().map(|name| json!({ "name": name, "kind": "directory" })).collect();
+    let more = names.peek().is_some();
+    Ok(answer(".", rows, page.last().map(|name| name.as_bytes()).filter(|_| more)))
+}
+
+/// The size of the page, and the name before it.
+fn page_of(args: &Args) -> Result<(usize, Option<Vec<u8>>), Error> {
+    let limit = args.limit.unwrap_or(LIST_ENTRIES_MAX);
+    if limit == 0 || limit > LIST_ENTRIES_MAX {
+        return Err(Error::Argument { name: "limit", reason: "is not between 1 and 1000" });
     }
-    let entries = page.iter().map(|entry| row(&fd, entry)).collect::<Vec<_>>();
-    if let Some(object) = value.as_object_mut() {
-        object.insert("entries".into(), entries.into());
+    Ok((limit, args.cursor.as_deref().map(cursor_bytes).transpose()?))
+}
+
+fn answer(path: &str, rows: Vec<Value>, followed: Option<&[u8]>) -> Output {
+    let mut value = Map::from_iter([("path".to_owned(), path.into()), ("entries".to_owned(), rows.into())]);
+    if let Some(last) = followed {
+        value.insert("next_cursor".to_owned(), URL_SAFE_NO_PAD.encode(last).into());
     }
-    Ok(Output { value, truncated: more })
+    Output { value: value.into(), truncated: followed.is_some() }
 }
 
 fn cursor_bytes(cursor: &str) -> Result<Vec<u8>, Error> {

@@ -1,10 +1,10 @@
-//! `fs.list`, `fs.read`, `fs.search` and `fs.write` over one workspace directory.
+//! `fs.list`, `fs.read`, `fs.search` and `fs.write` over the directories of a workspace.
 //!
-//! The workspace is opened once; every later name is resolved by the kernel with
+//! Each directory is opened once a call; every later name is resolved by the kernel with
 //! `openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)` from that descriptor, so there is no check that a swapped
 //! symbolic link could race.
 //!
-//! **Invariant:** no byte outside the workspace is read or written.
+//! **Invariant:** no byte outside the directories is read or written.
 //! - Symbolic links are followed by `fs.list` and `fs.read` as long as they stay beneath the root; absolute ones and ones
 //!   that climb out fail in the kernel. `fs.search` follows none. `fs.write` replaces a link in the last place and never
 //!   writes through it.
@@ -17,6 +17,7 @@ mod dir;
 mod error;
 mod limits;
 mod list;
+mod mounts;
 mod path;
 mod read;
 mod search;
@@ -29,6 +30,7 @@ mod write;
 pub use self::error::Error;
 pub use self::limits::*;
 pub use self::list::Args as ListArgs;
+pub use self::mounts::{Mount, Mounts};
 pub use self::path::RelPath;
 pub use self::read::Args as ReadArgs;
 pub use self::search::Args as SearchArgs;

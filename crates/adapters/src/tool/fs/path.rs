@@ -58,6 +58,15 @@ impl RelPath {
         self.0.split('/').filter(|part| *part != ".")
     }
 
+    /// The first name and what is beneath it, or nothing for the workspace itself.
+    pub(super) fn split_first(&self) -> Option<(&str, Self)> {
+        match self.0.split_once('/') {
+            Some((first, rest)) => Some((first, Self(rest.to_owned()))),
+            None if self.0 == "." => None,
+            None => Some((&self.0, Self(".".to_owned()))),
+        }
+    }
+
     /// The directory part and the last name, or nothing for the workspace itself.
     pub(super) fn split_last(&self) -> Option<(Self, &str)> {
         match self.0.rsplit_once('/') {
@@ -70,6 +79,15 @@ impl RelPath {
     /// The path of an entry that the kernel listed in this directory; for messages and results only.
     pub(super) fn entry(&self, name: &str) -> Self {
         if self.0 == "." { Self(name.to_owned()) } else { Self(format!("{}/{name}", self.0)) }
+    }
+}
+
+/// A path as results show it: behind the name of its mount.
+pub(super) fn prefixed(mount: &str, path: &str) -> String {
+    match (mount, path) {
+        ("", path) => path.to_owned(),
+        (mount, ".") => mount.to_owned(),
+        (mount, path) => format!("{mount}/{path}"),
     }
 }
 

@@ -14,7 +14,7 @@ use super::limits::{
     SEARCH_BYTES_MAX, SEARCH_DEPTH_MAX, SEARCH_DIR_ENTRIES_MAX, SEARCH_FILE_BYTES_MAX, SEARCH_FILES_MAX, SEARCH_LINE_BYTES_MAX,
     SEARCH_MATCHES_MAX, SEARCH_PATTERN_BYTES_MAX, SEARCH_PROGRAM_BYTES_MAX, SEARCH_SNIFF_BYTES,
 };
-use super::path::RelPath;
+use super::path::{RelPath, prefixed};
 use super::workspace::{open_nofollow, regular, size};
 use super::{Error, Output, Workspace};
 
@@ -24,9 +24,8 @@ use super::{Error, Output, Workspace};
 pub struct Args {
     /// A literal text, or a regular expression when `regex` is set.
     pub pattern: String,
-    /// The file or directory to search; the workspace itself when absent.
-    #[serde(default = "root")]
-    pub path: String,
+    /// The file or directory to search; everything when absent.
+    pub path: Option<String>,
     /// Whether `pattern` is a regular expression (syntax of the `regex` crate: linear time, no back references).
     #[serde(default)]
     pub regex: bool,
@@ -43,16 +42,20 @@ pub struct Args {
     pub max_matches: Option<usize>,
 }
 
-fn root() -> String {
-    ".".to_owned()
+/// Where a search starts.
+pub(super) struct Start<'a> {
+    /// Goes in front of the paths of matches; empty, or a mount's name.
+    pub(super) prefix: &'a str,
+    pub(super) workspace: &'a Workspace,
+    pub(super) path: RelPath,
 }
 
 /// Answers `{matches: [{path, line, column, text, cut?}], files, bytes, skipped: {…}}`, in order of path bytes.
 ///
 /// Lines and columns start at 1, columns count bytes. A line is returned once however often it matches. Binary files (a
-/// NUL near the start), files above 4 MiB, links and files with further names are skipped and counted.
-pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bool) -> Result<Output, Error> {
-    let path = RelPath::parse(&args.path)?;
+/// NUL near the start), files above 4 MiB, links and files with further names are skipped and counted. The limits hold for all
+/// starts together.
+pub(super) fn run(starts: &[Start<'_>], args: &Args, cancelled: &dyn Fn() -> bool) -> Result<Output, Error> {
     let limit = args.max_matches.unwrap_or(SEARCH_MATCHES_MAX);
     if limit == 0 || limit > SEARCH_MATCHES_MAX {
         return Err(Error::Argument { name: "max_matches", reason: "is not between 1 and 1000" });
@@ -62,6 +65,7 @@ pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bo
         args,
         cancelled,
         limit,
+        prefix: "",
         matches: Vec::new(),
         files: 0,
         bytes: 0,
@@ -69,13 +73,16 @@ pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bo
         truncated: false,
         buffer: Vec::new(),
     };
-    match workspace.directory(&path) {
-        Ok(fd) => search.tree(fd, &path)?,
-        Err(Error::Kind { .. }) => {
-            let (file, stat) = workspace.file(&path)?;
-            search.file(file, size(&stat), &path)?;
+    for start in starts {
+        search.prefix = start.prefix;
+        match start.workspace.directory(&start.path) {
+            Ok(fd) => search.tree(fd, &start.path)?,
+            Err(Error::Kind { .. }) => {
+                let (file, stat) = start.workspace.file(&start.path)?;
+                search.file(file, size(&stat), &start.path)?;
+            }
+            Err(error) => return Err(error),
         }
-        Err(error) => return Err(error),
     }
     Ok(search.answer())
 }
@@ -111,6 +118,7 @@ struct Search<'a> {
     args: &'a Args,
     cancelled: &'a dyn Fn() -> bool,
     limit: usize,
+    prefix: &'a str,
     matches: Vec<Value>,
     files: usize,
     bytes: u64,
@@ -239,7 +247,7 @@ impl Search<'_> {
             line_number += text.get(counted_to..start).unwrap_or_default().iter().filter(|byte| **byte == b'\n').count();
             counted_to = start;
             let line = text.get(start..end).unwrap_or_default();
-            self.matches.push(row(path, line_number, found.start() - start + 1, line));
+            self.matches.push(row(&prefixed(self.prefix, path.as_str()), line_number, found.start() - start + 1, line));
             if end >= text.len() {
                 return;
             }
@@ -257,11 +265,11 @@ impl Search<'_> {
     }
 }
 
-fn row(path: &RelPath, line: usize, column: usize, text: &[u8]) -> Value {
+fn row(path: &str, line: usize, column: usize, text: &[u8]) -> Value {
     let shown = text.strip_suffix(b"\r").unwrap_or(text);
     let cut = shown.len() > SEARCH_LINE_BYTES_MAX;
     let shown = String::from_utf8_lossy(shown.get(..SEARCH_LINE_BYTES_MAX).unwrap_or(shown));
-    let mut row = json!({ "path": path.as_str(), "line": line, "column": column, "text": shown });
+    let mut row = json!({ "path": path, "line": line, "column": column, "text": shown });
     if cut && let Some(object) = row.as_object_mut() {
         object.insert("cut".into(), true.into());
     }

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::path::RelPath;
 use super::{Error, Workspace, list, read, search, write};
 
 /// A file tool.
@@ -62,7 +63,11 @@ impl Workspace {
         match tool {
             Tool::List => list::run(self, &parse(tool, arguments)?, cancelled),
             Tool::Read => read::run(self, &parse(tool, arguments)?, cancelled),
-            Tool::Search => search::run(self, &parse(tool, arguments)?, cancelled),
+            Tool::Search => {
+                let args: search::Args = parse(tool, arguments)?;
+                let path = RelPath::parse(args.path.as_deref().unwrap_or("."))?;
+                search::run(&[search::Start { prefix: "", workspace: self, path }], &args, cancelled)
+            }
             Tool::Write => write::run(self, &parse(tool, arguments)?, cancelled),
         }
     }
@@ -76,6 +81,6 @@ impl Workspace {
     }
 }
 
-fn parse<T: DeserializeOwned>(tool: Tool, arguments: &Value) -> Result<T, Error> {
+pub(super) fn parse<T: DeserializeOwned>(tool: Tool, arguments: &Value) -> Result<T, Error> {
     T::deserialize(arguments).map_err(|source| Error::Arguments { tool: tool.id(), source })
 }

@@ -37,6 +37,8 @@ pub enum Outcome {
     },
     /// The wall-clock limit passed; everything was killed.
     TimedOut,
+    /// The caller asked for an end; everything was killed.
+    Stopped,
     /// One stream passed 16 times what is kept of it; everything was killed.
     OutputLimit,
     /// There were more processes than allowed; everything was killed.

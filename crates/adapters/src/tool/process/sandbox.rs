@@ -48,14 +48,14 @@ impl Sandbox {
         Ok(Self { exe, scratch: run_dir.join("scratch"), run_dir })
     }
 
-    /// Runs a job to the end of all its processes. Each scope runs once.
+    /// Runs a job to the end of all its processes, or kills them when `stop` returns. Each scope runs once.
     ///
     /// # Cancel safety
     /// Dropping the future ends the lifeline: everything is killed within milliseconds, and [`Sandbox::leftovers`] tells when
     /// that is done. Whether the tool had an effect is then unknown.
-    pub async fn run(&self, scope: &Scope, job: &Job) -> Finished {
+    pub async fn run(&self, scope: &Scope, job: &Job, stop: impl Future<Output = ()>) -> Finished {
         match self.start(scope, job) {
-            Ok(live) => live.finish(self, scope, job).await,
+            Ok(live) => live.finish(self, scope, job, stop).await,
             Err(refusal) => {
                 self.close(scope);
                 Finished::never(refusal)
@@ -125,7 +125,7 @@ struct Live {
 }
 
 impl Live {
-    async fn finish(mut self, sandbox: &Sandbox, scope: &Scope, job: &Job) -> Finished {
+    async fn finish(mut self, sandbox: &Sandbox, scope: &Scope, job: &Job, stop: impl Future<Output = ()>) -> Finished {
         let (mut stdout, mut stderr, mut reports) = (Captured::default(), Captured::default(), Vec::new());
         let (out, err) = (self.child.stdout.take(), self.child.stderr.take());
         // Dropping `lifeline` shuts the socket's way down, which ends the sandbox; the way up stays for its last words.
@@ -153,6 +153,7 @@ impl Live {
                     Some(Outcome::Lost)
                 }
             },
+            () = stop => Some(Outcome::Stopped),
             () = tokio::time::sleep(job.limits.wall) => Some(Outcome::TimedOut),
         };
         drop(lifeline);

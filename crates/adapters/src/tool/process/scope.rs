@@ -27,6 +27,10 @@ const FILE_BYTES_MAX: u64 = 128;
 /// Time that one killed process gets to disappear; a process that the kernel cannot end in that time hangs in a driver.
 const KILL_WAIT: Duration = Duration::from_secs(5);
 
+/// Rounds of killing, and the pause between two.
+const KILL_ROUNDS_MAX: usize = 20;
+const KILL_PAUSE: Duration = Duration::from_millis(50);
+
 /// One attempt of one effect, as the sandbox knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
@@ -82,19 +86,30 @@ impl Scope {
 
     /// Kills what lives, waits for its end, and looks again.
     pub(super) fn kill(&self, run_dir: &Path) -> io::Result<Leftover> {
+        let pause = Timespec::try_from(KILL_PAUSE).map_err(|_| io::ErrorKind::InvalidInput)?;
+        for _ in 0..KILL_ROUNDS_MAX {
+            for process in self.noted(run_dir)? {
+                process.kill()?;
+            }
+            if self.settle(run_dir)? == Leftover::Dead {
+                return Ok(Leftover::Dead);
+            }
+            // A helper that has just started is not in the file yet.
+            poll(&mut [], Some(&pause))?;
+        }
+        self.settle(run_dir)
+    }
+
+    /// The processes in the lock file. Init is the second line and comes first: with it the namespace dies, and the outer helper
+    /// ends by itself.
+    fn noted(&self, run_dir: &Path) -> io::Result<Vec<Process>> {
         let mut text = String::new();
         match File::open(self.file(run_dir)) {
             Ok(file) => file.take(FILE_BYTES_MAX).read_to_string(&mut text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Leftover::Dead),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        // Init is the second line, and goes first: with it the namespace dies, and the outer helper ends by itself.
-        for line in text.lines().rev() {
-            if let Some(process) = Process::parse(line) {
-                process.kill()?;
-            }
-        }
-        self.settle(run_dir)
+        Ok(text.lines().rev().filter_map(Process::parse).collect())
     }
 }
 
