@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
 
-use super::finding::{Finding, line_of};
+use super::finding::{Finding, line_of, line_of_path};
 use super::links;
 use super::read::{self, Files, Source};
 use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PolicyFile, Snapshot};
@@ -56,7 +56,13 @@ fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Defin
         let Some(file) = file else { continue };
         if id.as_str() == "fs" || id.as_str().starts_with("fs.") {
             let why = "names that begin with `fs.` belong to the built-in tools";
-            findings.push(Finding::new(&file.path, FindingKind::Value, format!("tool `{id}` is refused"), why, "choose another id"));
+            findings.push(Finding::new(
+                &file.path,
+                FindingKind::Value,
+                format!("tool `{id}` is refused"),
+                why,
+                "choose another id",
+            ));
             continue;
         }
         match Definition::from_manifest(file.value.clone()) {
@@ -71,7 +77,11 @@ fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Defin
     tools
 }
 
-fn workflows(files: &Files, tools: &BTreeMap<Name, Arc<Definition>>, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Workflow>> {
+fn workflows(
+    files: &Files,
+    tools: &BTreeMap<Name, Arc<Definition>>,
+    findings: &mut Vec<Finding>,
+) -> BTreeMap<Name, Arc<Workflow>> {
     let tools = super::with_builtins(tools);
     let mut workflows = BTreeMap::new();
     for (id, file) in &files.workflows {
@@ -84,7 +94,7 @@ fn workflows(files: &Files, tools: &BTreeMap<Name, Arc<Definition>>, findings: &
                 let unknown = matches!(error.fault, Fault::UnknownTool { .. });
                 let kind = if unknown { FindingKind::Reference } else { FindingKind::Value };
                 let next = error.fault.next_step();
-                let line = error.at.split('.').nth(1).and_then(|step| line_of(&file.text, step));
+                let line = line_of_path(&file.text, &error.at);
                 let mut why = error.fault.to_string();
                 if let Some(source) = error.fault.source() {
                     why = format!("{why}: {source}");
@@ -107,7 +117,13 @@ fn agents(files: &mut Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agen
         let budget = match budget.unwrap_or_default().budget() {
             Ok(budget) => budget,
             Err(field) => {
-                let finding = Finding::new(&file.path, FindingKind::Value, format!("budget.{field} is refused"), "it is out of range", "see the file's JSON Schema");
+                let finding = Finding::new(
+                    &file.path,
+                    FindingKind::Value,
+                    format!("budget.{field} is refused"),
+                    "it is out of range",
+                    "see the file's JSON Schema",
+                );
                 findings.push(finding.at(line_of(&file.text, field)));
                 continue;
             }
@@ -166,8 +182,12 @@ fn path_fault(mount: &Mount) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("it is not absolute");
     }
-    if path.split('/').skip(1).any(|part| part == ".." || part == ".") || path.contains("//") || path.chars().any(char::is_control) {
+    if path.split('/').skip(1).any(|part| part == ".." || part == ".")
+        || path.contains("//")
+        || path.chars().any(char::is_control)
+    {
         return Some("it holds `.`, `..`, an empty part or a control character");
     }
-    (plain.is_empty() || MOUNTS_REFUSED.iter().any(|root| below(root))).then_some("the root, /dev, /proc and /sys are no workspace")
+    (plain.is_empty() || MOUNTS_REFUSED.iter().any(|root| below(root)))
+        .then_some("the root, /dev, /proc and /sys are no workspace")
 }

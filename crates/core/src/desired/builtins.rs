@@ -53,7 +53,9 @@ fn define(builtin: Builtin) -> Result<Definition, DefineError> {
         Builtin::FsList => ("Lists one page of a directory of the workspace, in order of name.", list_input(), list_output()),
         Builtin::FsRead => ("Reads a piece of a file of the workspace.", read_input(), read_output()),
         Builtin::FsSearch => ("Finds lines that match a pattern in the files of the workspace.", search_input(), search_output()),
-        Builtin::FsWrite => ("Replaces a file of the workspace as a whole, or leaves it as it was.", write_input(), write_output()),
+        Builtin::FsWrite => {
+            ("Replaces a file of the workspace as a whole, or leaves it as it was.", write_input(), write_output())
+        }
     };
     let (tier, effect) = match builtin {
         Builtin::FsList | Builtin::FsRead | Builtin::FsSearch => (Tier::Read, EffectClass::Pure),

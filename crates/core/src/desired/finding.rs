@@ -43,7 +43,13 @@ pub enum FindingKind {
 
 impl Finding {
     /// A finding about a whole file.
-    pub(super) fn new(file: &str, kind: FindingKind, what: impl Into<String>, why: impl Into<String>, next: impl Into<String>) -> Self {
+    pub(super) fn new(
+        file: &str,
+        kind: FindingKind,
+        what: impl Into<String>,
+        why: impl Into<String>,
+        next: impl Into<String>,
+    ) -> Self {
         Self { file: file.to_owned(), line: None, kind, what: what.into(), why: why.into(), next: next.into() }
     }
 
@@ -66,15 +72,34 @@ impl fmt::Display for Finding {
 
 /// The first line of `text` in which `word` stands by itself; good enough to lead a reader's eye.
 pub(super) fn line_of(text: &str, word: &str) -> Option<u64> {
+    (1..).zip(text.lines()).find(|(_, line)| stands_in(line, word)).map(|(number, _)| number)
+}
+
+/// The line that a path such as `steps.scan.args.path` leads to: each part is looked for from where the one before stands.
+pub(super) fn line_of_path(text: &str, path: &str) -> Option<u64> {
+    let mut lines = (1..).zip(text.lines()).peekable();
+    let mut at = None;
+    for part in path.split('.').filter(|part| !part.bytes().all(|b| b.is_ascii_digit())) {
+        let mut ahead = lines.clone();
+        while let Some((number, line)) = ahead.peek() {
+            if stands_in(line, part) {
+                at = Some(*number);
+                lines = ahead;
+                break;
+            }
+            ahead.next();
+        }
+    }
+    at
+}
+
+fn stands_in(line: &str, word: &str) -> bool {
     let part_of_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let stands = |line: &str| {
-        line.match_indices(word).any(|(at, _)| {
-            let before = line.get(..at).and_then(|before| before.chars().next_back());
-            let after = line.get(at + word.len()..).and_then(|after| after.chars().next());
-            !before.is_some_and(part_of_name) && !after.is_some_and(part_of_name)
-        })
-    };
-    (1..).zip(text.lines()).find(|(_, line)| stands(line)).map(|(number, _)| number)
+    line.match_indices(word).any(|(at, _)| {
+        let before = line.get(..at).and_then(|before| before.chars().next_back());
+        let after = line.get(at + word.len()..).and_then(|after| after.chars().next());
+        !before.is_some_and(part_of_name) && !after.is_some_and(part_of_name)
+    })
 }
 
 #[cfg(test)]
@@ -88,5 +113,19 @@ mod tests {
             assert_eq!(line_of(text, word), line, "{word}");
         }
         assert_eq!(line_of("ä fs ö", "fs"), Some(1));
+    }
+
+    #[test]
+    fn paths() {
+        let text = "path: x\nsteps:\n- id: scan\n  args:\n    path: y\n- id: tell\n  args: {path: z}\n";
+        for (path, line) in [
+            ("steps.scan.args.path", Some(5)),
+            ("steps.tell.args.path", Some(7)),
+            ("steps.1.id", Some(3)),
+            ("gone", None),
+            ("steps.tell.if", Some(6)),
+        ] {
+            assert_eq!(line_of_path(text, path), line, "{path}");
+        }
     }
 }

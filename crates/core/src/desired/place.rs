@@ -44,18 +44,28 @@ impl Place {
         match parts.as_slice() {
             [folder, ".gitkeep" | "README.md"] if FOLDERS.contains(folder) => Ok(Self::Note),
             ["workspaces", _, ".gitkeep"] | ["workspaces", _, "MEMORY", ".gitkeep"] => Ok(Self::Note),
-            ["teams", file] => named(file, ".yaml").map(Self::Team).ok_or("a file of teams/ is named <id>.yaml, the id in lower case"),
-            ["agents", file] => named(file, ".yaml").map(Self::Agent).ok_or("a file of agents/ is named <id>.yaml, the id in lower case"),
-            ["tools", file] => named(file, ".yaml").map(Self::Tool).ok_or("a file of tools/ is named <id>.yaml, the id in lower case"),
+            ["teams", file] => {
+                named(file, ".yaml").map(Self::Team).ok_or("a file of teams/ is named <id>.yaml, the id in lower case")
+            }
+            ["agents", file] => {
+                named(file, ".yaml").map(Self::Agent).ok_or("a file of agents/ is named <id>.yaml, the id in lower case")
+            }
+            ["tools", file] => {
+                named(file, ".yaml").map(Self::Tool).ok_or("a file of tools/ is named <id>.yaml, the id in lower case")
+            }
             ["workflows", file] => {
                 named(file, ".yaml").map(Self::Workflow).ok_or("a file of workflows/ is named <id>.yaml, the id in lower case")
             }
             ["policies", file] => {
                 named(file, ".cedar").map(Self::Policy).ok_or("a file of policies/ is named <id>.cedar, the id in lower case")
             }
-            ["env", file] => named(file, ".yaml").map(Self::Overlay).ok_or("a file of env/ is named <name>.yaml, the name in lower case"),
+            ["env", file] => {
+                named(file, ".yaml").map(Self::Overlay).ok_or("a file of env/ is named <name>.yaml, the name in lower case")
+            }
             ["workspaces", agent, rest @ ..] => bootstrap(agent, rest),
-            _ => Err("only agents, env, policies, teams, tools, workflows and workspaces hold desired state, without further folders"),
+            _ => Err(
+                "only agents, env, policies, teams, tools, workflows and workspaces hold desired state, without further folders",
+            ),
         }
     }
 }
@@ -87,16 +97,38 @@ mod tests {
     #[test]
     fn places() {
         for good in [
-            "teams/ops.yaml", "agents/a.b-c.yaml", "tools/x.yaml", "workflows/scan.yaml", "policies/base.cedar", "env/prod.yaml",
-            "workspaces/clerk/SOUL.md", "workspaces/clerk/MEMORY/2026-11_Notes.v2.md", "teams/.gitkeep", "tools/README.md",
+            "teams/ops.yaml",
+            "agents/a.b-c.yaml",
+            "tools/x.yaml",
+            "workflows/scan.yaml",
+            "policies/base.cedar",
+            "env/prod.yaml",
+            "workspaces/clerk/SOUL.md",
+            "workspaces/clerk/MEMORY/2026-11_Notes.v2.md",
+            "teams/.gitkeep",
+            "tools/README.md",
             "workspaces/clerk/MEMORY/.gitkeep",
         ] {
             assert!(Place::of(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "teams", "teams/", "teams/Ops.yaml", "teams/ops.yml", "teams/a/b.yaml", "agents/аgent.yaml", "agents/../x.yaml",
-            "policies/x.rego", "workspaces/clerk/soul.md", "workspaces/Clerk/SOUL.md", "workspaces/clerk/MEMORY/a/b.md",
-            "workspaces/clerk/MEMORY/.md", "workspaces/clerk/MEMORY/..md", "workspaces/clerk", "secrets/x.yaml", "README.md",
+            "",
+            "teams",
+            "teams/",
+            "teams/Ops.yaml",
+            "teams/ops.yml",
+            "teams/a/b.yaml",
+            "agents/аgent.yaml",
+            "agents/../x.yaml",
+            "policies/x.rego",
+            "workspaces/clerk/soul.md",
+            "workspaces/Clerk/SOUL.md",
+            "workspaces/clerk/MEMORY/a/b.md",
+            "workspaces/clerk/MEMORY/.md",
+            "workspaces/clerk/MEMORY/..md",
+            "workspaces/clerk",
+            "secrets/x.yaml",
+            "README.md",
         ] {
             assert!(Place::of(bad).is_err(), "{bad}");
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::finding::Finding;
 use super::{
-    AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, Place, PolicyFile, Syntax,
-    TOTAL_LEN_MAX, TeamFile, find_secrets,
+    AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, Place,
+    PolicyFile, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets,
 };
 use crate::digest::Digest;
 use crate::ports::RawFiles;
@@ -56,8 +56,9 @@ pub(super) fn read(raw: RawFiles, format: &dyn Format, findings: &mut Vec<Findin
 
 impl Files {
     fn add(&mut self, path: &str, bytes: Vec<u8>, format: &dyn Format, findings: &mut Vec<Finding>) -> Result<(), Finding> {
-        let place = Place::of(path)
-            .map_err(|why| Finding::new(path, FindingKind::Layout, "this file may not stand here", why, "move, rename or remove it"))?;
+        let place = Place::of(path).map_err(|why| {
+            Finding::new(path, FindingKind::Layout, "this file may not stand here", why, "move, rename or remove it")
+        })?;
         self.mark(&place);
         let text = checked_text(path, bytes, findings)?;
         let Some(text) = text else { return Ok(()) };
@@ -118,7 +119,13 @@ impl Files {
             let path = format!("workspaces/{agent}");
             if !self.agents.contains_key(agent) {
                 let why = format!("there is no agents/{agent}.yaml");
-                findings.push(Finding::new(&path, FindingKind::Reference, "workspace belongs to no agent", why, "add the agent, or remove the folder"));
+                findings.push(Finding::new(
+                    &path,
+                    FindingKind::Reference,
+                    "workspace belongs to no agent",
+                    why,
+                    "add the agent, or remove the folder",
+                ));
             }
             let total: usize = files.values().map(|file| file.text.len()).sum();
             if total > BOOTSTRAP_TOTAL_MAX {
@@ -163,12 +170,14 @@ fn same_id(path: &str, wanted: &Name, given: &Name, text: &str) -> Result<(), Fi
     }
     let why = format!("its id is `{given}`, but a file is named after its id");
     let next = format!("write `id: {wanted}`, or rename the file");
-    Err(Finding::new(path, FindingKind::Value, "id and file name differ", why, next).at(super::finding::line_of(text, given.as_str())))
+    Err(Finding::new(path, FindingKind::Value, "id and file name differ", why, next)
+        .at(super::finding::line_of(text, given.as_str())))
 }
 
 /// Overlays are not merged yet; one that says nothing is let through.
 fn overlay(path: &str, text: &str) -> Result<(), Finding> {
-    let silent = text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---" || line == "{}");
+    let silent =
+        text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---" || line == "{}");
     if silent {
         return Ok(());
     }

@@ -113,7 +113,12 @@ fn bundle_digest_follows_every_policy() {
         files.insert(path.to_owned(), text.as_bytes().to_vec());
         assemble(files).unwrap().bundle_digest
     };
-    let all = [digest("policies/base.cedar", "a"), digest("policies/base.cedar", "b"), digest("policies/more.cedar", "a"), digest("teams/README.md", "a")];
+    let all = [
+        digest("policies/base.cedar", "a"),
+        digest("policies/base.cedar", "b"),
+        digest("policies/more.cedar", "a"),
+        digest("teams/README.md", "a"),
+    ];
     let different: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(different.len(), all.len());
     assert_eq!(all[3], assemble(good()).unwrap().bundle_digest);
@@ -156,23 +161,30 @@ fn bad_files_and_places() {
 #[test]
 fn bad_agents() {
     use FindingKind as K;
-    for (change, line, kind, part) in [
-        (json!({"team": "sales"}), None, K::Reference, "teams/sales.yaml"),
-        (json!({"tools": ["fs.list", "scan", "fs.delete"]}), None, K::Reference, "no tools/fs.delete.yaml"),
-        (json!({"tools": ["fs.list"]}), None, K::Reference, "calls `scan`"),
-        (json!({"tools": ["fs.list", "scan", "scan"]}), None, K::Value, "stands twice"),
-        (json!({"workflows": ["walk", "run"]}), None, K::Reference, "workflows/run.yaml"),
-        (json!({"tier_max": 0}), None, K::Reference, "above the agent's tier_max 0"),
-        (json!({"mounts": [{"name": "a", "path": "srv"}]}), None, K::Value, "not absolute"),
-        (json!({"mounts": [{"name": "a", "path": "/srv/../etc"}]}), None, K::Value, "`..`"),
-        (json!({"mounts": [{"name": "a", "path": "/"}]}), None, K::Value, "no workspace"),
-        (json!({"mounts": [{"name": "a", "path": "/proc/self/root"}]}), None, K::Value, "no workspace"),
-        (json!({"mounts": [{"name": "a", "path": "/srv\n"}]}), None, K::Value, "control character"),
-        (json!({"mounts": [{"name": "a", "path": "/a"}, {"name": "a", "path": "/b"}]}), None, K::Value, "stands twice"),
-        (json!({"budget": {"calls": 0}}), None, K::Value, "budget.calls"),
-        (json!({"budget": {"seconds": 2_592_001}}), None, K::Value, "budget.seconds"),
+    let mut files = good();
+    files.insert("agents/clerk.yaml".to_owned(), agent(&json!({"team": "sales"})));
+    let findings = assemble(files).unwrap_err();
+    let places: Vec<_> = findings.iter().map(|finding| (finding.file.as_str(), finding.line, finding.kind)).collect();
+    assert_eq!(
+        places,
+        [("agents/clerk.yaml", Some(13), K::Reference), ("teams/ops.yaml", Some(4), K::Reference)],
+        "{findings:?}"
+    );
+    for (change, kind, part) in [
+        (json!({"tools": ["fs.list", "scan", "fs.delete"]}), K::Reference, "no tools/fs.delete.yaml"),
+        (json!({"tools": ["fs.list"]}), K::Reference, "calls `scan`"),
+        (json!({"tools": ["fs.list", "scan", "scan"]}), K::Value, "stands twice"),
+        (json!({"workflows": ["walk", "run"]}), K::Reference, "workflows/run.yaml"),
+        (json!({"tier_max": 0}), K::Reference, "above the agent's tier_max 0"),
+        (json!({"mounts": [{"name": "a", "path": "srv"}]}), K::Value, "not absolute"),
+        (json!({"mounts": [{"name": "a", "path": "/srv/../etc"}]}), K::Value, "`..`"),
+        (json!({"mounts": [{"name": "a", "path": "/"}]}), K::Value, "no workspace"),
+        (json!({"mounts": [{"name": "a", "path": "/proc/self/root"}]}), K::Value, "no workspace"),
+        (json!({"mounts": [{"name": "a", "path": "/srv\n"}]}), K::Value, "control character"),
+        (json!({"mounts": [{"name": "a", "path": "/a"}, {"name": "a", "path": "/b"}]}), K::Value, "stands twice"),
+        (json!({"budget": {"calls": 0}}), K::Value, "budget.calls"),
+        (json!({"budget": {"seconds": 2_592_001}}), K::Value, "budget.seconds"),
     ] {
-        let _: Option<u64> = line;
         let mut files = good();
         files.insert("agents/clerk.yaml".to_owned(), agent(&change));
         let findings = assemble(files).unwrap_err();
@@ -180,7 +192,12 @@ fn bad_agents() {
         assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
         assert!(findings[0].line.is_some(), "{text}");
     }
-    for unknown in [json!({"superuser": true}), json!({"tier_max": 3}), json!({"budget": {"dollars": 1}}), json!({"mounts": [{"name": "A", "path": "/a"}]})] {
+    for unknown in [
+        json!({"superuser": true}),
+        json!({"tier_max": 3}),
+        json!({"budget": {"dollars": 1}}),
+        json!({"mounts": [{"name": "A", "path": "/a"}]}),
+    ] {
         let mut files = good();
         files.insert("agents/clerk.yaml".to_owned(), agent(&unknown));
         let findings = assemble(files).unwrap_err();
@@ -199,14 +216,21 @@ fn bad_tools_and_workflows() {
     check("tools/scan.yaml", tool(json!({"argv": ["scan"]})), (None, K::Value, "absolute path"));
     check("tools/scan.yaml", tool(json!({"effect": "keyed"})), (None, K::Value, "idempotency key"));
     check("tools/scan.yaml", tool(json!({"input": {"type": "object", "oneOf": []}})), (None, K::Value, "oneOf"));
-    check("tools/scan.yaml", tool(json!({"shell": "sh"})), (Some(23), K::Syntax, "shell"));
+    check("tools/scan.yaml", tool(json!({"shell": "sh"})), (Some(20), K::Syntax, "shell"));
     check("tools/fs.read.yaml", tool(json!({"id": "fs.read"})), (None, K::Value, "built-in"));
     check("tools/fs.reаd.yaml", tool(json!({})), (None, K::Layout, "lower case"));
-    let workflow = |steps: Value| pretty(&json!({"id": "walk", "description": "", "input": {"type": "object"}, "steps": steps}));
-    check("workflows/walk.yaml", workflow(json!([{"id": "a", "tool": "gone"}])), (Some(8), K::Reference, "does not exist"));
-    let cycle = json!([{"id": "one", "tool": "scan", "args": {"path": "${steps.two.output.text}"}}, {"id": "two", "tool": "scan", "args": {"path": "x"}}]);
-    check("workflows/walk.yaml", workflow(cycle), (Some(12), K::Value, "cycle"));
-    check("workflows/walk.yaml", workflow(json!([{"id": "one", "tool": "scan", "args": {"path": 1}}])), (Some(12), K::Value, "type string"));
+    let workflow = |steps: &str| {
+        let head = r#"{"id": "walk", "description": "", "input": {"type": "object"},"#;
+        format!("{head}\n\"steps\": [\n{steps}\n]}}").into_bytes()
+    };
+    let gone = "{\"id\": \"one\",\n\"tool\": \"gone\"}";
+    check("workflows/walk.yaml", workflow(gone), (Some(4), K::Reference, "does not exist"));
+    let cycle = r#"{"id": "one", "tool": "scan", "args": {
+        "path": "${steps.two.output.text}"}},
+        {"id": "two", "tool": "scan", "args": {"path": "x"}}"#;
+    check("workflows/walk.yaml", workflow(cycle), (Some(4), K::Value, "cycle"));
+    let typed = "{\"id\": \"one\", \"tool\": \"scan\",\n\"args\": {\n\"path\": 1}}";
+    check("workflows/walk.yaml", workflow(typed), (Some(5), K::Value, "type string"));
 }
 
 #[test]

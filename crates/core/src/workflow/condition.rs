@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::environment::{Environment, View};
-use super::scope::Scope;
+use super::scope::{Scope, brief};
 use super::template::Template;
 use super::{ConditionFile, EvalError, Fault, TEMPLATE_DEPTH_MAX};
 use crate::tool::schema::{Kind, Schema};
@@ -66,12 +66,12 @@ impl Condition {
             ConditionFile::Contains(pair) => Self::pair("contains", Test::Contains, pair, scope),
             ConditionFile::IsEmpty(operand) => {
                 let at = |fault| (".is_empty".to_owned(), fault);
-                let operand = Template::parse(operand).map_err(at)?;
+                let operand = Template::parse(operand).map_err(|(below, fault)| (format!(".is_empty{below}"), fault))?;
                 let schema = scope.infer(&operand).map_err(at)?;
                 match schema.kind() {
                     Kind::Array(_) | Kind::Text(_) => Ok(Self::IsEmpty(operand)),
                     Kind::Object(_) | Kind::Integer(_) | Kind::Number | Kind::Boolean => {
-                        Err(at(Fault::Mismatch { reason: format!("a list or a text is wanted, not {schema}") }))
+                        Err(at(Fault::Mismatch { reason: format!("a list or a text is wanted, not {}", brief(&schema)) }))
                     }
                 }
             }
@@ -87,13 +87,14 @@ impl Condition {
     fn pair(name: &str, test: Test, pair: &[Value; 2], scope: &Scope) -> Result<Self, (String, Fault)> {
         let [first, second] = pair;
         let at = |index: usize| move |fault| (format!(".{name}.{index}"), fault);
-        let first = Template::parse(first).map_err(at(0))?;
-        let second = Template::parse(second).map_err(at(1))?;
+        let below = |index: usize| move |(below, fault)| (format!(".{name}.{index}{below}"), fault);
+        let first = Template::parse(first).map_err(below(0))?;
+        let second = Template::parse(second).map_err(below(1))?;
         let schemas = (scope.infer(&first).map_err(at(0))?, scope.infer(&second).map_err(at(1))?);
         if test.takes(&schemas.0, &schemas.1) {
             return Ok(Self::Pair(test, Box::new([first, second])));
         }
-        let reason = format!("{} cannot be compared with {} here", schemas.0, schemas.1);
+        let reason = format!("{} cannot be compared with {} here", brief(&schemas.0), brief(&schemas.1));
         Err((format!(".{name}"), Fault::Mismatch { reason }))
     }
 

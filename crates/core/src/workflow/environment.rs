@@ -159,6 +159,8 @@ fn weight(value: &Value) -> usize {
         Value::Null | Value::Bool(_) | Value::Number(_) => 8,
         Value::String(text) => text.len().saturating_add(8),
         Value::Array(items) => items.iter().fold(8, |sum, item| sum.saturating_add(weight(item))),
-        Value::Object(map) => map.iter().fold(8, |sum, (name, value)| sum.saturating_add(name.len()).saturating_add(weight(value))),
+        Value::Object(map) => {
+            map.iter().fold(8, |sum, (name, value)| sum.saturating_add(name.len()).saturating_add(weight(value)))
+        }
     }
 }

@@ -120,7 +120,9 @@ impl Fault {
             Self::Duplicate { .. } => "rename one of them",
             Self::UnknownTool { .. } => "add tools/<id>.yaml, or name one of fs.list, fs.read, fs.search, fs.write",
             Self::Depth => "flatten it",
-            Self::Syntax { .. } => "write ${input.x}, ${steps.id.output.x}, ${steps.id.outputs} or ${item.x}; write $${ for a plain ${",
+            Self::Syntax { .. } => {
+                "write ${input.x}, ${steps.id.output.x}, ${steps.id.outputs} or ${item.x}; write $${ for a plain ${"
+            }
             Self::UnknownReference { .. } => "name a property that the input or the earlier tool's output schema has",
             Self::Cycle { .. } => "refer to earlier steps only, or reorder the steps",
             Self::Optional { .. } => "give a default, as ${steps.id.output.x ?? \"none\"}",

@@ -116,12 +116,14 @@ impl Workflow {
     /// [`EvalError::Output`] when it is not what the tool promises; [`EvalError::UnknownStep`].
     pub fn read_output(&self, step_key: &str, output: &[u8]) -> Result<Value, EvalError> {
         let id = step_key.split_once('[').map_or(step_key, |(id, _)| id);
-        let step = self.steps.iter().find(|step| step.id == id).ok_or_else(|| EvalError::UnknownStep { step: step_key.to_owned() })?;
+        let step =
+            self.steps.iter().find(|step| step.id == id).ok_or_else(|| EvalError::UnknownStep { step: step_key.to_owned() })?;
         let refuse = |reason: String| EvalError::Output { step: step_key.to_owned(), reason };
         match &step.given {
             None => Ok(serde_json::json!({ "text": String::from_utf8_lossy(output) })),
             Some(schema) => {
-                let value = crate::json::parse_within(output, crate::payload::LEN_MAX).map_err(|error| refuse(error.to_string()))?;
+                let value =
+                    crate::json::parse_within(output, crate::payload::LEN_MAX).map_err(|error| refuse(error.to_string()))?;
                 schema.check(&value).map_err(|violation| refuse(violation.to_string()))?;
                 Ok(value)
             }
@@ -139,7 +141,12 @@ impl Step {
         self.call(self.id.clone(), environment)
     }
 
-    fn next_item<'a>(&'a self, each: &'a Each, results: &'a Results, environment: &mut Environment<'a>) -> Result<Option<Next>, EvalError> {
+    fn next_item<'a>(
+        &'a self,
+        each: &'a Each,
+        results: &'a Results,
+        environment: &mut Environment<'a>,
+    ) -> Result<Option<Next>, EvalError> {
         let mut done = self.done(results);
         let items = each.items(&self.id, environment)?;
         let count = items.len();
@@ -165,7 +172,8 @@ impl Step {
         // `[` is followed by `\` in ASCII, so the range holds every key of this step and none of another.
         let (from, to) = (format!("{}[", self.id), format!("{}\\", self.id));
         let range = results.range::<str, _>((Bound::Included(from.as_str()), Bound::Excluded(to.as_str())));
-        let index = |key: &str| key.strip_prefix(from.as_str()).and_then(|rest| rest.strip_suffix(']')).and_then(|n| n.parse().ok());
+        let index =
+            |key: &str| key.strip_prefix(from.as_str()).and_then(|rest| rest.strip_suffix(']')).and_then(|n| n.parse().ok());
         range.filter_map(|(key, value)| index(key).map(|index| (index, value))).collect()
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::reference::is_id;
-use super::scope::{Left, Scope};
+use super::scope::{Left, Scope, brief};
 use super::template::Template;
 use super::{Error, FILE_LEN_MAX, Fault, File, GOAL_LEN_MAX, ITEMS_MAX, STEPS_MAX, StepFile, glob};
 use crate::digest::Digest;
@@ -79,11 +79,12 @@ impl Workflow {
         let mut scope = Scope { input: input.clone(), ids, earlier: BTreeMap::new(), item: None };
         let mut steps = Vec::new();
         for step in &file.steps {
-            let parsed = parse_step(step, tools, &mut scope).map_err(|(at, fault)| refuse(&format!("steps.{}{at}", step.id), fault))?;
+            let parsed =
+                parse_step(step, tools, &mut scope).map_err(|(at, fault)| refuse(&format!("steps.{}{at}", step.id), fault))?;
             steps.push(parsed);
         }
         let output = file.output.clone().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
-        let output = Template::parse(&output).map_err(|fault| refuse("output", fault))?;
+        let output = Template::parse(&output).map_err(|(at, fault)| refuse(&format!("output{at}"), fault))?;
         scope.fit_any(&output).map_err(|(at, fault)| refuse(&format!("output{at}"), fault))?;
         let digest = Digest::of_parts(DIGEST_TAG, &[&bytes]);
         Ok(Self { id: file.id.clone(), description: file.description.clone(), input, digest, goal, steps, output })
@@ -138,7 +139,7 @@ fn parse_step(file: &StepFile, tools: &BTreeMap<Name, Arc<Definition>>, scope: &
         None => None,
         Some(condition) => Some(Condition::parse(condition, scope).map_err(|(at, fault)| (format!(".if{at}"), fault))?),
     };
-    let args = Template::parse(&file.args).map_err(|fault| (".args".to_owned(), fault))?;
+    let args = Template::parse(&file.args).map_err(|(at, fault)| (format!(".args{at}"), fault))?;
     scope.fit(&args, &tool.input).map_err(|(at, fault)| (format!(".args{at}"), fault))?;
     scope.item = None;
     let left = Left {
@@ -169,12 +170,12 @@ fn parse_each(file: &StepFile, scope: &Scope) -> Result<Option<(Each, Schema)>, 
         return Err((".as".to_owned(), Fault::Id { id: item.chars().take(80).collect() }));
     }
     let at = |fault| (".for_each".to_owned(), fault);
-    let over = Template::parse(over).map_err(at)?;
+    let over = Template::parse(over).map_err(|(below, fault)| (format!(".for_each{below}"), fault))?;
     let schema = scope.infer(&over).map_err(at)?;
     match schema.kind() {
         Kind::Array(array) => Ok(Some((Each { over, item: item.clone(), limit }, Schema::clone(&array.items)))),
         Kind::Object(_) | Kind::Text(_) | Kind::Integer(_) | Kind::Number | Kind::Boolean => {
-            Err(at(Fault::Mismatch { reason: format!("a list is wanted, not {schema}") }))
+            Err(at(Fault::Mismatch { reason: format!("a list is wanted, not {}", brief(&schema)) }))
         }
     }
 }

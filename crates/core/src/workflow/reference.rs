@@ -68,7 +68,10 @@ impl Reference {
             Some(name) if is_id(name) => Root::Item(name.to_owned()),
             Some(_) | None => return Err(refuse("it starts with none of input, steps or an item's name")),
         };
-        let path = parts.map(Segment::parse).collect::<Option<Vec<_>>>().ok_or_else(|| refuse("a part of it is no name and no index"))?;
+        let path = parts
+            .map(Segment::parse)
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| refuse("a part of it is no name and no index"))?;
         if path.len() > SEGMENTS_MAX {
             return Err(refuse("it has too many parts"));
         }

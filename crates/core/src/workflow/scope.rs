@@ -60,9 +60,10 @@ impl Scope {
         match &reference.default {
             None if optional => Err(Fault::Optional { reference: reference.text.clone() }),
             None => Ok(schema),
-            Some(default) => schema.check(default).map(|()| schema).map_err(|violation| Fault::Mismatch {
-                reason: format!("default of `{}` {}", reference.text, violation.reason),
-            }),
+            Some(default) => schema
+                .check(default)
+                .map(|()| schema)
+                .map_err(|violation| Fault::Mismatch { reason: format!("default of `{}` {}", reference.text, violation.reason) }),
         }
     }
 
@@ -81,17 +82,21 @@ impl Scope {
         let here = |fault| (String::new(), fault);
         let mismatch = |reason: String| (String::new(), Fault::Mismatch { reason });
         match (template, wanted.kind()) {
-            (Template::Literal(value), _) => wanted.check(value).map_err(|violation| mismatch(format!("value {}", violation.reason))),
+            (Template::Literal(value), _) => {
+                wanted.check(value).map_err(|violation| mismatch(format!("value {}", violation.reason)))
+            }
             (Template::Reference(reference), _) => {
                 let given = self.resolve(reference).map_err(here)?;
                 if wanted.accepts(&given) {
                     Ok(())
                 } else {
-                    Err(mismatch(format!("`{}` gives {given}, but {wanted} is wanted", reference.text)))
+                    Err(mismatch(format!("`{}` gives {}, but {} is wanted", reference.text, brief(&given), brief(wanted))))
                 }
             }
             (Template::Text(pieces), Kind::Text(text)) if text.values.is_none() => self.fit_pieces(pieces).map_err(here),
-            (Template::Text(_), _) => Err(mismatch(format!("a text with references in it is given, but {wanted} is wanted"))),
+            (Template::Text(_), _) => {
+                Err(mismatch(format!("a text with references in it is given, but {} is wanted", brief(wanted))))
+            }
             (Template::List(items), Kind::Array(array)) => {
                 let len = items.len() as u64;
                 if len < array.items_min || array.items_max.is_some_and(|max| len > max) {
@@ -110,8 +115,8 @@ impl Scope {
                 }
                 Ok(())
             }
-            (Template::List(_), _) => Err(mismatch(format!("a list is given, but {wanted} is wanted"))),
-            (Template::Object(_), _) => Err(mismatch(format!("an object is given, but {wanted} is wanted"))),
+            (Template::List(_), _) => Err(mismatch(format!("a list is given, but {} is wanted", brief(wanted)))),
+            (Template::Object(_), _) => Err(mismatch(format!("an object is given, but {} is wanted", brief(wanted)))),
         }
     }
 
@@ -126,9 +131,9 @@ impl Scope {
                 let fit = |(index, item)| self.fit_any(item).map_err(|(at, fault)| (format!(".{index}{at}"), fault));
                 items.iter().enumerate().try_for_each(fit)
             }
-            Template::Object(members) => {
-                members.iter().try_for_each(|(name, member)| self.fit_any(member).map_err(|(at, fault)| (format!(".{name}{at}"), fault)))
-            }
+            Template::Object(members) => members
+                .iter()
+                .try_for_each(|(name, member)| self.fit_any(member).map_err(|(at, fault)| (format!(".{name}{at}"), fault))),
         }
     }
 
@@ -158,7 +163,9 @@ impl Scope {
                 for item in items {
                     let given = self.infer(item)?;
                     if !schema.accepts(&given) {
-                        return Err(Fault::Mismatch { reason: format!("items of a list differ: {schema} and {given}") });
+                        return Err(Fault::Mismatch {
+                            reason: format!("items of a list differ: {} and {}", brief(&schema), brief(&given)),
+                        });
                     }
                 }
                 Ok(Schema::list(schema))
@@ -199,5 +206,21 @@ fn nothing_at(schema: &Schema, segment: &Segment) -> String {
     match known.as_slice() {
         [] => format!("a value of type {} has no `{part}`", schema.kind().keyword()),
         names => format!("there is no `{part}`, only {}", names.join(", ")),
+    }
+}
+
+/// A schema in a few words, for messages.
+pub(super) fn brief(schema: &Schema) -> String {
+    let names = |names: &mut dyn Iterator<Item = &str>| names.take(10).collect::<Vec<_>>().join(", ");
+    match schema.kind() {
+        Kind::Object(_) => format!("an object with {}", names(&mut schema.properties().map(|(name, _)| name))),
+        Kind::Array(array) => format!("a list, each item {}", brief(&array.items)),
+        Kind::Text(text) => match &text.values {
+            Some(values) => format!("one of {}", names(&mut values.iter().map(String::as_str))),
+            None => "a text".to_owned(),
+        },
+        Kind::Integer(_) => "an integer".to_owned(),
+        Kind::Number => "a number".to_owned(),
+        Kind::Boolean => "a boolean".to_owned(),
     }
 }

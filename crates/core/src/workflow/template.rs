@@ -32,22 +32,29 @@ pub(super) enum Piece {
 }
 
 impl Template {
-    /// Reads a value of a file.
-    pub(super) fn parse(value: &Value) -> Result<Self, Fault> {
+    /// Reads a value of a file; the path of a fault is relative to it.
+    pub(super) fn parse(value: &Value) -> Result<Self, (String, Fault)> {
         Self::parse_at(value, 0)
     }
 
-    fn parse_at(value: &Value, depth: usize) -> Result<Self, Fault> {
+    fn parse_at(value: &Value, depth: usize) -> Result<Self, (String, Fault)> {
         if depth > TEMPLATE_DEPTH_MAX {
-            return Err(Fault::Depth);
+            return Err((String::new(), Fault::Depth));
         }
         match value {
             Value::Null | Value::Bool(_) | Value::Number(_) => Ok(Self::Literal(value.clone())),
-            Value::String(text) => Self::parse_text(text),
-            Value::Array(items) => items.iter().map(|item| Self::parse_at(item, depth + 1)).collect::<Result<_, _>>().map(Self::List),
+            Value::String(text) => Self::parse_text(text).map_err(|fault| (String::new(), fault)),
+            Value::Array(items) => {
+                let parse =
+                    |(index, item)| Self::parse_at(item, depth + 1).map_err(|(at, fault)| (format!(".{index}{at}"), fault));
+                items.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self::List)
+            }
             Value::Object(map) => {
-                let members = map.iter().map(|(name, value)| Ok((name.clone(), Self::parse_at(value, depth + 1)?)));
-                members.collect::<Result<_, Fault>>().map(Self::Object)
+                let parse = |(name, value): (&String, &Value)| match Self::parse_at(value, depth + 1) {
+                    Ok(member) => Ok((name.clone(), member)),
+                    Err((at, fault)) => Err((format!(".{name}{at}"), fault)),
+                };
+                map.iter().map(parse).collect::<Result<_, _>>().map(Self::Object)
             }
         }
     }

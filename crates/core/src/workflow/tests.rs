@@ -18,23 +18,31 @@ fn name(text: &str) -> Name {
 fn tools() -> Tools {
     let mut tools = builtins();
     for (id, input, output) in [
-        ("scan", json!({"type": "object", "required": ["path"], "properties": {"path": {"type": "string", "maxLength": 20}, "deep": {"type": "boolean"}}}),
+        (
+            "scan",
+            json!({"type": "object", "required": ["path"], "properties": {"path": {"type": "string", "maxLength": 20}, "deep": {"type": "boolean"}}}),
             Some(json!({"type": "object", "required": ["hits", "risk", "clean"], "properties": {
                 "hits": {"type": "array", "items": {"type": "string"}},
                 "risk": {"type": "integer"},
                 "clean": {"type": "boolean"},
                 "note": {"type": "string"},
                 "share": {"type": "number"},
-            }}))),
-        ("publish", json!({"type": "object", "required": ["channel", "text"], "properties": {
-            "channel": {"type": "string", "enum": ["ops", "dev"]}, "text": {"type": "string"}, "count": {"type": "integer", "minimum": 0},
-            "lines": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
-        }}), None),
+            }})),
+        ),
+        (
+            "publish",
+            json!({"type": "object", "required": ["channel", "text"], "properties": {
+                "channel": {"type": "string", "enum": ["ops", "dev"]}, "text": {"type": "string"}, "count": {"type": "integer", "minimum": 0},
+                "lines": {"type": "array", "items": {"type": "string"}, "maxItems": 3},
+            }}),
+            None,
+        ),
         ("ping", json!({"type": "object"}), None),
     ] {
         let manifest: Manifest = serde_json::from_value(json!({
             "id": id, "description": "x", "argv": ["/bin/true"], "input": input, "output": output, "tier": 0, "effect": "pure",
-        })).unwrap();
+        }))
+        .unwrap();
         tools.insert(name(id), Arc::new(Definition::from_manifest(manifest).unwrap()));
     }
     tools
@@ -47,7 +55,8 @@ fn file(steps: &Value, output: Value) -> File {
     }});
     serde_json::from_value(json!({
         "id": "w", "description": "x", "match": {"goal": "scan *"}, "input": input, "steps": steps, "output": output,
-    })).unwrap()
+    }))
+    .unwrap()
 }
 
 fn parse(steps: &Value) -> Result<Workflow, Error> {
@@ -59,7 +68,11 @@ fn input() -> Value {
 }
 
 /// Runs to the end with results that `answer` gives; returns the calls and the output.
-fn run(workflow: &Workflow, input: &Value, answer: impl Fn(&str, &Value) -> Value) -> (Vec<(String, Value)>, Result<Value, EvalError>) {
+fn run(
+    workflow: &Workflow,
+    input: &Value,
+    answer: impl Fn(&str, &Value) -> Value,
+) -> (Vec<(String, Value)>, Result<Value, EvalError>) {
     let (mut results, mut calls) = (Results::new(), Vec::new());
     loop {
         match workflow.next(input, &results) {
@@ -88,8 +101,13 @@ fn steps_run_in_order_and_references_keep_their_types() {
             "count": "${steps.scan.output.risk}", "lines": "${steps.scan.output.hits}",
         }},
     ]);
-    let workflow = Workflow::parse(&file(&steps, json!({"said": "${steps.tell.output.text}", "n": ["${steps.scan.output.risk}"]})), &tools()).unwrap();
-    let (calls, output) = run(&workflow, &input(), |step, _| if step == "scan" { scanned(&["x", "y"], 7) } else { json!({"text": "ok"}) });
+    let workflow = Workflow::parse(
+        &file(&steps, json!({"said": "${steps.tell.output.text}", "n": ["${steps.scan.output.risk}"]})),
+        &tools(),
+    )
+    .unwrap();
+    let (calls, output) =
+        run(&workflow, &input(), |step, _| if step == "scan" { scanned(&["x", "y"], 7) } else { json!({"text": "ok"}) });
     assert_eq!(calls[0], ("scan".to_owned(), json!({"path": "repo/a", "deep": true})));
     assert_eq!(calls[1].1, json!({"channel": "ops", "text": "${risk} is 7, clean false: }", "count": 7, "lines": ["x", "y"]}));
     assert_eq!(output.unwrap(), json!({"said": "ok", "n": [7]}));
@@ -108,7 +126,11 @@ fn conditions_choose_and_for_each_walks() {
     ]);
     let output = json!({"first": "${steps.scan.outputs.0.risk ?? -1}", "told": "${steps.tell.outputs}", "pinged": "${steps.ping.output.text ?? \"no\"}"});
     let workflow = Workflow::parse(&file(&steps, output), &tools()).unwrap();
-    let risk = |step: &str| match step { "scan[0]" => scanned(&[], 9), "scan[1]" => scanned(&["x"], 5), _ => scanned(&["x"], 2) };
+    let risk = |step: &str| match step {
+        "scan[0]" => scanned(&[], 9),
+        "scan[1]" => scanned(&["x"], 5),
+        _ => scanned(&["x"], 2),
+    };
     let answer = |step: &str, _: &Value| if step.starts_with("scan") { risk(step) } else { json!({"text": step}) };
     let (calls, output) = run(&workflow, &input(), answer);
     let keys: Vec<&str> = calls.iter().map(|(key, _)| key.as_str()).collect();
@@ -123,12 +145,24 @@ fn conditions_choose_and_for_each_walks() {
 
 #[test]
 fn ten_items_keep_their_order() {
-    let steps = json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 20, "args": {"path": "${p}"}}]);
+    let steps =
+        json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 20, "args": {"path": "${p}"}}]);
     let workflow = Workflow::parse(&file(&steps, json!("${steps.scan.outputs}")), &tools()).unwrap();
     let paths: Vec<String> = (0..15).map(|n| n.to_string()).collect();
-    let (_, output) = run(&workflow, &json!({"path": "", "paths": paths, "max": 0}), |_, args| scanned(&[args["path"].as_str().unwrap()], 0));
+    let (_, output) =
+        run(&workflow, &json!({"path": "", "paths": paths, "max": 0}), |_, args| scanned(&[args["path"].as_str().unwrap()], 0));
     let hits: Vec<Value> = output.unwrap().as_array().unwrap().iter().map(|found| found["hits"][0].clone()).collect();
     assert_eq!(hits, paths.into_iter().map(Value::from).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_thousand_items_all_run() {
+    let step = step("scan", json!({"for_each": "${input.paths}", "as": "p", "limit": ITEMS_MAX, "args": {"path": "${p}"}}));
+    let workflow = Workflow::parse(&file(&json!([step]), json!("${steps.scan.outputs}")), &tools()).unwrap();
+    let paths: Vec<String> = (0..ITEMS_MAX).map(|n| n.to_string()).collect();
+    let (calls, output) = run(&workflow, &json!({"path": "", "paths": paths, "max": 0}), |_, _| scanned(&[], 0));
+    assert_eq!((calls.len(), output.unwrap().as_array().unwrap().len()), (1_000, 1_000));
+    assert_eq!(workflow.calls_max(), u64::from(ITEMS_MAX));
 }
 
 #[test]
@@ -145,73 +179,120 @@ fn matching_needs_goal_and_input() {
     assert!(matches!(workflow.next(&json!({}), &Results::new()), Err(EvalError::Input(_))));
 }
 
+/// Each row: steps, the place of the refusal, a part of its text.
+#[track_caller]
+fn refused(rows: &[(Value, &str, &str)]) {
+    for (steps, at, fault) in rows {
+        let error = parse(steps).unwrap_err();
+        assert!(error.at == *at && error.fault.to_string().contains(fault), "{steps}\n{} {}", error.at, error.fault);
+        assert!(!error.fault.next_step().is_empty());
+    }
+}
+
+/// One step that calls `tool`, named after it.
+fn step(tool: &str, extra: Value) -> Value {
+    let mut step = json!({"id": tool, "tool": tool});
+    step.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    step
+}
+
+fn scan(args: Value) -> Value {
+    step("scan", json!({ "args": args }))
+}
+
+fn tell(text: &str) -> Value {
+    step("publish", json!({"args": {"channel": "ops", "text": text}}))
+}
+
+fn ping(extra: Value) -> Value {
+    json!([step("ping", extra)])
+}
+
 #[test]
-fn bad_workflows_are_refused_with_their_place() {
-    let scan = json!({"id": "scan", "tool": "scan", "args": {"path": "a"}});
-    let tell = |text: &str| json!({"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": text}});
-    let ping = |extra: Value| {
-        let mut step = json!({"id": "ping", "tool": "ping"});
-        step.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        step
-    };
-    let deep = (0..=TEMPLATE_DEPTH_MAX).fold(json!("x"), |inner, _| json!([inner]));
-    for (steps, at, fault) in [
+fn bad_steps() {
+    let good = scan(json!({"path": "a"}));
+    refused(&[
         (json!([]), "steps", "0 steps"),
-        (Value::Array(vec![scan.clone(); STEPS_MAX + 1]), "steps", "101 steps"),
-        (json!([scan, scan]), "steps.1.id", "stands twice"),
+        (Value::Array(vec![good.clone(); STEPS_MAX + 1]), "steps", "101 steps"),
+        (json!([good, good]), "steps.1.id", "stands twice"),
         (json!([{"id": "Scan", "tool": "scan"}]), "steps.0.id", "reserved"),
         (json!([{"id": "input", "tool": "ping"}]), "steps.0.id", "reserved"),
         (json!([{"id": "a", "tool": "fs.delete"}]), "steps.a.tool", "does not exist"),
-        (json!([{"id": "scan", "tool": "scan", "args": {}}]), "steps.scan.args", "`path` is missing"),
-        (json!([{"id": "scan", "tool": "scan", "args": {"path": 1}}]), "steps.scan.args.path", "type string"),
-        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a", "x": 1}}]), "steps.scan.args", "there is no `x`"),
-        (json!([{"id": "scan", "tool": "scan", "args": "${input}"}]), "steps.scan.args", "is wanted"),
-        (json!([{"id": "scan", "tool": "scan", "args": {"path": "${input.max}"}}]), "steps.scan.args.path", "is wanted"),
-        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a", "deep": "${input.path}x"}}]), "steps.scan.args.deep", "references in it"),
-        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "${input.path}", "text": ""}}]), "steps.tell.args.channel", "is wanted"),
-        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "x", "text": ""}}]), "steps.tell.args.channel", "enum"),
-        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": "", "lines": ["a", 1]}}]), "steps.tell.args.lines.1", "type string"),
-        (json!([{"id": "tell", "tool": "publish", "args": {"channel": "ops", "text": "", "lines": ["a", "b", "c", "d"]}}]), "steps.tell.args.lines", "out of range"),
-        (json!([tell("${input.label}")]), "steps.tell.args.text", "no default"),
-        (json!([tell("${input.label ?? 1}")]), "steps.tell.args.text", "default"),
-        (json!([tell("${input.label ?? oops}")]), "steps.tell.args.text", "not JSON"),
-        (json!([tell("${input.nope}")]), "steps.tell.args.text", "there is no `nope`, only"),
-        (json!([tell("x ${input.paths}")]), "steps.tell.args.text", "no place inside a text"),
-        (json!([tell("${input.paths.0}")]), "steps.tell.args.text", "no default"),
-        (json!([tell("${input.path")]), "steps.tell.args.text", "closing brace"),
-        (json!([tell("${}")]), "steps.tell.args.text", "starts with none"),
-        (json!([tell("${env.HOME}")]), "steps.tell.args.text", "not the name of an item"),
-        (json!([tell("${steps.scan}")]), "steps.tell.args.text", ".output"),
-        (json!([tell("${steps.scan.output.risk}"), scan]), "steps.tell.args.text", "cycle"),
-        (json!([tell("${steps.tell.output.text}")]), "steps.tell.args.text", "cycle"),
-        (json!([tell("${steps.gone.output.text}")]), "steps.tell.args.text", "no step `gone`"),
-        (json!([scan, tell("${steps.scan.outputs}")]), "steps.tell.args.text", "has .output"),
-        (json!([scan, tell("${steps.scan.output.share ?? 1} x")]), "steps.tell.args.text", "no place inside a text"),
-        (json!([scan, tell("${steps.scan.output.note}")]), "steps.tell.args.text", "no default"),
-        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a"}, "if": {"equals": ["${input.max}", 1]}}, tell("${steps.scan.output.risk}")]),
-            "steps.tell.args.text", "no default"),
-        (json!([{"id": "scan", "tool": "scan", "args": {"path": "a"}, "if": {"equals": ["${steps.scan.output.risk}", 1]}}]), "steps.scan.if.equals.0", "cycle"),
-        (json!([ping(json!({"args": {"a": deep}}))]), "steps.ping.args", "deeper"),
-        (json!([ping(json!({"if": {"equals": [1, 1]}}))]), "steps.ping.if", "refers to nothing"),
-        (json!([ping(json!({"if": {"all": []}}))]), "steps.ping.if", "refers to nothing"),
-        (json!([ping(json!({"if": {"equals": ["${input.max}", "1"]}}))]), "steps.ping.if.equals", "cannot be compared"),
-        (json!([ping(json!({"if": {"greater": ["${input.path}", "a"]}}))]), "steps.ping.if.greater", "cannot be compared"),
-        (json!([ping(json!({"if": {"contains": ["${input.paths}", 1]}}))]), "steps.ping.if.contains", "cannot be compared"),
-        (json!([ping(json!({"if": {"equals": ["${input.paths}", "${input.paths}"]}}))]), "steps.ping.if.equals", "cannot be compared"),
-        (json!([ping(json!({"if": {"not": {"any": [{"is_empty": "${input.max}"}]}}}))]), "steps.ping.if.not.any.0.is_empty", "list or a text"),
-        (json!([ping(json!({"for_each": "${input.paths}"}))]), "steps.ping.for_each", "go together"),
-        (json!([ping(json!({"as": "x"}))]), "steps.ping.for_each", "go together"),
-        (json!([ping(json!({"for_each": "${input.paths}", "as": "x", "limit": 0}))]), "steps.ping.for_each", "1 to 1000"),
-        (json!([ping(json!({"for_each": "${input.paths}", "as": "x", "limit": 1001}))]), "steps.ping.for_each", "1 to 1000"),
-        (json!([ping(json!({"for_each": "${input.paths}", "as": "steps", "limit": 1}))]), "steps.ping.as", "reserved"),
-        (json!([ping(json!({"for_each": "${input.path}", "as": "x", "limit": 1}))]), "steps.ping.for_each", "a list is wanted"),
-        (json!([ping(json!({"for_each": "${steps.ping.outputs}", "as": "x", "limit": 1}))]), "steps.ping.for_each", "cycle"),
-        (json!([ping(json!({"for_each": ["a", 1], "as": "x", "limit": 1}))]), "steps.ping.for_each", "differ"),
-    ] {
-        let error = parse(&steps).unwrap_err();
-        assert!(error.at == at && error.fault.to_string().contains(fault), "{steps}\n{} {}", error.at, error.fault);
-        assert!(!error.fault.next_step().is_empty());
-    }
+        (ping(json!({"for_each": "${input.paths}"})), "steps.ping.for_each", "go together"),
+        (ping(json!({"as": "x"})), "steps.ping.for_each", "go together"),
+        (ping(json!({"for_each": "${input.paths}", "as": "x", "limit": 0})), "steps.ping.for_each", "1 to 1000"),
+        (ping(json!({"for_each": "${input.paths}", "as": "x", "limit": 1001})), "steps.ping.for_each", "1 to 1000"),
+        (ping(json!({"for_each": "${input.paths}", "as": "steps", "limit": 1})), "steps.ping.as", "reserved"),
+        (ping(json!({"for_each": "${input.path}", "as": "x", "limit": 1})), "steps.ping.for_each", "a list is wanted"),
+        (ping(json!({"for_each": "${steps.ping.outputs}", "as": "x", "limit": 1})), "steps.ping.for_each", "cycle"),
+        (ping(json!({"for_each": ["a", 1], "as": "x", "limit": 1})), "steps.ping.for_each", "differ"),
+    ]);
+}
+
+#[test]
+fn bad_arguments() {
+    let deep = (0..=TEMPLATE_DEPTH_MAX).fold(json!("x"), |inner, _| json!([inner]));
+    let deep_at = format!("steps.ping.args.a{}", ".0".repeat(TEMPLATE_DEPTH_MAX));
+    let publish = |args: Value| json!([step("publish", json!({ "args": args }))]);
+    refused(&[
+        (ping(json!({"args": {"a": deep}})), deep_at.as_str(), "deeper"),
+        (json!([scan(json!({}))]), "steps.scan.args", "`path` is missing"),
+        (json!([scan(json!({"path": 1}))]), "steps.scan.args.path", "type string"),
+        (json!([scan(json!({"path": "a", "x": 1}))]), "steps.scan.args", "there is no `x`"),
+        (json!([scan(json!("${input}"))]), "steps.scan.args", "an object with deep, path is wanted"),
+        (json!([scan(json!({"path": "${input.max}"}))]), "steps.scan.args.path", "gives an integer, but a text is wanted"),
+        (json!([scan(json!({"path": "a", "deep": "${input.path}x"}))]), "steps.scan.args.deep", "references in it"),
+        (publish(json!({"channel": "${input.path}", "text": ""})), "steps.publish.args.channel", "one of dev, ops is wanted"),
+        (publish(json!({"channel": "x", "text": ""})), "steps.publish.args.channel", "enum"),
+        (publish(json!({"channel": "ops", "text": "", "lines": ["a", 1]})), "steps.publish.args.lines.1", "type string"),
+        (
+            publish(json!({"channel": "ops", "text": "", "lines": ["a", "b", "c", "d"]})),
+            "steps.publish.args.lines",
+            "out of range",
+        ),
+    ]);
+}
+
+#[test]
+fn bad_references() {
+    let good = scan(json!({"path": "a"}));
+    let perhaps = step("scan", json!({"args": {"path": "a"}, "if": {"equals": ["${input.max}", 1]}}));
+    let at = "steps.publish.args.text";
+    refused(&[
+        (json!([tell("${input.label}")]), at, "no default"),
+        (json!([tell("${input.label ?? 1}")]), at, "default"),
+        (json!([tell("${input.label ?? oops}")]), at, "not JSON"),
+        (json!([tell("${input.nope}")]), at, "there is no `nope`, only"),
+        (json!([tell("x ${input.paths}")]), at, "no place inside a text"),
+        (json!([tell("${input.paths.0}")]), at, "no default"),
+        (json!([tell("${input.path")]), at, "closing brace"),
+        (json!([tell("${}")]), at, "starts with none"),
+        (json!([tell("${env.HOME}")]), at, "not the name of an item"),
+        (json!([tell("${steps.scan}")]), at, ".output"),
+        (json!([tell("${steps.scan.output.risk}"), good]), at, "cycle"),
+        (json!([tell("${steps.publish.output.text}")]), at, "cycle"),
+        (json!([tell("${steps.gone.output.text}")]), at, "no step `gone`"),
+        (json!([good, tell("${steps.scan.outputs}")]), at, "has .output"),
+        (json!([good, tell("${steps.scan.output.share ?? 1} x")]), at, "no place inside a text"),
+        (json!([good, tell("${steps.scan.output.note}")]), at, "no default"),
+        (json!([perhaps, tell("${steps.scan.output.risk}")]), at, "no default"),
+    ]);
+}
+
+#[test]
+fn bad_conditions() {
+    let given = |condition: Value| ping(json!({ "if": condition }));
+    refused(&[
+        (given(json!({"equals": [1, 1]})), "steps.ping.if", "refers to nothing"),
+        (given(json!({"all": []})), "steps.ping.if", "refers to nothing"),
+        (given(json!({"equals": ["${input.max}", "1"]})), "steps.ping.if.equals", "cannot be compared"),
+        (given(json!({"greater": ["${input.path}", "a"]})), "steps.ping.if.greater", "cannot be compared"),
+        (given(json!({"contains": ["${input.paths}", 1]})), "steps.ping.if.contains", "cannot be compared"),
+        (given(json!({"equals": ["${input.paths}", "${input.paths}"]})), "steps.ping.if.equals", "cannot be compared"),
+        (given(json!({"less": ["${input.max}", null]})), "steps.ping.if.less.1", "null"),
+        (given(json!({"not": {"any": [{"is_empty": "${input.max}"}]}})), "steps.ping.if.not.any.0.is_empty", "list or a text"),
+        (given(json!({"equals": ["${steps.ping.output.text}", "x"]})), "steps.ping.if.equals.0", "cycle"),
+    ]);
 }
 
 #[test]
@@ -228,7 +309,10 @@ fn bad_files_are_refused() {
     assert_eq!(refused(&|file| file.output = Some(json!(9_007_199_254_740_993_i64))).fault, Fault::Number);
     assert!(matches!(refused(&|file| file.description = "x".repeat(FILE_LEN_MAX)).fault, Fault::FileLen { .. }));
     assert!(matches!(refused(&|file| file.matches = Some(Match { goal: " ".to_owned() })).fault, Fault::Goal { .. }));
-    for unknown in [json!({"id": "w", "description": "", "input": {}, "steps": [], "loop": 1}), json!({"id": "W", "description": "", "input": {}, "steps": []})] {
+    for unknown in [
+        json!({"id": "w", "description": "", "input": {}, "steps": [], "loop": 1}),
+        json!({"id": "W", "description": "", "input": {}, "steps": []}),
+    ] {
         assert!(serde_json::from_value::<File>(unknown).is_err());
     }
 }
@@ -243,13 +327,18 @@ fn digest_follows_the_file() {
 
 #[test]
 fn limits_at_run_time() {
-    let steps = json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 2, "args": {"path": "${p}"}}]);
+    let steps =
+        json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 2, "args": {"path": "${p}"}}]);
     let (calls, output) = run(&parse(&steps).unwrap(), &input(), |_, _| scanned(&[], 0));
     assert!(calls.is_empty());
     assert_eq!(output, Err(EvalError::Items { step: "scan".to_owned(), count: 3, limit: 2 }));
 
     let long = json!({"path": "x".repeat(21), "paths": [], "max": 0});
-    let (_, output) = run(&parse(&json!([{"id": "scan", "tool": "scan", "args": {"path": "${input.path}"}}])).unwrap(), &long, |_, _| json!({}));
+    let (_, output) = run(
+        &parse(&json!([{"id": "scan", "tool": "scan", "args": {"path": "${input.path}"}}])).unwrap(),
+        &long,
+        |_, _| json!({}),
+    );
     assert!(matches!(output, Err(EvalError::Arguments { .. })));
 
     let text = "${input.path}".repeat(4_000);
@@ -265,7 +354,9 @@ fn results_are_read_as_promised() {
     let workflow = parse(&steps).unwrap();
     assert_eq!(workflow.read_output("ping", b"h\xff").unwrap(), json!({"text": "h\u{fffd}"}));
     assert_eq!(workflow.read_output("scan[1]", br#"{"hits":[],"risk":1,"clean":true}"#).unwrap()["risk"], 1);
-    for bad in [&b"{}"[..], b"text", br#"{"hits":[],"risk":1,"clean":true,"more":1}"#, br#"{"hits":[],"risk":1,"risk":1,"clean":true}"#] {
+    for bad in
+        [&b"{}"[..], b"text", br#"{"hits":[],"risk":1,"clean":true,"more":1}"#, br#"{"hits":[],"risk":1,"risk":1,"clean":true}"#]
+    {
         assert!(matches!(workflow.read_output("scan[1]", bad), Err(EvalError::Output { .. })));
     }
     assert!(matches!(workflow.read_output("gone", b""), Err(EvalError::UnknownStep { .. })));
@@ -282,7 +373,8 @@ fn any_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("hits|risk|clean|text|note", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            prop::collection::btree_map("hits|risk|clean|text|note", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

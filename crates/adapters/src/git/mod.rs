@@ -1,0 +1,13 @@
+//! Desired state from a local git repository, read without a checkout.
+//!
+//! **Boundary:** B7 of the security model. What is in a commit is hostile until it is read: objects are measured before
+//! they are loaded, links and submodules are refused, and YAML is parsed within a budget.
+
+mod source;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod yaml;
+
+pub use source::GitSource;
+pub use yaml::Yaml;
