@@ -124,7 +124,7 @@ proptest! {
         let root = root(&tree);
         let index = place % size;
         let proof = inclusion_proof(&tree, index).unwrap();
-        let check = |leaf, proof: &[Digest], root| verify_inclusion(leaf, index as u64, size as u64, proof, root);
+        let check = |leaf: &Digest, proof: &[Digest], root: &Digest| verify_inclusion(leaf, index as u64, size as u64, proof, root);
         let mut bent = proof.clone();
         let at = which % bent.len();
         bent[at] = flipped(bent[at], bit);

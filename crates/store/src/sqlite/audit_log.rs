@@ -1,0 +1,168 @@
+//! The audit log: appends that no task's commit makes, and all reads.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use scalbotics_core::audit::Record;
+use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::audit::merkle::Frontier;
+use scalbotics_core::digest::Digest;
+use scalbotics_core::policy::Decision;
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, StoreError};
+use scalbotics_core::tenant::TenantId;
+
+use super::SqliteStore;
+use super::column::{blob, integer, page, word};
+use super::failure::{corrupt, failed, refused};
+use super::job::{Class, Tx};
+use super::journal::write_decisions;
+use super::leaves::leaves;
+use super::logs::{self, entry, index_of};
+use super::prepared::decision_row;
+
+/// Leaf hashes that one step of a root's computation reads.
+const HASHES_PAGE: i64 = 4_096;
+
+#[async_trait]
+impl AuditLog for SqliteStore {
+    async fn append(&self, records: Vec<Record>, decisions: Vec<Decision>) -> Result<u64, StoreError> {
+        let tenant = records.first().map(|record| record.tenant.clone());
+        let tenant = tenant.ok_or_else(|| refused("append to the audit log", "there is no record"))?;
+        let leaves = leaves(&tenant, &records)?;
+        let rows = decisions.iter().map(decision_row).collect::<Result<Vec<_>, _>>()?;
+        let weight = leaves.iter().map(|leaf| leaf.bytes.len()).chain(rows.iter().map(|row| row.decision.len())).sum();
+        let apply = move |tx: &mut Tx<'_>| {
+            write_decisions(tx.conn, tenant.as_str(), &rows)?;
+            tx.logs.append(tx.conn, &tenant, &leaves)
+        };
+        self.write(Class { weight, essential: false }, apply, |first| first).await
+    }
+
+    async fn read(&self, tenant: &TenantId, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        let (tenant, query) = (tenant.clone(), query.clone());
+        SqliteStore::read(self, move |conn| read(conn, &tenant, &query)).await
+    }
+
+    async fn head(&self, tenant: &TenantId) -> Result<LogHead, StoreError> {
+        let tenant = tenant.clone();
+        SqliteStore::read(self, move |conn| {
+            let Some(log) = logs::load(conn, &tenant)? else {
+                return Ok(LogHead { size: 0, root: Frontier::new().root(), checkpoint: None });
+            };
+            let checkpoint = conn
+                .prepare_cached("SELECT note FROM audit_checkpoint WHERE log = ?1 ORDER BY size DESC LIMIT 1")
+                .and_then(|mut select| select.query_row([log.key], |row| row.get(0)).optional())
+                .map_err(failed("read a checkpoint"))?;
+            Ok(LogHead { size: log.frontier.size(), root: log.frontier.root(), checkpoint })
+        })
+        .await
+    }
+
+    async fn put_checkpoint(&self, tenant: &TenantId, size: u64, root: Digest, note: &str) -> Result<(), StoreError> {
+        let said = Checkpoint::of_note(note).map_err(|error| refused("keep a checkpoint", error))?;
+        if (said.size, said.root) != (size, root) {
+            return Err(refused("keep a checkpoint", "the note is about another size or root"));
+        }
+        // The writer would stand still for as long as reading a whole log takes, so that is done before.
+        let (for_read, for_write, note) = (tenant.clone(), tenant.clone(), note.to_owned());
+        let reached = SqliteStore::read(self, move |conn| root_at(conn, &for_read, size)).await?;
+        if reached != Some(root) {
+            return Err(refused("keep a checkpoint", format!("the log never had size {size} and root `{root}`")));
+        }
+        let class = Class { weight: note.len(), essential: false };
+        let apply = move |tx: &mut Tx<'_>| put_checkpoint(tx.conn, &for_write, &said, &note);
+        self.write(class, apply, |()| ()).await
+    }
+
+    async fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<String>, StoreError> {
+        let tenant = tenant.clone();
+        SqliteStore::read(self, move |conn| {
+            let mut select = conn
+                .prepare_cached(
+                    "SELECT note FROM audit_checkpoint JOIN audit_head USING (log) WHERE tenant = ?1 ORDER BY audit_checkpoint.size",
+                )
+                .map_err(failed("read checkpoints"))?;
+            let rows = select.query_map([tenant.as_str()], |row| row.get(0)).map_err(failed("read checkpoints"))?;
+            rows.collect::<rusqlite::Result<_>>().map_err(failed("read checkpoints"))
+        })
+        .await
+    }
+
+    async fn grown(&self, tenant: &TenantId, size: u64) -> Result<(), StoreError> {
+        let mut sizes = self.growth().watch(tenant);
+        // Looked at after the watch began: whatever is committed from here on is heard of.
+        if AuditLog::head(self, tenant).await?.size > size {
+            return Ok(());
+        }
+        sizes.wait_for(|reached| *reached > size).await.map(|_| ()).map_err(|_| StoreError::Closing)
+    }
+}
+
+fn read(conn: &Connection, tenant: &TenantId, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+    let Some(log) = logs::load(conn, tenant)? else { return Ok(Vec::new()) };
+    if query.from >= log.frontier.size() {
+        return Ok(Vec::new());
+    }
+    let (from, end) = (entry(log.key, query.from)?, entry(log.key, log.frontier.size())?);
+    let kind = query.kind.as_ref().map(word).transpose()?;
+    let since = query.since.map(|since| since.unix_ms());
+    let limit = page(query.limit);
+    let columns = |row: &rusqlite::Row<'_>| Ok(AuditEntry { index: index_of(row.get(0)?), leaf: row.get(1)? });
+    let rows = match query.task {
+        Some(task) => conn
+            .prepare_cached(
+                "SELECT entry, leaf FROM audit_leaf WHERE task = ?6 AND entry >= ?1 AND entry < ?2 AND (?3 IS NULL OR kind = ?3) \
+                 AND (?4 IS NULL OR at >= ?4) ORDER BY entry LIMIT ?5",
+            )
+            .and_then(|mut select| {
+                select.query_map(params![from, end, kind, since, limit, blob(task.as_u128())], columns)?.collect()
+            }),
+        None => conn
+            .prepare_cached(
+                "SELECT entry, leaf FROM audit_leaf WHERE entry >= ?1 AND entry < ?2 AND (?3 IS NULL OR kind = ?3) \
+                 AND (?4 IS NULL OR at >= ?4) ORDER BY entry LIMIT ?5",
+            )
+            .and_then(|mut select| select.query_map(params![from, end, kind, since, limit], columns)?.collect()),
+    };
+    rows.map_err(failed("read the audit log"))
+}
+
+/// The root that the tenant's log had at `size`; `None` when it never had that size.
+fn root_at(conn: &Connection, tenant: &TenantId, size: u64) -> Result<Option<Digest>, StoreError> {
+    let Some(log) = logs::load(conn, tenant)? else { return Ok(None) };
+    if size == 0 || size > log.frontier.size() {
+        return Ok(None);
+    }
+    if size == log.frontier.size() {
+        return Ok(Some(log.frontier.root()));
+    }
+    let mut frontier = Frontier::new();
+    let end = entry(log.key, size)?;
+    let mut select = conn
+        .prepare_cached("SELECT leaf_hash FROM audit_leaf WHERE entry >= ?1 AND entry < ?2 ORDER BY entry LIMIT ?3")
+        .map_err(failed("read leaf hashes"))?;
+    while frontier.size() < size {
+        let before = frontier.size();
+        let from = entry(log.key, before)?;
+        let hashes = select.query_map((from, end, HASHES_PAGE), |row| row.get(0)).map_err(failed("read leaf hashes"))?;
+        for hash in hashes {
+            frontier.push(Digest::from_bytes(hash.map_err(failed("read leaf hashes"))?));
+        }
+        if frontier.size() == before {
+            return Err(corrupt(format!("the audit log of `{tenant}` lacks leaf {before}")));
+        }
+    }
+    Ok(Some(frontier.root()))
+}
+
+fn put_checkpoint(conn: &Connection, tenant: &TenantId, said: &Checkpoint, note: &str) -> Result<(), StoreError> {
+    let size = integer(said.size)?;
+    // The same size may be signed again, with more signatures under it.
+    let written = conn
+        .prepare_cached(
+            "INSERT INTO audit_checkpoint (log, size, root, note) SELECT log, ?2, ?3, ?4 FROM audit_head WHERE tenant = ?1 \
+             ON CONFLICT (log, size) DO UPDATE SET note = excluded.note WHERE root = excluded.root",
+        )
+        .and_then(|mut insert| insert.execute(params![tenant.as_str(), size, said.root.as_bytes(), note]))
+        .map_err(failed("keep a checkpoint"))?;
+    if written == 1 { Ok(()) } else { Err(corrupt(format!("a checkpoint of another root at size {size}"))) }
+}

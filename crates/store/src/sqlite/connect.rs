@@ -1,0 +1,140 @@
+//! Connections: how each kind is set up.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+
+use super::OpenError;
+use super::failure::Failure;
+
+/// Name of the database.
+pub(super) const NAME: &str = "core.db";
+
+/// How long a connection waits for a lock of another one of this process.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Statements kept prepared by a connection: every text of this crate.
+const STATEMENTS: usize = 64;
+
+/// Page cache of a connection, in KiB (negative by SQLite's rule): the hot pages of a working installation.
+const CACHE_KIB: i64 = -2_000;
+
+/// Bytes written at a time when a file is extended.
+const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+
+/// Path of the database in a data directory.
+pub(super) fn database(dir: &Path) -> PathBuf {
+    dir.join(NAME)
+}
+
+/// Path of a companion file: `-wal`, `-shm`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Turns the engine's error into the opener's.
+pub(super) fn engine(path: &Path, attempt: &'static str) -> impl Fn(rusqlite::Error) -> OpenError {
+    move |error| match Failure::of(&error) {
+        Failure::Corrupt(what) => OpenError::Corrupt { path: path.to_owned(), what },
+        Failure::Full | Failure::Unsynced(_) | Failure::Other(_) => {
+            OpenError::Engine { path: path.to_owned(), attempt, source: Box::new(error) }
+        }
+    }
+}
+
+/// Makes the database file for the owner alone, and gives the write-ahead log its size by writing it out.
+pub(super) fn prepare_files(path: &Path, wal_len: u64) -> Result<(), OpenError> {
+    let open = |path: &Path| OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { path: path.clone(), source }
+    };
+    open(path).map_err(io(path))?;
+    let wal = beside(path, "-wal");
+    let mut file = open(&wal).map_err(io(&wal))?;
+    let len = file.metadata().map_err(io(&wal))?.len();
+    if len == 0 && wal_len > 0 {
+        // A full disk is no reason not to start: commits then extend the file themselves, or say that there is no room.
+        let extended = extend(&mut file, wal_len);
+        if extended.is_err() {
+            file.set_len(0).map_err(io(&wal))?;
+        }
+    }
+    if let Some(dir) = path.parent() {
+        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
+    }
+    Ok(())
+}
+
+fn extend(file: &mut File, len: u64) -> std::io::Result<()> {
+    let mut left = len;
+    while left > 0 {
+        let piece = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());
+        file.write_all(ZEROS.get(..piece).unwrap_or_default())?;
+        left = left.saturating_sub(piece as u64);
+    }
+    file.sync_all()
+}
+
+/// The one connection that writes.
+pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(engine(path, "open"))?;
+    let set = || -> rusqlite::Result<()> {
+        conn.busy_timeout(BUSY)?;
+        conn.set_prepared_statement_cache_capacity(STATEMENTS);
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "foreign_keys", true)?;
+        conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+        conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+        conn.pragma_update(None, "trusted_schema", false)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+        // The log keeps its size across restarts; reading it again at the next start takes milliseconds.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(())
+    };
+    set().map_err(engine(path, "set up"))?;
+    Ok(conn)
+}
+
+/// The connection that moves pages from the log into the database.
+pub(super) fn checkpointer(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(engine(path, "open"))?;
+    let set = || -> rusqlite::Result<()> {
+        conn.busy_timeout(BUSY)?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        conn.pragma_update(None, "wal_autocheckpoint", 0)?;
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(())
+    };
+    set().map_err(engine(path, "set up"))?;
+    Ok(conn)
+}
+
+/// A connection that only reads.
+pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(engine(path, "open"))?;
+    read_only(&conn).map_err(engine(path, "set up"))?;
+    Ok(conn)
+}
+
+/// What every reading connection has in common.
+pub(super) fn read_only(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS);
+    conn.pragma_update(None, "query_only", true)?;
+    conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! One group of jobs as one transaction: a savepoint a job, one commit, one fsync.
+
+use rusqlite::Connection;
+use scalbotics_core::failpoint;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::tenant::TenantId;
+
+use super::failure::Failure;
+use super::job::{Job, Tx};
+use super::logs::Logs;
+
+/// What became of each job, and the logs that grew.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) results: Vec<Result<(), StoreError>>,
+    pub(super) grown: Vec<(TenantId, u64)>,
+}
+
+/// Does the jobs and commits. On failure nothing of the group is durable, unless the fsync itself failed.
+pub(super) fn commit(conn: &Connection, logs: &mut Logs, jobs: &mut [Box<dyn Job>]) -> Result<Done, Failure> {
+    let done = within(conn, logs, jobs);
+    if done.is_err() {
+        logs.forget();
+        if !conn.is_autocommit() {
+            // When even this fails the connection is still in the transaction, and the next group says so.
+            let _ended = run(conn, "ROLLBACK");
+        }
+    }
+    done
+}
+
+fn within(conn: &Connection, logs: &mut Logs, jobs: &mut [Box<dyn Job>]) -> Result<Done, Failure> {
+    run(conn, "BEGIN IMMEDIATE")?;
+    let mut results = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        results.push(one(conn, logs, job.as_mut())?);
+    }
+    let grown = logs.write_heads(conn).map_err(|error| of_store(&error))?;
+    if results.iter().all(Result::is_err) {
+        run(conn, "ROLLBACK")?;
+        return Ok(Done { results, grown });
+    }
+    failpoint!("commit.before");
+    run(conn, "COMMIT")?;
+    failpoint!("commit.after");
+    Ok(Done { results, grown })
+}
+
+fn one(conn: &Connection, logs: &mut Logs, job: &mut dyn Job) -> Result<Result<(), StoreError>, Failure> {
+    run(conn, "SAVEPOINT job")?;
+    logs.begin_job();
+    let result = job.apply(&mut Tx { conn, logs: &mut *logs });
+    match result {
+        Ok(()) => {
+            run(conn, "RELEASE job")?;
+            Ok(Ok(()))
+        }
+        // The engine may have ended the whole transaction by itself.
+        Err(error) if conn.is_autocommit() => Err(of_store(&error)),
+        Err(StoreError::Full) => Err(Failure::Full),
+        Err(error) => {
+            run(conn, "ROLLBACK TO job")?;
+            run(conn, "RELEASE job")?;
+            logs.undo_job();
+            Ok(Err(error))
+        }
+    }
+}
+
+fn run(conn: &Connection, statement: &str) -> Result<(), Failure> {
+    conn.prepare_cached(statement).and_then(|mut prepared| prepared.execute([])).map(|_| ()).map_err(|error| Failure::of(&error))
+}
+
+fn of_store(error: &StoreError) -> Failure {
+    match error {
+        StoreError::Full => Failure::Full,
+        StoreError::Corrupt { what } => Failure::Corrupt(what.clone()),
+        StoreError::Failed { source, .. } => Failure::Other(source.to_string()),
+        StoreError::Conflict { .. } | StoreError::Revoked { .. } | StoreError::Taken { .. } | StoreError::Closing => {
+            Failure::Other(error.to_string())
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The store as its users hold it: cheap to clone, closed when the last clone goes.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use scalbotics_core::failpoint;
+use scalbotics_core::ids::InstallationId;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::checkpointer::Checkpointer;
+use super::data_lock::DataLock;
+use super::failure::{Failure, failed};
+use super::growth::Growth;
+use super::job::{Class, Job, Tx, Work};
+use super::readers::Readers;
+use super::reserve::Reserve;
+use super::verify::{self, Fault, Report};
+use super::writer::{self, QUEUE_LEN, Writer};
+use super::{OpenError, Options, audit_tail, connect, schema};
+
+/// The store of one installation.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    inner: Arc<Inner>,
+}
+
+/// What was read when the store opened.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    installation: InstallationId,
+    writer_epoch: u64,
+    last_commit_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    facts: Facts,
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    readers: Readers,
+    growth: Arc<Growth>,
+    fatal: watch::Receiver<Option<String>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Inner {
+    /// Lets the writer finish what was handed in, so that the data can be opened again at once.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _panicked = thread.join();
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the store in `dir`, makes it if there is none, brings it to the newest schema, checks head and tail of every audit
+    /// log, and begins a new writer epoch. Blocks for the time of a few disk writes.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        let io = |path: &Path, source| OpenError::Io { path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| io(dir, error))?;
+        let lock = DataLock::take(dir)?;
+        let path = connect::database(dir);
+        connect::prepare_files(&path, options.wal_len)?;
+        let mut conn = connect::writer(&path)?;
+        schema::migrate(&mut conn, &path)?;
+        if options.quick_check {
+            refuse_damage(&conn, &path)?;
+        }
+        audit_tail::check(&conn).map_err(|what| OpenError::Corrupt { path: path.clone(), what })?;
+        let facts = begin(&conn, options.installation).map_err(connect::engine(&path, "begin a writer epoch"))?;
+        let (fatal, fatal_seen) = watch::channel(None);
+        let fatal = Arc::new(fatal);
+        let told = Arc::clone(&fatal);
+        let tell = move |failure: &Failure| drop(told.send_replace(Some(format!("{failure:?}"))));
+        let readers = (0..options.readers.max(1)).map(|_| connect::reader(&path)).collect::<Result<Vec<_>, _>>()?;
+        let readers = Readers::start(readers).map_err(|error| io(&path, error))?;
+        let checkpointer = Checkpointer::start(connect::checkpointer(&path)?, tell).map_err(|error| io(&path, error))?;
+        let growth = Arc::new(Growth::default());
+        let reserve = Reserve::open(dir, options.reserve_len);
+        let writer = Writer { conn, checkpointer, reserve, growth: Arc::clone(&growth), fatal, lock };
+        let (jobs, queue) = mpsc::channel(QUEUE_LEN);
+        let thread = writer::start(writer, queue).map_err(|error| io(&path, error))?;
+        let inner = Inner { path, facts, jobs: Some(jobs), readers, growth, fatal: fatal_seen, thread: Some(thread) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The installation that this data belongs to.
+    #[must_use]
+    pub fn installation(&self) -> InstallationId {
+        self.inner.facts.installation
+    }
+
+    /// Rises with each opening; warrants of an older one are void.
+    #[must_use]
+    pub fn writer_epoch(&self) -> u64 {
+        self.inner.facts.writer_epoch
+    }
+
+    /// Latest time of any audit record when the store opened, for the clock guard (semantics §4.7); `None` in a new store.
+    #[must_use]
+    pub fn last_commit_at(&self) -> Option<Timestamp> {
+        self.inner.facts.last_commit_at
+    }
+
+    /// Turns to `Some` when an fsync failed: nothing more is written, and the process has to end (semantics §1.3).
+    #[must_use]
+    pub fn fatal(&self) -> watch::Receiver<Option<String>> {
+        self.inner.fatal.clone()
+    }
+
+    /// Reads the whole database for damage, for `doctor`; empty when there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it cannot be read at all.
+    pub async fn quick_check(&self) -> Result<Vec<String>, StoreError> {
+        self.read(|conn| schema::quick_check(conn).map_err(failed("check the database"))).await
+    }
+
+    /// Checks the whole audit log of a tenant; `progress` is told the number of leaves checked and the size. Blocks: call it on
+    /// a thread that may.
+    ///
+    /// # Errors
+    /// [`Fault`], the first thing from the start of the log that does not fit; also when there is no log.
+    pub fn verify_audit(&self, tenant: &TenantId, progress: impl FnMut(u64, u64)) -> Result<Report, Fault> {
+        let conn = connect::reader(&self.inner.path).map_err(|error| Fault::Unreadable { what: error.to_string() })?;
+        verify::run(&conn, tenant, progress)
+    }
+
+    pub(super) fn growth(&self) -> &Growth {
+        &self.inner.growth
+    }
+
+    /// Runs `read` on a reading thread.
+    pub(super) async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.inner.readers.run(read).await
+    }
+
+    /// Runs `apply` in a transaction of the writer; `seal` makes the answer once it is durable.
+    pub(super) async fn write<Made, Answer, Apply, Seal>(
+        &self,
+        class: Class,
+        apply: Apply,
+        seal: Seal,
+    ) -> Result<Answer, StoreError>
+    where
+        Made: Send + 'static,
+        Answer: Send + 'static,
+        Apply: FnMut(&mut Tx<'_>) -> Result<Made, StoreError> + Send + 'static,
+        Seal: FnOnce(Made) -> Answer + Send + 'static,
+    {
+        let (job, answer): (_, oneshot::Receiver<_>) = Work::boxed(class, apply, seal);
+        let jobs = self.inner.jobs.as_ref().ok_or(StoreError::Closing)?;
+        jobs.send(job).await.map_err(|_| StoreError::Closing)?;
+        answer.await.map_err(|_| StoreError::Closing)?
+    }
+}
+
+fn refuse_damage(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    let damage = schema::quick_check(conn).map_err(connect::engine(path, "check"))?;
+    if damage.is_empty() { Ok(()) } else { Err(OpenError::Corrupt { path: path.to_owned(), what: damage.join("; ") }) }
+}
+
+/// Begins a writer epoch, and the installation if it is new.
+fn begin(conn: &Connection, installation: InstallationId) -> rusqlite::Result<Facts> {
+    let tx = conn.unchecked_transaction()?;
+    let (id, epoch): ([u8; 16], i64) = tx.query_row(
+        "INSERT INTO installation (one, id, writer_epoch) VALUES (1, ?1, 1) \
+         ON CONFLICT (one) DO UPDATE SET writer_epoch = writer_epoch + 1 RETURNING id, writer_epoch",
+        [installation.as_u128().to_be_bytes()],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let last_at: Option<i64> = tx.query_row("SELECT max(last_at) FROM audit_head WHERE size > 0", [], |row| row.get(0))?;
+    failpoint!("commit.before");
+    tx.commit()?;
+    failpoint!("commit.after");
+    Ok(Facts {
+        installation: InstallationId::from_u128(u128::from_be_bytes(id)),
+        writer_epoch: epoch.unsigned_abs(),
+        last_commit_at: last_at.map(Timestamp::from_unix_ms),
+    })
+}

@@ -1,0 +1,40 @@
+//! Audit records made ready for the writer: hashing and encoding happen on the caller's thread.
+
+use scalbotics_core::audit::{Record, merkle};
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::tenant::TenantId;
+
+use super::column::{blob, word};
+use super::failure::{corrupt, refused};
+
+/// One record as it will be stored.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub(super) at: i64,
+    pub(super) kind: String,
+    pub(super) task: Option<[u8; 16]>,
+    pub(super) bytes: Vec<u8>,
+    pub(super) hash: Digest,
+}
+
+impl Leaf {
+    fn of(record: &Record) -> Result<Self, StoreError> {
+        let bytes = record.canonical().map_err(|error| refused("encode an audit record", error))?;
+        Ok(Self {
+            at: record.at.unix_ms(),
+            kind: word(&record.kind)?,
+            task: record.task.map(|task| blob(task.as_u128())),
+            hash: merkle::leaf_hash(&bytes),
+            bytes,
+        })
+    }
+}
+
+/// Makes the records of one tenant ready; one of another tenant is refused.
+pub(super) fn leaves(tenant: &TenantId, records: &[Record]) -> Result<Vec<Leaf>, StoreError> {
+    if records.iter().any(|record| record.tenant != *tenant) {
+        return Err(corrupt(format!("an audit record of another tenant than `{tenant}`")));
+    }
+    records.iter().map(Leaf::of).collect()
+}

@@ -1,0 +1,148 @@
+//! The frontiers of all audit logs, in memory beside their rows.
+//!
+//! **Invariant:** after a job's rollback its logs are what they were before the job; after a group's they are read anew.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+use scalbotics_core::audit::merkle::Frontier;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::tenant::TenantId;
+
+use super::column::{count, integer};
+use super::failure::{corrupt, failed};
+use super::leaves::Leaf;
+
+/// Bits of an entry that are the index in its log; room for 2^40 leaves a log.
+const INDEX_BITS: u32 = 40;
+
+/// Where a leaf stands in the one table of all logs.
+pub(super) fn entry(log: i64, index: u64) -> Result<i64, StoreError> {
+    let index = integer(index)?;
+    let beyond = index >> INDEX_BITS != 0 || log <= 0 || log >> (62 - INDEX_BITS) != 0;
+    if beyond { Err(corrupt(format!("log {log} or index {index} is beyond the table"))) } else { Ok((log << INDEX_BITS) | index) }
+}
+
+/// The index in its log of a leaf of the one table.
+pub(super) const fn index_of(entry: i64) -> u64 {
+    entry.unsigned_abs() & ((1 << INDEX_BITS) - 1)
+}
+
+/// One log's end.
+#[derive(Debug, Clone)]
+pub(super) struct Log {
+    /// Key in the table of heads.
+    pub(super) key: i64,
+    /// The tree so far.
+    pub(super) frontier: Frontier,
+    last_at: i64,
+    dirty: bool,
+}
+
+/// All logs that were written since the start.
+#[derive(Debug, Default)]
+pub(super) struct Logs {
+    live: BTreeMap<TenantId, Log>,
+    before: BTreeMap<TenantId, Option<Log>>,
+}
+
+impl Logs {
+    /// Begins a job: what it does to the logs can be undone.
+    pub(super) fn begin_job(&mut self) {
+        self.before.clear();
+    }
+
+    /// Undoes what the job did.
+    pub(super) fn undo_job(&mut self) {
+        for (tenant, before) in std::mem::take(&mut self.before) {
+            match before {
+                Some(log) => self.live.insert(tenant, log),
+                None => self.live.remove(&tenant),
+            };
+        }
+    }
+
+    /// Forgets everything: the group was rolled back.
+    pub(super) fn forget(&mut self) {
+        self.live.clear();
+        self.before.clear();
+    }
+
+    /// Appends leaves; answers the index of the first.
+    pub(super) fn append(&mut self, conn: &Connection, tenant: &TenantId, leaves: &[Leaf]) -> Result<u64, StoreError> {
+        let log = self.open(conn, tenant)?;
+        let first = log.frontier.size();
+        let mut insert = conn
+            .prepare_cached("INSERT INTO audit_leaf (entry, at, kind, task, leaf, leaf_hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")
+            .map_err(failed("append to the audit log"))?;
+        for leaf in leaves {
+            let entry = entry(log.key, log.frontier.size())?;
+            insert
+                .execute(params![entry, leaf.at, leaf.kind, leaf.task, leaf.bytes, leaf.hash.as_bytes()])
+                .map_err(failed("append to the audit log"))?;
+            log.frontier.push(leaf.hash);
+            log.last_at = log.last_at.max(leaf.at);
+            log.dirty = true;
+        }
+        Ok(first)
+    }
+
+    fn open(&mut self, conn: &Connection, tenant: &TenantId) -> Result<&mut Log, StoreError> {
+        let live = self.live.get(tenant);
+        if !self.before.contains_key(tenant) {
+            self.before.insert(tenant.clone(), live.cloned());
+        }
+        if live.is_none() {
+            let log = match load(conn, tenant)? {
+                Some(log) => log,
+                None => create(conn, tenant)?,
+            };
+            self.live.insert(tenant.clone(), log);
+        }
+        self.live.get_mut(tenant).ok_or_else(|| corrupt("a log vanished while it was opened"))
+    }
+
+    /// Writes the heads of all logs that grew; answers their sizes.
+    pub(super) fn write_heads(&mut self, conn: &Connection) -> Result<Vec<(TenantId, u64)>, StoreError> {
+        let mut grown = Vec::new();
+        for (tenant, log) in self.live.iter_mut().filter(|(_, log)| log.dirty) {
+            let size = integer(log.frontier.size())?;
+            conn.prepare_cached("UPDATE audit_head SET size = ?2, frontier = ?3, root = ?4, last_at = ?5 WHERE log = ?1")
+                .and_then(|mut update| {
+                    let root = log.frontier.root();
+                    update.execute(params![log.key, size, log.frontier.to_bytes(), root.as_bytes(), log.last_at])
+                })
+                .map_err(failed("write the head of the audit log"))?;
+            log.dirty = false;
+            grown.push((tenant.clone(), log.frontier.size()));
+        }
+        Ok(grown)
+    }
+}
+
+/// Reads the end of a tenant's log.
+pub(super) fn load(conn: &Connection, tenant: &TenantId) -> Result<Option<Log>, StoreError> {
+    let row = conn
+        .prepare_cached("SELECT log, size, frontier, last_at FROM audit_head WHERE tenant = ?1")
+        .and_then(|mut select| {
+            select
+                .query_row([tenant.as_str()], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, Vec<u8>>(2)?, row.get::<_, i64>(3)?))
+                })
+                .optional()
+        })
+        .map_err(failed("read the head of the audit log"))?;
+    let Some((key, size, frontier, last_at)) = row else { return Ok(None) };
+    let frontier = Frontier::from_bytes(count(size)?, &frontier)
+        .map_err(|error| corrupt(format!("head of the audit log of `{tenant}`: {error}")))?;
+    Ok(Some(Log { key, frontier, last_at, dirty: false }))
+}
+
+fn create(conn: &Connection, tenant: &TenantId) -> Result<Log, StoreError> {
+    let frontier = Frontier::new();
+    let key = conn
+        .prepare_cached("INSERT INTO audit_head (tenant, size, frontier, root, last_at) VALUES (?1, 0, x'', ?2, 0)")
+        .and_then(|mut insert| insert.insert(params![tenant.as_str(), frontier.root().as_bytes()]))
+        .map_err(failed("begin an audit log"))?;
+    Ok(Log { key, frontier, last_at: 0, dirty: false })
+}

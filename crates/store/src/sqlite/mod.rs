@@ -1,0 +1,43 @@
+//! The store in one SQLite database: WAL, `synchronous=FULL`, one writer thread with group commit, readers beside it.
+//!
+//! **Invariant:** leaf order of an audit log is commit order; what was acknowledged is on disk; a group of jobs costs one fsync,
+//! and no job's failure fails another of its group.
+//! **Invariant:** a failed fsync ends the writer for good, since what the page cache then says cannot be believed; a full disk
+//! stops effects and lets outcomes through (semantics §1.3).
+
+mod approvals;
+mod audit_log;
+mod audit_tail;
+mod checkpointer;
+mod column;
+mod connect;
+mod data_lock;
+mod decisions;
+mod failure;
+mod group;
+mod growth;
+mod handle;
+mod job;
+mod journal;
+mod leaves;
+mod logs;
+mod offline;
+mod open_error;
+mod options;
+mod payloads;
+mod prepared;
+mod readers;
+mod registry;
+mod reserve;
+mod schema;
+mod snapshot;
+mod task_log;
+mod threads;
+mod verify;
+mod writer;
+
+pub use handle::SqliteStore;
+pub use offline::{Offline, open_read_only};
+pub use open_error::OpenError;
+pub use options::Options;
+pub use verify::{Fault, Report};

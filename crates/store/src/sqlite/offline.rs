@@ -1,0 +1,120 @@
+//! Reading a store that no daemon serves, or one that a daemon serves right now, without making or changing anything.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use scalbotics_core::tenant::TenantId;
+
+use super::connect::{self, beside, engine};
+use super::verify::{self, Fault, Report};
+use super::{OpenError, schema};
+
+/// Bytes of a path that stand for themselves in a URI.
+const PLAIN: &[u8] = b"/-_.~";
+
+/// A store that is only read.
+#[derive(Debug)]
+pub struct Offline {
+    conn: Connection,
+    path: PathBuf,
+}
+
+/// Opens the store in `dir` for reading. Makes nothing: neither directory nor lock, and no file beside the database.
+///
+/// # Errors
+/// [`OpenError::Missing`] when there is no store, and the others.
+pub fn open_read_only(dir: &Path) -> Result<Offline, OpenError> {
+    let path = connect::database(dir);
+    let here = path.try_exists().map_err(|source| OpenError::Io { path: path.clone(), source })?;
+    let len = if here { std::fs::metadata(&path).map_or(0, |metadata| metadata.len()) } else { 0 };
+    let conn = if len == 0 && log_is_empty(&path)? {
+        return Err(OpenError::Missing { dir: dir.to_owned() });
+    } else if beside(&path, "-shm").try_exists().unwrap_or(false) {
+        // Sees what a running daemon commits; without one, SQLite reads the log into its own memory.
+        uri(&path, "mode=ro&readonly_shm=1")?
+    } else if log_is_empty(&path)? {
+        uri(&path, "mode=ro&immutable=1")?
+    } else {
+        exclusive(&path)?
+    };
+    connect::read_only(&conn).map_err(engine(&path, "set up"))?;
+    if schema::check(&conn, &path)? == 0 {
+        return Err(OpenError::Missing { dir: dir.to_owned() });
+    }
+    Ok(Offline { conn, path })
+}
+
+impl Offline {
+    /// Tenants that have an audit log, by name.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn tenants(&self) -> Result<Vec<TenantId>, OpenError> {
+        let names = || -> rusqlite::Result<Vec<String>> {
+            let mut select = self.conn.prepare("SELECT tenant FROM audit_head WHERE size > 0 ORDER BY tenant")?;
+            select.query_map([], |row| row.get(0))?.collect()
+        };
+        let parse = |name: String| {
+            TenantId::parse(&name).map_err(|error| OpenError::Corrupt { path: self.path.clone(), what: error.to_string() })
+        };
+        names().map_err(engine(&self.path, "read"))?.into_iter().map(parse).collect()
+    }
+
+    /// Checks the whole audit log of a tenant; `progress` is told the number of leaves checked and the size.
+    ///
+    /// # Errors
+    /// [`Fault`], the first thing from the start of the log that does not fit; also when there is no log.
+    pub fn verify_audit(&self, tenant: &TenantId, progress: impl FnMut(u64, u64)) -> Result<Report, Fault> {
+        verify::run(&self.conn, tenant, progress)
+    }
+
+    /// All signed checkpoints of a tenant, oldest first, for the check of their signatures.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<String>, OpenError> {
+        let notes = || -> rusqlite::Result<Vec<String>> {
+            let mut select = self.conn.prepare(
+                "SELECT note FROM audit_checkpoint JOIN audit_head USING (log) WHERE tenant = ?1 ORDER BY audit_checkpoint.size",
+            )?;
+            select.query_map([tenant.as_str()], |row| row.get(0))?.collect()
+        };
+        notes().map_err(engine(&self.path, "read"))
+    }
+}
+
+/// Whether the write-ahead log holds nothing: absent, without length, or never written since it was given its size.
+fn log_is_empty(path: &Path) -> Result<bool, OpenError> {
+    use std::io::Read as _;
+    let wal = beside(path, "-wal");
+    let mut header = [0; 4];
+    match std::fs::File::open(&wal) {
+        Ok(mut file) => Ok(file.read_exact(&mut header).is_err() || header == [0; 4]),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(source) => Err(OpenError::Io { path: wal, source }),
+    }
+}
+
+/// Without a shared-memory file the log can only be read by somebody who has the database alone, and then in own memory.
+fn exclusive(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = Connection::open_with_flags(path, flags).map_err(engine(path, "open"))?;
+    conn.pragma_update(None, "locking_mode", "EXCLUSIVE").map_err(engine(path, "lock"))?;
+    Ok(conn)
+}
+
+fn uri(path: &Path, parameters: &str) -> Result<Connection, OpenError> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let mut text = "file:".to_owned();
+    for byte in path.as_os_str().as_bytes() {
+        if byte.is_ascii_alphanumeric() || PLAIN.contains(byte) {
+            text.push(char::from(*byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    text.push('?');
+    text.push_str(parameters);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(text, flags).map_err(engine(path, "open"))
+}

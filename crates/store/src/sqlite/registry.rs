@@ -1,0 +1,181 @@
+//! The registry: humans and agents.
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::audit::Record;
+use scalbotics_core::ids::{AgentUid, HumanUid};
+use scalbotics_core::ports::{Human, Registry, StoreError};
+use scalbotics_core::tenant::{Name, TenantId};
+
+use super::SqliteStore;
+use super::column::{blob, count, document, integer, parsed, word};
+use super::failure::{corrupt, failed, refused};
+use super::job::{Class, Tx};
+use super::leaves::leaves;
+
+/// What was attempted, for errors.
+const WRITE: &str = "write the registry";
+
+/// About how many bytes an agent's row and its record take.
+const ROW_WEIGHT: usize = 1 << 10;
+
+/// A change of the registry may not use the room that is kept for outcomes; suspension may, since it only takes away.
+const fn class(standing: Standing, weight: usize) -> Class {
+    Class { weight, essential: matches!(standing, Standing::Suspended | Standing::Offboarded) }
+}
+
+#[async_trait]
+impl Registry for SqliteStore {
+    async fn human(&self, tenant: &TenantId, name: &Name) -> Result<Option<Human>, StoreError> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        self.read(move |conn| {
+            let row = conn
+                .prepare_cached("SELECT human FROM human WHERE tenant = ?1 AND name = ?2")
+                .and_then(|mut select| select.query_row((tenant.as_str(), name.as_str()), |row| row.get(0)).optional());
+            human(row)
+        })
+        .await
+    }
+
+    async fn human_by_uid(&self, uid: HumanUid) -> Result<Option<Human>, StoreError> {
+        self.read(move |conn| human(human_row(conn, uid))).await
+    }
+
+    async fn put_human(&self, human: Human, record: Record) -> Result<(), StoreError> {
+        let leaves = leaves(&human.tenant, std::slice::from_ref(&record))?;
+        let row = document(&human)?;
+        let class = class(human.standing, row.len());
+        let apply = move |tx: &mut Tx<'_>| {
+            put_human(tx.conn, &human, &row)?;
+            tx.logs.append(tx.conn, &human.tenant, &leaves).map(|_| ())
+        };
+        self.write(class, apply, |()| ()).await
+    }
+
+    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |conn| {
+            let mut select = conn
+                .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 ORDER BY name")
+                .map_err(failed("list agents"))?;
+            let rows = select.query_map([tenant.as_str()], columns).map_err(failed("list agents"))?;
+            rows.map(|row| agent(row.map_err(failed("list agents"))?)).collect()
+        })
+        .await
+    }
+
+    async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
+        self.read(move |conn| stored_agent(conn, uid)).await
+    }
+
+    async fn put_agent(&self, agent: Agent, record: Record) -> Result<(), StoreError> {
+        let leaves = leaves(&agent.tenant, std::slice::from_ref(&record))?;
+        let class = class(agent.standing, ROW_WEIGHT);
+        let apply = move |tx: &mut Tx<'_>| {
+            put_agent(tx.conn, &agent)?;
+            tx.logs.append(tx.conn, &agent.tenant, &leaves).map(|_| ())
+        };
+        self.write(class, apply, |()| ()).await
+    }
+}
+
+fn human(row: rusqlite::Result<Option<Vec<u8>>>) -> Result<Option<Human>, StoreError> {
+    row.map_err(failed("read a human"))?.map(|bytes| parsed("human", &bytes)).transpose()
+}
+
+fn human_row(conn: &Connection, uid: HumanUid) -> rusqlite::Result<Option<Vec<u8>>> {
+    conn.prepare_cached("SELECT human FROM human WHERE uid = ?1")?.query_row([blob(uid.as_u128())], |row| row.get(0)).optional()
+}
+
+type AgentRow = ([u8; 16], String, String, String, i64);
+
+fn columns(row: &Row<'_>) -> rusqlite::Result<AgentRow> {
+    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+}
+
+fn agent((uid, tenant, name, standing, epoch): AgentRow) -> Result<Agent, StoreError> {
+    Ok(Agent {
+        uid: AgentUid::from_u128(u128::from_be_bytes(uid)),
+        tenant: TenantId::parse(&tenant).map_err(|error| corrupt(error.to_string()))?,
+        name: Name::parse(&name).map_err(|error| corrupt(error.to_string()))?,
+        standing: parsed("standing of an agent", format!("\"{standing}\"").as_bytes())?,
+        epoch: count(epoch)?,
+    })
+}
+
+fn stored_agent(conn: &Connection, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
+    let row = conn
+        .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE uid = ?1")
+        .and_then(|mut select| select.query_row([blob(uid.as_u128())], columns).optional())
+        .map_err(failed("read an agent"))?;
+    row.map(agent).transpose()
+}
+
+/// What may not change about somebody who is registered.
+#[derive(Debug)]
+struct Fixed<'a> {
+    tenant: &'a TenantId,
+    name: &'a Name,
+    standing: Standing,
+    epoch: u64,
+}
+
+/// Names and tenants stay, epochs never fall, and nobody comes back from being offboarded.
+fn check_change(stored: &Fixed<'_>, new: &Fixed<'_>) -> Result<(), StoreError> {
+    if stored.tenant != new.tenant || stored.name != new.name {
+        return Err(StoreError::Taken { name: new.name.to_string() });
+    }
+    if new.epoch < stored.epoch {
+        return Err(refused(WRITE, format!("epoch {} is below {}", new.epoch, stored.epoch)));
+    }
+    if stored.standing == Standing::Offboarded && new.standing != Standing::Offboarded {
+        return Err(refused(WRITE, "who is offboarded does not come back"));
+    }
+    Ok(())
+}
+
+fn put_human(conn: &Connection, new: &Human, row: &[u8]) -> Result<(), StoreError> {
+    if let Some(old) = human(human_row(conn, new.uid))? {
+        check_change(
+            &Fixed { tenant: &old.tenant, name: &old.name, standing: old.standing, epoch: old.epoch },
+            &Fixed { tenant: &new.tenant, name: &new.name, standing: new.standing, epoch: new.epoch },
+        )?;
+    }
+    let (uid, tenant, name) = (blob(new.uid.as_u128()), new.tenant.as_str(), new.name.as_str());
+    check_name(conn, "SELECT 1 FROM human WHERE tenant = ?1 AND name = ?2 AND uid <> ?3", (tenant, name, uid))?;
+    conn.prepare_cached(
+        "INSERT INTO human (uid, tenant, name, human) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (uid) DO UPDATE SET human = excluded.human",
+    )
+    .and_then(|mut upsert| upsert.execute(params![uid, tenant, name, row]))
+    .map(|_| ())
+    .map_err(failed(WRITE))
+}
+
+fn put_agent(conn: &Connection, new: &Agent) -> Result<(), StoreError> {
+    if let Some(old) = stored_agent(conn, new.uid)? {
+        check_change(
+            &Fixed { tenant: &old.tenant, name: &old.name, standing: old.standing, epoch: old.epoch },
+            &Fixed { tenant: &new.tenant, name: &new.name, standing: new.standing, epoch: new.epoch },
+        )?;
+    }
+    let (uid, tenant, name) = (blob(new.uid.as_u128()), new.tenant.as_str(), new.name.as_str());
+    check_name(conn, "SELECT 1 FROM agent WHERE tenant = ?1 AND name = ?2 AND uid <> ?3", (tenant, name, uid))?;
+    let (standing, epoch) = (word(&new.standing)?, integer(new.epoch)?);
+    conn.prepare_cached(
+        "INSERT INTO agent (uid, tenant, name, standing, epoch) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (uid) DO UPDATE SET standing = excluded.standing, epoch = excluded.epoch",
+    )
+    .and_then(|mut upsert| upsert.execute(params![uid, tenant, name, standing, epoch]))
+    .map(|_| ())
+    .map_err(failed(WRITE))
+}
+
+fn check_name(conn: &Connection, query: &str, (tenant, name, uid): (&str, &str, [u8; 16])) -> Result<(), StoreError> {
+    let taken = conn
+        .prepare_cached(query)
+        .and_then(|mut select| select.exists(params![tenant, name, uid]))
+        .map_err(failed("read the registry"))?;
+    if taken { Err(StoreError::Taken { name: name.to_owned() }) } else { Ok(()) }
+}

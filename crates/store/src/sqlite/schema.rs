@@ -1,0 +1,70 @@
+//! The schema: whose database this is, which version it has, and the way to the newest.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+use scalbotics_core::failpoint;
+
+use super::OpenError;
+use super::connect::engine;
+
+/// Marks a database as ours (`SBOT`), so that `file` and the next open know it.
+const APPLICATION_ID: i64 = 0x5342_4F54;
+
+/// The steps, in order; the version of a database is the number of steps that it has had.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_core.sql")];
+
+/// The newest version.
+pub(super) const LATEST: i64 = 1;
+
+/// Checks whose database this is, and brings it to the newest schema. All steps together are one transaction.
+pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let found = check(conn, path)?;
+    if found == LATEST {
+        return Ok(());
+    }
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine(path, "migrate"))?;
+    for step in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        tx.execute_batch(step).map_err(engine(path, "migrate"))?;
+    }
+    tx.pragma_update(None, "application_id", APPLICATION_ID).map_err(engine(path, "migrate"))?;
+    tx.pragma_update(None, "user_version", LATEST).map_err(engine(path, "migrate"))?;
+    failpoint!("commit.before");
+    tx.commit().map_err(engine(path, "migrate"))?;
+    failpoint!("commit.after");
+    Ok(())
+}
+
+/// The version of a database that is ours; 0 for an empty file.
+pub(super) fn check(conn: &Connection, path: &Path) -> Result<i64, OpenError> {
+    let number = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(engine(path, "read"));
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(engine(path, "read"))?;
+    if application != APPLICATION_ID && (application, version, tables) != (0, 0, 0) {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    if version > LATEST {
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: LATEST });
+    }
+    if version < 0 || (version > 0 && tables == 0) {
+        return Err(OpenError::Corrupt { path: path.to_owned(), what: format!("schema {version} and {tables} tables") });
+    }
+    Ok(version)
+}
+
+/// Reads the whole database for damage.
+pub(super) fn quick_check(conn: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = conn.prepare("PRAGMA quick_check(20)")?;
+    let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(lines.into_iter().filter(|line| line != "ok").collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_is_the_number_of_steps() {
+        assert_eq!(LATEST, i64::try_from(MIGRATIONS.len()).unwrap());
+    }
+}

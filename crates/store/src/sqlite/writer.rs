@@ -1,0 +1,152 @@
+//! The writer thread: takes what waits as one group, commits it, then answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use scalbotics_core::ports::StoreError;
+use tokio::sync::{mpsc, watch};
+
+use super::checkpointer::Checkpointer;
+use super::data_lock::DataLock;
+use super::failure::Failure;
+use super::group;
+use super::growth::Growth;
+use super::job::Job;
+use super::logs::Logs;
+use super::reserve::Reserve;
+use super::threads;
+
+/// Jobs that may wait; a caller beyond that waits itself.
+pub(super) const QUEUE_LEN: usize = 256;
+
+/// Most jobs of one group: beyond it the first of a group waits longer than one fsync takes.
+const GROUP_JOBS_MAX: usize = 128;
+
+/// Most bytes of one group, so that the log stays inside its first size.
+const GROUP_BYTES_MAX: usize = 2 << 20;
+
+/// What was attempted, for errors of a whole group.
+const ATTEMPT: &str = "commit";
+
+/// Why the store can write no more; the daemon ends the process when it sees this.
+pub(super) type Fatal = watch::Sender<Option<String>>;
+
+/// Everything that the writer thread owns.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) conn: Connection,
+    pub(super) checkpointer: Checkpointer,
+    pub(super) reserve: Reserve,
+    pub(super) growth: Arc<Growth>,
+    pub(super) fatal: Arc<Fatal>,
+    /// Last, so that the data is given up only when the connection is closed.
+    pub(super) lock: DataLock,
+}
+
+/// Starts the thread.
+pub(super) fn start(mut writer: Writer, jobs: mpsc::Receiver<Box<dyn Job>>) -> std::io::Result<JoinHandle<()>> {
+    let pages = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&pages);
+    let hooked = writer.conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, in_log: std::ffi::c_int| {
+        counted.store(u32::try_from(in_log).unwrap_or(0), Ordering::Relaxed);
+        Ok(())
+    }));
+    if let Err(error) = hooked {
+        return Err(std::io::Error::other(error));
+    }
+    threads::start("store-writer", move || run(writer, jobs, &pages))
+}
+
+fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Box<dyn Job>>, pages: &AtomicU32) {
+    let mut logs = Logs::default();
+    while let Some(first) = jobs.blocking_recv() {
+        let group = gather(first, &mut jobs);
+        if writer.write(&mut logs, group).is_err() {
+            break;
+        }
+        writer.checkpointer.tell(pages.load(Ordering::Relaxed));
+    }
+    jobs.close();
+    while let Some(job) = jobs.blocking_recv() {
+        job.finish(Err(StoreError::Closing));
+    }
+    writer.growth.close();
+}
+
+/// The first job and all that wait behind it, within the limits of a group.
+fn gather(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let mut bytes = first.weight();
+    let mut group = vec![first];
+    while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
+        let Ok(job) = jobs.try_recv() else { break };
+        bytes = bytes.saturating_add(job.weight());
+        group.push(job);
+    }
+    group
+}
+
+impl Writer {
+    /// Commits a group and answers; an error means that nothing more may be written.
+    fn write(&mut self, logs: &mut Logs, group: Vec<Box<dyn Job>>) -> Result<(), ()> {
+        // While the room for outcomes is given up, only outcomes are written: nothing new may start.
+        let group = if self.reserve.take() { group } else { essential_of(group) };
+        match self.attempt(logs, group) {
+            Ok(()) => Ok(()),
+            Err((Failure::Full, group)) => {
+                let outcomes = essential_of(group);
+                if !outcomes.is_empty() {
+                    self.reserve.release();
+                }
+                match self.attempt(logs, outcomes) {
+                    Ok(()) => Ok(()),
+                    Err((failure, group)) => self.give_up(&failure, group),
+                }
+            }
+            Err((failure, group)) => self.give_up(&failure, group),
+        }
+    }
+
+    /// Commits and answers; gives the jobs back when the whole group failed.
+    fn attempt(&mut self, logs: &mut Logs, mut group: Vec<Box<dyn Job>>) -> Result<(), (Failure, Vec<Box<dyn Job>>)> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        match group::commit(&self.conn, logs, &mut group) {
+            Ok(done) => {
+                for (job, result) in group.into_iter().zip(done.results) {
+                    job.finish(result);
+                }
+                for (tenant, size) in done.grown {
+                    self.growth.reached(&tenant, size);
+                }
+                Ok(())
+            }
+            Err(failure) => Err((failure, group)),
+        }
+    }
+
+    fn give_up(&self, failure: &Failure, group: Vec<Box<dyn Job>>) -> Result<(), ()> {
+        for job in group {
+            job.finish(Err(failure.to_error(ATTEMPT)));
+        }
+        let (Failure::Unsynced(said), lock) = (failure, &self.lock) else { return Ok(()) };
+        tracing::error!(error = %said, lock = ?lock, "fsync failed: the store writes nothing more");
+        self.fatal.send_replace(Some(said.clone()));
+        Err(())
+    }
+}
+
+/// The jobs that may use the room for outcomes; the others are told that there is none.
+fn essential_of(group: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
+    let mut kept = Vec::new();
+    for job in group {
+        if job.essential() {
+            kept.push(job);
+        } else {
+            job.finish(Err(StoreError::Full));
+        }
+    }
+    kept
+}
