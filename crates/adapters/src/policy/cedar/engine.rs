@@ -1,0 +1,192 @@
+//! The engine: compiled once for a bundle and a set of tools, then asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, Schema};
+use scalbotics_core::desired::{Finding, PolicyFile};
+use scalbotics_core::digest::Digest;
+use scalbotics_core::policy::{Answer, Request, Resource, tool_action};
+use scalbotics_core::ports::PolicyEngine;
+use scalbotics_core::tenant::Name;
+use scalbotics_core::tool::Definition;
+
+use super::compile::{Bundle, compile, finding};
+use super::place::Place;
+use super::schema::{self, RPC_ACTIONS};
+use super::slice::{Kinds, Slice};
+use super::{answer, arguments};
+
+/// Domain tag of bundle digests, as desired state uses it: both name one bundle by one digest.
+const BUNDLE_TAG: &str = "scalbotics/policy-bundle/v1";
+
+/// Domain tag of the digest that stands where no entities could be made from a request.
+const NO_SLICE_TAG: &str = "scalbotics/policy-no-slice/v1";
+
+/// Cedar with one bundle of policies and one set of tools; another bundle or tool digest is another engine.
+pub struct Engine {
+    authorizer: Authorizer,
+    schema: Schema,
+    kinds: Kinds,
+    bundle: Digest,
+    policies: cedar_policy::PolicySet,
+    places: BTreeMap<String, Place>,
+    actions: BTreeMap<String, Action>,
+}
+
+/// An action that may be asked about.
+struct Action {
+    uid: EntityUid,
+    /// The action and its groups, as entities.
+    entities: Vec<Entity>,
+    /// For a tool's action, the tool and the resource that a request must name.
+    tool: Option<(Arc<Definition>, Resource)>,
+}
+
+/// A question, ready for Cedar.
+pub(super) struct Question {
+    /// The request.
+    pub(super) request: cedar_policy::Request,
+    /// What it reaches.
+    pub(super) entities: Entities,
+}
+
+impl Engine {
+    /// Parses and validates `files` against the schema of these tools.
+    ///
+    /// A policy's id is its `@id("…")`, else `file#n` counted from 1.
+    ///
+    /// # Errors
+    /// All that is wrong, at most 100 findings in order of file and line: too much text, too many policies, a parse
+    /// error, a template, a doubled id, anything that strict validation refuses or warns of.
+    pub fn compile(files: &[PolicyFile], tools: &BTreeMap<Name, Arc<Definition>>) -> Result<Self, Vec<Finding>> {
+        let schema = schema::build(tools).map_err(|finding| vec![finding])?;
+        let Bundle { policies, places } = compile(files, &schema)?;
+        let broken = || {
+            let (why, next) = ("policies are only in force when they were validated", "report this");
+            vec![finding(None, "policy schema lacks an action or a type".to_owned(), why, next)]
+        };
+        let kinds = Kinds::new().ok_or_else(broken)?;
+        let known = schema.action_entities().map_err(|_| broken())?;
+        let tools = tools.iter().map(|(id, tool)| (tool_action(id), Some((Arc::clone(tool), Resource::tool(tool)))));
+        let rpcs = RPC_ACTIONS.iter().map(|(id, _)| ((*id).to_owned(), None));
+        let actions = rpcs.chain(tools).map(|(id, tool)| {
+            let action = Action::find(&id, tool, &kinds, &known)?;
+            Some((id, action))
+        });
+        let actions = actions.collect::<Option<_>>().ok_or_else(broken)?;
+        Ok(Self { authorizer: Authorizer::new(), schema, kinds, bundle: digest(files), policies, places, actions })
+    }
+
+    /// Digest of the bundle of policies in force.
+    #[must_use]
+    pub const fn bundle(&self) -> Digest {
+        self.bundle
+    }
+
+    /// Answers at once; [`PolicyEngine::evaluate`] without the future.
+    #[must_use]
+    pub fn answer(&self, request: &Request) -> Answer {
+        let slice = match Slice::of(request, &self.kinds) {
+            Ok(slice) => slice,
+            Err(error) => return answer::refusal(self.bundle, Digest::of_parts(NO_SLICE_TAG, &[]), error),
+        };
+        let digest = match slice.digest() {
+            Ok(digest) => digest,
+            Err(error) => return answer::refusal(self.bundle, Digest::of_parts(NO_SLICE_TAG, &[]), error),
+        };
+        match self.question(request, &slice) {
+            Ok(question) => {
+                let response = self.authorizer.is_authorized(&question.request, &self.policies, &question.entities);
+                answer::of(&response, self.bundle, digest, &self.places)
+            }
+            Err(error) => answer::refusal(self.bundle, digest, error),
+        }
+    }
+
+    /// Turns a request into Cedar's, checked against the schema.
+    pub(super) fn question(&self, request: &Request, slice: &Slice) -> Result<Question, String> {
+        let action = self.actions.get(&request.action).ok_or("the action is unknown to the policy schema")?;
+        let context = action.context(request)?;
+        let lost = "the request names a type that the policy schema lacks";
+        let principal = slice.principal(&self.kinds).ok_or(lost)?;
+        let resource = slice.resource(&self.kinds).ok_or(lost)?;
+        let schema = Some(&self.schema);
+        let checked = cedar_policy::Request::new(principal, action.uid.clone(), resource, context, schema);
+        let checked = checked.map_err(|_| "the request does not fit the policy schema: the action takes other types")?;
+        Ok(Question { request: checked, entities: slice.entities(&action.entities, &self.kinds)? })
+    }
+
+    /// The schema, for tests that compare with it.
+    #[cfg(test)]
+    pub(super) const fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The policies, for tests that ask Cedar directly.
+    #[cfg(test)]
+    pub(super) const fn policies(&self) -> &cedar_policy::PolicySet {
+        &self.policies
+    }
+
+    /// The names of types, for tests that build slices.
+    #[cfg(test)]
+    pub(super) const fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+}
+
+impl Action {
+    fn find(id: &str, tool: Option<(Arc<Definition>, Resource)>, kinds: &Kinds, known: &Entities) -> Option<Self> {
+        let uid = kinds.make("Action", id)?;
+        let mut entities = vec![known.get(&uid)?.clone()];
+        for group in known.ancestors(&uid)? {
+            entities.push(known.get(group)?.clone());
+        }
+        Some(Self { uid, entities, tool })
+    }
+
+    fn context(&self, request: &Request) -> Result<Context, String> {
+        let Some((tool, expected)) = &self.tool else { return arguments::rpc_context(&request.context) };
+        // Tier and effect are bound to the digest that policies were validated with (security row 9).
+        if !names(&request.resource, expected) {
+            return Err("the tool of the request is not the one that policies were validated with".to_owned());
+        }
+        arguments::tool_context(&tool.input, &request.context)
+    }
+}
+
+/// Whether a resource is the expected one, but for the tenant that it may carry.
+fn names(given: &Resource, expected: &Resource) -> bool {
+    let (Some(have), Some(want)) = (given.attributes.as_object(), expected.attributes.as_object()) else { return false };
+    given.kind == expected.kind
+        && given.id == expected.id
+        && have.iter().all(|(name, value)| name == "tenant" || want.get(name) == Some(value))
+        && want.keys().all(|name| have.contains_key(name))
+}
+
+/// Digest of a bundle, whatever order its files are given in.
+fn digest(files: &[PolicyFile]) -> Digest {
+    let mut sorted: Vec<&PolicyFile> = files.iter().collect();
+    sorted.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
+    let parts: Vec<&[u8]> = sorted.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]).collect();
+    Digest::of_parts(BUNDLE_TAG, &parts)
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("bundle", &self.bundle)
+            .field("policies", &self.places.len())
+            .field("actions", &self.actions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl PolicyEngine for Engine {
+    async fn evaluate(&self, request: &Request) -> Answer {
+        self.answer(request)
+    }
+}

@@ -1,0 +1,4 @@
+mod bundles;
+mod facts;
+mod questions;
+mod slices;

@@ -1,0 +1,232 @@
+use scalbotics_core::desired::PolicyFile;
+use scalbotics_core::policy::{Answer, Request, Resource, Verdict};
+use scalbotics_core::principal::Principal;
+use serde_json::json;
+
+use super::super::fixture::{agent, call, file, human, resource, rpc, service, tools};
+use super::defaults;
+use crate::policy::CedarEngine;
+
+fn engine() -> CedarEngine {
+    let files: Vec<PolicyFile> = defaults().iter().map(|(path, text)| file(path, text)).collect();
+    CedarEngine::compile(&files, &tools()).unwrap()
+}
+
+#[test]
+fn they_validate_and_every_rule_has_an_id_of_its_own() {
+    assert_eq!(engine().bundle(), engine().bundle());
+    let text: String = defaults().iter().map(|(_, text)| *text).collect();
+    let rules = text.matches("permit (").count() + text.matches("forbid (").count();
+    assert_eq!(text.matches("@id(\"").count(), rules);
+    assert!(defaults().iter().all(|(path, _)| path.starts_with("policies/") && path.ends_with(".cedar")));
+}
+
+#[test]
+fn they_validate_without_any_tool_too() {
+    let files: Vec<PolicyFile> = defaults().iter().map(|(path, text)| file(path, text)).collect();
+    let none = std::collections::BTreeMap::new();
+    let found = CedarEngine::compile(&files, &none);
+    assert!(found.is_err(), "rules about tool calls are impossible without a tool, so the built-in ones must be given");
+}
+
+fn operator() -> Principal {
+    human(1, &["operators"])
+}
+
+fn approver() -> Principal {
+    human(2, &["approvers"])
+}
+
+fn auditor() -> Principal {
+    human(3, &["auditors"])
+}
+
+fn admin() -> Principal {
+    human(4, &["admins"])
+}
+
+fn nobody() -> Principal {
+    human(5, &[])
+}
+
+fn clerk() -> Principal {
+    agent(6, "clerk", &["ops"])
+}
+
+fn task(owner: &Principal, by: &str) -> Resource {
+    resource("Task", "task_1", json!({"agent": by, "owner": owner.uid.to_string(), "status": "WORKING"}))
+}
+
+fn approval(requester: &Principal) -> Resource {
+    resource("Approval", "apr_1", json!({"tier": 2, "tool": "pay", "agent": "clerk", "requester": requester.uid.to_string()}))
+}
+
+fn decision(owner: &Principal) -> Resource {
+    resource("Decision", "dec_1", json!({"owner": owner.uid.to_string()}))
+}
+
+fn only(kind: &str) -> Resource {
+    resource(kind, "acme", json!({}))
+}
+
+fn clerk_agent() -> Resource {
+    resource("Agent", "agt_6", json!({"name": "clerk", "uid": "agt_6", "groups": ["ops"]}))
+}
+
+fn pay(principal: Principal) -> Request {
+    call(principal, "pay", json!({"eur": 64}))
+}
+
+/// What a row expects: the ids of the deciding rules, none for a denial by default.
+type Row = (&'static str, Request, Verdict, &'static [&'static str]);
+
+fn check(rows: Vec<Row>) {
+    let engine = engine();
+    for (what, request, verdict, rules) in rows {
+        let Answer { verdict: got, deciding, errors, .. } = engine.answer(&request);
+        assert!(errors.is_empty(), "{what}: {errors:?}");
+        let mut ids: Vec<&str> = deciding.iter().map(|rule| rule.policy.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!((got, ids.as_slice()), (verdict, rules), "{what}");
+    }
+}
+
+#[test]
+fn who_may_call_tools() {
+    use Verdict::{Allow, Deny};
+    let read = |principal| call(principal, "fs.read", json!({"path": "src/a.rs"}));
+    let write = |principal| call(principal, "fs.write", json!({"path": "src/a.rs", "content": ""}));
+    check(vec![
+        ("agent reads", read(clerk()), Allow, &["agents-call-safe-tools"]),
+        ("agent writes", write(clerk()), Allow, &["agents-call-safe-tools"]),
+        ("agent asks to pay", pay(clerk()), Allow, &["agents-ask-for-risky-tools"]),
+        ("operator through an agent", pay(operator()), Allow, &["operators-call-tools-through-agents"]),
+        ("admin through an agent", read(admin()), Allow, &["admins-call-tools-through-agents"]),
+        ("service through an agent", read(service(9, &["operators"])), Allow, &["services-submit"]),
+        ("approver runs nothing", read(approver()), Deny, &[]),
+        ("auditor runs nothing", read(auditor()), Deny, &[]),
+        ("nobody runs nothing", read(nobody()), Deny, &[]),
+        ("service without a role", read(service(9, &[])), Deny, &[]),
+    ]);
+}
+
+#[test]
+fn who_may_run_tasks() {
+    use Verdict::{Allow, Deny};
+    let (mine, others) = (task(&nobody(), "clerk"), task(&admin(), "other"));
+    check(vec![
+        ("operator submits", rpc(operator(), "task.submit", clerk_agent()), Allow, &["operators-run-tasks"]),
+        ("admin submits", rpc(admin(), "task.submit", clerk_agent()), Allow, &["admins-run-tasks"]),
+        ("service submits", rpc(service(9, &["operators"]), "task.submit", clerk_agent()), Allow, &["services-submit"]),
+        ("approver submits", rpc(approver(), "task.submit", clerk_agent()), Deny, &[]),
+        ("nobody submits", rpc(nobody(), "task.submit", clerk_agent()), Deny, &[]),
+        ("agent submits", rpc(clerk(), "task.submit", clerk_agent()), Deny, &[]),
+        (
+            "agent of a team called operators submits",
+            rpc(agent(6, "clerk", &["operators", "admins"]), "task.submit", clerk_agent()),
+            Deny,
+            &[],
+        ),
+        ("owner reads", rpc(nobody(), "task.read", mine.clone()), Allow, &["humans-own-their-tasks"]),
+        ("owner cancels", rpc(nobody(), "task.cancel", mine.clone()), Allow, &["humans-own-their-tasks"]),
+        ("owner settles", rpc(nobody(), "task.settle", mine.clone()), Deny, &[]),
+        ("other reads", rpc(nobody(), "task.read", others.clone()), Deny, &[]),
+        ("other reads what is not there", rpc(nobody(), "task.read", Resource::absent("Task", "task_0")), Deny, &[]),
+        (
+            "operator reads what is not there",
+            rpc(operator(), "task.read", Resource::absent("Task", "task_0")),
+            Allow,
+            &["operators-look", "operators-run-tasks"],
+        ),
+        ("operator settles", rpc(operator(), "task.settle", others.clone()), Allow, &["operators-run-tasks"]),
+        ("auditor cancels", rpc(auditor(), "task.cancel", others.clone()), Deny, &[]),
+        ("auditor watches", rpc(auditor(), "task.watch", others.clone()), Allow, &["auditors-look"]),
+        ("agent watches its task", rpc(clerk(), "task.watch", mine.clone()), Allow, &["agents-see-their-tasks"]),
+        ("agent watches another's task", rpc(clerk(), "task.watch", others.clone()), Deny, &[]),
+        ("agent cancels its task", rpc(clerk(), "task.cancel", mine), Deny, &[]),
+        ("service cancels another's task", rpc(service(9, &["operators"]), "task.cancel", others), Deny, &[]),
+        ("nobody lists tasks", rpc(nobody(), "task.list", only("Tenant")), Deny, &[]),
+        ("approver lists tasks", rpc(approver(), "task.list", only("Tenant")), Allow, &["approvers-look"]),
+    ]);
+}
+
+#[test]
+fn who_may_decide_approvals() {
+    use Verdict::{Allow, Deny};
+    let both = human(1, &["approvers", "operators"]);
+    check(vec![
+        ("approver decides", rpc(approver(), "approval.decide", approval(&operator())), Allow, &["approvers-decide"]),
+        ("approver about the own task", rpc(approver(), "approval.decide", approval(&approver())), Deny, &["no-self-approval"]),
+        ("both roles, own task", rpc(both.clone(), "approval.decide", approval(&operator())), Deny, &["no-self-approval"]),
+        ("both roles, other's task", rpc(both, "approval.decide", approval(&admin())), Allow, &["approvers-decide"]),
+        (
+            "approver about what is not there",
+            rpc(approver(), "approval.decide", Resource::absent("Approval", "apr_0")),
+            Allow,
+            &["approvers-decide"],
+        ),
+        ("operator decides", rpc(operator(), "approval.decide", approval(&admin())), Deny, &[]),
+        ("admin decides", rpc(admin(), "approval.decide", approval(&operator())), Deny, &[]),
+        ("agent decides", rpc(clerk(), "approval.decide", approval(&operator())), Deny, &["only-humans-decide"]),
+        (
+            "agent of a team called approvers decides",
+            rpc(agent(6, "clerk", &["approvers"]), "approval.decide", approval(&operator())),
+            Deny,
+            &["only-humans-decide"],
+        ),
+        (
+            "service decides",
+            rpc(service(9, &["approvers"]), "approval.decide", approval(&operator())),
+            Deny,
+            &["only-humans-decide"],
+        ),
+        ("operator reads one", rpc(operator(), "approval.read", approval(&operator())), Allow, &["operators-look"]),
+        ("nobody lists", rpc(nobody(), "approval.list", only("Tenant")), Deny, &[]),
+    ]);
+}
+
+#[test]
+fn who_may_look_and_ask_why() {
+    use Verdict::{Allow, Deny};
+    check(vec![
+        ("auditor verifies", rpc(auditor(), "audit.verify", only("AuditLog")), Allow, &["auditors-read-the-log"]),
+        ("admin tails", rpc(admin(), "audit.tail", only("AuditLog")), Allow, &["admins-read-the-log"]),
+        ("operator reads the log", rpc(operator(), "audit.read", only("AuditLog")), Deny, &[]),
+        ("agent reads the log", rpc(clerk(), "audit.head", only("AuditLog")), Deny, &[]),
+        ("auditor asks why", rpc(auditor(), "policy.explain", decision(&operator())), Allow, &["auditors-ask-why"]),
+        ("nobody asks why of the own denial", rpc(nobody(), "policy.explain", decision(&nobody())), Allow, &["humans-ask-why"]),
+        ("nobody asks why of another's", rpc(nobody(), "policy.explain", decision(&admin())), Deny, &[]),
+        ("admin reloads", rpc(admin(), "repository.reload", only("Repository")), Allow, &["admins-reload"]),
+        ("operator reloads", rpc(operator(), "repository.reload", only("Repository")), Deny, &[]),
+        ("agent reloads", rpc(clerk(), "repository.reload", only("Repository")), Deny, &[]),
+        ("agent knows itself", rpc(clerk(), "session.whoami", only("Session")), Allow, &["everyone-knows-itself"]),
+        (
+            "service sees the status",
+            rpc(service(9, &[]), "installation.status", only("Installation")),
+            Allow,
+            &["everyone-knows-itself"],
+        ),
+        ("nobody lists agents", rpc(nobody(), "agent.list", only("Tenant")), Allow, &["humans-look-around"]),
+        ("agent lists agents", rpc(clerk(), "agent.list", only("Tenant")), Deny, &[]),
+    ]);
+}
+
+#[test]
+fn nothing_crosses_tenants() {
+    use Verdict::Deny;
+    let foreign = |mut resource: Resource| {
+        resource.attributes["tenant"] = "other".into();
+        resource
+    };
+    let other = resource("Tenant", "other", json!({}));
+    let both = human(1, &["admins", "approvers", "auditors", "operators"]);
+    let mut payment = pay(operator());
+    payment.resource = foreign(payment.resource);
+    check(vec![
+        ("task", rpc(both.clone(), "task.read", foreign(task(&operator(), "clerk"))), Deny, &["no-other-tenant"]),
+        ("approval", rpc(both.clone(), "approval.decide", foreign(approval(&admin()))), Deny, &["no-other-tenant"]),
+        ("log", rpc(both.clone(), "audit.read", foreign(only("AuditLog"))), Deny, &["no-other-tenant"]),
+        ("list", rpc(both, "task.list", other), Deny, &["no-other-tenant"]),
+        ("tool", payment, Deny, &["no-other-tenant"]),
+    ]);
+}
