@@ -17,12 +17,17 @@ pub(crate) const TESTS: &[Test] = &[
     ("cpu_memory_and_files_are_limited", limits),
     ("a_dropped_run_kills", dropped),
     ("a_killed_daemon_leaves_nothing", killed_daemon),
+    ("a_daemon_killed_while_starting_leaves_nothing", killed_while_starting),
+    ("without_namespaces_nothing_runs", without_namespaces),
     ("an_attempt_is_killed_from_outside", killed_from_outside),
     ("many_runs_at_once_do_not_disturb_each_other", at_once),
 ];
 
 /// How the driver ends when its sandbox was destroyed.
 const LOST: i32 = 77;
+
+/// How it ends when the tool was refused.
+const NEVER_STARTED: i32 = 78;
 
 /// A text that no other process of the machine has on its command line.
 fn marker(name: &str) -> String {
@@ -158,24 +163,26 @@ pub(crate) fn driver(args: &[String]) -> ExitCode {
     let sandbox = Sandbox::open("/proc/self/exe".into(), args[0].as_ref()).unwrap();
     let job = job(&["hang", &args[1]]);
     let finished = runtime().block_on(sandbox.run(&Scope::new("eff_1", 1).unwrap(), &job, std::future::pending()));
-    if finished.outcome == Outcome::Lost { ExitCode::from(u8::try_from(LOST).unwrap()) } else { panic!("{finished:?}") }
+    match finished.outcome {
+        Outcome::Exited { .. }
+        | Outcome::Killed { .. }
+        | Outcome::TimedOut
+        | Outcome::Stopped
+        | Outcome::OutputLimit
+        | Outcome::ProcessLimit => panic!("{finished:?}"),
+        Outcome::Lost => ExitCode::from(u8::try_from(LOST).unwrap()),
+        Outcome::NeverStarted(refusal) => {
+            println!("{refusal}");
+            ExitCode::from(u8::try_from(NEVER_STARTED).unwrap())
+        }
+    }
 }
 
 fn start_driver(f: &Fixture, marker: &str) -> std::process::Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let child = command.arg(DRIVER).arg(f.path("run")).arg(marker).spawn().unwrap();
-    eventually("the tool runs", || tool_runs(marker));
+    eventually("the tool runs", || lives(marker));
     child
-}
-
-/// The tool's own shell, not the driver, whose command line has the marker too.
-fn tool_runs(marker: &str) -> bool {
-    std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok()).any(
-        |cmdline| {
-            let args = cmdline.split(|byte| *byte == 0).collect::<Vec<_>>();
-            args.contains(&marker.as_bytes()) && args.contains(&b"hanging".as_slice())
-        },
-    )
 }
 
 fn killed_daemon() {
@@ -200,9 +207,39 @@ fn killed_from_outside() {
     // The driver's lifeline is whole, so nothing but the signal ends the attempt.
     f.sandbox.kill(&scope).unwrap();
     eventually("everything is dead", || f.sandbox.leftovers(&scope).unwrap() == Leftover::Dead);
-    assert!(!tool_runs(&marker));
+    assert!(!lives(&marker));
     // It says what it knows: the tool was started, and nobody saw it end.
     assert_eq!(driver.wait().unwrap().code(), Some(LOST));
+}
+
+/// A daemon is killed in every phase of a start; what is proven dead stays dead.
+fn killed_while_starting() {
+    let mut markers = Vec::new();
+    for round in 0..40 {
+        let f = Fixture::new();
+        let (marker, scope) = (marker(&format!("start{round}")), Scope::new("eff_1", 1).unwrap());
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let mut driver = command.arg(DRIVER).arg(f.path("run")).arg(&marker).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(500 * round));
+        driver.kill().unwrap();
+        driver.wait().unwrap();
+        eventually("everything is dead", || f.sandbox.leftovers(&scope).unwrap() == Leftover::Dead);
+        assert!(!lives(&marker), "round {round}");
+        assert!(f.is_clean());
+        markers.push(marker);
+    }
+    assert!(!markers.iter().any(|marker| lives(marker)));
+}
+
+fn without_namespaces() {
+    let f = Fixture::new();
+    let script = "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$0\" \"$@\"";
+    let mut command = Command::new("/usr/bin/unshare");
+    command.args(["-Ur", "/bin/sh", "-c", script]).arg(std::env::current_exe().unwrap());
+    let output = command.arg(DRIVER).arg(f.path("run")).arg("marker").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(NEVER_STARTED), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("enter new namespaces") && said.contains("allow user namespaces"), "{said}");
 }
 
 fn at_once() {

@@ -69,11 +69,14 @@ fn plain(argv: Vec<String>) -> Job {
     }
 }
 
-/// Whether a process whose command line holds the marker lives, seen from the host.
+/// Whether a tool with the marker on its command line lives, seen from the host. A driver has the marker too, and so has its child
+/// between fork and exec, which becomes a helper; both are no tools.
 pub(crate) fn lives(marker: &str) -> bool {
     let pids = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    pids.filter_map(|pid| std::fs::read(pid.join("cmdline")).ok())
-        .any(|cmdline| cmdline.split(|byte| *byte == 0).any(|arg| arg == marker.as_bytes()))
+    pids.filter_map(|pid| std::fs::read(pid.join("cmdline")).ok()).any(|cmdline| {
+        let args = cmdline.split(|byte| *byte == 0).collect::<Vec<_>>();
+        args.contains(&marker.as_bytes()) && !args.contains(&DRIVER.as_bytes())
+    })
 }
 
 /// Looks until the condition holds; fails after ten seconds.

@@ -153,7 +153,7 @@ fn leave(marker: &str, sign: &str) {
     let mut daemon = Command::new("/usr/bin/setsid");
     daemon.arg(std::env::current_exe().unwrap()).args([super::fixture::TOOL, "linger", marker, sign]);
     daemon.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !std::path::Path::new(sign).exists() {
+    while !std::fs::read(sign).is_ok_and(|text| text == b"alive") {
         std::thread::sleep(Duration::from_millis(1));
     }
     println!("left");

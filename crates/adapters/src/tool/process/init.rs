@@ -43,6 +43,9 @@ pub(super) fn run(lock: &Path) -> Result<(), Refusal> {
         .map_err(|error| Refusal::new("read the job", error, "nothing: the daemon that wanted it is gone"))?;
     let count = confine(&spec)?;
     let input = memory_file(&input).map_err(|error| Refusal::new("hand over the input", error, "free memory on the host"))?;
+    if lifeline_speaks(&[], &Timespec::default()) {
+        return Err(Refusal::new("start the tool", "the daemon is gone or has changed its mind", "nothing"));
+    }
     report(&Report::Starting);
     let child = start(&spec, input)?;
     let end = supervise(child, &spec.limits, count);
@@ -138,13 +141,13 @@ fn supervise(tool: Pid, limits: &Limits, mut count: ProcessCount) -> End {
     // A tool that is gone already has a descriptor all the same: nobody reaped it yet.
     let Ok(pidfd) = pidfd_open(tool, PidfdFlags::empty()) else { return End::Lifeline };
     loop {
-        let lifeline_speaks = wait_for_event(&pidfd);
+        let cut = lifeline_speaks(&[&pidfd], &TICK);
         while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == tool {
                 return End::Of(status);
             }
         }
-        if lifeline_speaks {
+        if cut {
             return End::Lifeline;
         }
         if count.now().is_some_and(|now| now > limits.processes.saturating_add(1)) {
@@ -153,11 +156,12 @@ fn supervise(tool: Pid, limits: &Limits, mut count: ProcessCount) -> End {
     }
 }
 
-/// Whether the daemon closed its end, or sent a byte, which it never does.
-fn wait_for_event(tool: &OwnedFd) -> bool {
+/// Waits for an event and answers whether the daemon closed its end, or sent a byte, which it never does.
+fn lifeline_speaks(others: &[&OwnedFd], timeout: &Timespec) -> bool {
     let stdin = io::stdin();
-    let mut fds = [PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN | PollFlags::RDHUP), PollFd::new(tool, PollFlags::IN)];
-    match poll(&mut fds, Some(&TICK)) {
+    let mut fds = vec![PollFd::from_borrowed_fd(stdin.as_fd(), PollFlags::IN | PollFlags::RDHUP)];
+    fds.extend(others.iter().map(|other| PollFd::new(*other, PollFlags::IN)));
+    match poll(&mut fds, Some(timeout)) {
         Ok(_) | Err(Errno::INTR) => fds.first().is_some_and(|fd| !fd.revents().is_empty()),
         Err(_) => true,
     }

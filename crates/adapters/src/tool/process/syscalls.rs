@@ -200,4 +200,27 @@ mod tests {
         let highest = REFUSED.iter().chain(REFUSED_HERE).max().unwrap();
         assert!(*highest <= i64::from(CEILING));
     }
+
+    /// What Landlock leaves open before its ABI 3 (Debian 12's kernel), tried on a thread of its own.
+    #[test]
+    fn truncation_is_closed_where_landlock_leaves_it_open() {
+        use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+        use rustix::io::Errno;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, "content").unwrap();
+        let run = |truncate_is_open| {
+            std::thread::scope(|scope| {
+                let tried = scope.spawn(|| {
+                    restrict(false, truncate_is_open).unwrap();
+                    let open = |flags| openat(CWD, &path, flags, Mode::empty()).map(drop);
+                    let openat2 = openat2(CWD, &path, OFlags::RDONLY, Mode::empty(), ResolveFlags::empty()).map(drop);
+                    (open(OFlags::RDONLY), open(OFlags::RDONLY | OFlags::TRUNC), openat2, open(OFlags::WRONLY | OFlags::TRUNC))
+                });
+                tried.join().unwrap()
+            })
+        };
+        assert_eq!(run(true), (Ok(()), Err(Errno::PERM), Err(Errno::NOSYS), Ok(())));
+        assert_eq!(run(false), (Ok(()), Ok(()), Ok(()), Ok(())));
+    }
 }
