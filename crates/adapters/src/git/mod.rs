@@ -9,5 +9,5 @@ mod tests;
 mod walk;
 mod yaml;
 
-pub use source::GitSource;
+pub use source::Source;
 pub use yaml::Yaml;

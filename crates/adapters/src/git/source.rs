@@ -12,12 +12,12 @@ use super::walk;
 /// It is opened for each call, so that a repository that is replaced or repacked is seen as it is. Configuration of the
 /// machine and of its users is not read, and no program is started.
 #[derive(Debug, Clone)]
-pub struct GitSource {
+pub struct Source {
     path: PathBuf,
     reference: String,
 }
 
-impl GitSource {
+impl Source {
     /// A source that follows `refs/heads/main` of the repository at `path`.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
@@ -88,7 +88,7 @@ fn open(path: &Path) -> Result<gix::Repository, BoxError> {
 }
 
 #[async_trait]
-impl DesiredSource for GitSource {
+impl DesiredSource for Source {
     /// # Cancel safety
     /// Cancel safe: reading changes nothing.
     async fn head(&self) -> Result<String, DesiredError> {

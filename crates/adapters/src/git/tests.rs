@@ -9,7 +9,7 @@ use scalbotics_core::ports::{DesiredError, DesiredSource, RawFiles};
 use scalbotics_core::tenant::{Name, TenantId};
 use serde_json::{Value, json};
 
-use super::{GitSource, Yaml};
+use super::{Source, Yaml};
 
 /// Most time for hostile text (security row 21); measured a hundred times lower in a release build.
 const ANSWER_MAX: Duration = Duration::from_millis(100);
@@ -135,7 +135,7 @@ fn assemble(raw: RawFiles) -> Snapshot {
 #[test]
 fn a_commit_becomes_a_snapshot() {
     let (dir, id) = repository();
-    let source = GitSource::new(dir.path());
+    let source = Source::new(dir.path());
     assert_eq!(source.read_head().unwrap(), id);
     let raw = source.read_files(&id).unwrap();
     assert!(raw.files.keys().all(|path| FOLDERS.iter().any(|folder| path.starts_with(&format!("{folder}/")))));
@@ -149,13 +149,13 @@ fn a_commit_becomes_a_snapshot() {
 #[test]
 fn bare_packed_and_worktree_repositories_read_alike() {
     let (dir, id) = repository();
-    let files = GitSource::new(dir.path()).read_files(&id).unwrap();
+    let files = Source::new(dir.path()).read_files(&id).unwrap();
     git(dir.path(), &["gc", "-q"]);
     git(dir.path(), &["pack-refs", "--all"]);
-    assert_eq!(GitSource::new(dir.path()).read_files(&GitSource::new(dir.path()).read_head().unwrap()).unwrap(), files);
+    assert_eq!(Source::new(dir.path()).read_files(&Source::new(dir.path()).read_head().unwrap()).unwrap(), files);
     let bare = tempfile::tempdir().unwrap();
     git(bare.path(), &["clone", "-q", "--bare", "--no-local", dir.path().to_str().unwrap(), "bare.git"]);
-    let source = GitSource::new(bare.path().join("bare.git"));
+    let source = Source::new(bare.path().join("bare.git"));
     assert_eq!(source.read_head().unwrap(), id);
     assert_eq!(source.read_files(&id).unwrap(), files);
 }
@@ -165,7 +165,7 @@ fn the_port_follows_its_branch_and_reads_old_commits() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (dir, first) = repository();
-        let source = GitSource::new(dir.path());
+        let source = Source::new(dir.path());
         write(dir.path(), "teams/dev.yaml", "id: dev\ndescription: x\n");
         write(dir.path(), "teams/uncommitted.yaml", "id: dev\n");
         git(dir.path(), &["add", "teams/dev.yaml"]);
@@ -185,22 +185,22 @@ fn missing_things_are_unreadable() {
     let empty = tempfile::tempdir().unwrap();
     let unreadable =
         |result: Result<String, DesiredError>| assert!(matches!(result, Err(DesiredError::Unreadable { .. })), "{result:?}");
-    unreadable(GitSource::new(empty.path()).read_head());
-    unreadable(GitSource::new("/nonexistent/repository").read_head());
+    unreadable(Source::new(empty.path()).read_head());
+    unreadable(Source::new("/nonexistent/repository").read_head());
     git(empty.path(), &["init", "-q", "-b", "main"]);
-    unreadable(GitSource::new(empty.path()).read_head());
+    unreadable(Source::new(empty.path()).read_head());
     let (dir, id) = repository();
-    unreadable(GitSource::new(dir.path()).following("refs/heads/gone").read_head());
-    unreadable(GitSource::new(dir.path()).following("../../etc/passwd").read_head());
+    unreadable(Source::new(dir.path()).following("refs/heads/gone").read_head());
+    unreadable(Source::new(dir.path()).following("../../etc/passwd").read_head());
     for commit in ["", "main", "HEAD", &id[..39], &"0".repeat(40), &git(dir.path(), &["rev-parse", "HEAD^{tree}"])] {
-        let result = GitSource::new(dir.path()).read_files(commit);
+        let result = Source::new(dir.path()).read_files(commit);
         assert!(matches!(result, Err(DesiredError::Unreadable { .. })), "{commit}: {result:?}");
     }
 }
 
 #[track_caller]
 fn refused(dir: &Path, path: &str, part: &str) {
-    let source = GitSource::new(dir);
+    let source = Source::new(dir);
     match source.read_files(&source.read_head().unwrap()) {
         Err(DesiredError::Refused { path: at, reason, .. }) => assert!(at == path && reason.contains(part), "{at}: {reason}"),
         other => panic!("{other:?}"),
@@ -268,7 +268,7 @@ fn many_files_are_refused() {
     write(dir.path(), ".git/lines", format!("040000 tree {policies}\tpolicies\n"));
     let root = mktree(".git/lines");
     let id = git(dir.path(), &["commit-tree", &root, "-m", "x"]);
-    match GitSource::new(dir.path()).read_files(&id) {
+    match Source::new(dir.path()).read_files(&id) {
         Err(DesiredError::Refused { reason, .. }) => assert!(reason.contains("more than 10000 files"), "{reason}"),
         other => panic!("{other:?}"),
     }
@@ -280,7 +280,7 @@ fn a_bad_file_gives_its_line() {
     write(dir.path(), "teams/dev.yaml", "id: dev\ndescription: x\ncolour: red\n");
     write(dir.path(), "agents/clerk.yaml", AGENT.replace("team: ops", "team: ops\nteam: ops"));
     let id = commit(dir.path());
-    let raw = GitSource::new(dir.path()).read_files(&id).unwrap();
+    let raw = Source::new(dir.path()).read_files(&id).unwrap();
     let findings = Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml).unwrap_err();
     let seen: Vec<_> = findings.iter().map(|finding| (finding.file.as_str(), finding.line, finding.kind)).collect();
     assert_eq!(
@@ -325,6 +325,52 @@ fn yaml_values_are_exact() {
         .unwrap();
     let wanted = json!({"a": 1, "b": "1", "c": true, "d": "no", "e": 0.5, "f": 9_007_199_254_740_991_i64, "g": ["x", null], "h": "${steps.a.output}", "i": "2026-11-24"});
     assert_eq!(value, wanted);
+}
+
+/// Changes bytes at places that a fixed sequence chooses; the same every time.
+fn mutate(text: &str, seed: u64) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut draw = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for _ in 0..=draw(4) {
+        let at = draw(bytes.len());
+        match draw(3) {
+            0 => bytes[at] = b"{}[]:,&*!|>'\"%@#?-$ \n\t0a~"[draw(25)],
+            1 => drop(bytes.remove(at)),
+            _ => bytes.insert(at, b"{}[]:,&*!|>'\"%@#?-$ \n\t0a~"[draw(25)]),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[test]
+fn damaged_files_give_findings_or_a_whole_snapshot() {
+    let (mut good, mut bad) = (0, 0);
+    for seed in 0..600 {
+        let files = [("agents/clerk.yaml", AGENT), ("tools/publish.yaml", TOOL), ("workflows/walk.yaml", WORKFLOW)];
+        let mut raw = RawFiles { commit: "c0".to_owned(), files: std::collections::BTreeMap::new() };
+        raw.files.insert("teams/ops.yaml".to_owned(), b"id: ops\ndescription: x\n".to_vec());
+        for (index, (path, text)) in files.into_iter().enumerate() {
+            let text = if seed % 3 == index as u64 { mutate(text, seed) } else { text.to_owned() };
+            raw.files.insert(path.to_owned(), text.into_bytes());
+        }
+        match Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml) {
+            Ok(snapshot) => {
+                good += 1;
+                assert_eq!((snapshot.agents.len(), snapshot.tools.len(), snapshot.workflows.len()), (1, 1, 1));
+            }
+            Err(findings) => {
+                bad += 1;
+                assert!(findings.iter().all(|finding| !finding.why.is_empty() && !finding.next.is_empty()), "{findings:?}");
+            }
+        }
+    }
+    assert!(good > 20 && bad > 200, "{good} good, {bad} bad: the damage is too weak or too strong to test anything");
 }
 
 fn repeat_to_limit(part: &str) -> String {

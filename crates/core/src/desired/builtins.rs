@@ -3,7 +3,7 @@
 //! The schemas state what the file tools of the adapters take and give; paths are `mount/relative/path`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 
@@ -22,11 +22,20 @@ const TIMEOUT_MS: u64 = 60_000;
 /// Longest path argument, in characters; the kernel's `PATH_MAX`.
 const PATH_LEN_MAX: u64 = 4_096;
 
+static BUILTINS: LazyLock<BTreeMap<Name, Arc<Definition>>> = LazyLock::new(|| {
+    let define = |builtin: Builtin| define(builtin).ok().map(|definition| (definition.id.clone(), Arc::new(definition)));
+    Builtin::ALL.into_iter().filter_map(define).collect()
+});
+
 /// The built-in tools, by id.
 #[must_use]
 pub fn builtins() -> BTreeMap<Name, Arc<Definition>> {
-    let define = |builtin: Builtin| define(builtin).ok().map(|definition| (definition.id.clone(), Arc::new(definition)));
-    Builtin::ALL.into_iter().filter_map(define).collect()
+    BUILTINS.clone()
+}
+
+/// A built-in tool.
+pub(super) fn builtin(id: &Name) -> Option<&'static Arc<Definition>> {
+    BUILTINS.get(id)
 }
 
 /// A tenant's own tools and the built-in ones, which win: no own tool can stand for one of them.

@@ -50,7 +50,14 @@ impl Finding {
         why: impl Into<String>,
         next: impl Into<String>,
     ) -> Self {
-        Self { file: file.to_owned(), line: None, kind, what: what.into(), why: why.into(), next: next.into() }
+        Self {
+            file: clean(file),
+            line: None,
+            kind,
+            what: clean(&what.into()),
+            why: clean(&why.into()),
+            next: clean(&next.into()),
+        }
     }
 
     /// The same at a line.
@@ -62,12 +69,23 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        // Cleaned again: other modules build findings of their own.
+        f.write_str(&clean(&self.file))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        write!(f, ": {}: {}; next: {}", self.what, self.why, self.next)
+        write!(f, ": {}: {}; next: {}", clean(&self.what), clean(&self.why), clean(&self.next))
     }
+}
+
+/// Longest part of a finding, in characters; a terminal's screen.
+const PART_LEN_MAX: usize = 1_000;
+
+/// The text, without what could fool a terminal: control characters and marks that turn the direction of writing.
+fn clean(text: &str) -> String {
+    let marks =
+        |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().take(PART_LEN_MAX).map(|c| if marks(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// The first line of `text` in which `word` stands by itself; good enough to lead a reader's eye.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::builtins::builtin;
 use super::{Agent, TeamFile, with_builtins};
 use crate::digest::Digest;
 use crate::tenant::{Name, TenantId};
@@ -46,6 +47,12 @@ impl Snapshot {
     #[must_use]
     pub fn tools_with_builtins(&self) -> BTreeMap<Name, Arc<Definition>> {
         with_builtins(&self.tools)
+    }
+
+    /// A tool by its id, built-in or the tenant's own.
+    #[must_use]
+    pub fn tool(&self, id: &Name) -> Option<&Arc<Definition>> {
+        builtin(id).or_else(|| self.tools.get(id))
     }
 
     /// The workflow that an agent runs for a goal and input: the first of its list that matches.

@@ -94,6 +94,9 @@ fn a_good_commit_becomes_a_snapshot() {
     assert_eq!(snapshot.tools.len(), 1);
     assert_eq!(snapshot.tools_with_builtins().len(), 5);
     assert_eq!(snapshot.commit, "c0ffee");
+    for (tool, there) in [("fs.write", true), ("scan", true), ("fs.delete", false)] {
+        assert_eq!(snapshot.tool(&name(tool)).is_some(), there, "{tool}");
+    }
     assert!(snapshot.workflow_for(&name("clerk"), "walk the tree", &json!({"dir": "src"})).is_some());
     assert!(snapshot.workflow_for(&name("clerk"), "walk the tree", &json!({})).is_none());
     assert!(snapshot.workflow_for(&name("ghost"), "walk the tree", &json!({"dir": "src"})).is_none());
@@ -254,6 +257,18 @@ fn secrets_are_refused_and_never_shown() {
         assert_eq!(findings.len(), 1, "{findings:?}");
         assert_eq!((findings[0].kind, findings[0].line, findings[0].file.as_str()), (FindingKind::Secret, Some(2), path));
         assert!(!format!("{} {:?}", findings[0], findings[0]).contains("Q3EGB"));
+    }
+}
+
+#[test]
+fn findings_show_no_control_or_direction_marks() {
+    let mut files = good();
+    files.insert("teams/dev.yaml".to_owned(), "{\"\u{202e}\\u001b[31m\": 1}".as_bytes().to_vec());
+    files.insert("policies/x\u{1b}.cedar".to_owned(), Vec::new());
+    let findings = assemble(files).unwrap_err();
+    assert_eq!(findings.len(), 2);
+    for finding in findings {
+        assert!(!finding.to_string().chars().any(|c| c.is_control() || c == '\u{202e}'), "{finding:?}");
     }
 }
 

@@ -11,6 +11,7 @@ mod environment;
 mod error;
 mod evaluate;
 mod glob;
+mod limits;
 mod parse;
 mod reference;
 mod scope;
@@ -19,26 +20,9 @@ mod template;
 
 pub use error::{Error, Fault};
 pub use evaluate::{EvalError, Next, Results};
+pub use limits::{FILE_LEN_MAX, GOAL_LEN_MAX, ITEMS_MAX, STEP_ID_LEN_MAX, STEPS_MAX, TEMPLATE_DEPTH_MAX};
 pub use parse::Workflow;
 pub use source::{ConditionFile, File, Match, StepFile};
-
-/// Longest file, in bytes of its canonical JSON; forty times a long workflow.
-pub const FILE_LEN_MAX: usize = 64 << 10;
-
-/// Most steps; a person cannot review more.
-pub const STEPS_MAX: usize = 100;
-
-/// Most items of one `for_each`; each may be a journalled call.
-pub const ITEMS_MAX: u32 = 1_000;
-
-/// Longest pattern of a goal, in bytes.
-pub const GOAL_LEN_MAX: usize = 512;
-
-/// Longest id of a step and longest name of an item, in bytes.
-pub const STEP_ID_LEN_MAX: usize = 63;
-
-/// Deepest nesting of a template or a condition.
-pub const TEMPLATE_DEPTH_MAX: usize = 32;
 
 #[cfg(test)]
 mod tests;

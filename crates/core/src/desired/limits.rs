@@ -1,0 +1,22 @@
+//! Limits of a commit, each with its unit and reason.
+
+/// Most files of one commit; a tenant of a thousand agents has about seven thousand.
+pub const FILES_MAX: usize = 10_000;
+
+/// Longest file, in bytes; a hundred times a long policy.
+pub const FILE_LEN_MAX: usize = 256 << 10;
+
+/// Most bytes of one commit's files together; bounds what a reload holds in memory.
+pub const TOTAL_LEN_MAX: usize = 32 << 20;
+
+/// Longest bootstrap file, in bytes; it goes into every prompt.
+pub const BOOTSTRAP_LEN_MAX: usize = 64 << 10;
+
+/// Most bytes of one agent's bootstrap files together.
+pub const BOOTSTRAP_TOTAL_MAX: usize = 1 << 20;
+
+/// Most mounts of one agent; each is an open descriptor while a tool runs.
+pub const MOUNTS_MAX: usize = 32;
+
+/// Most findings that are kept of one commit; nobody reads more.
+pub const FINDINGS_MAX: usize = 1_000;
