@@ -19,4 +19,6 @@
     )
 )]
 
+pub mod git;
+pub mod policy;
 pub mod tool;
