@@ -34,7 +34,7 @@ fn forbids(source: &Source) -> bool {
 }
 
 fn is_member_manifest(path: &str) -> bool {
-    path.ends_with("/Cargo.toml") && (path.starts_with("crates/") || path.starts_with("xtask/"))
+    path.ends_with("/Cargo.toml") && ["crates/", "examples/", "xtask/"].iter().any(|folder| path.starts_with(folder))
 }
 
 #[cfg(test)]
@@ -53,6 +53,8 @@ mod tests {
             ("crates/a/src/other.rs", "//! A.", 0),
             ("crates/a/Cargo.toml", "[package]\n", 1),
             ("crates/a/Cargo.toml", lints, 0),
+            ("examples/a/Cargo.toml", "[package]\n", 1),
+            ("examples/a/src/main.rs", "fn main() {}", 1),
         ];
         for (path, text, wanted) in cases {
             assert_eq!(check(&tree(&[(path, text)])).len(), wanted, "{path} {text}");

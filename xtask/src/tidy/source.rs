@@ -62,7 +62,7 @@ impl Source {
 
     /// The member's folder, such as `crates/core` or `xtask`.
     pub(crate) fn member(&self) -> &str {
-        let depth = if self.path.starts_with("crates/") { 2 } else { 1 };
+        let depth = if self.path.starts_with("crates/") || self.path.starts_with("examples/") { 2 } else { 1 };
         let end = self.path.match_indices('/').nth(depth - 1).map_or(self.path.len(), |(at, _)| at);
         self.path.get(..end).unwrap_or(&self.path)
     }
