@@ -15,6 +15,7 @@ mod finding;
 mod format;
 mod limits;
 mod links;
+mod overlap;
 mod place;
 mod read;
 mod schemas;

@@ -209,6 +209,27 @@ fn bad_agents() {
 }
 
 #[test]
+fn sec_20_no_mount_reaches_into_the_daemon() {
+    let with = |write: bool| {
+        let mut files = good();
+        files.insert(
+            "agents/clerk.yaml".to_owned(),
+            agent(&json!({"mounts": [{"name": "repo", "path": "/srv/repo", "write": write}]})),
+        );
+        assemble(files).unwrap()
+    };
+    for (write, hidden, read_only, count) in [
+        (false, "/var/lib/scalbotics", "/srv/state", 0),
+        (false, "/srv/repo/data", "/srv/state", 1),
+        (false, "/var/lib/scalbotics", "/srv/repo/state.git", 0),
+        (true, "/var/lib/scalbotics", "/srv/repo/state.git", 1),
+        (true, "/var/lib/scalbotics", "/srv", 1),
+    ] {
+        assert_eq!(with(write).find_overlaps(&[hidden], &[read_only]).len(), count, "{write} {hidden} {read_only}");
+    }
+}
+
+#[test]
 fn bad_tools_and_workflows() {
     use FindingKind as K;
     let tool = |change: Value| {
