@@ -165,7 +165,7 @@ impl Process {
         match started_at(&open_proc()?, self.pid) {
             Ok(now) if now == self.started_at => {}
             Ok(_) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if is_gone(&error) => return Ok(()),
             Err(error) => return Err(error),
         }
         match pidfd_send_signal(&pidfd, Signal::KILL) {
@@ -181,6 +181,11 @@ impl Process {
 /// Opens `/proc` as it is now: init mounts another one over it, in the outer helper's view too.
 pub(super) fn open_proc() -> io::Result<OwnedFd> {
     Ok(openat(CWD, "/proc", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Whether reading about a process failed because it ended, before its file was opened or after.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
 fn started_at(proc: &OwnedFd, pid: u32) -> io::Result<u64> {
