@@ -32,11 +32,20 @@ pub const ADMIN_KEYSTORE: &str = "keys/approver-admin.keystore";
 /// The key file that unlocks it; to be moved off the host.
 pub const ADMIN_KEYSTORE_KEY: &str = "keys/approver-admin.key";
 
+/// Certificate of the root CA, PEM; also in the trust file.
+pub const ROOT_CERTIFICATE: &str = "keys/root-ca.pem";
+
 /// Certificate of the issuing CA, PEM.
 pub const ISSUING_CERTIFICATE: &str = "keys/issuing-ca.pem";
 
 /// One folder a person, with the keys that belong on that person's own machine.
 pub const PEOPLE: &str = "people";
+
+/// Name of the key that signs checkpoints of the installation's logs, in C2SP's signed notes.
+#[must_use]
+pub fn log_name(trust_domain: &scalbotics_core::identity::TrustDomain) -> String {
+    format!("{trust_domain}/audit")
+}
 
 /// Names of the secrets in the keystores.
 pub mod key {

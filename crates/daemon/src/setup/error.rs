@@ -1,0 +1,99 @@
+//! Why an installation could not be made.
+
+use std::path::PathBuf;
+
+/// Why an installation could not be made. What was made stays, and the next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Flags are missing; all of them are listed at once.
+    #[error("flags are missing: {}", flags.join(", "))]
+    Missing {
+        /// The flags.
+        flags: Vec<&'static str>,
+    },
+    /// A flag's value is not usable, or contradicts what is already there.
+    #[error("{flag} `{value}` is not usable: {reason}")]
+    Flag {
+        /// The flag.
+        flag: &'static str,
+        /// Its value.
+        value: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {attempt} `{}`", path.display())]
+    File {
+        /// What was attempted.
+        attempt: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A key, certificate or keystore could not be made or opened.
+    #[error("cannot {attempt}")]
+    Keys {
+        /// What was attempted.
+        attempt: &'static str,
+        /// What the identity plane said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The `git` program failed.
+    #[error("git cannot {attempt}: {said}")]
+    Git {
+        /// What was attempted.
+        attempt: &'static str,
+        /// Its last words.
+        said: String,
+    },
+    /// The database could not be opened or written.
+    #[error("cannot register the people in the database")]
+    Store {
+        /// What the store said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// The code, with a page in the docs.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::Flag { .. } => "SETUP_FLAGS",
+            Self::File { .. } => "SETUP_FILE",
+            Self::Keys { .. } => "SETUP_KEYS",
+            Self::Git { .. } => "SETUP_GIT",
+            Self::Store { .. } => "SETUP_STORE",
+        }
+    }
+
+    /// The next step.
+    #[must_use]
+    pub const fn next(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } | Self::Flag { .. } => "scalbotics initialize --help",
+            Self::File { .. } => "check the directory's owner, mode and free space, then run the same command again",
+            Self::Keys { .. } => "keep the files under keys/ as they are; restore them from a backup, or choose another --dir",
+            Self::Git { .. } => "install git 2.30 or newer, then run the same command again",
+            Self::Store { .. } => "stop a daemon that runs on this directory, then run the same command again",
+        }
+    }
+}
+
+/// Keeps what the identity plane said behind what was attempted.
+pub(super) fn keys<E>(attempt: &'static str) -> impl FnOnce(E) -> Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    move |source| Error::Keys { attempt, source: Box::new(source) }
+}
+
+/// Keeps what the system said behind what was attempted on which file.
+pub(super) fn file(attempt: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.to_owned();
+    move |source| Error::File { attempt, path, source }
+}

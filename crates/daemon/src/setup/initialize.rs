@@ -1,0 +1,227 @@
+//! `initialize`: from flags to a plan, from the plan to files.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use scalbotics_core::identity::TrustDomain;
+use scalbotics_core::ids::InstallationId;
+use scalbotics_core::ports::{Clock, IdSource};
+use scalbotics_core::tenant::{Name, TenantId};
+
+use super::people::{self, Person};
+use super::report::{Change, Report};
+use super::{Error, Initialize, contexts, error, keys, repository};
+use crate::layout;
+
+/// What the installation is made with: time, ids, and where the command line keeps its contexts.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Configuration directory of the command line; `None` writes no contexts.
+    pub config_dir: Option<PathBuf>,
+}
+
+/// What is to be there in the end.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Directory of the installation, absolute.
+    pub root: PathBuf,
+    /// Its identity.
+    pub installation: InstallationId,
+    /// Its trust domain.
+    pub trust_domain: TrustDomain,
+    /// First tenant.
+    pub tenant: TenantId,
+    /// The human who runs things.
+    pub admin: Name,
+    /// The human who approves.
+    pub approver: Name,
+    /// The desired-state repository, absolute.
+    pub repository: PathBuf,
+    /// Files of its first commit; `None` means the starter's.
+    pub desired: Option<PathBuf>,
+    /// Address of the API.
+    pub listen: SocketAddr,
+    /// Address of /metrics and /healthz.
+    pub admin_listen: SocketAddr,
+    /// Host directories that workspaces may mount.
+    pub workspace_roots: Vec<PathBuf>,
+    /// Whether this is a `dev` installation.
+    pub dev: bool,
+}
+
+impl Plan {
+    /// The plan of the flags, with what an earlier run decided taken from the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] with all missing flags, [`Error::Flag`], [`Error::File`].
+    pub fn from_flags(flags: &Initialize, environment: &Environment) -> Result<Self, Error> {
+        let required = [
+            ("--trust-domain", flags.trust_domain.is_none()),
+            ("--admin", flags.admin.is_none()),
+            ("--approver", flags.approver.is_none()),
+        ];
+        let missing: Vec<&'static str> = required.into_iter().filter(|(_, absent)| *absent).map(|(flag, _)| flag).collect();
+        let (Some(trust_domain), Some(admin), Some(approver)) = (&flags.trust_domain, &flags.admin, &flags.approver) else {
+            return Err(Error::Missing { flags: missing });
+        };
+        let refused = |flag, value: &str, reason: String| Error::Flag { flag, value: value.to_owned(), reason };
+        if admin == approver {
+            let reason = "it is the admin; nobody approves their own calls".to_owned();
+            return Err(refused("--approver", approver.as_str(), reason));
+        }
+        let root = std::path::absolute(&flags.dir).map_err(error::file("resolve", &flags.dir))?;
+        let repository = match flags.git.as_deref() {
+            None => root.join(layout::REPOSITORY),
+            Some(text) => match text.strip_prefix("local:") {
+                Some(path) => std::path::absolute(path).map_err(error::file("resolve", Path::new(path)))?,
+                None => return Err(refused("--git", text, "it does not start with `local:`".to_owned())),
+            },
+        };
+        let tenant = TenantId::new(flags.tenant.clone());
+        if tenant.is_system() {
+            return Err(refused("--tenant-name", tenant.as_str(), "`system` owns the installation's own verbs".to_owned()));
+        }
+        let trust_domain =
+            TrustDomain::parse(trust_domain).map_err(|e| refused("--trust-domain", trust_domain, e.to_string()))?;
+        let mut plan = Self {
+            installation: keys::installation_id(environment),
+            root,
+            trust_domain,
+            tenant,
+            admin: admin.clone(),
+            approver: approver.clone(),
+            repository,
+            desired: flags.desired.clone(),
+            listen: flags.listen,
+            admin_listen: flags.admin_listen,
+            workspace_roots: flags.workspace_roots.clone(),
+            dev: false,
+        };
+        plan.resume()?;
+        Ok(plan)
+    }
+
+    /// A path of the installation.
+    #[must_use]
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Name of a person's context in the command line.
+    pub(super) fn context_name(&self, person: &Name, approves: bool) -> String {
+        match (self.dev, approves) {
+            (true, false) => "dev".to_owned(),
+            (true, true) => "dev-approver".to_owned(),
+            (false, _) => format!("{}-{person}", self.tenant),
+        }
+    }
+
+    /// Takes the identity from an earlier run's configuration, and refuses flags that contradict it.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Flag`].
+    pub fn resume(&mut self) -> Result<(), Error> {
+        let path = self.path(layout::CONFIG);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(error::file("read", &path)(source)),
+        };
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            let reason = format!("{} is not TOML: {}", path.display(), error.message());
+            Error::Flag { flag: "--dir", value: self.root.display().to_string(), reason }
+        })?;
+        let field = |name: &str| table.get("installation").and_then(|t| t.get(name)).and_then(toml::Value::as_str);
+        if let Some(id) = field("id").and_then(|id| id.parse().ok()) {
+            self.installation = id;
+        }
+        for (flag, name, value) in [
+            ("--trust-domain", "trust_domain", self.trust_domain.to_string()),
+            ("--tenant-name", "tenant", self.tenant.to_string()),
+        ] {
+            if let Some(found) = field(name).filter(|found| *found != value) {
+                let reason = format!("the installation in this directory has `{found}`, which never changes");
+                return Err(Error::Flag { flag, value, reason });
+            }
+        }
+        Ok(())
+    }
+
+    fn people(&self) -> [Person; 2] {
+        [
+            Person { name: self.admin.clone(), groups: &["admins", "auditors", "operators"], approves: false },
+            Person { name: self.approver.clone(), groups: &["approvers", "auditors"], approves: true },
+        ]
+    }
+
+    fn config_text(&self) -> String {
+        let mut roots: Vec<String> = vec![self.path(super::starter::FOLDER).display().to_string()];
+        roots.extend(self.workspace_roots.iter().map(|root| root.display().to_string()));
+        let roots: Vec<toml::Value> = roots.into_iter().map(toml::Value::String).collect();
+        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        format!(
+            "# Configuration of scalboticsd; every key: scalbotics config show --origin\n\n\
+             [installation]\nid = \"{}\"\ntrust_domain = \"{}\"\ntenant = \"{}\"\ndata_dir = \"{}\"\ndev = {}\n\n\
+             [server]\nlisten = \"{}\"\nadmin_listen = \"{}\"\n\n\
+             [keystore]\npath = \"{}\"\nkey_file = \"{}\"\n\n\
+             [trust]\nfile = \"{}\"\n\n\
+             [repository]\npath = {}\n\n\
+             [workspaces]\nallowed_roots = {}\n",
+            self.installation,
+            self.trust_domain,
+            self.tenant,
+            layout::DATA,
+            self.dev,
+            self.listen,
+            self.admin_listen,
+            layout::KEYSTORE,
+            layout::KEYSTORE_KEY,
+            layout::TRUST,
+            quote(&self.repository.display().to_string()),
+            toml::Value::Array(roots),
+        )
+    }
+}
+
+/// Makes everything of the plan that is missing.
+///
+/// # Errors
+/// Any [`Error`]; what was made stays, and the next run goes on from there.
+pub async fn initialize(plan: &Plan, environment: &Environment) -> Result<Report, Error> {
+    let mut report = Report::default();
+    make_directory(plan)?;
+    config(plan, &mut report)?;
+    keys::make(plan, environment, &mut report)?;
+    repository::make(plan, &mut report)?;
+    let people = people::register(plan, environment, &plan.people(), &mut report).await?;
+    contexts::make(plan, environment, &people, &mut report)?;
+    Ok(report)
+}
+
+/// The installation's directory, closed to others.
+fn make_directory(plan: &Plan) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let data = plan.path(layout::DATA);
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true).mode(0o700);
+    builder.create(&plan.root).map_err(error::file("create", &plan.root))?;
+    builder.create(&data).map_err(error::file("create", &data))
+}
+
+fn config(plan: &Plan, report: &mut Report) -> Result<(), Error> {
+    let path = plan.path(layout::CONFIG);
+    if path.try_exists().map_err(error::file("look at", &path))? {
+        report.note("configuration", Change::Unchanged, layout::CONFIG);
+        return Ok(());
+    }
+    let mode = scalbotics_identity::private_file::PUBLIC_MODE;
+    scalbotics_identity::private_file::replace(&path, plan.config_text().as_bytes(), mode)
+        .map_err(error::keys("write the configuration"))?;
+    report.note("configuration", Change::Created, layout::CONFIG);
+    Ok(())
+}

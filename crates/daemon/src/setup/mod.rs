@@ -1,0 +1,22 @@
+//! Making an installation: `scalboticsd initialize` and, around a running daemon, `scalboticsd dev`.
+//!
+//! **Invariant:** every step looks first and makes only what is missing, so a second run, or one after a kill, finishes
+//! the work and changes nothing that is there.
+
+mod arguments;
+mod contexts;
+mod error;
+mod initialize;
+mod keys;
+mod people;
+mod report;
+mod repository;
+mod starter;
+
+pub use arguments::Initialize;
+pub use error::Error;
+pub use initialize::{Environment, Plan, initialize};
+pub use report::{Change, Report};
+
+#[cfg(test)]
+mod tests;

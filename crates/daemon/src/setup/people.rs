@@ -1,0 +1,149 @@
+//! The first two humans, each with a login key and an approval key of their own, in a folder of their own.
+
+use std::path::{Path, PathBuf};
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::audit::{Kind, OutcomeNote, Record};
+use scalbotics_core::ids::HumanUid;
+use scalbotics_core::ports::{Human, Registry};
+use scalbotics_core::principal::Uid;
+use scalbotics_core::tenant::Name;
+use scalbotics_identity::authority::keystore::{KeyFile, Keystore, Kind as KeyKind, Unlock};
+use scalbotics_identity::holder::key::{Algorithm, Pair};
+use scalbotics_identity::holder::statement::{Enrolment, sign_enrolment};
+use scalbotics_store::{OpenError, Options, SqliteStore};
+
+use super::error::{self, Error};
+use super::report::{Change, Report};
+use super::{Environment, Plan};
+use crate::layout;
+
+/// A person to register.
+#[derive(Debug, Clone)]
+pub(super) struct Person {
+    /// Name in the tenant.
+    pub(super) name: Name,
+    /// Roles.
+    pub(super) groups: &'static [&'static str],
+    /// Whether an approval key is made and enrolled.
+    pub(super) approves: bool,
+}
+
+/// Where a person's keys are.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    /// Private key that logs in.
+    pub(super) login_key: PathBuf,
+    /// Private key that signs approvals.
+    pub(super) approval_key: PathBuf,
+}
+
+/// The folder of a person.
+pub(super) fn folder(plan: &Plan, name: &Name) -> Folder {
+    let folder = plan.path(layout::PEOPLE).join(name.as_str());
+    Folder { login_key: folder.join("login.pem"), approval_key: folder.join("approval.pem") }
+}
+
+/// Registers the people that are missing; answers name and identity of each, or of none while a daemon serves the data.
+pub(super) async fn register(
+    plan: &Plan,
+    environment: &Environment,
+    people: &[Person],
+    report: &mut Report,
+) -> Result<Vec<(Person, HumanUid)>, Error> {
+    let store_error = |source| Error::Store { source };
+    let options = Options::new(plan.installation);
+    let store = match SqliteStore::open(&plan.path(layout::DATA), &options) {
+        Ok(store) => store,
+        Err(OpenError::Locked { .. }) if people.iter().all(|person| has_keys(plan, person)) => {
+            people.iter().for_each(|person| report.note("human", Change::Unchanged, format!("{} (daemon running)", person.name)));
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(store_error(Box::new(error))),
+    };
+    let mut registered = Vec::new();
+    for person in people {
+        let known = store.human(&plan.tenant, &person.name).await.map_err(|e| store_error(Box::new(e)))?;
+        let uid = match known {
+            Some(human) => {
+                report.note("human", Change::Unchanged, person.name.to_string());
+                human.uid
+            }
+            None => {
+                let human = human(plan, environment, person)?;
+                let uid = human.uid;
+                let record = record(plan, environment, uid);
+                store.put_human(human, record).await.map_err(|e| store_error(Box::new(e)))?;
+                report.note("human", Change::Created, format!("{} ({})", person.name, person.groups.join(", ")));
+                uid
+            }
+        };
+        registered.push((person.clone(), uid));
+    }
+    Ok(registered)
+}
+
+/// Whether an earlier run came as far as this person.
+fn has_keys(plan: &Plan, person: &Person) -> bool {
+    let folder = folder(plan, &person.name);
+    folder.login_key.is_file() && (!person.approves || folder.approval_key.is_file())
+}
+
+fn record(plan: &Plan, environment: &Environment, uid: HumanUid) -> Record {
+    let mut record = Record::new(Kind::Installation, environment.clock.now(), plan.tenant.clone(), Uid::Daemon, "human.register");
+    record.target = Some(uid.to_string());
+    record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
+    record
+}
+
+fn human(plan: &Plan, environment: &Environment, person: &Person) -> Result<Human, Error> {
+    let uid = HumanUid::from_u128(environment.ids.next());
+    let folder = folder(plan, &person.name);
+    let login = key(&folder.login_key)?;
+    let enrolment = if person.approves { Some(enrol(plan, environment, uid, &key(&folder.approval_key)?)?) } else { None };
+    let mut groups: Vec<Name> = person.groups.iter().filter_map(|group| Name::parse(group).ok()).collect();
+    groups.sort_unstable();
+    Ok(Human {
+        uid,
+        tenant: plan.tenant.clone(),
+        name: person.name.clone(),
+        groups,
+        login_key: login.public().to_jwk_json().map_err(error::keys("write a public key"))?,
+        enrolment,
+        standing: Standing::Active,
+        epoch: 0,
+    })
+}
+
+/// The key of a file, made where it is missing.
+fn key(path: &Path) -> Result<Pair, Error> {
+    if path.try_exists().map_err(error::file("look at", path))? {
+        return Pair::load(path).map_err(error::keys("read a person's key"));
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(error::file("create", folder))?;
+    }
+    let pair = Pair::generate(Algorithm::Ed25519).map_err(error::keys("make a person's key"))?;
+    pair.save(path).map_err(error::keys("write a person's key"))?;
+    Ok(pair)
+}
+
+/// The enrolment statement of an approval key, signed by the approver-admin key (semantics §5.2 b, §5.3a).
+fn enrol(plan: &Plan, environment: &Environment, approver: HumanUid, key: &Pair) -> Result<Vec<u8>, Error> {
+    let unlock =
+        KeyFile::load(&plan.path(layout::ADMIN_KEYSTORE_KEY)).map_err(error::keys("read the approver-admin's key file"))?;
+    let keystore = Keystore::open(&plan.path(layout::ADMIN_KEYSTORE), plan.installation, &Unlock::KeyFile(unlock))
+        .map_err(error::keys("open the approver-admin's keystore"))?;
+    let admin = keystore.pair(layout::key::APPROVER_ADMIN, KeyKind::ApproverAdmin);
+    let admin =
+        admin.ok_or(Error::Keys { attempt: "find the approver-admin's key", source: "it is not in its keystore".into() })?;
+    let enrolment = Enrolment {
+        approver,
+        tenant: plan.tenant.clone(),
+        trust_domain: plan.trust_domain.clone(),
+        key: key.public().clone(),
+        issued_at: environment.clock.now(),
+    };
+    let signed = sign_enrolment(&admin, &enrolment).map_err(error::keys("enrol an approval key"))?;
+    signed.to_bytes().map_err(error::keys("enrol an approval key"))
+}

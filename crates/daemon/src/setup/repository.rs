@@ -1,0 +1,104 @@
+//! The desired-state repository: bare, with a first commit.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::error::{self, Error};
+use super::report::{Change, Report};
+use super::{Plan, starter};
+use crate::layout;
+
+/// Most files that are taken from `--desired`; a first commit is small.
+const FILES_MAX: usize = 10_000;
+
+/// Runs `git` without any configuration but ours, and without hooks.
+fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<(), Error> {
+    let output = Command::new("git")
+        .args(["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "init.defaultBranch=main"])
+        .args(["-c", "user.name=scalbotics", "-c", "user.email=scalbotics@localhost"])
+        .args(arguments)
+        .current_dir(directory)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env_remove("GIT_DIR")
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_INDEX_FILE")
+        .output();
+    let output = output.map_err(|error| Error::Git { attempt, said: format!("the program does not start: {error}") })?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ");
+    Err(Error::Git { attempt, said })
+}
+
+/// Makes the repository where it is missing.
+pub(super) fn make(plan: &Plan, report: &mut Report) -> Result<(), Error> {
+    let place = plan.repository.display().to_string();
+    if has_commit(&plan.repository) {
+        report.note("repository", Change::Unchanged, place);
+        return Ok(());
+    }
+    let files = match &plan.desired {
+        Some(directory) => read_files(directory)?,
+        None => starter::files(plan)?,
+    };
+    std::fs::create_dir_all(&plan.repository).map_err(error::file("create", &plan.repository))?;
+    git("create the repository", &plan.repository, &["init", "--quiet", "--bare", "."])?;
+    let tree = plan.path(layout::DATA).join("first-commit");
+    write_files(&tree, &files)?;
+    let (git_dir, work_tree) = (format!("--git-dir={}", plan.repository.display()), format!("--work-tree={}", tree.display()));
+    git("add the first files", &tree, &[&git_dir, &work_tree, "add", "--all", "--force", "."])?;
+    git(
+        "commit the first files",
+        &tree,
+        &[&git_dir, &work_tree, "commit", "--quiet", "--message", "First team, agent and policies"],
+    )?;
+    std::fs::remove_dir_all(&tree).map_err(error::file("remove", &tree))?;
+    report.note("repository", Change::Created, place);
+    Ok(())
+}
+
+fn has_commit(repository: &Path) -> bool {
+    let arguments = ["rev-parse", "--quiet", "--verify", "refs/heads/main"];
+    repository.is_dir() && git("look for a commit", repository, &arguments).is_ok()
+}
+
+fn write_files(tree: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+    if tree.is_dir() {
+        std::fs::remove_dir_all(tree).map_err(error::file("remove", tree))?;
+    }
+    for (path, bytes) in files {
+        let path = tree.join(path);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(error::file("create", folder))?;
+        }
+        std::fs::write(&path, bytes).map_err(error::file("write", &path))?;
+    }
+    Ok(())
+}
+
+/// The files under `directory`, by relative path.
+fn read_files(directory: &Path) -> Result<BTreeMap<String, Vec<u8>>, Error> {
+    let mut files = BTreeMap::new();
+    let mut open: Vec<PathBuf> = vec![directory.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(error::file("read", &folder))? {
+            let entry = entry.map_err(error::file("read", &folder))?;
+            let (path, kind) = (entry.path(), entry.file_type().map_err(error::file("look at", &folder))?);
+            if kind.is_dir() {
+                open.push(path);
+            } else {
+                let relative = path.strip_prefix(directory).unwrap_or(&path).to_string_lossy().into_owned();
+                let bytes = std::fs::read(&path).map_err(error::file("read", &path))?;
+                files.insert(relative, bytes);
+            }
+            if files.len() > FILES_MAX {
+                let value = directory.display().to_string();
+                return Err(Error::Flag { flag: "--desired", value, reason: format!("it holds more than {FILES_MAX} files") });
+            }
+        }
+    }
+    Ok(files)
+}

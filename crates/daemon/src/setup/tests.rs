@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use scalbotics_core::payload::Salt;
+use scalbotics_core::ports::{Clock, IdSource};
+use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Timestamp;
+
+use super::arguments::Mode;
+use super::{Change, Environment, Error, Initialize, Plan, initialize};
+
+#[derive(Debug)]
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_ms(1_796_000_000_000)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counter(AtomicU64);
+
+impl IdSource for Counter {
+    fn next(&self) -> u128 {
+        u128::from(self.0.fetch_add(1, Ordering::Relaxed)) + 1
+    }
+
+    fn salt(&self) -> Salt {
+        [u8::try_from(self.next() & 0xff).unwrap(); 32]
+    }
+}
+
+fn flags(dir: &Path) -> Initialize {
+    Initialize {
+        dir: dir.join("box"),
+        mode: Mode::Local,
+        trust_domain: Some("acme.example".to_owned()),
+        tenant: Name::parse("acme").unwrap(),
+        admin: Some(Name::parse("ann").unwrap()),
+        approver: Some(Name::parse("bob").unwrap()),
+        git: None,
+        desired: None,
+        listen: "127.0.0.1:7420".parse().unwrap(),
+        admin_listen: "127.0.0.1:7421".parse().unwrap(),
+        workspace_roots: vec![],
+        dry_run: false,
+        yes: true,
+    }
+}
+
+fn environment(dir: &Path) -> Environment {
+    Environment { clock: Arc::new(Noon), ids: Arc::new(Counter::default()), config_dir: Some(dir.join("config")) }
+}
+
+/// Contents of all files below, but the database's, which change with each opening.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.ends_with("data") {
+        } else if path.is_dir() {
+            found.extend(contents(&path));
+        } else {
+            found.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+    let first = initialize(&plan, &environment).await.unwrap();
+    assert!(first.items.iter().all(|(_, change, _)| *change == Change::Created), "{first}");
+    let before = contents(dir.path());
+    let again = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+    assert_eq!(again.installation, plan.installation);
+    let second = initialize(&again, &environment).await.unwrap();
+    assert!(!second.created_any(), "{second}");
+    assert_eq!(contents(dir.path()), before);
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_is_finished_by_the_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+    initialize(&plan, &environment).await.unwrap();
+    for lost in ["trust.json", "keys/issuing-ca.pem", "keys/root-ca.pem", "desired.git", "people/ann/login.pem", "data"] {
+        let path = plan.root.join(lost);
+        if path.is_dir() { std::fs::remove_dir_all(&path).unwrap() } else { std::fs::remove_file(&path).unwrap() }
+        let again = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+        initialize(&again, &environment).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
+        assert!(path.exists() || lost == "people/ann/login.pem", "{lost}");
+    }
+}
+
+#[tokio::test]
+async fn secrets_are_closed_to_others() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+    initialize(&plan, &environment).await.unwrap();
+    for (path, _) in contents(&plan.root) {
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        let secret = path.extension().is_some_and(|e| ["keystore", "key"].iter().any(|s| e == *s)) || path.starts_with(plan.root.join("people"));
+        assert!(!secret || mode == 0o600, "{} {mode:o}", path.display());
+    }
+}
+
+#[test]
+fn sem_5_3a_login_and_approver_are_two_people() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut flags = flags(dir.path());
+    flags.approver = flags.admin.clone();
+    let error = Plan::from_flags(&flags, &environment(dir.path())).unwrap_err();
+    assert!(matches!(error, Error::Flag { flag: "--approver", .. }), "{error}");
+}
+
+#[test]
+fn all_missing_flags_are_listed_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut flags = flags(dir.path());
+    (flags.trust_domain, flags.admin, flags.approver) = (None, None, None);
+    let error = Plan::from_flags(&flags, &environment(dir.path())).unwrap_err();
+    assert_eq!(error.to_string(), "flags are missing: --trust-domain, --admin, --approver");
+}
+
+#[tokio::test]
+async fn what_never_changes_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+    initialize(&plan, &environment).await.unwrap();
+    let mut other = flags(dir.path());
+    other.trust_domain = Some("evil.example".to_owned());
+    let error = Plan::from_flags(&other, &environment).unwrap_err();
+    assert!(matches!(error, Error::Flag { flag: "--trust-domain", .. }), "{error}");
+}
