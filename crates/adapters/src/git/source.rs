@@ -83,7 +83,8 @@ impl Source {
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 fn open(path: &Path) -> Result<gix::Repository, BoxError> {
-    let options = gix::open::Options::isolated();
+    // A replacement (`refs/replace/`) would let one id stand for other content than it did before.
+    let options = gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false"]);
     gix::open_opts(path, options).map_err(Into::into)
 }
 

@@ -194,7 +194,7 @@ fn missing_things_are_unreadable() {
     unreadable(Source::new(dir.path()).following("../../etc/passwd").read_head());
     for commit in ["", "main", "HEAD", &id[..39], &"0".repeat(40), &git(dir.path(), &["rev-parse", "HEAD^{tree}"])] {
         let result = Source::new(dir.path()).read_files(commit);
-        assert!(matches!(result, Err(DesiredError::Unreadable { .. })), "{commit}: {result:?}");
+        assert!(matches!(result, Err(DesiredError::Unreadable { .. } | DesiredError::Refused { .. })), "{commit}: {result:?}");
     }
 }
 
@@ -238,6 +238,34 @@ fn sec_20_links_submodules_and_large_blobs_are_refused() {
     write(dir.path(), "teams/a/b/c/d/e/f.yaml", "x");
     commit(dir.path());
     refused(dir.path(), "teams/a/b/c/d/e/f.yaml", "parts");
+}
+
+#[test]
+fn an_id_stands_for_its_bytes_only() {
+    let (dir, id) = repository();
+    let source = Source::new(dir.path());
+    let files = source.read_files(&id).unwrap();
+
+    write(dir.path(), "teams/ops.yaml", "id: ops\ndescription: other\n");
+    let other = commit(dir.path());
+    git(dir.path(), &["replace", &id, &other]);
+    let (old, new) = ("HEAD~1:teams/ops.yaml", "HEAD:teams/ops.yaml");
+    let [old, new] = [old, new].map(|name| git(dir.path(), &["--no-replace-objects", "rev-parse", name]));
+    git(dir.path(), &["replace", &old, &new]);
+    assert_eq!(source.read_files(&id).unwrap(), files);
+
+    git(dir.path(), &["replace", "-d", &id, &old]);
+    let object = |id: &str| dir.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
+    std::fs::remove_file(object(&old)).unwrap();
+    std::fs::copy(object(&new), object(&old)).unwrap();
+    match source.read_files(&id) {
+        Err(DesiredError::Refused { path, reason, .. }) => {
+            assert!(path == "teams/ops.yaml" && reason.contains("damaged"), "{reason}")
+        }
+        other => panic!("{other:?}"),
+    }
+    std::fs::remove_file(object(&old)).unwrap();
+    assert!(matches!(source.read_files(&id), Err(DesiredError::Unreadable { .. })));
 }
 
 #[test]

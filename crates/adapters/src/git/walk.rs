@@ -1,8 +1,12 @@
-//! Walks a commit's tree, measuring every object before it is loaded.
+//! Walks a commit's tree, measuring every object before it is loaded and hashing it after.
+//!
+//! **Invariant:** every byte that is returned hangs by its hash on the commit's id, so that an id in a task's record stands for
+//! exactly these files (semantics §9.3); a damaged or exchanged object is refused.
 
 use std::collections::BTreeMap;
 
 use gix::objs::tree::EntryKind;
+use gix::objs::{CommitRefIter, Kind, TreeRefIter};
 use gix::{ObjectId, Repository};
 use scalbotics_core::desired::{FILE_LEN_MAX, FILES_MAX, FOLDERS, TOTAL_LEN_MAX};
 use scalbotics_core::ports::RawFiles;
@@ -38,8 +42,7 @@ impl<E: Into<BoxError>> From<E> for Fault {
 /// The files of desired state in a commit.
 pub(super) fn read(repository: &Repository, commit: &str) -> Result<RawFiles, Fault> {
     let id = ObjectId::from_hex(commit.as_bytes())?;
-    measure(repository, id, "")?;
-    let tree = repository.find_commit(id)?.tree_id()?.detach();
+    let tree = CommitRefIter::from_bytes(&load(repository, id, Kind::Commit, "")?, id.kind()).tree_id()?;
     let mut walk = Walk { repository, files: BTreeMap::new(), total: 0, trees: Vec::new(), walked: 0 };
     walk.root(tree)?;
     while let Some((path, tree)) = walk.trees.pop() {
@@ -58,12 +61,11 @@ struct Walk<'r> {
 
 impl Walk<'_> {
     fn root(&mut self, id: ObjectId) -> Result<(), Fault> {
-        measure(self.repository, id, "")?;
-        for entry in self.repository.find_tree(id)?.iter() {
+        for entry in TreeRefIter::from_bytes(&load(self.repository, id, Kind::Tree, "")?, id.kind()) {
             let entry = entry?;
-            let Some(folder) = FOLDERS.iter().find(|folder| entry.filename() == **folder) else { continue };
-            match entry.mode().kind() {
-                EntryKind::Tree => self.trees.push(((*folder).to_owned(), entry.object_id())),
+            let Some(folder) = FOLDERS.iter().find(|folder| entry.filename == **folder) else { continue };
+            match entry.mode.kind() {
+                EntryKind::Tree => self.trees.push(((*folder).to_owned(), entry.oid.to_owned())),
                 other @ (EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link | EntryKind::Commit) => {
                     return refuse(folder, format!("it is {}, not a folder", word(other)));
                 }
@@ -77,10 +79,9 @@ impl Walk<'_> {
         if self.walked > TREES_MAX {
             return refuse(folder, format!("there are more than {TREES_MAX} folders"));
         }
-        measure(self.repository, id, folder)?;
-        for entry in self.repository.find_tree(id)?.iter() {
+        for entry in TreeRefIter::from_bytes(&load(self.repository, id, Kind::Tree, folder)?, id.kind()) {
             let entry = entry?;
-            let name = std::str::from_utf8(entry.filename()).ok().filter(|name| is_plain(name));
+            let name = std::str::from_utf8(entry.filename).ok().filter(|name| is_plain(name));
             let Some(name) = name else {
                 return refuse(folder, "it holds a name that is not plain UTF-8".to_owned());
             };
@@ -88,9 +89,9 @@ impl Walk<'_> {
             if path.len() > PATH_LEN_MAX || path.split('/').count() > DEPTH_MAX {
                 return refuse(&path, format!("its path is longer than {PATH_LEN_MAX} bytes or {DEPTH_MAX} parts"));
             }
-            match entry.mode().kind() {
-                EntryKind::Tree => self.trees.push((path, entry.object_id())),
-                EntryKind::Blob | EntryKind::BlobExecutable => self.file(path, entry.object_id())?,
+            match entry.mode.kind() {
+                EntryKind::Tree => self.trees.push((path, entry.oid.to_owned())),
+                EntryKind::Blob | EntryKind::BlobExecutable => self.file(path, entry.oid.to_owned())?,
                 other @ (EntryKind::Link | EntryKind::Commit) => return refuse(&path, format!("it is {}", word(other))),
             }
         }
@@ -110,10 +111,7 @@ impl Walk<'_> {
         if self.total > TOTAL_LEN_MAX {
             return refuse(&path, format!("the files together have more than {TOTAL_LEN_MAX} bytes"));
         }
-        let bytes = self.repository.find_blob(id)?.take_data();
-        if bytes.len() != len {
-            return refuse(&path, "its object lies about its size".to_owned());
-        }
+        let bytes = load(self.repository, id, Kind::Blob, &path)?;
         match self.files.insert(path.clone(), bytes) {
             None => Ok(()),
             Some(_) => refuse(&path, "it stands twice".to_owned()),
@@ -121,10 +119,20 @@ impl Walk<'_> {
     }
 }
 
-/// Refuses a commit or tree that is too large to be looked at.
-fn measure(repository: &Repository, id: ObjectId, path: &str) -> Result<(), Fault> {
+/// The bytes of an object, which is of that kind, not too large, and what its id says.
+fn load(repository: &Repository, id: ObjectId, kind: Kind, path: &str) -> Result<Vec<u8>, Fault> {
     let size = repository.find_header(id)?.size();
-    if size > OBJECT_LEN_MAX { refuse(path, format!("its object has {size} bytes, more than {OBJECT_LEN_MAX}")) } else { Ok(()) }
+    if size > OBJECT_LEN_MAX {
+        return refuse(path, format!("its object has {size} bytes, more than {OBJECT_LEN_MAX}"));
+    }
+    let object = repository.find_object(id)?;
+    if object.kind != kind {
+        return refuse(path, format!("its object is a {}, not a {kind}", object.kind));
+    }
+    if gix::objs::compute_hash(id.kind(), kind, &object.data)? != id {
+        return refuse(path, "its object is damaged: it does not hash to its id".to_owned());
+    }
+    Ok(object.detach().data)
 }
 
 fn refuse<T>(path: &str, reason: String) -> Result<T, Fault> {
