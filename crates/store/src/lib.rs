@@ -16,4 +16,6 @@
     )
 )]
 
-pub mod sqlite;
+mod sqlite;
+
+pub use sqlite::{Fault, Offline, OpenError, Options, Report, SqliteStore, open_read_only};

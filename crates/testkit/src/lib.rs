@@ -1,1 +1,24 @@
+//! What tests share: fakes of the ports, the conformance suites that every implementation passes, and builders of valid values.
+//!
+//! **Boundary:** a dev-dependency only. Nothing here does I/O; time, ids and randomness come from a seed.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a fixture that cannot be built, or a rule that is broken, fails the test that asked for it"
+)]
+
+mod cipher;
+mod clock;
+pub mod conformance;
+pub mod fixture;
+mod ids;
+pub mod memory;
+mod policies;
+mod tools;
+
+pub use cipher::PlainCipher;
+pub use clock::FixedClock;
+pub use ids::SeededIds;
+pub use memory::MemoryStore;
+pub use policies::{AllowAll, DenyAll, Scripted};
+pub use tools::{NeverStop, Reply, ScriptedTools, Sent};

@@ -25,7 +25,7 @@ const STATEMENTS: usize = 64;
 const CACHE_KIB: i64 = -2_000;
 
 /// Bytes written at a time when a file is extended.
-const ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// Path of the database in a data directory.
 pub(super) fn database(dir: &Path) -> PathBuf {

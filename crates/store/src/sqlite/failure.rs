@@ -30,10 +30,12 @@ impl Failure {
         if matches!(code.extended_code, ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) {
             return Self::Unsynced(error.to_string());
         }
-        match code.code {
-            ErrorCode::DiskFull => Self::Full,
-            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Corrupt(error.to_string()),
-            _ => Self::Other(error.to_string()),
+        if code.code == ErrorCode::DiskFull {
+            Self::Full
+        } else if matches!(code.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) {
+            Self::Corrupt(error.to_string())
+        } else {
+            Self::Other(error.to_string())
         }
     }
 

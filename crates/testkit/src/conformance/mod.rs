@@ -1,0 +1,13 @@
+//! Rules that every implementation of a storage port keeps. A suite panics at the first rule that is broken.
+//!
+//! Suites use tenants of their own names, so that all of them can run on one store.
+
+mod approval_store;
+mod audit_log;
+mod decision_store;
+mod payload_store;
+mod registry;
+mod store;
+mod task_log;
+
+pub use store::{Store, all};

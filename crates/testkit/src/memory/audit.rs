@@ -1,0 +1,73 @@
+//! The audit log.
+
+use async_trait::async_trait;
+use scalbotics_core::audit::Record;
+use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::audit::merkle;
+use scalbotics_core::digest::Digest;
+use scalbotics_core::policy::Decision;
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, StoreError};
+use scalbotics_core::tenant::TenantId;
+
+use super::MemoryStore;
+use super::state::refused;
+
+/// Most entries of one read.
+const PAGE_MAX: usize = 1_000;
+
+#[async_trait]
+impl AuditLog for MemoryStore {
+    async fn append(&self, records: Vec<Record>, decisions: Vec<Decision>) -> Result<u64, StoreError> {
+        let tenant = records.first().map(|record| record.tenant.clone()).ok_or_else(|| refused("there is no record"))?;
+        self.change(false, |tables| {
+            tables.decide(&tenant, decisions)?;
+            tables.append(&tenant, &records)
+        })
+    }
+
+    async fn read(&self, tenant: &TenantId, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
+        let tables = self.tables();
+        let Some(log) = tables.logs.get(tenant) else { return Ok(Vec::new()) };
+        let wanted = |index: u64, record: &Record| {
+            index >= query.from
+                && query.task.is_none_or(|task| record.task == Some(task))
+                && query.kind.is_none_or(|kind| record.kind == kind)
+                && query.since.is_none_or(|since| record.at >= since)
+        };
+        let entries = (0..).zip(&log.records).filter(|(index, (record, _))| wanted(*index, record));
+        let entries = entries.map(|(index, (_, leaf))| AuditEntry { index, leaf: leaf.clone() });
+        Ok(entries.take(query.limit.clamp(1, PAGE_MAX)).collect())
+    }
+
+    async fn head(&self, tenant: &TenantId) -> Result<LogHead, StoreError> {
+        let tables = self.tables();
+        let Some(log) = tables.logs.get(tenant) else {
+            return Ok(LogHead { size: 0, root: merkle::root(&[]), checkpoint: None });
+        };
+        let size = log.records.len() as u64;
+        let root = log.root_at(size).unwrap_or_else(|| merkle::root(&[]));
+        Ok(LogHead { size, root, checkpoint: log.checkpoints.values().next_back().cloned() })
+    }
+
+    async fn put_checkpoint(&self, tenant: &TenantId, size: u64, root: Digest, note: &str) -> Result<(), StoreError> {
+        let said = Checkpoint::of_note(note).map_err(|error| refused(&error.to_string()))?;
+        self.change(false, |tables| {
+            let log = tables.logs.get_mut(tenant).ok_or_else(|| refused("there is no log"))?;
+            let reached = size > 0 && log.root_at(size) == Some(root);
+            if !reached || (said.size, said.root) != (size, root) {
+                return Err(refused("the log never had that size and root"));
+            }
+            log.checkpoints.insert(size, note.to_owned());
+            Ok(())
+        })
+    }
+
+    async fn checkpoints(&self, tenant: &TenantId) -> Result<Vec<String>, StoreError> {
+        Ok(self.tables().logs.get(tenant).map(|log| log.checkpoints.values().cloned().collect()).unwrap_or_default())
+    }
+
+    async fn grown(&self, tenant: &TenantId, size: u64) -> Result<(), StoreError> {
+        let longer = |_: &u64| self.tables().logs.get(tenant).is_some_and(|log| log.records.len() as u64 > size);
+        self.commits.subscribe().wait_for(longer).await.map(|_| ()).map_err(|_| StoreError::Closing)
+    }
+}

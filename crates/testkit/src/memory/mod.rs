@@ -1,0 +1,11 @@
+//! A store in memory: the simplest thing that keeps the rules of the storage ports, for the tests of everything above them.
+//!
+//! It shares no code with the SQLite store; both pass the same [`crate::conformance`] suites.
+
+mod audit;
+mod reads;
+mod registry;
+mod state;
+mod tasks;
+
+pub use state::MemoryStore;

@@ -1,0 +1,74 @@
+//! The registry.
+
+use async_trait::async_trait;
+use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::audit::Record;
+use scalbotics_core::ids::{AgentUid, HumanUid};
+use scalbotics_core::ports::{Human, Registry, StoreError};
+use scalbotics_core::tenant::{Name, TenantId};
+
+use super::MemoryStore;
+use super::state::refused;
+
+/// Name, epoch and standing as they were, or as they are to be.
+type Fixed<'a> = (&'a TenantId, &'a Name, u64, Standing);
+
+fn check(old: Option<Fixed<'_>>, new: Fixed<'_>, taken: bool) -> Result<(), StoreError> {
+    let (tenant, name, epoch, standing) = new;
+    let renamed = old.is_some_and(|old| (old.0, old.1) != (tenant, name));
+    if taken || renamed {
+        return Err(StoreError::Taken { name: name.to_string() });
+    }
+    let back = old.is_some_and(|old| old.3 == Standing::Offboarded && standing != Standing::Offboarded);
+    if back || old.is_some_and(|old| old.2 > epoch) {
+        return Err(refused("epochs never fall, and who is offboarded does not come back"));
+    }
+    Ok(())
+}
+
+const fn takes_away(standing: Standing) -> bool {
+    matches!(standing, Standing::Suspended | Standing::Offboarded)
+}
+
+#[async_trait]
+impl Registry for MemoryStore {
+    async fn human(&self, tenant: &TenantId, name: &Name) -> Result<Option<Human>, StoreError> {
+        Ok(self.tables().humans.values().find(|human| human.tenant == *tenant && human.name == *name).cloned())
+    }
+
+    async fn human_by_uid(&self, uid: HumanUid) -> Result<Option<Human>, StoreError> {
+        Ok(self.tables().humans.get(&uid).cloned())
+    }
+
+    async fn put_human(&self, human: Human, record: Record) -> Result<(), StoreError> {
+        self.change(takes_away(human.standing), |tables| {
+            let taken = tables.humans.values().any(|h| h.tenant == human.tenant && h.name == human.name && h.uid != human.uid);
+            let old = tables.humans.get(&human.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
+            check(old, (&human.tenant, &human.name, human.epoch, human.standing), taken)?;
+            tables.append(&human.tenant, &[record])?;
+            tables.humans.insert(human.uid, human);
+            Ok(())
+        })
+    }
+
+    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
+        let mut agents: Vec<Agent> = self.tables().agents.values().filter(|agent| agent.tenant == *tenant).cloned().collect();
+        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(agents)
+    }
+
+    async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
+        Ok(self.tables().agents.get(&uid).cloned())
+    }
+
+    async fn put_agent(&self, agent: Agent, record: Record) -> Result<(), StoreError> {
+        self.change(takes_away(agent.standing), |tables| {
+            let taken = tables.agents.values().any(|a| a.tenant == agent.tenant && a.name == agent.name && a.uid != agent.uid);
+            let old = tables.agents.get(&agent.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
+            check(old, (&agent.tenant, &agent.name, agent.epoch, agent.standing), taken)?;
+            tables.append(&agent.tenant, &[record])?;
+            tables.agents.insert(agent.uid, agent);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,142 @@
+//! A tool runner that does nothing but remember: the truth that a checker compares the journal with.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use scalbotics_core::ids::EffectId;
+use scalbotics_core::policy::Warrant;
+use scalbotics_core::ports::{Stop, ToolRunner};
+use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, Verification};
+
+/// What one run does and says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The effect happens, and the outcome says so with this output.
+    Land(Vec<u8>),
+    /// The effect happens, and nobody learns of it.
+    LandUnheard,
+    /// The effect does not happen, and nobody learns of it.
+    Lose,
+    /// The tool fails for good in these words.
+    Fail(String),
+    /// The call never leaves.
+    NeverLeft(NotDone),
+    /// Runs until it is told to stop; the effect does not happen.
+    UntilStopped,
+}
+
+/// One attempt that reached the runner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The effect.
+    pub effect: EffectId,
+    /// Its idempotency key.
+    pub key: String,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The tool.
+    pub tool: String,
+    /// The argument bytes that the warrant carried.
+    pub args: Vec<u8>,
+    /// The audit leaf of the intent.
+    pub audit_leaf: u64,
+    /// Whether the effect happened.
+    pub happened: bool,
+}
+
+/// Runs nothing, answers as scripted, and logs every attempt.
+#[derive(Debug, Default)]
+pub struct ScriptedTools {
+    script: Mutex<BTreeMap<String, VecDeque<Reply>>>,
+    log: Mutex<Vec<Sent>>,
+    undead: Mutex<bool>,
+}
+
+impl ScriptedTools {
+    /// Queues what the next run of `tool` does; with nothing queued it lands with the output `{}`.
+    pub fn script(&self, tool: &str, reply: Reply) {
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        script.entry(tool.to_owned()).or_default().push_back(reply);
+    }
+
+    /// Every attempt that reached the runner, in order.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How often each effect happened, as a target without idempotency keys sees it.
+    #[must_use]
+    pub fn happened(&self) -> BTreeMap<EffectId, usize> {
+        let mut counts = BTreeMap::new();
+        for sent in self.sent().into_iter().filter(|sent| sent.happened) {
+            *counts.entry(sent.effect).or_default() += 1;
+        }
+        counts
+    }
+
+    /// From now on leftovers cannot be proven dead.
+    pub fn leave_undead(&self) {
+        *self.undead.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn next(&self, tool: &str) -> Reply {
+        let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
+        script.get_mut(tool).and_then(VecDeque::pop_front).unwrap_or_else(|| Reply::Land(b"{}".to_vec()))
+    }
+
+    fn note(&self, warrant: &Warrant<Call>, happened: bool) {
+        let call = warrant.act();
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(Sent {
+            effect: call.effect,
+            key: call.idempotency_key(),
+            attempt: warrant.attempt(),
+            tool: call.tool.to_string(),
+            args: call.args.to_vec(),
+            audit_leaf: warrant.commit().audit_leaf,
+            happened,
+        });
+    }
+}
+
+#[async_trait]
+impl ToolRunner for ScriptedTools {
+    async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
+        let reply = self.next(tool.id.as_str());
+        self.note(&warrant, matches!(reply, Reply::Land(_) | Reply::LandUnheard));
+        match reply {
+            Reply::Land(output) => Outcome::Landed { output, truncated: false },
+            Reply::LandUnheard | Reply::Lose => Outcome::Unknown { reason: "no reply".to_owned() },
+            Reply::Fail(reason) => Outcome::Failed { reason },
+            Reply::NeverLeft(reason) => Outcome::NeverLeft { reason },
+            Reply::UntilStopped => {
+                stop.stopped().await;
+                Outcome::Unknown { reason: "stopped".to_owned() }
+            }
+        }
+    }
+
+    async fn verify(&self, _: &Definition, call: &Call) -> (Verification, Option<Vec<u8>>) {
+        if self.happened().contains_key(&call.effect) {
+            (Verification::Landed, Some(b"{}".to_vec()))
+        } else {
+            (Verification::NotLanded, None)
+        }
+    }
+
+    async fn prove_dead(&self, _: &Call, _: u32) -> bool {
+        !*self.undead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Never tells a tool to stop.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NeverStop;
+
+#[async_trait]
+impl Stop for NeverStop {
+    async fn stopped(&self) {
+        std::future::pending().await
+    }
+}
