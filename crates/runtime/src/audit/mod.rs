@@ -1,0 +1,7 @@
+//! Audit of what no task's commit writes, and signed checkpoints of the logs.
+
+mod auditor;
+mod checkpointer;
+
+pub use auditor::{Auditor, Error, LOSS_WINDOW_MS, Unauthenticated};
+pub use checkpointer::{Checkpointer, PERIOD_MS, SIZE_STEP};

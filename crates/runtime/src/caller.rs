@@ -1,0 +1,24 @@
+//! Who calls a service of the runtime, and through which request.
+
+use scalbotics_core::ids::RequestId;
+use scalbotics_core::policy::Decision;
+use scalbotics_core::principal::Principal;
+use scalbotics_core::task::TraceContext;
+
+/// Who calls a service, and through which request.
+///
+/// A service that answers `Ok` to a mutation has written the call's one audit record in the commit that did it
+/// (semantics §1.2), with `request`, `trace` and `decision`; refusals, reads and replayed answers are the caller's to audit.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who calls; the only source of the tenant.
+    pub principal: Principal,
+    /// The request.
+    pub request: RequestId,
+    /// Its trace.
+    pub trace: Option<TraceContext>,
+    /// The decision that let the request in.
+    pub decision: Option<Decision>,
+    /// The client's `request_id`: makes a repeated mutation the same mutation for 24 h (semantics §9.1).
+    pub repeat_key: Option<String>,
+}

@@ -1,0 +1,38 @@
+//! Names, by the conventions of Prometheus: unit last, `_total` on counters.
+
+/// Tasks made durable.
+pub const TASKS_SUBMITTED: &str = "scalbotics_tasks_submitted_total";
+/// Tasks that ended, by `status`.
+pub const TASKS_ENDED: &str = "scalbotics_tasks_ended_total";
+/// Tasks that are driven now.
+pub const TASKS_RUNNING: &str = "scalbotics_tasks_running";
+/// Tasks that wait for a free place.
+pub const TASKS_QUEUED: &str = "scalbotics_tasks_queued";
+/// Attempts of calls, by `outcome`.
+pub const CALL_ATTEMPTS: &str = "scalbotics_call_attempts_total";
+/// Duration of one attempt, in seconds.
+pub const CALL_DURATION: &str = "scalbotics_call_duration_seconds";
+/// Duration of one commit of a task, in seconds.
+pub const COMMIT_DURATION: &str = "scalbotics_commit_duration_seconds";
+/// Commits that were refused for lack of room.
+pub const COMMITS_FULL: &str = "scalbotics_commits_refused_full_total";
+/// Decisions about tool calls, by `ruling`.
+pub const CALL_DECISIONS: &str = "scalbotics_call_decisions_total";
+/// Duration of one decision about a tool call, in seconds.
+pub const DECISION_DURATION: &str = "scalbotics_call_decision_duration_seconds";
+/// Approvals, by `event`.
+pub const APPROVALS: &str = "scalbotics_approvals_total";
+/// Effects that became IN_DOUBT.
+pub const EFFECTS_IN_DOUBT: &str = "scalbotics_effects_in_doubt_total";
+/// Looks at the repository, by `result`.
+pub const RECONCILIATIONS: &str = "scalbotics_reconciliations_total";
+/// Audit records that wait for their batch.
+pub const AUDIT_QUEUED: &str = "scalbotics_audit_records_queued";
+/// Audit records that were refused because the queue was full.
+pub const AUDIT_REFUSED: &str = "scalbotics_audit_records_refused_total";
+/// Signed checkpoints.
+pub const CHECKPOINTS: &str = "scalbotics_audit_checkpoints_total";
+/// Streams of events that are open.
+pub const WATCHERS: &str = "scalbotics_task_watchers";
+/// Background tasks that panicked.
+pub const BACKGROUND_PANICS: &str = "scalbotics_background_panics_total";

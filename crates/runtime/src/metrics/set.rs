@@ -1,0 +1,181 @@
+//! The numbers of one process.
+
+use scalbotics_core::task::Status;
+use scalbotics_core::tool::Outcome;
+
+use super::{Counter, Gauge, Histogram, names};
+
+/// The numbers of one process; incremented where something crosses a boundary.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// [`names::TASKS_SUBMITTED`]
+    pub tasks_submitted: Counter,
+    /// [`names::TASKS_ENDED`] completed
+    pub tasks_completed: Counter,
+    /// [`names::TASKS_ENDED`] failed
+    pub tasks_failed: Counter,
+    /// [`names::TASKS_ENDED`] canceled
+    pub tasks_canceled: Counter,
+    /// [`names::TASKS_RUNNING`]
+    pub tasks_running: Gauge,
+    /// [`names::TASKS_QUEUED`]
+    pub tasks_queued: Gauge,
+    /// [`names::CALL_ATTEMPTS`] landed
+    pub calls_landed: Counter,
+    /// [`names::CALL_ATTEMPTS`] failed
+    pub calls_failed: Counter,
+    /// [`names::CALL_ATTEMPTS`] never left
+    pub calls_never_left: Counter,
+    /// [`names::CALL_ATTEMPTS`] unknown
+    pub calls_unknown: Counter,
+    /// [`names::CALL_DURATION`]
+    pub call_duration: Histogram,
+    /// [`names::COMMIT_DURATION`]
+    pub commit_duration: Histogram,
+    /// [`names::COMMITS_FULL`]
+    pub commits_full: Counter,
+    /// [`names::CALL_DECISIONS`] allow
+    pub decisions_allow: Counter,
+    /// [`names::CALL_DECISIONS`] deny
+    pub decisions_deny: Counter,
+    /// [`names::DECISION_DURATION`]
+    pub decision_duration: Histogram,
+    /// [`names::APPROVALS`] asked
+    pub approvals_asked: Counter,
+    /// [`names::APPROVALS`] granted
+    pub approvals_granted: Counter,
+    /// [`names::APPROVALS`] denied
+    pub approvals_denied: Counter,
+    /// [`names::APPROVALS`] expired
+    pub approvals_expired: Counter,
+    /// [`names::EFFECTS_IN_DOUBT`]
+    pub effects_in_doubt: Counter,
+    /// [`names::RECONCILIATIONS`] unchanged
+    pub reconciled_unchanged: Counter,
+    /// [`names::RECONCILIATIONS`] changed
+    pub reconciled_changed: Counter,
+    /// [`names::RECONCILIATIONS`] refused
+    pub reconciled_refused: Counter,
+    /// [`names::AUDIT_QUEUED`]
+    pub audit_queued: Gauge,
+    /// [`names::AUDIT_REFUSED`]
+    pub audit_refused: Counter,
+    /// [`names::CHECKPOINTS`]
+    pub checkpoints: Counter,
+    /// [`names::WATCHERS`]
+    pub watchers: Gauge,
+    /// [`names::BACKGROUND_PANICS`]
+    pub background_panics: Counter,
+}
+
+/// One series.
+#[derive(Debug, Clone, Copy)]
+pub struct Sample<'a> {
+    /// Its name, one of [`names`].
+    pub name: &'static str,
+    /// Its one label, if it has one.
+    pub label: Option<(&'static str, &'static str)>,
+    /// Its value.
+    pub shown: Shown<'a>,
+}
+
+/// The value of a series.
+#[derive(Debug, Clone, Copy)]
+pub enum Shown<'a> {
+    /// Only rises.
+    Counter(u64),
+    /// Rises and falls.
+    Gauge(u64),
+    /// Durations.
+    Histogram(&'a Histogram),
+}
+
+impl Metrics {
+    /// All series, those of one name side by side.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample<'_>> {
+        let plain = |name, shown| Sample { name, label: None, shown };
+        let counter = |name, counter: &Counter| plain(name, Shown::Counter(counter.get()));
+        let gauge = |name, gauge: &Gauge| plain(name, Shown::Gauge(gauge.get()));
+        let histogram = |name, histogram| plain(name, Shown::Histogram(histogram));
+        let labelled = |name, key, value, counter: &Counter| Sample {
+            name,
+            label: Some((key, value)),
+            shown: Shown::Counter(counter.get()),
+        };
+        vec![
+            counter(names::TASKS_SUBMITTED, &self.tasks_submitted),
+            labelled(names::TASKS_ENDED, "status", "completed", &self.tasks_completed),
+            labelled(names::TASKS_ENDED, "status", "failed", &self.tasks_failed),
+            labelled(names::TASKS_ENDED, "status", "canceled", &self.tasks_canceled),
+            gauge(names::TASKS_RUNNING, &self.tasks_running),
+            gauge(names::TASKS_QUEUED, &self.tasks_queued),
+            labelled(names::CALL_ATTEMPTS, "outcome", "landed", &self.calls_landed),
+            labelled(names::CALL_ATTEMPTS, "outcome", "failed", &self.calls_failed),
+            labelled(names::CALL_ATTEMPTS, "outcome", "never_left", &self.calls_never_left),
+            labelled(names::CALL_ATTEMPTS, "outcome", "unknown", &self.calls_unknown),
+            histogram(names::CALL_DURATION, &self.call_duration),
+            histogram(names::COMMIT_DURATION, &self.commit_duration),
+            counter(names::COMMITS_FULL, &self.commits_full),
+            labelled(names::CALL_DECISIONS, "ruling", "allow", &self.decisions_allow),
+            labelled(names::CALL_DECISIONS, "ruling", "deny", &self.decisions_deny),
+            histogram(names::DECISION_DURATION, &self.decision_duration),
+            labelled(names::APPROVALS, "event", "asked", &self.approvals_asked),
+            labelled(names::APPROVALS, "event", "granted", &self.approvals_granted),
+            labelled(names::APPROVALS, "event", "denied", &self.approvals_denied),
+            labelled(names::APPROVALS, "event", "expired", &self.approvals_expired),
+            counter(names::EFFECTS_IN_DOUBT, &self.effects_in_doubt),
+            labelled(names::RECONCILIATIONS, "result", "unchanged", &self.reconciled_unchanged),
+            labelled(names::RECONCILIATIONS, "result", "changed", &self.reconciled_changed),
+            labelled(names::RECONCILIATIONS, "result", "refused", &self.reconciled_refused),
+            gauge(names::AUDIT_QUEUED, &self.audit_queued),
+            counter(names::AUDIT_REFUSED, &self.audit_refused),
+            counter(names::CHECKPOINTS, &self.checkpoints),
+            gauge(names::WATCHERS, &self.watchers),
+            counter(names::BACKGROUND_PANICS, &self.background_panics),
+        ]
+    }
+
+    /// Counts an attempt by what became of it.
+    pub(crate) fn count_outcome(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Landed { .. } => self.calls_landed.add(1),
+            Outcome::Failed { .. } => self.calls_failed.add(1),
+            Outcome::NeverLeft { .. } => self.calls_never_left.add(1),
+            Outcome::Unknown { .. } => self.calls_unknown.add(1),
+        }
+    }
+
+    /// Counts the end of a task.
+    pub(crate) fn count_end(&self, status: Status) {
+        match status {
+            Status::Completed => self.tasks_completed.add(1),
+            Status::Failed | Status::Rejected => self.tasks_failed.add(1),
+            Status::Canceled => self.tasks_canceled.add(1),
+            Status::Submitted | Status::Working | Status::InputRequired | Status::AuthRequired => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn series_are_unique_and_named_by_convention() {
+        let metrics = Metrics::default();
+        let samples = metrics.samples();
+        let series: BTreeSet<_> = samples.iter().map(|sample| (sample.name, sample.label)).collect();
+        assert_eq!(series.len(), samples.len());
+        for sample in samples {
+            let ending = match sample.shown {
+                Shown::Counter(_) => sample.name.ends_with("_total"),
+                Shown::Gauge(_) => !sample.name.ends_with("_total"),
+                Shown::Histogram(_) => sample.name.ends_with("_seconds"),
+            };
+            assert!(ending && sample.name.starts_with("scalbotics_"), "{}", sample.name);
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Every port of the system in one value.
+
+use std::sync::Arc;
+
+use scalbotics_core::ports::{
+    ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, IdSource, PayloadCipher, PayloadStore, Registry, Signer,
+    StatementVerifier, TaskLog, ToolRunner,
+};
+
+use crate::reconcile::Compiler;
+
+/// Every port of the system. Cloning is cheap and shares the implementations.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Tasks.
+    pub task_log: Arc<dyn TaskLog>,
+    /// Audit.
+    pub audit_log: Arc<dyn AuditLog>,
+    /// Payloads.
+    pub payload_store: Arc<dyn PayloadStore>,
+    /// Approvals.
+    pub approval_store: Arc<dyn ApprovalStore>,
+    /// Decisions.
+    pub decision_store: Arc<dyn DecisionStore>,
+    /// Humans and agents.
+    pub registry: Arc<dyn Registry>,
+    /// Encryption of payloads.
+    pub cipher: Arc<dyn PayloadCipher>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and randomness.
+    pub ids: Arc<dyn IdSource>,
+    /// Tools.
+    pub tools: Arc<dyn ToolRunner>,
+    /// Signatures under checkpoints.
+    pub signer: Arc<dyn Signer>,
+    /// Signatures of approvers.
+    pub statement_verifier: Arc<dyn StatementVerifier>,
+    /// Where desired state is written.
+    pub desired_source: Arc<dyn DesiredSource>,
+    /// From files to a state that can be in force.
+    pub compiler: Arc<dyn Compiler>,
+}

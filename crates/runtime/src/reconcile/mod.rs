@@ -1,0 +1,15 @@
+//! From desired state to the state in force: poll, load, compile, register, swap.
+//!
+//! **Invariant:** the state in force is swapped as a whole, and a commit that is refused leaves the last good one in force.
+//! **Invariant:** suspension lives in the registry and wins over the repository.
+
+mod in_force;
+mod reconciler;
+mod registration;
+mod states;
+mod status;
+
+pub use in_force::{Compiler, InForce};
+pub use reconciler::{POLL_MS, Reconciler};
+pub use states::States;
+pub use status::Status;

@@ -1,0 +1,253 @@
+//! The loop that brings the repository's newest commit into force.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use scalbotics_core::audit::{Kind, OutcomeNote, Record};
+use scalbotics_core::desired::{Finding, FindingKind};
+use scalbotics_core::ports::{AuditQuery, DesiredError, StoreError};
+use scalbotics_core::principal::Uid;
+use scalbotics_core::tenant::TenantId;
+use tokio::sync::{Notify, watch};
+
+use super::registration::register;
+use super::{InForce, States, Status};
+use crate::metrics::Metrics;
+use crate::{Ports, Supervisor};
+
+/// Time between two looks at the repository, in milliseconds; a look without news is one stat of a ref.
+pub const POLL_MS: u64 = 3_000;
+
+/// The action under which commits stand in the audit log.
+const ACTION: &str = "repository.load";
+
+/// Records read at once when the last good commit is searched, and how many reads are made at most.
+const SEARCH_PAGE: u64 = 1_000;
+const SEARCH_PAGES_MAX: u64 = 100;
+
+/// Brings the newest commit into force.
+#[derive(Debug)]
+pub struct Reconciler {
+    ports: Ports,
+    tenant: TenantId,
+    metrics: Arc<Metrics>,
+    in_force: watch::Sender<Option<Arc<InForce>>>,
+    states: States,
+    status: Mutex<Status>,
+    looking: tokio::sync::Mutex<()>,
+    nudged: Notify,
+}
+
+impl Reconciler {
+    /// A reconciler of one tenant's repository; nothing is in force yet.
+    #[must_use]
+    pub fn new(ports: Ports, tenant: TenantId, metrics: Arc<Metrics>) -> Arc<Self> {
+        let (in_force, current) = watch::channel(None);
+        let states = States::new(ports.clone(), current);
+        Arc::new(Self {
+            ports,
+            tenant,
+            metrics,
+            in_force,
+            states,
+            status: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+            nudged: Notify::new(),
+        })
+    }
+
+    /// The state in force and recent ones.
+    #[must_use]
+    pub fn states(&self) -> States {
+        self.states.clone()
+    }
+
+    /// What was last seen.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Looks once, and where the newest commit is refused brings the last good one into force; then polls in the background.
+    pub async fn start(self: &Arc<Self>, supervisor: &Supervisor) -> Status {
+        let status = self.look().await;
+        if status.in_force.is_none() && !status.findings.is_empty() {
+            self.restore_last_good().await;
+        }
+        let (this, owner) = (Arc::clone(self), supervisor.clone());
+        supervisor.spawn_essential("reconciler", async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = owner.draining() => return,
+                    () = this.nudged.notified() => {}
+                    () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                }
+                this.look().await;
+            }
+        });
+        self.status()
+    }
+
+    /// Asks for a look now, without waiting for it (SIGHUP).
+    pub fn nudge(&self) {
+        self.nudged.notify_one();
+    }
+
+    /// Looks now; returns when the newest commit is in force or refused.
+    pub async fn look(&self) -> Status {
+        let _one_at_a_time = self.looking.lock().await;
+        match self.ports.desired_source.head().await {
+            Ok(head) => self.consider(head).await,
+            Err(error) => self.unreadable(&error),
+        }
+        self.status()
+    }
+
+    async fn consider(&self, head: String) {
+        let status = self.status();
+        // A refused commit is not compiled again: its verdict does not change before the repository does.
+        if status.unreadable.is_none() && status.head.as_ref() == Some(&head) {
+            self.metrics.reconciled_unchanged.add(1);
+            return;
+        }
+        match self.compile(&head).await {
+            Ok(state) => self.adopt(head, state).await,
+            Err(Refusal::Findings(findings)) => self.refuse(head, findings).await,
+            Err(Refusal::Unreadable(error)) => self.unreadable(&error),
+        }
+    }
+
+    async fn compile(&self, commit: &str) -> Result<InForce, Refusal> {
+        let files = match self.ports.desired_source.load(commit).await {
+            Ok(files) => files,
+            Err(DesiredError::Refused { path, reason, .. }) => return Err(Refusal::Findings(vec![refused(path, reason)])),
+            Err(error @ DesiredError::Unreadable { .. }) => return Err(Refusal::Unreadable(error)),
+        };
+        let compiler = Arc::clone(&self.ports.compiler);
+        match tokio::task::spawn_blocking(move || compiler.compile(files)).await {
+            Ok(result) => result.map_err(Refusal::Findings),
+            Err(_) => {
+                let reason = "the compiler of desired state panicked".to_owned();
+                Err(Refusal::Findings(vec![refused(String::new(), reason)]))
+            }
+        }
+    }
+
+    /// Registers what is new, audits, swaps; a store that fails leaves everything for the next look.
+    async fn adopt(&self, head: String, state: InForce) {
+        let done = async {
+            register(&self.ports, &state.snapshot).await?;
+            self.audit(&head, "ok").await
+        };
+        if let Err(error) = done.await {
+            tracing::error!(commit = head, %error, "commit could not be brought into force");
+            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            status.unreadable = Some(error.to_string());
+            return;
+        }
+        if let Some(old) = self.in_force.send_replace(Some(Arc::new(state))) {
+            self.states.keep(old);
+        }
+        tracing::info!(commit = head, "commit is in force");
+        self.metrics.reconciled_changed.add(1);
+        let since = Some(self.ports.clock.now());
+        *self.status.lock().unwrap_or_else(PoisonError::into_inner) =
+            Status { in_force: Some(head.clone()), head: Some(head), findings: Vec::new(), unreadable: None, since };
+    }
+
+    async fn refuse(&self, head: String, findings: Vec<Finding>) {
+        self.metrics.reconciled_refused.add(1);
+        for finding in findings.iter().take(5) {
+            tracing::warn!(commit = head, %finding, "commit is refused");
+        }
+        // The verdict stands even if its record could not be written; the next start tries again.
+        if let Err(error) = self.audit(&head, "refused").await {
+            tracing::error!(commit = head, %error, "refusal of a commit could not be audited");
+        }
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.head = Some(head);
+        status.findings = findings;
+        status.unreadable = None;
+    }
+
+    fn unreadable(&self, error: &DesiredError) {
+        let words = error.to_string();
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        if status.unreadable.as_ref() != Some(&words) {
+            tracing::error!(%error, "repository cannot be read; the state in force stays");
+        }
+        status.unreadable = Some(words);
+    }
+
+    async fn audit(&self, commit: &str, word: &str) -> Result<(), StoreError> {
+        let at = self.ports.clock.now();
+        let mut record = Record::new(Kind::Installation, at, self.tenant.clone(), Uid::Daemon, ACTION);
+        record.target = Some(commit.to_owned());
+        record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
+        self.ports.audit_log.append(vec![record], Vec::new()).await.map(|_| ())
+    }
+
+    /// Brings the commit into force that the audit log names as the last good one, if it still compiles.
+    async fn restore_last_good(&self) {
+        let commit = match self.last_good().await {
+            Ok(Some(commit)) => commit,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(%error, "the last good commit could not be searched");
+                return;
+            }
+        };
+        let Ok(state) = self.compile(&commit).await else {
+            tracing::error!(commit, "the last good commit is refused too");
+            return;
+        };
+        if let Err(error) = register(&self.ports, &state.snapshot).await {
+            tracing::error!(commit, %error, "agents of the last good commit could not be registered");
+            return;
+        }
+        self.in_force.send_replace(Some(Arc::new(state)));
+        tracing::warn!(commit, "the last good commit is in force");
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.in_force = Some(commit);
+        status.since = Some(self.ports.clock.now());
+    }
+
+    async fn last_good(&self) -> Result<Option<String>, StoreError> {
+        let mut end = self.ports.audit_log.head(&self.tenant).await?.size;
+        for _ in 0..SEARCH_PAGES_MAX {
+            if end == 0 {
+                break;
+            }
+            let from = end.saturating_sub(SEARCH_PAGE);
+            let limit = usize::try_from(SEARCH_PAGE).unwrap_or(usize::MAX);
+            let query = AuditQuery { from, limit, kind: Some(Kind::Installation), ..AuditQuery::default() };
+            let entries = self.ports.audit_log.read(&self.tenant, &query).await?;
+            let records = entries.iter().rev().filter(|entry| entry.index < end);
+            let found = records
+                .filter_map(|entry| serde_json::from_slice::<Record>(&entry.leaf).ok())
+                .find(|record| record.action == ACTION && record.outcome.as_ref().is_some_and(|outcome| outcome.word == "ok"));
+            if let Some(record) = found {
+                return Ok(record.target);
+            }
+            end = from;
+        }
+        Ok(None)
+    }
+}
+
+enum Refusal {
+    Findings(Vec<Finding>),
+    Unreadable(DesiredError),
+}
+
+fn refused(file: String, why: String) -> Finding {
+    Finding {
+        file,
+        line: None,
+        kind: FindingKind::Layout,
+        what: "the commit is refused".to_owned(),
+        why,
+        next: "change the repository and commit again".to_owned(),
+    }
+}

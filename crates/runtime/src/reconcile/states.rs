@@ -1,0 +1,82 @@
+//! The state in force, and the states that running tasks were submitted under.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::InForce;
+use crate::Ports;
+
+/// Most states of earlier commits that are kept for tasks submitted under them; each holds compiled policies.
+const EARLIER_MAX: usize = 8;
+
+/// The state in force and recent ones. Cloning shares them.
+#[derive(Debug, Clone)]
+pub struct States {
+    current: watch::Receiver<Option<Arc<InForce>>>,
+    earlier: Arc<Mutex<Vec<Arc<InForce>>>>,
+    ports: Ports,
+}
+
+impl States {
+    pub(super) fn new(ports: Ports, current: watch::Receiver<Option<Arc<InForce>>>) -> Self {
+        Self { current, earlier: Arc::default(), ports }
+    }
+
+    /// The state in force, or `None` when no commit was ever good.
+    #[must_use]
+    pub fn current(&self) -> Option<Arc<InForce>> {
+        self.current.borrow().clone()
+    }
+
+    /// A receiver that changes with the state in force.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<InForce>>> {
+        self.current.clone()
+    }
+
+    /// The state of a commit: the one in force, a kept one, or the repository's; `None` when it cannot be had any more.
+    pub(crate) async fn at(&self, commit: &str) -> Option<Arc<InForce>> {
+        if let Some(state) = self.kept(commit) {
+            return Some(state);
+        }
+        let files = match self.ports.desired_source.load(commit).await {
+            Ok(files) => files,
+            Err(error) => {
+                tracing::warn!(commit, %error, "the commit of a running task cannot be loaded");
+                return None;
+            }
+        };
+        let compiler = Arc::clone(&self.ports.compiler);
+        let compiled = tokio::task::spawn_blocking(move || compiler.compile(files)).await;
+        match compiled {
+            Ok(Ok(state)) => {
+                let state = Arc::new(state);
+                self.keep(Arc::clone(&state));
+                Some(state)
+            }
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(commit, "the commit of a running task does not compile any more");
+                None
+            }
+        }
+    }
+
+    /// Keeps a state that goes out of force.
+    pub(super) fn keep(&self, state: Arc<InForce>) {
+        let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        earlier.retain(|kept| kept.snapshot.commit != state.snapshot.commit);
+        earlier.push(state);
+        if earlier.len() > EARLIER_MAX {
+            earlier.remove(0);
+        }
+    }
+
+    fn kept(&self, commit: &str) -> Option<Arc<InForce>> {
+        let current = self.current().filter(|state| state.snapshot.commit == commit);
+        current.or_else(|| {
+            let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+            earlier.iter().find(|state| state.snapshot.commit == commit).cloned()
+        })
+    }
+}

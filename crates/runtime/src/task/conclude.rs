@@ -1,0 +1,185 @@
+//! What an outcome means for the task: the record of it, and in the same commit what comes next (semantics §1.2).
+
+use scalbotics_core::failpoint;
+use scalbotics_core::ids::EffectId;
+use scalbotics_core::payload;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::task::{Command, Doubt, Failure, Phase, State};
+use scalbotics_core::tool::{EffectClass, NotDone, Outcome};
+
+use super::actor::{Actor, Step, Tries, Wait};
+use super::draft::{Draft, Trouble};
+use super::plan;
+use super::run::Run;
+
+/// Attempts that one actor makes of an effect whose calls come to nothing, before it gives up.
+const TRIES_MAX: u32 = 3;
+
+/// Wait before the second attempt, in milliseconds; it doubles.
+const TRY_WAIT_MS: u64 = 500;
+
+/// What the record of an outcome says about going on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// The next move may be planned in the same commit.
+    Plan,
+    /// Only the record is written.
+    RecordOnly,
+    /// Nothing is written: the call is open and recovery settles it.
+    Nothing,
+}
+
+impl Actor {
+    /// Records the outcome of an attempt and what comes next.
+    pub(super) async fn conclude(&mut self, effect: EffectId, attempt: u32, mut outcome: Outcome) -> Result<Step, Trouble> {
+        cut(&mut outcome);
+        self.count_try(effect, &outcome);
+        let mut with_next = !self.shared.supervisor.is_draining();
+        let mut wait = Wait::default();
+        loop {
+            let mut draft = self.draft()?;
+            let after = self.note(&mut draft, effect, attempt, &outcome)?;
+            if after == After::Nothing {
+                return Ok(Step::Go);
+            }
+            if with_next && after == After::Plan && can_plan(draft.state()?) {
+                self.plan_next(&mut draft).await?;
+            }
+            match self.write(draft).await {
+                Ok(()) => {
+                    failpoint!("effect.reply.after");
+                    return Ok(Step::Go);
+                }
+                Err(error) if Self::is_about_next(&error) => {
+                    // The outcome must be written, whatever becomes of the next move.
+                    let full = matches!(error, StoreError::Full);
+                    let alone = !std::mem::replace(&mut with_next, false);
+                    if full {
+                        self.wait_for_room(&mut wait).await?;
+                    } else if alone {
+                        return Err(error.into());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Puts the next move into the draft that holds an outcome; what is out of date by now is left to the next step.
+    async fn plan_next(&self, draft: &mut Draft) -> Result<(), Trouble> {
+        let Some(run) = &self.run else { return Ok(()) };
+        match plan::advance(&self.shared, run, draft).await {
+            Ok(()) => Ok(()),
+            Err(Trouble::Rejected(rejection)) if plan::is_outdated(&rejection) => Ok(()),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn note(&mut self, draft: &mut Draft, effect: EffectId, attempt: u32, outcome: &Outcome) -> Result<After, Trouble> {
+        match outcome {
+            Outcome::Landed { output, truncated } => {
+                let result = draft.seal(&self.shared.vault, output.clone())?;
+                draft.apply(Command::RecordLanded { effect, attempt, result, truncated: *truncated })?;
+                take_result(self.run.as_mut(), &self.shared.vault, draft, effect, output)?;
+                Ok(After::Plan)
+            }
+            Outcome::Failed { reason } => self.note_failed(draft, effect, attempt, reason),
+            Outcome::NeverLeft { reason } => {
+                let for_good = matches!(reason, NotDone::Arguments { .. }) || self.tries.count >= TRIES_MAX;
+                if for_good {
+                    return self.note_failed(draft, effect, attempt, &reason.to_string());
+                }
+                draft.apply(Command::RecordNeverLeft { effect, attempt })?;
+                Ok(After::RecordOnly)
+            }
+            Outcome::Unknown { .. } => {
+                let call = draft.state()?.calls.get(&effect);
+                if call.is_some_and(|call| call.intent.class == EffectClass::Opaque) {
+                    draft.apply(Command::Park { effect, doubt: Doubt::OutcomeUnknown })?;
+                    return Ok(After::RecordOnly);
+                }
+                Ok(After::Nothing)
+            }
+        }
+    }
+
+    /// Records a failure for good, and ends the task with it unless it is in doubt or canceled.
+    pub(super) fn note_failed_for_good(
+        &self,
+        draft: &mut Draft,
+        effect: EffectId,
+        attempt: u32,
+        words: &str,
+    ) -> Result<(), Trouble> {
+        let reason = draft.seal_words(&self.shared.vault, words)?;
+        draft.apply(Command::RecordFailed { effect, attempt, reason })?;
+        let state = draft.state()?;
+        let failed = state.calls.get(&effect).is_some_and(|call| matches!(call.phase, Phase::Failed));
+        if failed && !state.status.is_final() {
+            draft.apply(Command::Fail { failure: Failure::ToolFailed, detail: Some(reason) })?;
+        }
+        Ok(())
+    }
+
+    fn note_failed(&self, draft: &mut Draft, effect: EffectId, attempt: u32, words: &str) -> Result<After, Trouble> {
+        self.note_failed_for_good(draft, effect, attempt, words)?;
+        Ok(After::RecordOnly)
+    }
+
+    fn count_try(&mut self, effect: EffectId, outcome: &Outcome) {
+        if self.tries.effect != Some(effect) {
+            self.tries = Tries { effect: Some(effect), ..Tries::default() };
+        }
+        let words = match outcome {
+            Outcome::Landed { .. } | Outcome::Failed { .. } => {
+                self.tries = Tries::default();
+                return;
+            }
+            Outcome::NeverLeft { reason } => reason.to_string(),
+            Outcome::Unknown { reason } => reason.clone(),
+        };
+        let wait_ms = TRY_WAIT_MS.saturating_mul(1_u64.checked_shl(self.tries.count).unwrap_or(u64::MAX));
+        self.tries.count = self.tries.count.saturating_add(1);
+        self.tries.not_before = Some(self.shared.now().plus_ms(wait_ms));
+        self.tries.words = words;
+    }
+
+    /// Whether this actor has seen the effect come to nothing too often.
+    pub(super) fn is_tried_enough(&self, effect: EffectId) -> bool {
+        self.tries.effect == Some(effect) && self.tries.count >= TRIES_MAX
+    }
+}
+
+/// Takes a result into the run; one that cannot be used ends the task, though the effect landed.
+pub(super) fn take_result(
+    run: Option<&mut Run>,
+    vault: &crate::vault::Vault,
+    draft: &mut Draft,
+    effect: EffectId,
+    output: &[u8],
+) -> Result<(), Trouble> {
+    let state = draft.state()?;
+    let step = state.calls.get(&effect).map(|call| call.intent.step.clone()).unwrap_or_default();
+    let over = state.status.is_final();
+    match run.map(|run| run.take_result(&step, output)) {
+        Some(Err(unusable)) if !over => draft.fail(vault, Failure::ToolFailed, &unusable.to_string()),
+        Some(Ok(()) | Err(_)) | None => Ok(()),
+    }
+}
+
+/// Whether nothing is open, in doubt, waiting or over.
+pub(super) fn can_plan(state: &State) -> bool {
+    let blocked =
+        state.calls.values().any(|call| matches!(call.phase, Phase::Sent | Phase::Waiting { .. } | Phase::InDoubt { .. }));
+    !state.status.is_final() && !blocked && state.cancel_requested_by.is_none()
+}
+
+/// Cuts an output that is longer than a payload may be.
+fn cut(outcome: &mut Outcome) {
+    if let Outcome::Landed { output, truncated } = outcome
+        && output.len() > payload::LEN_MAX
+    {
+        output.truncate(payload::LEN_MAX);
+        *truncated = true;
+    }
+}

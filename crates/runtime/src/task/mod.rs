@@ -1,0 +1,36 @@
+//! The life of a task: submission, execution, recovery, watching.
+//!
+//! **Invariant:** all commands of a task go through the one actor that owns its state, so `decide` always sees the newest.
+//! **Invariant:** an effect runs only from a warrant, and a warrant comes only from a commit.
+
+mod actor;
+mod cause;
+mod conclude;
+mod draft;
+mod error;
+mod executor;
+mod order;
+mod perform;
+mod plan;
+mod record;
+mod recovery;
+mod residents;
+mod run;
+mod service;
+mod slots;
+mod stop;
+mod submit;
+mod view;
+mod watch;
+mod writer;
+
+pub use error::{Error, SubmitError};
+pub use service::{Service, Settled, Word};
+pub use slots::RUNNING_MAX;
+pub use submit::{Goal, Limits, Submit, Submitted};
+pub use view::View;
+pub use watch::{WATCHERS_MAX, Watched};
+
+pub(crate) use cause::{Cause, Repeat};
+pub(crate) use executor::Shared;
+pub(crate) use order::{Order, OrderError};

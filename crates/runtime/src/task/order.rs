@@ -1,0 +1,45 @@
+//! A command from outside of the actor, and the answer to it.
+
+use scalbotics_core::payload::Sealed;
+use scalbotics_core::ports::{StoreError, StoredAnswer};
+use scalbotics_core::task::{Command, Rejection, State};
+use tokio::sync::oneshot;
+
+use super::Cause;
+
+/// A command from outside, with everything that its commit holds.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) command: Command,
+    pub(crate) payloads: Vec<Sealed>,
+    pub(crate) cause: Cause,
+    pub(crate) answer: Option<(String, StoredAnswer)>,
+}
+
+/// Why an order was not carried out.
+#[derive(Debug)]
+pub(crate) enum OrderError {
+    /// No such task in the tenant.
+    Absent,
+    /// The machine refuses.
+    Rejected(Rejection),
+    /// The mailbox is full, or the actor ended over it.
+    Busy,
+    /// The daemon is ending.
+    Draining,
+    /// The store did not take it.
+    Store(StoreError),
+    /// The task's own journal or command does not fit.
+    Corrupt(String),
+}
+
+/// What an actor is sent.
+#[derive(Debug)]
+pub(super) enum Mail {
+    /// Look whether there is something to do.
+    Wake,
+    /// The acting agent was suspended: stop what runs, nothing new passes the gate.
+    Halt,
+    /// Carry this out and answer with the state after it.
+    Order(Box<Order>, oneshot::Sender<Result<State, OrderError>>),
+}

@@ -1,0 +1,125 @@
+//! Carrying out one warrant: the last checks, the run, and mail meanwhile.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::failpoint;
+use scalbotics_core::policy::Warrant;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::{Call, EffectClass, NotDone, Outcome};
+
+use super::actor::{Actor, Step};
+use super::draft::Trouble;
+use super::order::Mail;
+use super::stop::{Ending, Signal};
+use crate::timers::sleep_until;
+
+impl Actor {
+    /// Runs a warrant and concludes.
+    pub(super) async fn perform(&mut self, warrant: Warrant<Call>) -> Result<Step, Trouble> {
+        let (effect, attempt) = (warrant.act().effect, warrant.attempt());
+        let outcome = match self.void(&warrant).await {
+            Some(reason) => Outcome::NeverLeft { reason: NotDone::Void { reason } },
+            None => self.send(warrant).await?,
+        };
+        self.shared.metrics.count_outcome(&outcome);
+        self.conclude(effect, attempt, outcome).await
+    }
+
+    /// Why the warrant is void now, if it is: epochs and deadline are checked again just before sending (semantics §2.1).
+    async fn void(&self, warrant: &Warrant<Call>) -> Option<String> {
+        if self.shared.now() >= warrant.deadline() {
+            return Some("its deadline has passed".to_owned());
+        }
+        match self.shared.ports.registry.agent(warrant.act().agent).await {
+            Ok(Some(agent)) if agent.standing == Standing::Active && agent.epoch == warrant.commit().revocation_epoch => None,
+            Ok(Some(_) | None) => Some("the agent was suspended".to_owned()),
+            Err(error) => Some(format!("the agent's epoch cannot be read: {error}")),
+        }
+    }
+
+    /// Hands the warrant over and waits for the outcome.
+    async fn send(&mut self, warrant: Warrant<Call>) -> Result<Outcome, Trouble> {
+        let (effect, class, deadline) = (warrant.act().effect, warrant.act().class, warrant.deadline());
+        if let Err(words) = self.ensure_run().await? {
+            return Ok(Outcome::NeverLeft { reason: NotDone::Unavailable { reason: words } });
+        }
+        let tool = match &self.run {
+            Some(run) => run.tool_of(&self.shared, self.state()?, effect),
+            None => None,
+        };
+        let Some(tool) = tool else {
+            let reason = "the tool is not in force any more".to_owned();
+            return Ok(Outcome::NeverLeft { reason: NotDone::Unavailable { reason } });
+        };
+        let tool_runner = Arc::clone(&self.shared.ports.tools);
+        let signal = Signal::default();
+        let begun = tokio::time::Instant::now();
+        failpoint!("effect.send.before");
+        let mut running = tool_runner.run(&tool, warrant, &signal);
+        let first = futures_util::poll!(&mut running);
+        failpoint!("effect.send.after");
+        let outcome = match first {
+            std::task::Poll::Ready(outcome) => Some(outcome),
+            std::task::Poll::Pending => self.attend(running, &signal, Sending { class, deadline }).await,
+        };
+        failpoint!("effect.reply.before");
+        self.shared.metrics.call_duration.observe(begun.elapsed());
+        let lost = || Outcome::Unknown { reason: "the tool did not stop when it was told to".to_owned() };
+        Ok(outcome.unwrap_or_else(lost))
+    }
+
+    /// Waits for what runs, reads mail meanwhile, and tells it to stop in time; `None` when it was given up.
+    pub(super) async fn attend<T>(
+        &mut self,
+        mut running: Pin<Box<dyn Future<Output = T> + Send + '_>>,
+        signal: &Signal,
+        sending: Sending,
+    ) -> Option<T> {
+        let mut ending = Ending::at(sending.deadline);
+        let (clock, supervisor) = (Arc::clone(&self.shared.ports.clock), self.shared.supervisor.clone());
+        loop {
+            let next = if signal.is_raised() { ending.give_up_at() } else { ending.stop_at };
+            tokio::select! {
+                biased;
+                done = &mut running => return Some(done),
+                mail = self.residence.mail.recv() => {
+                    let Some(mail) = mail else { continue };
+                    let halted = matches!(mail, Mail::Halt);
+                    self.read(mail).await;
+                    let canceled = self.state().is_ok_and(|state| state.cancel_requested_by.is_some());
+                    if halted || canceled {
+                        ending = ending.hasten(sending.class, self.shared.now());
+                    }
+                }
+                () = supervisor.killing(), if !signal.is_raised() => {
+                    ending = Ending::at(self.shared.now());
+                    signal.raise();
+                }
+                () = sleep_until(clock.as_ref(), next) => {
+                    if signal.is_raised() {
+                        return None;
+                    }
+                    signal.raise();
+                }
+            }
+        }
+    }
+}
+
+/// What is on its way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sending {
+    pub(super) class: EffectClass,
+    pub(super) deadline: Timestamp,
+}
+
+impl Actor {
+    /// Whether a store error means that the outcome alone should be written, without what comes next.
+    pub(super) const fn is_about_next(error: &StoreError) -> bool {
+        matches!(error, StoreError::Full | StoreError::Revoked { .. })
+    }
+}

@@ -1,0 +1,199 @@
+//! The next move of a task: a call that passes the gate, an approval to ask for, or the end.
+
+use std::sync::Arc;
+
+use scalbotics_core::approval::LIFETIME;
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ids::{ApprovalId, EffectId};
+use scalbotics_core::payload;
+use scalbotics_core::policy::Permit;
+use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State};
+use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::{Call, Definition, Tier};
+use scalbotics_core::workflow::Next;
+use serde_json::Value;
+
+use super::draft::{Draft, Trouble};
+use super::executor::Shared;
+use super::run::Run;
+use crate::reconcile::InForce;
+use crate::tool::{Asked, Gate};
+
+/// Time between the commit of an intent and the last moment at which its run may begin, in milliseconds.
+const START_WINDOW_MS: u64 = 5_000;
+
+/// A call that the workflow wants.
+struct Wanted {
+    step: String,
+    tool: Arc<Definition>,
+    args: Value,
+    canonical: Arc<[u8]>,
+    in_force: Arc<InForce>,
+}
+
+/// The last moment at which an attempt that is intended at `now` may have an effect: its window and its whole run.
+pub(super) fn send_deadline(now: Timestamp, timeout_ms: u64) -> Timestamp {
+    now.plus_ms(START_WINDOW_MS.saturating_add(timeout_ms))
+}
+
+/// What the task fails with when its time is over.
+pub(super) fn time_over(state: &State) -> Failure {
+    let budget_end = state.envelope.submitted_at.plus_ms(state.envelope.budget.seconds.saturating_mul(1_000));
+    if budget_end <= state.envelope.deadline { Failure::BudgetExhausted } else { Failure::DeadlineExceeded }
+}
+
+/// Puts the next move into the draft. Nothing may be open, in doubt or waiting.
+pub(super) async fn advance(shared: &Shared, run: &Run, draft: &mut Draft) -> Result<(), Trouble> {
+    let state = draft.state()?;
+    if draft.at >= state.envelope.deadline {
+        let failure = time_over(state);
+        return draft.fail(&shared.vault, failure, "time is up");
+    }
+    match run.workflow.next(&run.input, &run.results) {
+        Err(error) => draft.fail(&shared.vault, Failure::WorkflowFailed, &in_words(&error)),
+        Ok(Next::Done { output }) => complete(shared, draft, &output),
+        Ok(Next::Call { step, tool, args }) => match wanted(shared, run, draft.state()?, step, &tool, args) {
+            Ok(wanted) => propose(shared, draft, wanted).await,
+            Err((failure, words)) => draft.fail(&shared.vault, failure, &words),
+        },
+    }
+}
+
+fn complete(shared: &Shared, draft: &mut Draft, output: &Value) -> Result<(), Trouble> {
+    match scalbotics_core::json::canonical(output) {
+        Ok(bytes) if bytes.len() <= payload::LEN_MAX => {
+            let output = draft.seal(&shared.vault, bytes)?;
+            draft.apply(Command::Complete { output })
+        }
+        Ok(bytes) => {
+            let words = format!("output of {} bytes is longer than {} bytes", bytes.len(), payload::LEN_MAX);
+            draft.fail(&shared.vault, Failure::WorkflowFailed, &words)
+        }
+        Err(error) => draft.fail(&shared.vault, Failure::WorkflowFailed, &in_words(&error)),
+    }
+}
+
+/// Everything about the wanted call that can be refused before policy is asked.
+fn wanted(
+    shared: &Shared,
+    run: &Run,
+    state: &State,
+    step: String,
+    tool: &Name,
+    args: Value,
+) -> Result<Wanted, (Failure, String)> {
+    let gone = |words: String| (Failure::Unavailable, words);
+    let in_force = shared.states.current().ok_or_else(|| gone("no desired state is in force".to_owned()))?;
+    let found = in_force.tools.get(tool).ok_or_else(|| gone(format!("tool `{tool}` is not in force any more")))?;
+    if run.pinned.tools.get(tool).is_none_or(|pinned| pinned.digest != found.digest) {
+        return Err(gone(format!("tool `{tool}` was changed since the task was submitted; submit it again")));
+    }
+    let refuse = |words: String| (Failure::WorkflowFailed, format!("arguments of step `{step}` are refused: {words}"));
+    found.input.check(&args).map_err(|violation| refuse(violation.to_string()))?;
+    let canonical = scalbotics_core::json::canonical(&args).map_err(|error| refuse(error.to_string()))?;
+    if canonical.len() > scalbotics_core::json::LEN_MAX {
+        return Err(refuse(format!("{} bytes are more than {}", canonical.len(), scalbotics_core::json::LEN_MAX)));
+    }
+    let known = state.steps.contains_key(&step);
+    if !known && state.usage.calls >= state.envelope.budget.calls {
+        return Err((Failure::BudgetExhausted, format!("{} calls are used up", state.envelope.budget.calls)));
+    }
+    let tool = Arc::clone(found);
+    Ok(Wanted { step, tool, args, canonical: canonical.into(), in_force })
+}
+
+async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(), Trouble> {
+    let state = draft.state()?;
+    let known = state.steps.get(&wanted.step).and_then(|effect| state.calls.get(effect)).cloned();
+    if let Some(call) = &known
+        && matches!(call.phase, Phase::Failed)
+    {
+        return draft.fail(&shared.vault, Failure::ToolFailed, &format!("step `{}` failed", wanted.step));
+    }
+    let effect = known.as_ref().map_or_else(|| EffectId::from_u128(shared.ports.ids.next()), |call| call.intent.effect);
+    let asked = Asked {
+        state,
+        effect,
+        tool: &wanted.tool,
+        args: &wanted.args,
+        canonical: Arc::clone(&wanted.canonical),
+        in_force: &wanted.in_force,
+    };
+    let call = Gate::call(&asked).digest;
+    if known.as_ref().is_some_and(|known| known.intent.call != call) {
+        let words = format!("step `{}` would be another call than the one decided before", wanted.step);
+        return draft.fail(&shared.vault, Failure::Unavailable, &words);
+    }
+    let ruled = shared.gate.ask(&asked).await?;
+    draft.agent_epoch = ruled.agent_epoch;
+    let decision = ruled.decision.id;
+    draft.decisions.push(ruled.decision);
+    let Some(permit) = ruled.permit else {
+        let (step, tool) = (wanted.step, wanted.tool.id.clone());
+        return draft.apply(Command::Refuse { step, tool, decision, failure: ruled.failure });
+    };
+    let intent = match known {
+        Some(known) => known.intent,
+        None => intent(shared, draft, &wanted, effect, call)?,
+    };
+    match draft.state()?.calls.get(&effect).map(|call| &call.phase) {
+        None if intent.tier == Tier::Risky => ask_approval(shared, draft, intent, permit),
+        Some(Phase::Approved { approval, expires_at }) if draft.at >= *expires_at => {
+            let approval = *approval;
+            draft.apply(Command::ExpireApproval { approval })
+        }
+        _ => {
+            let deadline = send_deadline(draft.at, intent.timeout.as_ms());
+            draft.intend(intent, permit, deadline)
+        }
+    }
+}
+
+fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, effect: EffectId, call: Digest) -> Result<Intent, Trouble> {
+    let args = draft.seal(&shared.vault, wanted.canonical.to_vec())?;
+    let tool = &wanted.tool;
+    Ok(Intent {
+        effect,
+        step: wanted.step.clone(),
+        tool: tool.id.clone(),
+        tool_digest: tool.digest,
+        tier: tool.tier,
+        class: tool.effect,
+        args,
+        inputs: Vec::new(),
+        call,
+        key_ttl: tool.key_ttl,
+        settle_after: tool.settle_after,
+        timeout: tool.timeout,
+    })
+}
+
+/// The permit is only the right to ask: sending needs a fresh decision after the approval.
+fn ask_approval(shared: &Shared, draft: &mut Draft, intent: Intent, permit: Permit<Call>) -> Result<(), Trouble> {
+    let expires_at = draft.at.plus_ms(LIFETIME.as_ms()).min(draft.state()?.envelope.deadline);
+    let approval = ApprovalAsked {
+        id: ApprovalId::from_u128(shared.ports.ids.next()),
+        nonce: Digest::from_bytes(shared.ports.ids.salt()),
+        expires_at,
+    };
+    let proposal = Box::new(Proposal { intent, decision: permit.decision() });
+    draft.apply(Command::AskApproval { proposal, approval })
+}
+
+/// An error with its sources, on one line, for a person.
+pub(super) fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        source = error.source();
+    }
+    words
+}
+
+/// Whether the machine says that the moment for this has passed and the state has to be looked at again.
+pub(super) const fn is_outdated(rejection: &Rejection) -> bool {
+    matches!(rejection, Rejection::Canceling | Rejection::Final | Rejection::DeadlineExceeded | Rejection::Expired { .. })
+}

@@ -1,0 +1,296 @@
+//! Settling a call whose intent is durable and whose outcome is not: after a crash, or when a boundary could not tell.
+//!
+//! **Invariant:** leftovers are proven dead before anything else is done (semantics §2.6); then the class decides (§2.5),
+//! and another attempt needs a fresh decision (§2.4). Killed anywhere in here, the next start finds the same open call.
+
+use std::sync::Arc;
+
+use scalbotics_core::failpoint;
+use scalbotics_core::ids::{EffectId, TaskId};
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::task::{CallState, Command, Doubt, Phase, State};
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::{Call, Definition, EffectClass, Verification};
+
+use super::actor::{Actor, Step};
+use super::conclude::take_result;
+use super::draft::{Draft, Trouble};
+use super::executor::Shared;
+use super::perform::Sending;
+use super::plan;
+use super::stop::Signal;
+use crate::timers::Sleeper;
+use crate::tool::{Asked, Ruled};
+
+/// Attempts of one effect over all restarts; a crash in each of them means that the call itself brings the daemon down.
+const ATTEMPTS_MAX: u32 = 20;
+
+/// Time between two questions to a target that does not know yet, in milliseconds.
+const ASK_AGAIN_MS: u64 = 5_000;
+
+/// Time that a `verify` may take beyond the tool's own limit, in milliseconds.
+const VERIFY_GRACE_MS: u64 = 5_000;
+
+/// Tasks read at once at start.
+const PAGE: usize = 500;
+
+/// A call as recovery needs it.
+struct Open {
+    effect: EffectId,
+    known: CallState,
+    tool: Arc<Definition>,
+    call: Call,
+    args: serde_json::Value,
+}
+
+/// Why another attempt is not made.
+enum Denied {
+    /// By a decision, which is recorded.
+    Ruled(Box<Ruled>),
+    /// Without asking policy.
+    Because(Doubt, String),
+}
+
+impl Shared {
+    /// Brings every unfinished task back: what can move is queued, what waits gets its timer. Does not wait for any of them.
+    pub(super) async fn recover(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let (mut after, mut count): (Option<TaskId>, usize) = (None, 0);
+        loop {
+            let page = self.ports.task_log.unfinished(after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = Some(last.envelope.id);
+            count += page.len();
+            page.iter().for_each(|state| self.bring_back(state));
+        }
+    }
+
+    fn bring_back(&self, state: &State) {
+        let envelope = &state.envelope;
+        let sleeper = Sleeper { task: envelope.id, tenant: envelope.tenant.clone(), priority: envelope.priority };
+        let waits_until = state.calls.values().find_map(|call| match &call.phase {
+            Phase::Waiting { expires_at, .. } => Some(Some(*expires_at)),
+            Phase::InDoubt { .. } => Some(None),
+            Phase::Approved { .. } | Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed => None,
+        });
+        let open = state.open_calls().next().is_some();
+        match waits_until {
+            Some(Some(expires_at)) if !open => self.timers.set(sleeper, expires_at.min(envelope.deadline)),
+            Some(None) if !open => {}
+            Some(_) | None => self.slots.enqueue(sleeper),
+        }
+    }
+}
+
+impl Actor {
+    /// Settles one open call.
+    pub(super) async fn recover(&mut self, effect: EffectId) -> Result<Step, Trouble> {
+        let now = self.shared.now();
+        if let Some(not_before) = self.tries.not_before.filter(|_| self.tries.effect == Some(effect))
+            && now < not_before
+        {
+            return Ok(Step::Rest(Some(not_before)));
+        }
+        let open = match self.open(effect).await? {
+            Ok(open) => open,
+            Err(words) => return self.give_up(effect, Denied::Because(Doubt::OutcomeUnknown, words)).await,
+        };
+        let tool_runner = Arc::clone(&self.shared.ports.tools);
+        if !tool_runner.prove_dead(&open.call, open.known.attempt).await {
+            return self.commit(|_, draft| draft.apply(Command::Park { effect, doubt: Doubt::LeftoverAlive })).await;
+        }
+        match open.known.intent.class {
+            EffectClass::Opaque => self.commit(|_, draft| draft.apply(Command::Park { effect, doubt: Doubt::Opaque })).await,
+            EffectClass::Verifiable => self.verify(open).await,
+            EffectClass::Pure | EffectClass::Keyed => self.again(open).await,
+        }
+    }
+
+    /// The open call with its tool and bytes; `Err` in words when one of them is gone.
+    async fn open(&mut self, effect: EffectId) -> Result<Result<Open, String>, Trouble> {
+        if let Err(words) = self.ensure_run().await? {
+            return Ok(Err(words));
+        }
+        let state = self.state()?;
+        let Some(known) = state.calls.get(&effect).cloned() else { return Ok(Err("the call is unknown".to_owned())) };
+        let tool = self.run.as_ref().and_then(|run| run.tool_of(&self.shared, state, effect));
+        let Some(tool) = tool else { return Ok(Err(format!("tool `{}` is gone", known.intent.tool))) };
+        let bytes = match self.shared.vault.open(&state.envelope.tenant, &known.intent.args).await {
+            Ok(bytes) => bytes,
+            Err(crate::vault::OpenError::Store(error)) => return Err(error.into()),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        let Ok(args) = scalbotics_core::json::parse(&bytes) else { return Ok(Err("the arguments are not JSON".to_owned())) };
+        let call = call(state, &known, bytes.into());
+        if call.digest != known.intent.call {
+            return Ok(Err("the call is not the one that was decided".to_owned()));
+        }
+        Ok(Ok(Open { effect, known, tool, call, args }))
+    }
+
+    /// Another attempt, same key and bytes, or the end of trying.
+    async fn again(&mut self, open: Open) -> Result<Step, Trouble> {
+        let effect = open.effect;
+        if let Some(denied) = self.forbidden(&open)? {
+            return self.give_up(effect, denied).await;
+        }
+        let Some(in_force) = self.shared.states.current() else {
+            let denied = Denied::Because(Doubt::PolicyDenies, "no desired state is in force".to_owned());
+            return self.give_up(effect, denied).await;
+        };
+        if in_force.tools.get(&open.tool.id).is_none_or(|tool| tool.digest != open.tool.digest) {
+            let words = format!("tool `{}` was changed since the call was decided", open.tool.id);
+            return self.give_up(effect, Denied::Because(Doubt::PolicyDenies, words)).await;
+        }
+        let asked = Asked {
+            state: self.state()?,
+            effect,
+            tool: &open.tool,
+            args: &open.args,
+            canonical: Arc::clone(&open.call.args),
+            in_force: &in_force,
+        };
+        let ruled = self.shared.gate.ask(&asked).await?;
+        let Ruled { decision, permit: Some(permit), agent_epoch, .. } = ruled else {
+            return self.give_up(effect, Denied::Ruled(Box::new(ruled))).await;
+        };
+        let mut draft = self.draft()?;
+        draft.agent_epoch = agent_epoch;
+        draft.decisions.push(decision);
+        let deadline = plan::send_deadline(draft.at, open.known.intent.timeout.as_ms());
+        draft.intend(open.known.intent, permit, deadline)?;
+        match self.write(draft).await {
+            Ok(()) => Ok(Step::Go),
+            Err(StoreError::Full | StoreError::Revoked { .. }) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Why the call may not be attempted again whatever policy says.
+    fn forbidden(&self, open: &Open) -> Result<Option<Denied>, Trouble> {
+        let (state, call, now) = (self.state()?, &open.known, self.shared.now());
+        let because = |doubt, words: &str| Some(Denied::Because(doubt, words.to_owned()));
+        let key_over = call.first_sent_at.is_some_and(|first| now >= first.plus_ms(call.intent.key_ttl.as_ms()));
+        Ok(if state.cancel_requested_by.is_some() {
+            because(Doubt::OutcomeUnknown, "the task is canceled")
+        } else if now >= state.envelope.deadline {
+            because(Doubt::OutcomeUnknown, "time is up")
+        } else if call.intent.class == EffectClass::Keyed && key_over {
+            because(Doubt::KeyExpired, "the life of the idempotency key is over")
+        } else if call.attempt >= ATTEMPTS_MAX || self.is_tried_enough(open.effect) {
+            because(Doubt::OutcomeUnknown, &format!("it came to nothing {} times: {}", call.attempt, self.tries.words))
+        } else {
+            None
+        })
+    }
+
+    /// Ends trying: a pure call has failed, for it changed nothing; any other is in doubt.
+    async fn give_up(&mut self, effect: EffectId, denied: Denied) -> Result<Step, Trouble> {
+        let state = self.state()?;
+        let Some(known) = state.calls.get(&effect).cloned() else { return Ok(Step::Go) };
+        let (attempt, pure) = (known.attempt, known.intent.class == EffectClass::Pure);
+        let timed_out = self.shared.now() >= state.envelope.deadline;
+        let mut draft = self.draft()?;
+        match denied {
+            Denied::Because(doubt, _) if !pure => draft.apply(Command::Park { effect, doubt })?,
+            Denied::Because(_, words) if timed_out => {
+                let failure = plan::time_over(draft.state()?);
+                let reason = draft.seal_words(&self.shared.vault, &words)?;
+                draft.apply(Command::RecordFailed { effect, attempt, reason })?;
+                if !draft.state()?.status.is_final() {
+                    draft.apply(Command::Fail { failure, detail: Some(reason) })?;
+                }
+            }
+            Denied::Because(_, words) => self.note_failed_for_good(&mut draft, effect, attempt, &words)?,
+            Denied::Ruled(ruled) => self.note_denied(&mut draft, &known, *ruled)?,
+        }
+        match self.write(draft).await {
+            Ok(()) => Ok(Step::Go),
+            Err(StoreError::Full) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn note_denied(&self, draft: &mut Draft, known: &CallState, ruled: Ruled) -> Result<(), Trouble> {
+        let (effect, attempt, decision) = (known.intent.effect, known.attempt, ruled.decision.id);
+        draft.decisions.push(ruled.decision);
+        if known.intent.class != EffectClass::Pure {
+            draft.apply(Command::Park { effect, doubt: Doubt::PolicyDenies })?;
+            draft.note_decision(decision);
+            return Ok(());
+        }
+        let reason = draft.seal_words(&self.shared.vault, "policy denies another attempt")?;
+        draft.apply(Command::RecordFailed { effect, attempt, reason })?;
+        if draft.state()?.status.is_final() {
+            return Ok(());
+        }
+        let (step, tool) = (known.intent.step.clone(), known.intent.tool.clone());
+        draft.apply(Command::Refuse { step, tool, decision, failure: ruled.failure })
+    }
+
+    /// Asks the target, which changes nothing and needs no authority.
+    async fn verify(&mut self, open: Open) -> Result<Step, Trouble> {
+        let (effect, now) = (open.effect, self.shared.now());
+        let intent = &open.known.intent;
+        let settled_at = open.known.send_deadline.unwrap_or(now).plus_ms(intent.settle_after.as_ms());
+        let deadline = now.plus_ms(open.tool.timeout.as_ms().saturating_add(VERIFY_GRACE_MS));
+        let tool_runner = Arc::clone(&self.shared.ports.tools);
+        failpoint!("verify.before");
+        let asking = tool_runner.verify(&open.tool, &open.call);
+        let answer = self.attend(asking, &Signal::default(), Sending { class: EffectClass::Pure, deadline }).await;
+        failpoint!("verify.after");
+        let (verification, output) = answer.unwrap_or((Verification::Unknown, None));
+        let now = self.shared.now();
+        match verification {
+            Verification::Landed => self.landed(effect, &open.tool, output).await,
+            Verification::NotLanded if now < settled_at => Ok(Step::Rest(Some(settled_at))),
+            Verification::Unknown if now < settled_at => Ok(Step::Rest(Some(soon(now, settled_at)))),
+            Verification::NotLanded | Verification::Unknown => {
+                let command = || Command::RecordVerification { effect, verification, result: None };
+                self.commit(|_, draft| draft.apply(command())).await
+            }
+        }
+    }
+
+    async fn landed(&mut self, effect: EffectId, tool: &Definition, output: Option<Vec<u8>>) -> Result<Step, Trouble> {
+        // A text tool that says nothing has said the empty text.
+        let output = output.or_else(|| tool.output.is_none().then(Vec::new));
+        let mut draft = self.draft()?;
+        let result = match &output {
+            Some(output) => Some(draft.seal(&self.shared.vault, output.clone())?),
+            None => None,
+        };
+        draft.apply(Command::RecordVerification { effect, verification: Verification::Landed, result })?;
+        if let Some(output) = &output {
+            take_result(self.run.as_mut(), &self.shared.vault, &mut draft, effect, output)?;
+        }
+        match self.write(draft).await {
+            Ok(()) => Ok(Step::Go),
+            Err(StoreError::Full) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn soon(now: Timestamp, latest: Timestamp) -> Timestamp {
+    now.plus_ms(ASK_AGAIN_MS).min(latest)
+}
+
+/// The call of an intent, with its bytes.
+fn call(state: &State, known: &CallState, args: Arc<[u8]>) -> Call {
+    let (envelope, intent) = (&state.envelope, &known.intent);
+    let digest = scalbotics_core::tool::call_digest(&envelope.chain, &intent.tool_digest, &args, &intent.inputs);
+    Call {
+        task: envelope.id,
+        effect: intent.effect,
+        tenant: envelope.tenant.clone(),
+        agent: envelope.agent,
+        agent_name: envelope.agent_name.clone(),
+        tool: intent.tool.clone(),
+        tool_digest: intent.tool_digest,
+        tier: intent.tier,
+        class: intent.class,
+        args,
+        inputs: intent.inputs.clone(),
+        digest,
+    }
+}

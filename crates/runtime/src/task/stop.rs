@@ -1,0 +1,61 @@
+//! How a running tool is told to stop, and when it is given up.
+
+use async_trait::async_trait;
+use scalbotics_core::ports::Stop;
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::EffectClass;
+use tokio_util::sync::CancellationToken;
+
+/// How long a verifiable or opaque request that is on its way may still answer, in milliseconds (semantics §4.3).
+const ANSWER_GRACE_MS: u64 = 5_000;
+
+/// How long a tool may take to obey, in milliseconds: the sandbox kills without cooperation after two seconds.
+const OBEY_GRACE_MS: u64 = 5_000;
+
+/// The signal that a running tool listens to.
+#[derive(Debug, Default)]
+pub(super) struct Signal(CancellationToken);
+
+impl Signal {
+    pub(super) fn raise(&self) {
+        self.0.cancel();
+    }
+
+    pub(super) fn is_raised(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+#[async_trait]
+impl Stop for Signal {
+    async fn stopped(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+/// When a running tool is told to stop.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    pub(super) stop_at: Timestamp,
+}
+
+impl Ending {
+    /// The end that the warrant sets.
+    pub(super) const fn at(stop_at: Timestamp) -> Self {
+        Self { stop_at }
+    }
+
+    /// The same, hastened because the task is canceled or the agent suspended.
+    pub(super) fn hasten(self, class: EffectClass, now: Timestamp) -> Self {
+        let stop_at = match class {
+            EffectClass::Pure | EffectClass::Keyed => now,
+            EffectClass::Verifiable | EffectClass::Opaque => now.plus_ms(ANSWER_GRACE_MS),
+        };
+        Self { stop_at: self.stop_at.min(stop_at) }
+    }
+
+    /// When a tool that does not obey is given up.
+    pub(super) const fn give_up_at(self) -> Timestamp {
+        self.stop_at.plus_ms(OBEY_GRACE_MS)
+    }
+}

@@ -1,0 +1,301 @@
+//! Submission: everything that can be refused is refused before the first commit, which holds the first intent too.
+
+use std::sync::Arc;
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::ids::{GrantId, TaskId};
+use scalbotics_core::payload::Sealed;
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::principal::{Chain, Grant, Principal, Scope, Uid};
+use scalbotics_core::task::{Budget, Command, Envelope, Goal as StoredGoal, Path, Rejection, SCHEMA_VERSION};
+use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::workflow::Workflow;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::SubmitError;
+use super::cause::{Cause, Repeat};
+use super::draft::{Draft, Trouble};
+use super::executor::Shared;
+use super::plan;
+use super::run::{Born, Run};
+use crate::Caller;
+use crate::reconcile::InForce;
+
+/// The method's name in the keys of repeated requests.
+const METHOD: &str = "task.submit";
+
+/// What a task is to reach.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// A sentence.
+    Text(String),
+    /// A workflow of the agent by name.
+    Workflow(Name),
+}
+
+/// What a task may use; what is left out comes from the agent's file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Tool calls.
+    pub calls: Option<u64>,
+    /// Model tokens.
+    pub tokens: Option<u64>,
+    /// Wall-clock seconds from submission.
+    pub seconds: Option<u64>,
+}
+
+/// A submission.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Submit {
+    /// The agent.
+    pub agent: Name,
+    /// The goal.
+    pub goal: Goal,
+    /// The input; an object.
+    pub input: Value,
+    /// Limits.
+    pub limits: Limits,
+    /// How long the task may take at most, in milliseconds; the budget's seconds limit it too.
+    pub timeout_ms: Option<u64>,
+    /// 0 lowest to 9 highest.
+    pub priority: u8,
+}
+
+/// A task that was submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Submitted {
+    /// The task.
+    pub task: TaskId,
+    /// Whether this is the answer to an earlier request with the same key; nothing was done or audited now.
+    pub replayed: bool,
+}
+
+/// A submission that nothing static speaks against.
+pub(super) struct Prepared {
+    pinned: Arc<InForce>,
+    workflow: Arc<Workflow>,
+    envelope: Envelope,
+    path: Path,
+    payloads: Vec<Sealed>,
+    input: Value,
+    agent_epoch: u64,
+}
+
+impl Prepared {
+    /// The workflow that would run.
+    pub(super) fn workflow(&self) -> &Name {
+        &self.path.workflow
+    }
+}
+
+impl Shared {
+    pub(super) async fn submit(self: &Arc<Self>, caller: &Caller, submit: &Submit) -> Result<Submitted, SubmitError> {
+        if self.supervisor.is_draining() {
+            return Err(SubmitError::Draining);
+        }
+        let body = scalbotics_core::json::canonical_of(submit).map_err(SubmitError::InputForm)?;
+        let repeat = Repeat::of(caller, METHOD, &body);
+        if let Some(known) = self.replay(repeat.as_ref()).await? {
+            return Ok(known);
+        }
+        let mut with_first_call = true;
+        loop {
+            let prepared = self.prepare(caller, submit).await?;
+            let answer = repeat.clone();
+            match self.take_on(caller, prepared, answer, with_first_call).await {
+                Ok(task) => return Ok(Submitted { task, replayed: false }),
+                // The agent was suspended meanwhile: `prepare` says so now, or the task's own first decision will.
+                Err(Trouble::Store(StoreError::Revoked { .. })) if with_first_call => with_first_call = false,
+                // The same request came in twice at once: the other one won.
+                Err(Trouble::Store(StoreError::Taken { name })) => {
+                    let known = self.replay(repeat.as_ref()).await?;
+                    return known.ok_or(SubmitError::Store(StoreError::Taken { name }));
+                }
+                Err(Trouble::Store(error)) => return Err(error.into()),
+                Err(Trouble::Cipher(error)) => return Err(error.into()),
+                Err(Trouble::Rejected(Rejection::Envelope(error))) => return Err(error.into()),
+                Err(Trouble::Rejected(error)) => return Err(error.into()),
+                Err(Trouble::Corrupt(error)) => return Err(SubmitError::Corrupt { what: error.to_string() }),
+            }
+        }
+    }
+
+    async fn replay(&self, repeat: Option<&Repeat>) -> Result<Option<Submitted>, SubmitError> {
+        let Some(repeat) = repeat else { return Ok(None) };
+        let Some(stored) = self.ports.task_log.answer(&repeat.key, self.now()).await? else { return Ok(None) };
+        if stored.body != repeat.body {
+            return Err(SubmitError::KeyReused);
+        }
+        let text = String::from_utf8_lossy(&stored.answer);
+        match text.parse() {
+            Ok(task) => Ok(Some(Submitted { task, replayed: true })),
+            Err(_) => Err(SubmitError::Corrupt { what: format!("answer to `{}`", repeat.key) }),
+        }
+    }
+
+    /// Checks everything that can be checked without a commit.
+    pub(super) async fn prepare(&self, caller: &Caller, submit: &Submit) -> Result<Prepared, SubmitError> {
+        let sponsor = &caller.principal;
+        if !matches!(sponsor.uid, Uid::Human(_) | Uid::Service(_)) {
+            return Err(SubmitError::NotSponsor);
+        }
+        let pinned = self.states.current().ok_or(SubmitError::NothingInForce)?;
+        let unknown = || SubmitError::UnknownAgent { agent: submit.agent.clone() };
+        if pinned.snapshot.tenant != sponsor.tenant {
+            return Err(unknown());
+        }
+        let wanted = pinned.snapshot.agents.get(&submit.agent).ok_or_else(unknown)?;
+        let registered = self.ports.registry.agents(&sponsor.tenant).await?;
+        let agent = registered.into_iter().find(|agent| agent.name == submit.agent).ok_or_else(unknown)?;
+        if agent.standing != Standing::Active {
+            return Err(SubmitError::AgentNotActive { agent: submit.agent.clone() });
+        }
+        let workflow = Arc::clone(path_to(&pinned, submit)?);
+        let not_granted = workflow.tools().into_iter().find(|tool| !wanted.tools.contains(*tool)).cloned();
+        if let Some(tool) = not_granted {
+            let (agent, workflow) = (submit.agent.clone(), workflow.id.clone());
+            return Err(SubmitError::ToolNotGranted { agent, workflow, tool });
+        }
+        let input = scalbotics_core::json::canonical(&submit.input).map_err(SubmitError::InputForm)?;
+        let input = self.vault.seal(&sponsor.tenant, input)?;
+        let mut payloads = vec![input];
+        let goal = match &submit.goal {
+            Goal::Workflow(id) => StoredGoal::Workflow { id: id.clone() },
+            Goal::Text(text) => {
+                let sealed = self.vault.seal(&sponsor.tenant, text.clone().into_bytes())?;
+                let text = sealed.reference;
+                payloads.push(sealed);
+                StoredGoal::Text { text }
+            }
+        };
+        let path = Path {
+            workflow: workflow.id.clone(),
+            workflow_digest: workflow.digest,
+            commit: pinned.snapshot.commit.clone(),
+            bundle: pinned.snapshot.bundle_digest,
+            bootstrap: wanted.bootstrap_digests(),
+        };
+        let given = Given { caller, submit, goal, input: payloads.first().map(|sealed| sealed.reference) };
+        let envelope = self.envelope(given, &agent, wanted)?;
+        envelope.check()?;
+        Ok(Prepared { workflow, envelope, path, payloads, input: submit.input.clone(), agent_epoch: agent.epoch, pinned })
+    }
+
+    fn envelope(
+        &self,
+        given: Given<'_>,
+        agent: &scalbotics_core::agent::Agent,
+        wanted: &scalbotics_core::desired::Agent,
+    ) -> Result<Envelope, SubmitError> {
+        let Given { caller, submit, goal, input } = given;
+        let input = input.ok_or_else(|| SubmitError::Corrupt { what: "a submission without input".to_owned() })?;
+        let (now, id) = (self.now(), TaskId::from_u128(self.ports.ids.next()));
+        let (limits, default) = (submit.limits, wanted.budget);
+        let budget = Budget {
+            calls: limits.calls.unwrap_or(default.calls),
+            tokens: limits.tokens.unwrap_or(default.tokens),
+            seconds: limits.seconds.unwrap_or(default.seconds),
+        };
+        let budget_ms = budget.seconds.saturating_mul(1_000);
+        let deadline = now.plus_ms(submit.timeout_ms.map_or(budget_ms, |timeout_ms| timeout_ms.min(budget_ms)));
+        let acting = Principal {
+            uid: Uid::Agent(agent.uid),
+            tenant: agent.tenant.clone(),
+            name: agent.name.clone(),
+            groups: vec![wanted.team.clone()],
+        };
+        let chain = self.root_chain(&caller.principal, acting, wanted, (id, deadline));
+        Ok(Envelope {
+            schema_version: SCHEMA_VERSION,
+            id,
+            idempotency_key: caller.repeat_key.clone().unwrap_or_default(),
+            tenant: agent.tenant.clone(),
+            team: wanted.team.clone(),
+            agent: agent.uid,
+            agent_name: agent.name.clone(),
+            chain,
+            goal,
+            input,
+            budget,
+            submitted_at: now,
+            deadline,
+            priority: submit.priority,
+            trace: caller.trace.clone(),
+        })
+    }
+
+    /// human → agent under a root grant of the agent's tools, which ends with the task's deadline (semantics §3.5).
+    fn root_chain(
+        &self,
+        sponsor: &Principal,
+        acting: Principal,
+        wanted: &scalbotics_core::desired::Agent,
+        (task, expires_at): (TaskId, Timestamp),
+    ) -> Chain {
+        let grant = Grant {
+            id: GrantId::from_u128(self.ports.ids.next()),
+            grantor: sponsor.uid,
+            grantee: acting.uid,
+            task,
+            scope: Scope { tools: wanted.tools.iter().cloned().collect(), tier_max: wanted.tier_max },
+            expires_at,
+        };
+        Chain { principals: vec![sponsor.clone(), acting], grants: vec![grant] }
+    }
+
+    /// The first commit: the submission and, where there is a place to run, its first move.
+    async fn take_on(
+        self: &Arc<Self>,
+        caller: &Caller,
+        prepared: Prepared,
+        repeat: Option<Repeat>,
+        with_first_call: bool,
+    ) -> Result<TaskId, Trouble> {
+        let Prepared { pinned, workflow, envelope, path, payloads, input, agent_epoch } = prepared;
+        let (task, priority) = (envelope.id, envelope.priority);
+        let mut draft = Draft::submission(task, envelope.submitted_at);
+        draft.caused_by(Cause::of(caller));
+        draft.agent_epoch = agent_epoch;
+        draft.payloads = payloads;
+        draft.answer = repeat.map(|repeat| repeat.answered(task.to_string(), draft.at));
+        draft.apply(Command::Submit { envelope: Box::new(envelope), path })?;
+        let run = Run::new(pinned, workflow, input);
+        let slot = if with_first_call { self.slots.take(task, priority) } else { None };
+        if slot.is_some() {
+            plan::advance(self, &run, &mut draft).await?;
+        }
+        let mut written = self.write(draft).await?;
+        self.adopt(Born { state: written.state, run, warrant: written.warrants.pop(), slot });
+        Ok(task)
+    }
+}
+
+struct Given<'a> {
+    caller: &'a Caller,
+    submit: &'a Submit,
+    goal: StoredGoal,
+    input: Option<scalbotics_core::payload::Ref>,
+}
+
+/// The workflow that is named, or the first of the agent's that serves the goal and input.
+fn path_to<'a>(pinned: &'a InForce, submit: &Submit) -> Result<&'a Arc<Workflow>, SubmitError> {
+    let agent = || submit.agent.clone();
+    let known = || pinned.snapshot.agents.get(&submit.agent).map(|agent| agent.workflows.clone()).unwrap_or_default();
+    match &submit.goal {
+        Goal::Text(text) => {
+            let found = pinned.snapshot.workflow_for(&submit.agent, text, &submit.input);
+            found.ok_or_else(|| SubmitError::NoPath { agent: agent(), asked: known() })
+        }
+        Goal::Workflow(name) => {
+            let found = pinned.snapshot.workflow_of(&submit.agent, name);
+            let workflow =
+                found.ok_or_else(|| SubmitError::UnknownWorkflow { agent: agent(), workflow: name.clone(), known: known() })?;
+            let checked = workflow.check_input(&submit.input);
+            checked.map_err(|source| SubmitError::Input { workflow: name.clone(), source })?;
+            Ok(workflow)
+        }
+    }
+}

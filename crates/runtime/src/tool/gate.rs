@@ -1,0 +1,191 @@
+//! Decides one exact call for every principal of the chain, at each use.
+//!
+//! **Invariant:** groups, standing and epoch are read from the registry at every decision, so losing a role or being
+//! suspended bites in the middle of a task (semantics §3.4); the registry answers like one more policy engine.
+
+use std::sync::Arc;
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ids::{DecisionId, EffectId};
+use scalbotics_core::policy::{
+    Answer, Authorization, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, tool_action, tool_context,
+};
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::principal::{Chain, Principal, Uid};
+use scalbotics_core::task::{Failure, State};
+use scalbotics_core::tool::{Call, Definition, call_digest};
+use serde_json::Value;
+
+use crate::Ports;
+use crate::metrics::Metrics;
+use crate::reconcile::InForce;
+
+/// The engine name under which the registry answers about suspended and unknown principals.
+const REGISTRY: &str = "registry";
+
+/// What is asked.
+#[derive(Debug)]
+pub(crate) struct Asked<'a> {
+    /// The task.
+    pub(crate) state: &'a State,
+    /// The effect that the call is.
+    pub(crate) effect: EffectId,
+    /// The tool in force.
+    pub(crate) tool: &'a Definition,
+    /// The arguments.
+    pub(crate) args: &'a Value,
+    /// The same, canonical.
+    pub(crate) canonical: Arc<[u8]>,
+    /// The state in force.
+    pub(crate) in_force: &'a InForce,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub(crate) struct Ruled {
+    /// The decision, to be recorded whatever it is.
+    pub(crate) decision: Decision,
+    /// The permit, where it allows.
+    pub(crate) permit: Option<Permit<Call>>,
+    /// The acting agent's epoch that this was decided under.
+    pub(crate) agent_epoch: u64,
+    /// What the task fails with where it denies.
+    pub(crate) failure: Failure,
+}
+
+/// The gate.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    ports: Ports,
+    metrics: Arc<Metrics>,
+}
+
+/// A principal as it is now.
+struct Present {
+    principal: Principal,
+    active: bool,
+    epoch: u64,
+}
+
+impl Gate {
+    pub(crate) const fn new(ports: Ports, metrics: Arc<Metrics>) -> Self {
+        Self { ports, metrics }
+    }
+
+    /// The call as it would be sent; nothing is decided.
+    pub(crate) fn call(asked: &Asked<'_>) -> Call {
+        let envelope = &asked.state.envelope;
+        let digest = call_digest(&envelope.chain, &asked.tool.digest, &asked.canonical, &[]);
+        Call {
+            task: envelope.id,
+            effect: asked.effect,
+            tenant: envelope.tenant.clone(),
+            agent: envelope.agent,
+            agent_name: envelope.agent_name.clone(),
+            tool: asked.tool.id.clone(),
+            tool_digest: asked.tool.digest,
+            tier: asked.tool.tier,
+            class: asked.tool.effect,
+            args: Arc::clone(&asked.canonical),
+            inputs: Vec::new(),
+            digest,
+        }
+    }
+
+    /// Decides the call.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the registry cannot be read; nothing is decided then.
+    pub(crate) async fn ask(&self, asked: &Asked<'_>) -> Result<Ruled, StoreError> {
+        let begun = tokio::time::Instant::now();
+        let stored = &asked.state.envelope.chain;
+        let mut present = Vec::with_capacity(stored.principals.len());
+        for principal in &stored.principals {
+            present.push(self.present(principal, asked.in_force).await?);
+        }
+        let requests: Vec<Request> = present.iter().map(|p| question(asked, &p.principal)).collect();
+        let mut answers = asked.in_force.ask(&requests).await;
+        for (given, about) in answers.iter_mut().zip(&present).filter(|(_, about)| !about.active) {
+            given.push(registry_denies(about));
+        }
+        let at = self.ports.clock.now();
+        let principals = present.iter().map(|p| p.principal.clone()).collect();
+        let chain = Chain { principals, grants: stored.grants.clone() };
+        let authorization = Authorization {
+            id: DecisionId::from_u128(self.ports.ids.next()),
+            at,
+            chain: &chain,
+            tool: Some((&asked.tool.id, asked.tool.tier)),
+            requests,
+            answers,
+        };
+        let (decision, permit) = authorize(Self::call(asked), authorization);
+        self.metrics.decision_duration.observe(begun.elapsed());
+        if decision.allows() {
+            self.metrics.decisions_allow.add(1)
+        } else {
+            self.metrics.decisions_deny.add(1)
+        }
+        let agent = present.last();
+        let failure = failure(&decision, agent.is_some_and(|agent| agent.active));
+        Ok(Ruled { decision, permit, agent_epoch: agent.map_or(0, |agent| agent.epoch), failure })
+    }
+
+    async fn present(&self, stored: &Principal, in_force: &InForce) -> Result<Present, StoreError> {
+        let mut principal = stored.clone();
+        let (active, epoch) = match stored.uid {
+            Uid::Human(uid) => match self.ports.registry.human_by_uid(uid).await? {
+                Some(human) if human.tenant == stored.tenant => {
+                    principal.groups = human.groups;
+                    (human.standing == Standing::Active, human.epoch)
+                }
+                Some(_) | None => (false, 0),
+            },
+            Uid::Agent(uid) => match self.ports.registry.agent(uid).await? {
+                Some(agent) if agent.tenant == stored.tenant => {
+                    let team = in_force.snapshot.agents.get(&agent.name).map(|wanted| wanted.team.clone());
+                    let wanted = team.is_some();
+                    principal.groups = team.into_iter().collect();
+                    (agent.standing == Standing::Active && wanted, agent.epoch)
+                }
+                Some(_) | None => (false, 0),
+            },
+            // Services have no row yet: their rights are policy's alone.
+            Uid::Service(_) => (true, 0),
+            Uid::Daemon => (false, 0),
+        };
+        Ok(Present { principal, active, epoch })
+    }
+}
+
+fn question(asked: &Asked<'_>, principal: &Principal) -> Request {
+    Request {
+        principal: principal.clone(),
+        action: tool_action(&asked.tool.id),
+        resource: Resource::tool(asked.tool),
+        context: tool_context(asked.args.clone(), asked.state),
+    }
+}
+
+/// The registry's denial; its bundle and slice are the fact that it was asked about.
+fn registry_denies(about: &Present) -> Answer {
+    let uid = about.principal.uid.to_string();
+    let fact = Digest::of_parts("scalbotics/registry-answer/v1", &[uid.as_bytes(), &about.epoch.to_be_bytes()]);
+    Answer {
+        engine: REGISTRY.to_owned(),
+        bundle: fact,
+        slice: fact,
+        verdict: Verdict::Deny,
+        deciding: Vec::new(),
+        errors: Vec::new(),
+    }
+}
+
+fn failure(decision: &Decision, agent_active: bool) -> Failure {
+    match &decision.ruling {
+        Ruling::Deny(Denial::Error { .. }) => Failure::PolicyError,
+        Ruling::Allow | Ruling::Deny(_) if !agent_active => Failure::AgentSuspended,
+        Ruling::Allow | Ruling::Deny(_) => Failure::PolicyDenied,
+    }
+}
