@@ -79,7 +79,7 @@ impl ToolRunner for LocalRunner {
     async fn verify(&self, tool: &Definition, call: &Call) -> (Verification, Option<Vec<u8>>) {
         let Ok(mounts) = self.mounts(call) else { return (Verification::Unknown, None) };
         match &tool.kind {
-            Kind::Builtin(Builtin::FsWrite) => (builtin::verify(mounts, call).await, None),
+            Kind::Builtin(Builtin::FsWrite) => builtin::verify(mounts, call).await,
             // Reading has no effect that could have landed.
             Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch) => (Verification::Unknown, None),
             Kind::Process(manifest) => own::Attempt { sandbox: &self.sandbox, tool, manifest, call }.verify(&mounts).await,

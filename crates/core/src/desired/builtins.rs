@@ -180,11 +180,10 @@ fn write_input() -> Value {
 }
 
 fn write_output() -> Value {
-    json!({ "type": "object", "required": ["path", "bytes", "sha256", "created"], "properties": {
+    json!({ "type": "object", "required": ["path", "bytes", "sha256"], "properties": {
         "path": { "type": "string" },
         "bytes": count(),
         "sha256": { "type": "string", "minLength": 64, "maxLength": 64 },
-        "created": { "type": "boolean" },
     } })
 }
 

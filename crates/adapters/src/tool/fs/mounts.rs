@@ -68,7 +68,12 @@ impl Mounts {
     /// As [`Mounts::call`].
     pub fn verify_write(&self, arguments: &Value) -> Result<Verdict, Error> {
         match self.target(arguments)? {
-            Some((mount, path)) => mount.workspace.verify_write(&with_path(arguments, path.as_str())),
+            Some((mount, path)) => match mount.workspace.verify_write(&with_path(arguments, path.as_str()))? {
+                Verdict::Landed { result } => {
+                    Ok(Verdict::Landed { result: with_path(&result, &prefixed(&mount.name, path.as_str())) })
+                }
+                Verdict::NotLanded => Ok(Verdict::NotLanded),
+            },
             None => Err(Error::Argument { name: "path", reason: "does not name a file of a mount" }),
         }
     }
@@ -135,8 +140,9 @@ mod tests {
         assert!(cut.truncated);
         let written = json!({ "path": "out/new", "content": "x" });
         assert_eq!(mounts.verify_write(&written).unwrap(), Verdict::NotLanded);
-        assert_eq!(call(Tool::Write, written.clone()).unwrap().value["path"], "out/new");
-        assert_eq!(mounts.verify_write(&written).unwrap(), Verdict::Landed);
+        let result = call(Tool::Write, written.clone()).unwrap().value;
+        assert_eq!(result["path"], "out/new");
+        assert_eq!(mounts.verify_write(&written).unwrap(), Verdict::Landed { result });
     }
 
     #[test]

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::limits::WRITE_BYTES_MAX;
@@ -56,15 +56,18 @@ pub struct Args {
 }
 
 /// Whether the effect of an `fs.write` is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The file has exactly this content.
-    Landed,
+    Landed {
+        /// What the write answered, or would have if it had not been cut off.
+        result: Value,
+    },
     /// The file is missing or has other content; a rename is atomic, so no half of it is there.
     NotLanded,
 }
 
-/// Answers `{path, bytes, sha256, created}`.
+/// Answers `{path, bytes, sha256}`: nothing that cannot be read back, so that `verify` can give the same answer after a crash.
 ///
 /// The content goes to a new file beside the target, is synced, and takes the target's name in one rename; then the directory
 /// is synced. A reader sees the old content or the new, never a mixture, and a crash leaves one of them.
@@ -85,11 +88,11 @@ pub(super) fn run(workspace: &Workspace, args: &Args, cancelled: &dyn Fn() -> bo
         return Err(target.failed("replace", errno));
     }
     rustix::fs::fsync(&target.parent).map_err(|errno| target.failed("sync", errno))?;
-    let value = json!({
-        "path": path.as_str(), "bytes": content.len(), "sha256": hex(&Sha256::digest(&content)),
-        "created": old_mode.is_none(),
-    });
-    Ok(Output { value, truncated: false })
+    Ok(Output { value: answer(&path, &content), truncated: false })
+}
+
+fn answer(path: &RelPath, content: &[u8]) -> Value {
+    json!({ "path": path.as_str(), "bytes": content.len(), "sha256": hex(&Sha256::digest(content)) })
 }
 
 /// Reads the file back and compares it byte for byte.
@@ -107,8 +110,8 @@ pub(super) fn verify(workspace: &Workspace, args: &Args) -> Result<Verdict, Erro
     let mut found = Vec::with_capacity(content.len());
     // One byte more than wanted, in case the file grows meanwhile.
     let most = u64::try_from(content.len()).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most).read_to_end(&mut found).map_err(|source| Error::Io { operation: "read", path, source })?;
-    if found == content { Ok(Verdict::Landed) } else { Ok(Verdict::NotLanded) }
+    file.take(most).read_to_end(&mut found).map_err(|source| Error::Io { operation: "read", path: path.clone(), source })?;
+    if found == content { Ok(Verdict::Landed { result: answer(&path, &content) }) } else { Ok(Verdict::NotLanded) }
 }
 
 fn check(args: &Args) -> Result<(RelPath, Vec<u8>), Error> {

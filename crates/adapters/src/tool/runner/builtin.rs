@@ -51,7 +51,7 @@ pub(super) async fn run(
     joined.unwrap_or_else(|_| Ok(Outcome::Unknown { reason: format!("`{}` broke off", tool.id()) }))
 }
 
-pub(super) async fn verify(mounts: Vec<Mount>, call: &Call) -> Verification {
+pub(super) async fn verify(mounts: Vec<Mount>, call: &Call) -> (Verification, Option<Vec<u8>>) {
     let args = Arc::clone(&call.args);
     let work = tokio::task::spawn_blocking(move || {
         let arguments = parse(&args)?;
@@ -59,9 +59,9 @@ pub(super) async fn verify(mounts: Vec<Mount>, call: &Call) -> Verification {
         answer.map_err(|error| NotDone::Unavailable { reason: chain(&error) })
     });
     match work.await {
-        Ok(Ok(Verdict::Landed)) => Verification::Landed,
-        Ok(Ok(Verdict::NotLanded)) => Verification::NotLanded,
-        Ok(Err(_)) | Err(_) => Verification::Unknown,
+        Ok(Ok(Verdict::Landed { result })) => (Verification::Landed, Some(result.to_string().into_bytes())),
+        Ok(Ok(Verdict::NotLanded)) => (Verification::NotLanded, None),
+        Ok(Err(_)) | Err(_) => (Verification::Unknown, None),
     }
 }
 
