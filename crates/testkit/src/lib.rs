@@ -12,7 +12,7 @@ mod clock;
 pub mod conformance;
 pub mod fixture;
 mod ids;
-pub mod memory;
+mod memory;
 mod policies;
 mod tools;
 

@@ -49,31 +49,32 @@ pub(super) fn engine(path: &Path, attempt: &'static str) -> impl Fn(rusqlite::Er
     }
 }
 
-/// Makes the database file for the owner alone, and gives the write-ahead log its size by writing it out.
-pub(super) fn prepare_files(path: &Path, wal_len: u64) -> Result<(), OpenError> {
-    let open = |path: &Path| OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |source| OpenError::Io { path: path.clone(), source }
-    };
-    open(path).map_err(io(path))?;
+fn io(path: &Path) -> impl Fn(std::io::Error) -> OpenError {
+    move |source| OpenError::Io { path: path.to_owned(), source }
+}
+
+/// Makes the database file for the owner alone; what SQLite makes beside it gets the same mode.
+pub(super) fn prepare_file(path: &Path) -> Result<(), OpenError> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io(path))?;
+    let dir = path.parent().unwrap_or(path);
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
+}
+
+/// Gives the write-ahead log its size by writing zeros behind its end, which reading it stops at.
+///
+/// A commit inside of that size has no length to make durable. Called before anybody else writes.
+pub(super) fn extend_log(path: &Path, wal_len: u64) -> Result<(), OpenError> {
     let wal = beside(path, "-wal");
-    let mut file = open(&wal).map_err(io(&wal))?;
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(&wal).map_err(io(&wal))?;
     let len = file.metadata().map_err(io(&wal))?.len();
-    if len == 0 && wal_len > 0 {
+    if len < wal_len && append_zeros(&mut file, wal_len - len).is_err() {
         // A full disk is no reason not to start: commits then extend the file themselves, or say that there is no room.
-        let extended = extend(&mut file, wal_len);
-        if extended.is_err() {
-            file.set_len(0).map_err(io(&wal))?;
-        }
-    }
-    if let Some(dir) = path.parent() {
-        File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))?;
+        file.set_len(len).map_err(io(&wal))?;
     }
     Ok(())
 }
 
-fn extend(file: &mut File, len: u64) -> std::io::Result<()> {
+fn append_zeros(file: &mut File, len: u64) -> std::io::Result<()> {
     let mut left = len;
     while left > 0 {
         let piece = usize::try_from(left).unwrap_or(usize::MAX).min(ZEROS.len());

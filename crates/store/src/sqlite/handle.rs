@@ -71,7 +71,7 @@ impl SqliteStore {
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| io(dir, error))?;
         let lock = DataLock::take(dir)?;
         let path = connect::database(dir);
-        connect::prepare_files(&path, options.wal_len)?;
+        connect::prepare_file(&path)?;
         let mut conn = connect::writer(&path)?;
         schema::migrate(&mut conn, &path)?;
         if options.quick_check {
@@ -79,6 +79,7 @@ impl SqliteStore {
         }
         audit_tail::check(&conn).map_err(|what| OpenError::Corrupt { path: path.clone(), what })?;
         let facts = begin(&conn, options.installation).map_err(connect::engine(&path, "begin a writer epoch"))?;
+        connect::extend_log(&path, options.wal_len)?;
         let (fatal, fatal_seen) = watch::channel(None);
         let fatal = Arc::new(fatal);
         let told = Arc::clone(&fatal);

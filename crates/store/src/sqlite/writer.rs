@@ -150,3 +150,73 @@ fn essential_of(group: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
     }
     kept
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::job::{Class, Tx, Work};
+    use crate::sqlite::{connect, schema};
+
+    fn writer(dir: &std::path::Path) -> (Writer, watch::Receiver<Option<String>>) {
+        let path = connect::database(dir);
+        let lock = DataLock::take(dir).unwrap();
+        let mut conn = connect::writer(&path).unwrap();
+        schema::migrate(&mut conn, &path).unwrap();
+        let checkpointer = Checkpointer::start(connect::checkpointer(&path).unwrap(), |_| {}).unwrap();
+        let (fatal, seen) = watch::channel(None);
+        let growth = Arc::new(Growth::default());
+        (Writer { conn, checkpointer, reserve: Reserve::open(dir, 4_096), growth, fatal: Arc::new(fatal), lock }, seen)
+    }
+
+    type Answer = tokio::sync::oneshot::Receiver<Result<(), StoreError>>;
+
+    fn job(essential: bool, mut errors: Vec<StoreError>) -> (Box<dyn Job>, Answer) {
+        let apply = move |_: &mut Tx<'_>| errors.pop().map_or(Ok(()), Err);
+        Work::boxed(Class { weight: 1, essential }, apply, |()| ())
+    }
+
+    #[test]
+    fn only_a_failed_fsync_ends_the_writer() {
+        let dir = tempfile::tempdir().unwrap();
+        let (writer, fatal) = writer(dir.path());
+        for (failure, ends) in [
+            (Failure::Full, false),
+            (Failure::Other("busy".to_owned()), false),
+            (Failure::Corrupt("page 7".to_owned()), false),
+            (Failure::Unsynced("disk I/O error".to_owned()), true),
+        ] {
+            let (job, mut answer) = job(true, Vec::new());
+            assert_eq!(writer.give_up(&failure, vec![job]).is_err(), ends, "{failure:?}");
+            assert_eq!(fatal.borrow().is_some(), ends, "{failure:?}");
+            assert!(answer.try_recv().unwrap().is_err());
+        }
+    }
+
+    #[test]
+    fn on_a_full_disk_outcomes_are_tried_again_and_the_rest_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut writer, fatal) = writer(dir.path());
+        let mut logs = Logs::default();
+        let (new, mut new_answer) = job(false, Vec::new());
+        let (outcome, mut outcome_answer) = job(true, vec![StoreError::Full]);
+        let (late, mut late_answer) = job(true, vec![StoreError::Full, StoreError::Full]);
+        assert!(writer.write(&mut logs, vec![new, outcome]).is_ok());
+        assert!(matches!(new_answer.try_recv().unwrap(), Err(StoreError::Full)));
+        assert!(outcome_answer.try_recv().unwrap().is_ok(), "with the room that was kept");
+        assert!(writer.write(&mut logs, vec![late]).is_ok());
+        assert!(matches!(late_answer.try_recv().unwrap(), Err(StoreError::Full)), "not even with it");
+        assert!(fatal.borrow().is_none());
+    }
+
+    #[test]
+    fn groups_have_limits() {
+        let (sender, mut jobs) = mpsc::channel(QUEUE_LEN);
+        for _ in 0..GROUP_JOBS_MAX + 10 {
+            assert!(sender.try_send(job(true, Vec::new()).0).is_ok());
+        }
+        assert_eq!(gather(job(true, Vec::new()).0, &mut jobs).len(), GROUP_JOBS_MAX);
+        let heavy = Work::boxed(Class { weight: GROUP_BYTES_MAX, essential: true }, |_: &mut Tx<'_>| Ok(()), |()| ()).0;
+        assert_eq!(gather(heavy, &mut jobs).len(), 1);
+        assert_eq!(gather(job(true, Vec::new()).0, &mut jobs).len(), 12);
+    }
+}

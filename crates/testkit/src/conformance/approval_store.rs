@@ -31,7 +31,7 @@ pub(super) async fn suite(store: &dyn Store) {
     let listed = async |filter: ApprovalFilter| ApprovalStore::list(store, &world.tenant, &filter).await.unwrap();
     let all = ApprovalFilter { limit: 10, ..ApprovalFilter::default() };
     assert_eq!(listed(all.clone()).await, asked);
-    assert_eq!(listed(ApprovalFilter { limit: 1, ..all.clone() }).await, [newest.clone()]);
+    assert_eq!(listed(ApprovalFilter { limit: 1, ..all.clone() }).await, std::slice::from_ref(&newest));
     assert_eq!(listed(ApprovalFilter { before: Some(newest.id), ..all.clone() }).await, asked.get(1..).unwrap());
     assert_eq!(listed(ApprovalFilter { before: Some(ApprovalId::from_u128(0)), ..all.clone() }).await, []);
     assert_eq!(ApprovalStore::list(store, &other.tenant, &all).await.unwrap(), []);

@@ -1,0 +1,97 @@
+//! A full disk: new work is refused, outcomes find the room that was kept, and it recovers by itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use scalbotics_core::ports::{AuditLog, StoreError, TaskLog};
+use scalbotics_core::task::{Command as Ask, State};
+use scalbotics_store::{Options, SqliteStore};
+use scalbotics_testkit::fixture::World;
+
+use crate::place::{open, options};
+
+/// Names a small file system of its own to the child.
+const DIR: &str = "STORE_TEST_FULL_DIR";
+
+/// Runs the child in a mount namespace of its own, where it has a disk of 8 MiB.
+#[test]
+fn a_small_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = format!(
+        "mount -t tmpfs -o size=8m tmpfs \"${DIR}\" && exec \"$0\" --exact full_disk::on_this_disk --nocapture --test-threads 1"
+    );
+    let output = Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env(DIR, dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("was full"), "{said}");
+}
+
+/// The child. On a large disk it only checks that nothing is refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_this_disk() {
+    let world = World::new("acme", 1);
+    let Ok(dir) = std::env::var(DIR) else {
+        let own = tempfile::tempdir().unwrap();
+        open(own.path()).commit(world.submit()).await.unwrap();
+        return;
+    };
+    let (disk, data) = (PathBuf::from(&dir), Path::new(&dir).join("data"));
+    let store = SqliteStore::open(&data, &Options { reserve_len: 1 << 20, ..options() }).unwrap();
+    world.register(&store).await.unwrap();
+    let open_calls = begun(&store, &world, 10).await;
+    fill(&disk);
+    let refused = until_full(&store, &world).await;
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
+    for state in &open_calls {
+        let effect = *state.steps.get("read").unwrap();
+        store.commit(world.land(state, effect)).await.unwrap();
+    }
+    assert!(matches!(store.commit(world.submit()).await, Err(StoreError::Full)), "nothing new begins");
+    let next = store.state(&world.tenant, open_calls[0].envelope.id).await.unwrap().unwrap();
+    assert!(matches!(store.commit(world.intend(&next, "again")).await, Err(StoreError::Full)), "nothing more is sent");
+    let size = store.head(&world.tenant).await.unwrap().size;
+    assert_eq!(store.verify_audit(&world.tenant, |_, _| {}).unwrap().size, size);
+    println!("was full");
+
+    fs::remove_file(disk.join("filler")).unwrap();
+    store.commit(world.intend(&next, "again")).await.unwrap();
+    assert_eq!(store.verify_audit(&world.tenant, |_, _| {}).unwrap().size, size + 1);
+    let reserve = fs::metadata(data.join("reserve")).unwrap();
+    assert_eq!(reserve.len(), 1 << 20, "the room is kept again");
+}
+
+async fn begun(store: &SqliteStore, world: &World, count: usize) -> Vec<State> {
+    let mut states = Vec::new();
+    for _ in 0..count {
+        let batch = world.submit();
+        let sent = world.intend(&batch.state, "read");
+        states.push(sent.state.clone());
+        store.commit(batch).await.unwrap();
+        store.commit(sent).await.unwrap();
+    }
+    states
+}
+
+/// Takes all room that is left.
+fn fill(disk: &Path) {
+    let mut filler = fs::File::create(disk.join("filler")).unwrap();
+    while std::io::Write::write(&mut filler, &[1; 4_096]).is_ok_and(|written| written > 0) {}
+}
+
+/// Begins tasks with large inputs until one is refused.
+async fn until_full(store: &SqliteStore, world: &World) -> StoreError {
+    for _ in 0..1_000 {
+        let (envelope, _) = world.envelope();
+        let mut batch = world.decided(None, Ask::Submit { envelope: Box::new(envelope), path: world.path() });
+        batch.payloads.push(world.payload(&[7; 16 << 10]));
+        if let Err(error) = store.commit(batch).await {
+            return error;
+        }
+    }
+    panic!("the disk never filled up");
+}

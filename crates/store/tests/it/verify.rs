@@ -1,0 +1,150 @@
+//! Checking a whole log: whatever is changed is found, at its index.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::audit::{Kind, merkle};
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ports::AuditLog;
+use scalbotics_core::tenant::TenantId;
+use scalbotics_store::{Fault, OpenError, SqliteStore, open_read_only};
+use scalbotics_testkit::fixture::World;
+
+use crate::place::{open, options};
+
+const SIZE: u64 = 600;
+const LOG: i64 = 1 << 40;
+
+/// A log of [`SIZE`] leaves with checkpoints at 100 and 500.
+async fn log(dir: &Path) -> TenantId {
+    let world = World::new("acme", 1);
+    let store = open(dir);
+    let mut size = 0;
+    for upto in [100, 500, SIZE] {
+        let records = (size..upto).map(|n| world.record(Kind::Rpc, &format!("action.{n}"))).collect();
+        store.append(records, Vec::new()).await.unwrap();
+        size = upto;
+        if upto < SIZE {
+            let root = store.head(&world.tenant).await.unwrap().root;
+            let text = Checkpoint { origin: "example.org/audit/acme".to_owned(), size, root }.text();
+            let note = format!("{text}\n\u{2014} example.org AAAAAAAAAAAA\n");
+            store.put_checkpoint(&world.tenant, size, root, &note).await.unwrap();
+        }
+    }
+    world.tenant
+}
+
+fn checked(dir: &Path, tenant: &TenantId) -> Result<u64, Fault> {
+    open_read_only(dir).unwrap().verify_audit(tenant, |_, _| {}).map(|report| report.size)
+}
+
+#[tokio::test]
+async fn a_whole_log_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let tenant = log(dir.path()).await;
+    let mut seen = Vec::new();
+    let report = open_read_only(dir.path()).unwrap().verify_audit(&tenant, |done, size| seen.push((done, size))).unwrap();
+    assert_eq!((report.size, report.checkpoints), (SIZE, 2));
+    assert_eq!(seen.last(), Some(&(SIZE, SIZE)));
+    let store = open(dir.path());
+    assert_eq!(store.verify_audit(&tenant, |_, _| {}).unwrap(), report);
+    assert_eq!(store.head(&tenant).await.unwrap().root, report.root);
+}
+
+#[tokio::test]
+async fn no_log_is_a_refusal() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = TenantId::parse("other").unwrap();
+    log(dir.path()).await;
+    assert_eq!(checked(dir.path(), &other), Err(Fault::Absent { tenant: other }));
+    let empty = tempfile::tempdir().unwrap();
+    let store = open(empty.path());
+    let tenant = TenantId::parse("acme").unwrap();
+    assert_eq!(store.verify_audit(&tenant, |_, _| {}), Err(Fault::Absent { tenant }));
+}
+
+/// Changes the database behind the store's back and checks what is said about it.
+async fn tampered(change: impl Fn(&Connection)) -> (Result<u64, Fault>, Result<SqliteStore, OpenError>) {
+    let dir = tempfile::tempdir().unwrap();
+    let tenant = log(dir.path()).await;
+    let conn = Connection::open(dir.path().join("core.db")).unwrap();
+    change(&conn);
+    drop(conn);
+    (checked(dir.path(), &tenant), SqliteStore::open(dir.path(), &options()))
+}
+
+fn rewrite(conn: &Connection, index: u64, hash_too: bool, edit: impl Fn(&mut Vec<u8>)) {
+    let entry = LOG | index.cast_signed();
+    let mut leaf: Vec<u8> = conn.query_row("SELECT leaf FROM audit_leaf WHERE entry = ?1", [entry], |row| row.get(0)).unwrap();
+    edit(&mut leaf);
+    let hash = merkle::leaf_hash(&leaf);
+    conn.execute("UPDATE audit_leaf SET leaf = ?2 WHERE entry = ?1", params![entry, leaf]).unwrap();
+    if hash_too {
+        conn.execute("UPDATE audit_leaf SET leaf_hash = ?2 WHERE entry = ?1", params![entry, hash.as_bytes()]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_changed_byte_is_found_at_its_index() {
+    for index in [0, 1, 99, 100, 321, 599] {
+        for place in [0, 20, 60] {
+            let (verdict, opened) = tampered(|conn| rewrite(conn, index, false, |leaf| leaf[place] ^= 1)).await;
+            assert!(matches!(verdict, Err(Fault::Edited { index: found, .. }) if found == index), "{index} {verdict:?}");
+            assert_eq!(opened.is_err(), index >= SIZE - 256, "the tail is checked at every start");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_other_change_is_found() {
+    let swap = |leaf: &mut Vec<u8>| {
+        let text = String::from_utf8(leaf.clone()).unwrap().replace("action.", "axtion.");
+        *leaf = text.into_bytes();
+    };
+    type Change = Box<dyn Fn(&Connection)>;
+    let run = |statement: &'static str| -> Change { Box::new(move |conn| conn.execute_batch(statement).unwrap()) };
+    let root = Digest::of_bytes(b"other");
+    let with_root = |statement: &'static str| -> Change {
+        Box::new(move |conn| assert_eq!(conn.execute(statement, [root.as_bytes()]).unwrap(), 1))
+    };
+    let cases: Vec<(Change, Fault)> = vec![
+        // Leaf and its hash agree, and a checkpoint does not.
+        (Box::new(move |conn| rewrite(conn, 50, true, swap)), Fault::Checkpoint { size: 100 }),
+        (Box::new(move |conn| rewrite(conn, 100, true, swap)), Fault::Checkpoint { size: 500 }),
+        (Box::new(move |conn| rewrite(conn, 550, true, swap)), Fault::Head { size: SIZE }),
+        (run("DELETE FROM audit_leaf WHERE entry = 1099511627776 + 7"), Fault::Missing { index: 7 }),
+        (run("DELETE FROM audit_leaf WHERE entry = 1099511627776 + 599"), Fault::Missing { index: 599 }),
+        (run("UPDATE audit_leaf SET entry = 1099511627776 + 600 WHERE entry = 1099511627776 + 3"), Fault::Beyond { index: 600 }),
+        (run("UPDATE audit_leaf SET at = at + 1 WHERE entry = 1099511627776 + 9"), edited(9)),
+        (run("UPDATE audit_leaf SET kind = 'task' WHERE entry = 1099511627776 + 9"), edited(9)),
+        (run("UPDATE audit_leaf SET task = x'00' WHERE entry = 1099511627776 + 9"), edited(9)),
+        (run("UPDATE audit_leaf SET leaf_hash = zeroblob(32) WHERE entry = 1099511627776 + 9"), edited(9)),
+        (with_root("UPDATE audit_head SET root = ?1"), Fault::Head { size: SIZE }),
+        (with_root("UPDATE audit_checkpoint SET root = ?1 WHERE size = 500"), Fault::Checkpoint { size: 500 }),
+        (run("UPDATE audit_checkpoint SET size = 101 WHERE size = 100"), Fault::Checkpoint { size: 101 }),
+        (run("UPDATE audit_checkpoint SET size = 601 WHERE size = 500"), Fault::Checkpoint { size: 601 }),
+        (run("UPDATE audit_checkpoint SET note = 'x' WHERE size = 500"), Fault::Checkpoint { size: 500 }),
+    ];
+    for (number, (change, expected)) in cases.into_iter().enumerate() {
+        let (verdict, _) = tampered(|conn| change(conn)).await;
+        match (&verdict, &expected) {
+            (Err(Fault::Edited { index, .. }), Fault::Edited { index: wanted, .. }) => assert_eq!(index, wanted),
+            _ => assert_eq!(verdict, Err(expected), "case {number}"),
+        }
+    }
+}
+
+fn edited(index: u64) -> Fault {
+    Fault::Edited { index, what: "" }
+}
+
+#[tokio::test]
+async fn a_cut_tail_does_not_open() {
+    let (verdict, opened) = tampered(|conn| {
+        conn.execute_batch("DELETE FROM audit_leaf WHERE entry >= 1099511627776 + 590").unwrap();
+    })
+    .await;
+    assert_eq!(verdict, Err(Fault::Missing { index: 590 }));
+    assert!(matches!(opened, Err(OpenError::Corrupt { .. })), "{opened:?}");
+}
