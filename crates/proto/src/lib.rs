@@ -4,6 +4,16 @@
 #![forbid(unsafe_code)]
 
 /// Package `scalbotics.v1`.
+#[allow(
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    clippy::missing_docs_in_private_items,
+    clippy::too_many_lines,
+    missing_docs,
+    missing_debug_implementations,
+    unused_qualifications,
+    reason = "the generator's code, not ours"
+)]
 pub mod v1 {
     tonic::include_proto!("scalbotics.v1");
 }
