@@ -18,8 +18,18 @@ pub(super) const POLICIES_MAX: usize = 2_000;
 /// Deepest nesting of brackets, and most operators before one operand: the parser recurses.
 pub(super) const NESTING_MAX: usize = 32;
 
-/// Most tokens of one policy: the parser keeps chains of operators as deep trees.
+/// Most words and signs of one policy; a list of a thousand names fits.
 pub(super) const TOKENS_MAX: usize = 4_096;
+
+/// Most operators of one policy: chains of them are deep trees to the parser, and Cedar's type checker lets a rule pass
+/// that it is too deep to check.
+pub(super) const OPERATORS_MAX: usize = 128;
+
+/// Most `if` of one policy: the time of the type checker grows steeply with them.
+pub(super) const IFS_MAX: usize = 8;
+
+/// Stack of the thread that compiles, in bytes: ten times what the deepest rule within the limits takes.
+const STACK_LEN: usize = 64 << 20;
 
 /// Longest id of a policy, in bytes; it is shown in every explanation.
 pub(super) const ID_LEN_MAX: usize = 128;
@@ -40,8 +50,19 @@ pub(super) fn finding(place: Option<Place>, what: String, why: &str, next: &str)
     Finding { file, line, kind: FindingKind::Value, what, why: why.to_owned(), next: next.to_owned() }
 }
 
-/// Parses every file and validates the whole.
+/// Parses every file and validates the whole, on a stack of its own: Cedar recurses.
 pub(super) fn compile(files: &[PolicyFile], schema: &Schema) -> Result<Bundle, Vec<Finding>> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("policy-compile".to_owned()).stack_size(STACK_LEN);
+        let compiled = thread.spawn_scoped(scope, || compile_here(files, schema));
+        compiled.ok().and_then(|handle| handle.join().ok()).unwrap_or_else(|| {
+            let (why, next) = ("policies are only in force when they were validated", "try again when the machine has memory to spare");
+            Err(vec![finding(None, "policies could not be compiled".to_owned(), why, next)])
+        })
+    })
+}
+
+fn compile_here(files: &[PolicyFile], schema: &Schema) -> Result<Bundle, Vec<Finding>> {
     let mut reader = Reader::default();
     reader.check_sizes(files);
     if reader.findings.is_empty() {

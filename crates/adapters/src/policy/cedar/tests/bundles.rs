@@ -7,7 +7,7 @@ use scalbotics_core::policy::Verdict;
 use serde_json::json;
 
 use super::super::Engine;
-use super::super::compile::{ID_LEN_MAX, NESTING_MAX, POLICIES_MAX, TEXT_LEN_MAX, TOKENS_MAX};
+use super::super::compile::{ID_LEN_MAX, IFS_MAX, NESTING_MAX, OPERATORS_MAX, POLICIES_MAX, TEXT_LEN_MAX, TOKENS_MAX};
 use super::super::schema::{RPC_ACTIONS, build};
 use crate::policy::fixture::{agent, call, file, tool, tools};
 
@@ -36,7 +36,7 @@ fn what_is_refused_and_where() {
     let long = format!("@id(\"{}\")\n{ALL}", "a".repeat(ID_LEN_MAX + 1));
     let rows: [(&str, u64, &str); 20] = [
         ("permit (principal, action, resource)", 1, "unexpected end of input"),
-        ("\n\npermit (principal, actin, resource);", 3, "expected action"),
+        ("\n\npermit (principal, actin, resource);", 3, "invalid variable"),
         ("\nallow (principal, action, resource);", 2, "allow"),
         ("permit (principal == ?principal, action, resource);", 1, "template"),
         ("\npermit (principal, action == Action::\"task.run\", resource);", 2, "task.run"),
@@ -47,7 +47,7 @@ fn what_is_refused_and_where() {
         ("permit (principal, action in Action::\"tool.call\", resource)\nwhen { context.args.eur > 1 };", 2, "eur"),
         ("permit (principal, action == Action::\"tool/pay\", resource == Agent::\"x\");", 1, "unable to find"),
         ("permit (principal is Tool, action, resource);", 1, "unable to find"),
-        ("permit (principal, action, resource) when { 1 > 2 };", 1, "impossible"),
+        ("permit (principal, action, resource) when { principal is Tool };", 1, "impossible"),
         ("permit (principal, action, resource)\nwhen { Group::\"a\" in Tenant::\"acme\" };", 2, "entity"),
         ("permit (principal in User::\"x\", action, resource);", 1, "User"),
         ("permit (principal in Group::\"\u{202e}x\", action, resource);", 1, "BIDI"),
@@ -112,23 +112,18 @@ fn limits() {
 /// The deepest and longest rules that the limits let through are read or refused, on a test thread's 2 MiB of stack.
 #[test]
 fn no_text_within_the_limits_exhausts_the_stack() {
-    let long = TOKENS_MAX - 40;
+    let long = OPERATORS_MAX - 4;
     let conditions = [
         format!("{}true{}", "(".repeat(NESTING_MAX - 1), ")".repeat(NESTING_MAX - 1)),
-        format!("{}true", "!".repeat(NESTING_MAX)),
-        format!("true{}", " && true".repeat(long / 2)),
-        format!("false{}", " || principal is Human".repeat(long / 4)),
-        format!("resource.tier{} > 0", " + 1".repeat(long / 2)),
-        format!("resource.tier{} > 0", " * 1".repeat(long / 2)),
-        format!("principal{} == 1", ".name".repeat(long / 2)),
-        format!("principal{} == 1", "[\"name\"]".repeat(long / 3)),
-        format!("principal has name{}", ".name".repeat(long / 2)),
-        format!("{}true", "if principal is Human then true else ".repeat(long / 7)),
-        format!("{}true{}", "if ".repeat(long / 5), " then true else false".repeat(long / 5)),
-        format!("[{}] == []", "[],".repeat(long / 3)),
-        format!("{}1{} == 1", "[".repeat(NESTING_MAX - 1), "]".repeat(NESTING_MAX - 1)),
-        format!("{}1{} == 1", "{a:".repeat(NESTING_MAX - 1), "}".repeat(NESTING_MAX - 1)),
-        format!("principal.name{}", ".contains(1)".repeat(long / 5)),
+        format!("true{}", " && true".repeat(long)),
+        format!("false{}", " || principal is Human".repeat(long / 2)),
+        format!("resource.tier{} > 0", " + 1".repeat(long)),
+        format!("resource.tier{} > 0", " * 1".repeat(long)),
+        format!("principal has name{}", ".name".repeat(long)),
+        format!("{}true", "if principal is Human then true else ".repeat(IFS_MAX)),
+        format!("{}true{}", "if ".repeat(IFS_MAX), " then true else false".repeat(IFS_MAX)),
+        format!("principal.name{}", ".contains(1)".repeat(long)),
+        format!("[\"a\"{}].contains(principal.name)", ", \"a\"".repeat(TOKENS_MAX / 2 - 20)),
     ];
     for condition in &conditions {
         let text = format!("permit (principal, action == Action::\"tool/pay\", resource) when {{ {condition} }};");
@@ -137,6 +132,17 @@ fn no_text_within_the_limits_exhausts_the_stack() {
             let answer = engine.answer(&call(agent(1, "clerk", &[]), "pay", json!({"eur": 1})));
             assert!(answer.verdict == Verdict::Allow || answer.deciding.is_empty(), "{shown}: {answer:?}");
         }
+    }
+}
+
+/// Cedar's type checker lets pass what is too deep for its stack; within the limits nothing is.
+#[test]
+fn the_deepest_rule_is_still_type_checked() {
+    for step in [".name", "[\"name\"]", " + 1", ".contains(1)"] {
+        let chain = step.repeat(OPERATORS_MAX - 4);
+        let scope = "principal, action == Action::\"tool/pay\", resource";
+        let text = format!("permit ({scope}) when {{ principal.name{chain} == 1 }};");
+        assert!(!refused(&[file("policies/a.cedar", &text)]).is_empty(), "{step}");
     }
 }
 
@@ -151,15 +157,7 @@ fn hostile_texts_are_refused_by_shape() {
         "@a(\"b\") ".repeat(50_000),
     ];
     for text in rows {
-        check(
-            &text,
-            Some(1),
-            if text.starts_with('@') || text.contains("a.a") || text.contains("when { true }") {
-                "more than 4096"
-            } else {
-                "than 32"
-            },
-        );
+        check(&text, Some(1), "there are more than");
     }
     for text in ["\0", "\"", "permit\u{0}", "/*", "\u{feff}", "permit(principal,action,resource);}"] {
         assert!(!refused(&[file("policies/x.cedar", text)]).is_empty(), "{text:?}");
