@@ -51,6 +51,9 @@ pub struct Initialize {
     /// Host directories that workspaces may mount, beside the installation's own.
     #[arg(long = "workspace-root", value_name = "DIR")]
     pub workspace_roots: Vec<PathBuf>,
+    /// Directories of the person who runs this.
+    #[command(flatten)]
+    pub directories: super::Directories,
     /// Say what would be done, and do nothing.
     #[arg(long)]
     pub dry_run: bool,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use scalbotics_core::identity::TrustDomain;
-use scalbotics_core::ids::InstallationId;
+use scalbotics_core::ids::{HumanUid, InstallationId};
 use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::tenant::{Name, TenantId};
 
@@ -188,19 +188,59 @@ impl Plan {
     }
 }
 
+/// What was made, and for whom.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// What was found and made.
+    pub(super) report: Report,
+    /// The people; none while a daemon serves the data.
+    pub(super) people: Vec<(Person, HumanUid)>,
+}
+
 /// Makes everything of the plan that is missing.
 ///
 /// # Errors
 /// Any [`Error`]; what was made stays, and the next run goes on from there.
 pub async fn initialize(plan: &Plan, environment: &Environment) -> Result<Report, Error> {
+    let Made { mut report, people } = make(plan, environment).await?;
+    contexts::make(plan, environment, &people, &mut report)?;
+    Ok(report)
+}
+
+/// What [`initialize`] would find and make; nothing is touched.
+///
+/// # Errors
+/// [`Error::File`] when a path cannot be looked at.
+pub fn preview(plan: &Plan) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let mut look = |item: &'static str, path: PathBuf| {
+        let there = path.try_exists().map_err(error::file("look at", &path))?;
+        report.note(item, if there { Change::Unchanged } else { Change::Created }, path.display().to_string());
+        Ok(())
+    };
+    look("configuration", plan.path(layout::CONFIG))?;
+    look("keystore", plan.path(layout::KEYSTORE))?;
+    look("root CA keystore", plan.path(layout::ROOT_KEYSTORE))?;
+    look("approver admin", plan.path(layout::ADMIN_KEYSTORE))?;
+    look("root certificate", plan.path(layout::ROOT_CERTIFICATE))?;
+    look("issuing CA", plan.path(layout::ISSUING_CERTIFICATE))?;
+    look("trust file", plan.path(layout::TRUST))?;
+    look("repository", plan.repository.clone())?;
+    for person in plan.people() {
+        look("human", people::folder(plan, &person.name).login_key)?;
+    }
+    Ok(report)
+}
+
+/// Makes everything but the contexts.
+pub(super) async fn make(plan: &Plan, environment: &Environment) -> Result<Made, Error> {
     let mut report = Report::default();
     make_directory(plan)?;
     config(plan, &mut report)?;
     keys::make(plan, environment, &mut report)?;
     repository::make(plan, &mut report)?;
     let people = people::register(plan, environment, &plan.people(), &mut report).await?;
-    contexts::make(plan, environment, &people, &mut report)?;
-    Ok(report)
+    Ok(Made { report, people })
 }
 
 /// The installation's directory, closed to others.

@@ -5,6 +5,8 @@
 
 mod arguments;
 mod contexts;
+mod dev;
+mod directories;
 mod error;
 mod initialize;
 mod keys;
@@ -14,8 +16,10 @@ mod repository;
 mod starter;
 
 pub use arguments::Initialize;
+pub use dev::{Dev, Prepared};
+pub use directories::Directories;
 pub use error::Error;
-pub use initialize::{Environment, Plan, initialize};
+pub use initialize::{Environment, Plan, initialize, preview};
 pub use report::{Change, Report};
 
 #[cfg(test)]

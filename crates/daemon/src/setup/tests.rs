@@ -9,7 +9,7 @@ use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 
 use super::arguments::Mode;
-use super::{Change, Environment, Error, Initialize, Plan, initialize};
+use super::{Change, Environment, Error, Initialize, Plan, initialize, preview};
 
 #[derive(Debug)]
 struct Noon;
@@ -46,6 +46,7 @@ fn flags(dir: &Path) -> Initialize {
         listen: "127.0.0.1:7420".parse().unwrap(),
         admin_listen: "127.0.0.1:7421".parse().unwrap(),
         workspace_roots: vec![],
+        directories: super::Directories::default(),
         dry_run: false,
         yes: true,
     }
@@ -86,6 +87,18 @@ async fn a_second_run_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_dry_run_says_what_a_run_would_do_and_does_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
+    let before = preview(&plan).unwrap();
+    assert!(before.items.iter().all(|(_, change, _)| *change == Change::Created), "{before}");
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
+    initialize(&plan, &environment).await.unwrap();
+    assert!(!preview(&plan).unwrap().created_any());
+}
+
+#[tokio::test]
 async fn a_run_that_was_killed_is_finished_by_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let environment = environment(dir.path());
@@ -96,7 +109,7 @@ async fn a_run_that_was_killed_is_finished_by_the_next() {
         if path.is_dir() { std::fs::remove_dir_all(&path).unwrap() } else { std::fs::remove_file(&path).unwrap() }
         let again = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
         initialize(&again, &environment).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
-        assert!(path.exists() || lost == "people/ann/login.pem", "{lost}");
+        assert!(path.try_exists().unwrap() || lost == "people/ann/login.pem", "{lost}");
     }
 }
 
