@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod cargo;
+mod demo;
 mod runner;
 mod say;
 mod test;
@@ -25,6 +26,8 @@ struct Arguments {
 /// One task.
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Build, and run one task of an agent from the question to the proof: needs git and cargo only
+    Demo(demo::Options),
     /// Check the shape of the house: edges, sizes, names, failpoints, promises, documents
     Tidy,
     /// Build everything and run every test; installs the test runner by itself
@@ -35,6 +38,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let root = root()?;
     match arguments.task {
+        Task::Demo(options) => demo::command(&root, &options),
         Task::Tidy => tidy::command(&root),
         Task::Test(options) => test::command(&root, &options),
     }

@@ -1,0 +1,147 @@
+//! Looking at the evidence from outside: a forged copy, and the recomputation of the report.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use super::checks::Checks;
+use super::shell::Shell;
+use super::stage::{PLANTED_CREDENTIAL, PLANTED_MARKER, Stage};
+use crate::say;
+
+/// The core database, in the installation's folder of data.
+const DATABASE: &str = "core.sqlite";
+
+/// The first time in a record, up to its last digit but one.
+const TIME_KEY: &[u8] = br#""at":"#;
+
+/// The newest record about an approval of the task, as its leaf's bytes: canonical JSON.
+pub(super) fn approval_record(shell: &Shell, task: &str) -> Result<Vec<u8>> {
+    let done = shell.command(&["scalbotics", "audit", "tail", "--task", task, "-o", "jsonl"]).output()?;
+    let lines = String::from_utf8_lossy(&done.stdout);
+    let records = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get("record").cloned());
+    let mut approvals = records.filter(|record| record.get("kind").and_then(Value::as_str) == Some("approval"));
+    let record = approvals.next_back().context("the audit log has no record of the approval")?;
+    serde_json::to_vec(&record).context("a record has no JSON")
+}
+
+/// Verifies a sound copy of the data and a forged one, without a daemon.
+pub(super) fn forge(stage: &Stage, record: &[u8], checks: &mut Checks) -> Result<()> {
+    let (data, copy) = (stage.path("box").join("data"), stage.path("forged"));
+    copy_files(&data, &copy)?;
+    let sound = verify(stage, &copy)?;
+    checks.that("offline verification of the untouched copy is content", sound);
+    let database = copy.join(DATABASE);
+    let bytes = fs::read(&database).with_context(|| format!("cannot read `{}`", database.display()))?;
+    let places = places(&bytes, record);
+    let (offset, forged) = places
+        .first()
+        .and_then(|at| Some((*at, forged(&bytes, *at, record)?)))
+        .context("the record's bytes are not in the database")?;
+    fs::write(&database, forged).context("cannot write the forged database")?;
+    say::line(&format!("  one bit of the byte at about {offset} of forged/{DATABASE} is flipped"));
+    let found = !verify(stage, &copy)?;
+    checks.that("one changed byte in a copy of the audit log is found", found);
+    Ok(())
+}
+
+/// `audit verify` over files.
+fn verify(stage: &Stage, data: &Path) -> Result<bool> {
+    let data = data.to_str().context("the path is no text")?;
+    let trust = stage.path("box").join("trust.json");
+    let trust = trust.to_str().context("the path is no text")?;
+    let ran = stage.shell.show(&["scalboticsd", "audit", "verify", "--offline", "--data", data, "--trust", trust], 20)?;
+    Ok(ran.code == 0)
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to).context("cannot make a folder for the copy")?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read `{}`", from.display()))? {
+        let path = entry.context("cannot read the data's folder")?.path();
+        if path.is_file() {
+            fs::copy(&path, to.join(path.file_name().unwrap_or_default())).context("cannot copy the data")?;
+        }
+    }
+    Ok(())
+}
+
+/// Where `part` stands in `whole`.
+fn places(whole: &[u8], part: &[u8]) -> Vec<usize> {
+    if part.is_empty() {
+        return Vec::new();
+    }
+    let starts = whole.windows(part.len()).enumerate().filter(|(_, window)| *window == part);
+    starts.map(|(at, _)| at).collect()
+}
+
+/// The database with another last digit in the record's time: still sound JSON, so only the tree can tell.
+fn forged(bytes: &[u8], at: usize, record: &[u8]) -> Option<Vec<u8>> {
+    let digits = places(record, TIME_KEY).first()? + TIME_KEY.len();
+    let length = record.get(digits..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let last = at + digits + length.checked_sub(1)?;
+    let mut forged = bytes.to_vec();
+    *forged.get_mut(last)? ^= 1;
+    Some(forged)
+}
+
+/// Recomputes the report's numbers by the independent script.
+pub(super) fn recompute(root: &Path, stage: &Stage, checks: &mut Checks) -> Result<()> {
+    const PROMISE: &str = "every number of the report is recomputed by check.py and agrees";
+    say::line("\nAn independent script recomputes every number from the same commit");
+    if !stage.shell.succeeds(&["python3", "--version"]) {
+        say::line("  there is no python3 here, so this is left out");
+        checks.not_made(PROMISE);
+        return Ok(());
+    }
+    let text = |path: &Path| path.to_str().map(str::to_owned).context("the path is no text");
+    let script = text(&root.join("examples/repo-review/check.py"))?;
+    let (repo, ledger) = (text(&stage.path("repo"))?, text(&stage.path("ledger"))?);
+    let (summary, report) = (text(&stage.path("reports/report.json"))?, text(&stage.path("reports/report.md"))?);
+    let credential = format!("AWS access key={PLANTED_CREDENTIAL}");
+    let marker = format!("conflict marker={PLANTED_MARKER}");
+    let words = [
+        "python3",
+        &script,
+        "--repo",
+        &repo,
+        "--summary",
+        &summary,
+        "--report",
+        &report,
+        "--ledger",
+        &ledger,
+        "--planted",
+        &credential,
+        "--planted",
+        &marker,
+    ];
+    let ran = stage.shell.show(&words, 40)?;
+    checks.that(PROMISE, ran.code == 0);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{forged, places};
+
+    #[test]
+    fn one_bit_of_one_digit_changes() {
+        let record = br#"{"action":"x","at":1795509469,"kind":"approval"}"#;
+        let whole = [b"page".as_slice(), record, b"more"].concat();
+        let at = places(&whole, record);
+        assert_eq!(at, [4]);
+        let forged = forged(&whole, at[0], record).unwrap();
+        let changed: Vec<_> = whole.iter().zip(&forged).filter(|(old, new)| old != new).collect();
+        assert_eq!(changed, [(&b'9', &b'8')]);
+        assert!(String::from_utf8(forged).unwrap().contains("\"at\":1795509468,"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_forged() {
+        assert!(places(b"abc", b"").is_empty() && places(b"abc", b"d").is_empty());
+        assert!(forged(b"{}", 0, b"{}").is_none());
+        assert!(forged(br#"{"at":}"#, 0, br#"{"at":}"#).is_none());
+    }
+}
