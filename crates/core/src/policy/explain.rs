@@ -143,9 +143,15 @@ fn why(denial: &Denial, links: &[Link]) -> String {
                 .flat_map(|voice| voice.rules.iter().map(rule))
                 .collect();
             let who = called(*principal, links);
-            if rules.is_empty() { format!("no rule permits it for {who}") } else { format!("{} forbids it for {who}", rules.join(", ")) }
+            if rules.is_empty() {
+                format!("no rule permits it for {who}")
+            } else {
+                format!("{} forbids it for {who}", rules.join(", "))
+            }
         }
-        Denial::Error { principal, .. } => format!("policy could not be evaluated for {}, which denies", called(*principal, links)),
+        Denial::Error { principal, .. } => {
+            format!("policy could not be evaluated for {}, which denies", called(*principal, links))
+        }
         Denial::Grant { link } => format!("the grant of link {link} does not cover it, or is over"),
         Denial::Chain { message } => message.clone(),
         Denial::Unanswered => "no engine answered for every principal of the chain".to_owned(),
@@ -155,7 +161,9 @@ fn why(denial: &Denial, links: &[Link]) -> String {
 fn remedies(denial: &Denial, action: &str, resource: &str, links: &[Link]) -> Vec<String> {
     let mut remedies = match denial {
         Denial::Grant { link } => vec![format!("a grant for link {link} that names the tool, reaches its tier and is not over")],
-        Denial::Chain { .. } => vec!["a chain from a human to the agent in one tenant, each grant within the one before".to_owned()],
+        Denial::Chain { .. } => {
+            vec!["a chain from a human to the agent in one tenant, each grant within the one before".to_owned()]
+        }
         Denial::Policy { .. } | Denial::Error { .. } | Denial::Unanswered => Vec::new(),
     };
     remedies.extend(links.iter().flat_map(|link| link.voices.iter().flat_map(|voice| remedy(link, voice, action, resource))));

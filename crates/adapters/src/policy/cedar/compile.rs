@@ -56,7 +56,8 @@ pub(super) fn compile(files: &[PolicyFile], schema: &Schema) -> Result<Bundle, V
         let thread = std::thread::Builder::new().name("policy-compile".to_owned()).stack_size(STACK_LEN);
         let compiled = thread.spawn_scoped(scope, || compile_here(files, schema));
         compiled.ok().and_then(|handle| handle.join().ok()).unwrap_or_else(|| {
-            let (why, next) = ("policies are only in force when they were validated", "try again when the machine has memory to spare");
+            let (why, next) =
+                ("policies are only in force when they were validated", "try again when the machine has memory to spare");
             Err(vec![finding(None, "policies could not be compiled".to_owned(), why, next)])
         })
     })

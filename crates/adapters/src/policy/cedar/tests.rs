@@ -2,3 +2,4 @@ mod bundles;
 mod facts;
 mod questions;
 mod slices;
+mod vocabulary;

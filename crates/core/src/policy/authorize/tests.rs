@@ -79,7 +79,10 @@ fn call() -> Call {
     }
 }
 
-/// What a case changes before it is decided.
+/// What makes a good case bad.
+type Change = fn(&mut Case);
+
+/// A case, before it is decided.
 struct Case {
     chain: Chain,
     tool: Option<(Name, Tier)>,
@@ -192,7 +195,7 @@ fn the_first_denial_from_the_human_on_is_named() {
 
 #[test]
 fn every_principal_must_be_asked_about_and_answered() {
-    let rows: [(&str, fn(&mut Case)); 9] = [
+    let rows: [(&str, Change); 9] = [
         ("no answers at all", |case| case.answers.clear()),
         ("no questions at all", |case| case.requests.clear()),
         ("nothing at all", |case| {
@@ -218,14 +221,18 @@ fn every_principal_must_be_asked_about_and_answered() {
 
 #[test]
 fn s3_4_every_grant_must_cover_the_call() {
-    let rows: [(&str, fn(&mut Case), usize); 6] = [
+    let rows: [(&str, Change, usize); 6] = [
         ("tool not granted to the lead", |case| case.tool = Some((name("fs.write"), Tier::Read)), 1),
         ("tier above both grants", |case| case.tool = Some((name("pay"), Tier::Risky)), 1),
         ("worker's grant lacks the tool", |case| case.chain.grants[1].scope.tools = vec![name("pay")], 2),
-        ("worker's grant lacks the tier", |case| {
-            case.chain.grants[1].scope.tier_max = Tier::Read;
-            case.tool = Some((name("fs.read"), Tier::Change));
-        }, 2),
+        (
+            "worker's grant lacks the tier",
+            |case| {
+                case.chain.grants[1].scope.tier_max = Tier::Read;
+                case.tool = Some((name("fs.read"), Tier::Change));
+            },
+            2,
+        ),
         ("worker's grant is over at its last moment", |case| case.chain.grants[1].expires_at = NOW, 2),
         ("both grants are over", |case| case.at = Timestamp::from_unix_ms(2_000), 1),
     ];
@@ -252,19 +259,31 @@ fn an_rpc_needs_no_grant_of_a_tool_but_the_same_answers() {
 
 #[test]
 fn a_chain_that_is_none_is_denied_before_anything_else() {
-    let rows: [(&str, fn(&mut Case), &str); 7] = [
+    let rows: [(&str, Change, &str); 7] = [
         ("empty", |case| case.chain.principals.clear(), "delegation chain has 0 links, it needs 1 to 8"),
-        ("no human", |case| {
-            case.chain.principals.remove(0);
-            case.chain.grants.remove(0);
-        }, "delegation chain does not start with a human or a service"),
-        ("the daemon acts for itself", |case| {
-            case.chain.principals = vec![principal(Uid::Daemon)];
-            case.chain.grants.clear();
-        }, "delegation chain does not start with a human or a service"),
-        ("a foreign link", |case| {
-            case.chain.principals[2].tenant = TenantId::parse("other").unwrap();
-        }, "delegation chain crosses tenants"),
+        (
+            "no human",
+            |case| {
+                case.chain.principals.remove(0);
+                case.chain.grants.remove(0);
+            },
+            "delegation chain does not start with a human or a service",
+        ),
+        (
+            "the daemon acts for itself",
+            |case| {
+                case.chain.principals = vec![principal(Uid::Daemon)];
+                case.chain.grants.clear();
+            },
+            "delegation chain does not start with a human or a service",
+        ),
+        (
+            "a foreign link",
+            |case| {
+                case.chain.principals[2].tenant = TenantId::parse("other").unwrap();
+            },
+            "delegation chain crosses tenants",
+        ),
         ("a missing grant", |case| case.chain.grants.truncate(1), "delegation chain lacks the grant of link 2"),
         ("a grant of another", |case| case.chain.grants[1].grantor = human(), "delegation chain lacks the grant of link 2"),
         ("a widened grant", |case| case.chain.grants[1].scope.tier_max = Tier::Risky, "delegation chain widens at link 2"),

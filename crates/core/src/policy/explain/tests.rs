@@ -32,8 +32,7 @@ fn request(uid: Uid, called: &str, groups: &[&str]) -> Request {
 }
 
 fn answer(verdict: Verdict, rules: &[&str], errors: &[&str]) -> Answer {
-    let deciding =
-        rules.iter().map(|r| Deciding { policy: (*r).to_owned(), place: format!("policies/{r}.cedar:4") }).collect();
+    let deciding = rules.iter().map(|r| Deciding { policy: (*r).to_owned(), place: format!("policies/{r}.cedar:4") }).collect();
     let zero = Digest::of_bytes(b"");
     Answer {
         engine: "cedar".to_owned(),
