@@ -74,7 +74,21 @@ impl<'a> Play<'a> {
         self.title("Start a whole installation: keys, certificates, two humans, policies, an agent");
         let (folder, desired) = (text(&self.stage.path("box"))?, text(&self.stage.path("desired"))?);
         let port = self.port.to_string();
-        let words = ["scalbotics", "dev", "--persist", &folder, "--port", &port, "--desired", &desired];
+        let (repo, reports) = (text(&self.stage.path("repo"))?, text(&self.stage.path("reports"))?);
+        let words = [
+            "scalbotics",
+            "dev",
+            "--persist",
+            &folder,
+            "--port",
+            &port,
+            "--desired",
+            &desired,
+            "--workspace-root",
+            &repo,
+            "--workspace-root",
+            &reports,
+        ];
         say::line(&format!("$ {} &", words.join(" ")));
         self.launch(&words)?;
         let log = std::fs::read_to_string(self.stage.log()).context("cannot read the daemon's log")?;

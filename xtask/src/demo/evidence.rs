@@ -12,7 +12,7 @@ use super::stage::{PLANTED_CREDENTIAL, PLANTED_MARKER, Stage};
 use crate::say;
 
 /// The core database, in the installation's folder of data.
-const DATABASE: &str = "core.sqlite";
+const DATABASE: &str = "core.db";
 
 /// The first time in a record, up to its last digit but one.
 const TIME_KEY: &[u8] = br#""at":"#;
