@@ -28,7 +28,7 @@ const GROUP_JOBS_MAX: usize = 128;
 const GROUP_BYTES_MAX: usize = 2 << 20;
 
 /// What was attempted, for errors of a whole group.
-const ATTEMPT: &str = "commit";
+const ATTEMPT: &str = "make a group of writes durable";
 
 /// Why the store can write no more; the daemon ends the process when it sees this.
 pub(super) type Fatal = watch::Sender<Option<String>>;
