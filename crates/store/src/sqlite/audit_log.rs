@@ -11,7 +11,7 @@ use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, StoreErr
 use scalbotics_core::tenant::TenantId;
 
 use super::SqliteStore;
-use super::column::{blob, integer, page, word};
+use super::column::{blob, count, integer, page, word};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
 use super::journal::write_decisions;
@@ -19,7 +19,7 @@ use super::leaves::leaves;
 use super::logs::{self, entry, index_of};
 use super::prepared::decision_row;
 
-/// Leaf hashes that one step of a root's computation reads.
+/// Leaf hashes that one step towards a tree reads.
 const HASHES_PAGE: i64 = 4_096;
 
 #[async_trait]
@@ -62,14 +62,14 @@ impl AuditLog for SqliteStore {
         if (said.size, said.root) != (size, root) {
             return Err(refused("keep a checkpoint", "the note is about another size or root"));
         }
-        // The writer would stand still for as long as reading a whole log takes, so that is done before.
+        // The writer would stand still for as long as reading leaves takes, so that is done before.
         let (for_read, for_write, note) = (tenant.clone(), tenant.clone(), note.to_owned());
-        let reached = SqliteStore::read(self, move |conn| root_at(conn, &for_read, size)).await?;
-        if reached != Some(root) {
-            return Err(refused("keep a checkpoint", format!("the log never had size {size} and root `{root}`")));
-        }
+        let reached = SqliteStore::read(self, move |conn| tree_at(conn, &for_read, size)).await?;
+        let tree = reached.filter(|tree| tree.root() == root);
+        let tree =
+            tree.ok_or_else(|| refused("keep a checkpoint", format!("the log never had size {size} and root `{root}`")))?;
         let class = Class { weight: note.len(), essential: false };
-        let apply = move |tx: &mut Tx<'_>| put_checkpoint(tx.conn, &for_write, &said, &note);
+        let apply = move |tx: &mut Tx<'_>| put_checkpoint(tx.conn, &for_write, &tree, &note);
         self.write(class, apply, |()| ()).await
     }
 
@@ -126,43 +126,55 @@ fn read(conn: &Connection, tenant: &TenantId, query: &AuditQuery) -> Result<Vec<
     rows.map_err(failed("read the audit log"))
 }
 
-/// The root that the tenant's log had at `size`; `None` when it never had that size.
-fn root_at(conn: &Connection, tenant: &TenantId, size: u64) -> Result<Option<Digest>, StoreError> {
+/// The tree that the tenant's log was at `size`; `None` when it never had that size.
+fn tree_at(conn: &Connection, tenant: &TenantId, size: u64) -> Result<Option<Frontier>, StoreError> {
     let Some(log) = logs::load(conn, tenant)? else { return Ok(None) };
     if size == 0 || size > log.frontier.size() {
         return Ok(None);
     }
     if size == log.frontier.size() {
-        return Ok(Some(log.frontier.root()));
+        return Ok(Some(log.frontier));
     }
-    let mut frontier = Frontier::new();
+    let mut tree = last_checkpoint(conn, log.key, size)?;
     let end = entry(log.key, size)?;
     let mut select = conn
         .prepare_cached("SELECT leaf_hash FROM audit_leaf WHERE entry >= ?1 AND entry < ?2 ORDER BY entry LIMIT ?3")
         .map_err(failed("read leaf hashes"))?;
-    while frontier.size() < size {
-        let before = frontier.size();
+    while tree.size() < size {
+        let before = tree.size();
         let from = entry(log.key, before)?;
         let hashes = select.query_map((from, end, HASHES_PAGE), |row| row.get(0)).map_err(failed("read leaf hashes"))?;
         for hash in hashes {
-            frontier.push(Digest::from_bytes(hash.map_err(failed("read leaf hashes"))?));
+            tree.push(Digest::from_bytes(hash.map_err(failed("read leaf hashes"))?));
         }
-        if frontier.size() == before {
+        if tree.size() == before {
             return Err(corrupt(format!("the audit log of `{tenant}` lacks leaf {before}")));
         }
     }
-    Ok(Some(frontier.root()))
+    Ok(Some(tree))
 }
 
-fn put_checkpoint(conn: &Connection, tenant: &TenantId, said: &Checkpoint, note: &str) -> Result<(), StoreError> {
-    let size = integer(said.size)?;
+/// The tree of the newest checkpoint up to `size`; the empty one when there is none.
+fn last_checkpoint(conn: &Connection, log: i64, size: u64) -> Result<Frontier, StoreError> {
+    let row: Option<(i64, Vec<u8>)> = conn
+        .prepare_cached("SELECT size, frontier FROM audit_checkpoint WHERE log = ?1 AND size <= ?2 ORDER BY size DESC LIMIT 1")
+        .and_then(|mut select| {
+            select.query_row((log, integer(size).unwrap_or(0)), |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(failed("read a checkpoint"))?;
+    let Some((size, frontier)) = row else { return Ok(Frontier::new()) };
+    Frontier::from_bytes(count(size)?, &frontier).map_err(|error| corrupt(error.to_string()))
+}
+
+fn put_checkpoint(conn: &Connection, tenant: &TenantId, tree: &Frontier, note: &str) -> Result<(), StoreError> {
+    let (size, root) = (integer(tree.size())?, tree.root());
     // The same size may be signed again, with more signatures under it.
     let written = conn
         .prepare_cached(
-            "INSERT INTO audit_checkpoint (log, size, root, note) SELECT log, ?2, ?3, ?4 FROM audit_head WHERE tenant = ?1 \
-             ON CONFLICT (log, size) DO UPDATE SET note = excluded.note WHERE root = excluded.root",
+            "INSERT INTO audit_checkpoint (log, size, root, frontier, note) SELECT log, ?2, ?3, ?4, ?5 FROM audit_head \
+             WHERE tenant = ?1 ON CONFLICT (log, size) DO UPDATE SET note = excluded.note WHERE root = excluded.root",
         )
-        .and_then(|mut insert| insert.execute(params![tenant.as_str(), size, said.root.as_bytes(), note]))
+        .and_then(|mut insert| insert.execute(params![tenant.as_str(), size, root.as_bytes(), tree.to_bytes(), note]))
         .map_err(failed("keep a checkpoint"))?;
     if written == 1 { Ok(()) } else { Err(corrupt(format!("a checkpoint of another root at size {size}"))) }
 }

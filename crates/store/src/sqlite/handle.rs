@@ -78,7 +78,14 @@ impl SqliteStore {
             refuse_damage(&conn, &path)?;
         }
         audit_tail::check(&conn).map_err(|what| OpenError::Corrupt { path: path.clone(), what })?;
-        let facts = begin(&conn, options.installation).map_err(connect::engine(&path, "begin a writer epoch"))?;
+        let facts = begin(&conn, options.installation).or_else(|error| match Failure::of(&error) {
+            Failure::Full => {
+                Reserve::surrender(dir);
+                begin(&conn, options.installation)
+            }
+            Failure::Corrupt(_) | Failure::Unsynced(_) | Failure::Other(_) => Err(error),
+        });
+        let facts = facts.map_err(connect::engine(&path, "begin a writer epoch"))?;
         connect::extend_log(&path, options.wal_len)?;
         let (fatal, fatal_seen) = watch::channel(None);
         let fatal = Arc::new(fatal);

@@ -26,6 +26,13 @@ impl Reserve {
         reserve
     }
 
+    /// Gives back the room that an earlier process kept, so that a store opens on a full disk too.
+    pub(super) fn surrender(dir: &Path) {
+        if let Ok(file) = OpenOptions::new().write(true).open(dir.join(NAME)) {
+            let _kept = file.set_len(0);
+        }
+    }
+
     /// Takes the room again after it was given back; answers whether it is held.
     pub(super) fn take(&mut self) -> bool {
         if self.held || self.len == 0 {

@@ -87,6 +87,7 @@ fn unreadable(error: impl std::fmt::Display) -> Fault {
 struct Marked {
     size: u64,
     root: Digest,
+    frontier: Vec<u8>,
     note: String,
 }
 
@@ -128,7 +129,9 @@ pub(super) fn run(conn: &Connection, tenant: &TenantId, mut progress: impl FnMut
 impl Marked {
     fn check(&self, tree: &Frontier) -> Result<(), Fault> {
         let said = Checkpoint::of_note(&self.note);
-        let fits = self.root == tree.root() && said.is_ok_and(|said| said.size == self.size && said.root == self.root);
+        let fits = self.root == tree.root()
+            && self.frontier == tree.to_bytes()
+            && said.is_ok_and(|said| said.size == self.size && said.root == self.root);
         if fits { Ok(()) } else { Err(Fault::Checkpoint { size: self.size }) }
     }
 }
@@ -140,10 +143,11 @@ fn target(conn: &Connection, tenant: &TenantId) -> Result<Option<Target>, Fault>
     let root: [u8; 32] =
         tx.query_row("SELECT root FROM audit_head WHERE log = ?1", [log.key], |row| row.get(0)).map_err(unreadable)?;
     let mut select =
-        tx.prepare("SELECT size, root, note FROM audit_checkpoint WHERE log = ?1 ORDER BY size").map_err(unreadable)?;
+        tx.prepare("SELECT size, root, frontier, note FROM audit_checkpoint WHERE log = ?1 ORDER BY size").map_err(unreadable)?;
     let mark = |row: &Row<'_>| {
         let size: i64 = row.get(0)?;
-        Ok(Marked { size: u64::try_from(size).unwrap_or(0), root: Digest::from_bytes(row.get(1)?), note: row.get(2)? })
+        let root = Digest::from_bytes(row.get(1)?);
+        Ok(Marked { size: u64::try_from(size).unwrap_or(0), root, frontier: row.get(2)?, note: row.get(3)? })
     };
     let marks = select.query_map([log.key], mark).and_then(Iterator::collect).map_err(unreadable)?;
     beyond(&tx, &log)?;

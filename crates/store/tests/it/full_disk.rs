@@ -58,6 +58,14 @@ async fn on_this_disk() {
     assert_eq!(store.verify_audit(&world.tenant, |_, _| {}).unwrap().size, size);
     println!("was full");
 
+    // A restart on the full disk reads everything, and still begins nothing.
+    drop(store);
+    let store = SqliteStore::open(&data, &Options { reserve_len: 1 << 20, ..options() }).unwrap();
+    assert_eq!(store.state(&world.tenant, next.envelope.id).await.unwrap().as_ref(), Some(&next));
+    let refused = until_full(&store, &world).await;
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
+    let size = store.head(&world.tenant).await.unwrap().size;
+
     fs::remove_file(disk.join("filler")).unwrap();
     store.commit(world.intend(&next, "again")).await.unwrap();
     assert_eq!(store.verify_audit(&world.tenant, |_, _| {}).unwrap().size, size + 1);

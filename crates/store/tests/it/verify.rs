@@ -124,6 +124,10 @@ async fn every_other_change_is_found() {
         (with_root("UPDATE audit_checkpoint SET root = ?1 WHERE size = 500"), Fault::Checkpoint { size: 500 }),
         (run("UPDATE audit_checkpoint SET size = 101 WHERE size = 100"), Fault::Checkpoint { size: 101 }),
         (run("UPDATE audit_checkpoint SET size = 601 WHERE size = 500"), Fault::Checkpoint { size: 601 }),
+        (
+            run("UPDATE audit_checkpoint SET frontier = zeroblob(length(frontier)) WHERE size = 100"),
+            Fault::Checkpoint { size: 100 },
+        ),
         (run("UPDATE audit_checkpoint SET note = 'x' WHERE size = 500"), Fault::Checkpoint { size: 500 }),
     ];
     for (number, (change, expected)) in cases.into_iter().enumerate() {

@@ -78,6 +78,8 @@ CREATE TABLE audit_checkpoint (
     log  INTEGER NOT NULL REFERENCES audit_head (log),
     size INTEGER NOT NULL,
     root BLOB NOT NULL,
+    -- The tree at this size, so that a later checkpoint is checked from here and not from the first leaf.
+    frontier BLOB NOT NULL,
     note TEXT NOT NULL,
     PRIMARY KEY (log, size)
 ) STRICT, WITHOUT ROWID;
