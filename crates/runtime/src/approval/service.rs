@@ -114,13 +114,14 @@ impl Service {
             Answer::Deny => Command::Deny { approval, by, statement },
         };
         let order = Order {
+            tenant: tenant(caller).clone(),
             command,
             payloads: vec![sealed],
             cause: Cause::of(caller),
             answer: self.repeat(caller, approval, signed).map(|repeat| repeat.answered(approval.to_string(), self.shared.now())),
         };
         let task = shown.request.task;
-        match self.shared.order(tenant(caller), task, order).await {
+        match self.shared.order(task, order).await {
             Ok(_) => self.request(caller, approval).await,
             Err(error) => Err(self.refusal(caller, approval, error).await),
         }

@@ -54,6 +54,7 @@ pub(super) struct Actor {
     pub(super) run: Option<Run>,
     pub(super) warrant: Option<Warrant<Call>>,
     pub(super) tries: Tries,
+    wait: Wait,
 }
 
 /// Attempts of the current effect that this actor saw come to nothing; not durable, the durable limit is in recovery.
@@ -70,7 +71,18 @@ pub(super) struct Tries {
 impl Actor {
     /// The actor of a task whose state is still in the store.
     pub(super) fn asleep(shared: Arc<Shared>, task: TaskId, tenant: TenantId, residence: Residence, slot: Option<Slot>) -> Self {
-        Self { shared, task, tenant, residence, state: None, slot, run: None, warrant: None, tries: Tries::default() }
+        Self {
+            shared,
+            task,
+            tenant,
+            residence,
+            state: None,
+            slot,
+            run: None,
+            warrant: None,
+            tries: Tries::default(),
+            wait: Wait::default(),
+        }
     }
 
     /// The actor of a task that was just submitted.
@@ -86,6 +98,7 @@ impl Actor {
             run: Some(born.run),
             warrant: born.warrant,
             tries: Tries::default(),
+            wait: Wait::default(),
         }
     }
 
@@ -205,7 +218,6 @@ impl Actor {
         if let Err(words) = self.ensure_run().await? {
             return self.commit(|shared, draft| draft.fail(&shared.vault, Failure::Unavailable, &words)).await;
         }
-        let mut wait = Wait::default();
         for _ in 0..REVOKED_MAX {
             let mut draft = self.draft()?;
             if let Some(run) = &self.run {
@@ -216,7 +228,7 @@ impl Actor {
                 // The agent was suspended between decision and commit: decide again.
                 Err(StoreError::Revoked { .. }) => {}
                 Err(StoreError::Full) => {
-                    let until = wait.next(self.shared.now());
+                    let until = self.wait.next(self.shared.now());
                     return Ok(Step::Rest(Some(until)));
                 }
                 Err(error) => return Err(error.into()),
@@ -249,6 +261,7 @@ impl Actor {
         let mut written = self.shared.write(draft).await?;
         self.warrant = written.warrants.pop().or_else(|| self.warrant.take());
         self.state = Some(written.state);
+        self.wait = Wait::default();
         Ok(())
     }
 
@@ -297,6 +310,9 @@ impl Actor {
             Trouble::Store(error) => OrderError::Store(error),
             Trouble::Corrupt(_) | Trouble::Cipher(_) => OrderError::Corrupt(plan::in_words(&trouble)),
         };
+        if order.tenant != self.tenant {
+            return Err(OrderError::Absent);
+        }
         let mut draft = self.draft().map_err(broken)?;
         draft.caused_by(order.cause);
         draft.payloads = order.payloads;

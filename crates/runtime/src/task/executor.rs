@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::task::State;
-use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use tokio::sync::oneshot;
 
@@ -95,21 +94,21 @@ impl Shared {
     }
 
     /// Has the task's actor carry out an order; answers the state after it.
-    pub(crate) async fn order(self: &Arc<Self>, tenant: &TenantId, task: TaskId, order: Order) -> Result<State, OrderError> {
+    pub(crate) async fn order(self: &Arc<Self>, task: TaskId, order: Order) -> Result<State, OrderError> {
         if self.supervisor.is_draining() {
             return Err(OrderError::Draining);
         }
         let (reply, answer) = oneshot::channel();
+        let tenant = order.tenant.clone();
         match self.residents.post(task, Mail::Order(Box::new(order), reply)) {
             Posted::Taken => {}
             Posted::Full => return Err(OrderError::Busy),
             Posted::Opened(residence) => {
-                let actor = Actor::asleep(Arc::clone(self), task, tenant.clone(), residence, None);
+                let actor = Actor::asleep(Arc::clone(self), task, tenant, residence, None);
                 self.supervisor.spawn("task", actor.live());
             }
         }
-        let state = answer.await.map_err(|_| OrderError::Busy)??;
-        if state.envelope.tenant == *tenant { Ok(state) } else { Err(OrderError::Absent) }
+        answer.await.map_err(|_| OrderError::Busy)?
     }
 
     /// Brings a task to life that was just submitted.

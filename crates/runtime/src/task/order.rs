@@ -3,6 +3,7 @@
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::{StoreError, StoredAnswer};
 use scalbotics_core::task::{Command, Rejection, State};
+use scalbotics_core::tenant::TenantId;
 use tokio::sync::oneshot;
 
 use super::Cause;
@@ -10,6 +11,8 @@ use super::Cause;
 /// A command from outside, with everything that its commit holds.
 #[derive(Debug)]
 pub(crate) struct Order {
+    /// Whose order it is: an actor carries out its own tenant's only.
+    pub(crate) tenant: TenantId,
     pub(crate) command: Command,
     pub(crate) payloads: Vec<Sealed>,
     pub(crate) cause: Cause,

@@ -82,12 +82,6 @@ impl Residents {
             let _ = entry.mail.try_send(Mail::Halt);
         }
     }
-
-    /// Number of actors in memory.
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner).entries.len()
-    }
 }
 
 impl Residence {

@@ -133,6 +133,7 @@ impl Service {
         if self.is_replayed(task, repeat.as_ref()).await? {
             return self.state(caller, task).await;
         }
+        self.state(caller, task).await?;
         let command = Command::Cancel { by: caller.principal.uid };
         self.order(caller, task, (command, Vec::new()), repeat).await
     }
@@ -234,8 +235,8 @@ impl Service {
         repeat: Option<Repeat>,
     ) -> Result<State, Error> {
         let answer = repeat.map(|repeat| repeat.answered(task.to_string(), self.shared.now()));
-        let order = Order { command, payloads, cause: Cause::of(caller), answer };
-        self.shared.order(tenant(caller), task, order).await.map_err(|error| Error::order(task, error))
+        let order = Order { tenant: tenant(caller).clone(), command, payloads, cause: Cause::of(caller), answer };
+        self.shared.order(task, order).await.map_err(|error| Error::order(task, error))
     }
 }
 

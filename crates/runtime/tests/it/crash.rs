@@ -1,0 +1,238 @@
+//! The process dies at every commit, send, reply, question and proof, once or twice: nothing acknowledged is lost, no keyed
+//! effect is doubled, no opaque one is sent again, a verifiable one is asked about first (semantics §2.4–2.6).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use scalbotics_core::ids::TaskId;
+use scalbotics_core::task::{Doubt, Phase, Status};
+use scalbotics_core::tool::NotDone;
+use scalbotics_testkit::Reply;
+
+use super::bed::{Bed, Disk, submission};
+use super::fakes::{Crash, Moment};
+
+/// One life on `disk`, until the world stops or the task rests for ten virtual minutes.
+fn live(workflow: &str, disk: Disk, crash: &Arc<Crash>) -> (Disk, Option<TaskId>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let lived = runtime.block_on(async {
+        let bed = Bed::on(disk, Arc::clone(crash)).await;
+        let mut ada = bed.ada();
+        ada.repeat_key = Some("the one".to_owned());
+        let submitting = async { bed.tasks.submit(&ada, &submission(workflow)).await.unwrap().task };
+        let task = tokio::select! {
+            task = submitting => Some(task),
+            () = crash.died() => None,
+        };
+        if let Some(task) = task {
+            let rests = async {
+                for _ in 0..600 {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    if bed.status(task).await.is_final() || bed.status(task).await == Status::InputRequired {
+                        break;
+                    }
+                }
+                bed.check_journal(task).await;
+            };
+            tokio::select! {
+                () = crash.died() => {}
+                () = rests => {}
+            }
+        }
+        let mut disk = bed.disk.clone();
+        disk.now = bed.ports.clock.now();
+        (disk, task)
+    });
+    drop(runtime);
+    lived
+}
+
+/// What must hold when the last life is over.
+fn check_end(class: &str, disk: &Disk, task: TaskId, moments: &[Moment]) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let bed = Bed::on(disk.clone(), Crash::at(None)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let state = bed.state(task).await;
+        let sent: Vec<_> = disk.tools.sent().into_iter().filter(|sent| sent.tool == class).collect();
+        let keys: std::collections::BTreeSet<_> = sent.iter().map(|sent| (&sent.key, &sent.args)).collect();
+        assert!(keys.len() <= 1, "{class} {moments:?}: one effect, one key, the same bytes");
+        let happened = sent.iter().filter(|sent| sent.happened).count();
+        match class {
+            "opaque" if state.status == Status::InputRequired => {
+                assert!(sent.len() <= 1, "{moments:?}: an opaque call is not sent again");
+                let doubt = state.calls.values().find_map(|call| match call.phase {
+                    Phase::InDoubt { doubt } => Some(doubt),
+                    _ => None,
+                });
+                assert_eq!(doubt, Some(Doubt::Opaque), "{moments:?}");
+            }
+            _ => assert_eq!(state.status, Status::Completed, "{class} {moments:?}: {state:?}"),
+        }
+        match class {
+            "opaque" | "verifiable" => assert!(happened <= 1, "{class} {moments:?}: happened {happened} times"),
+            _ => assert!(happened >= 1, "{class} {moments:?}: lost"),
+        }
+        bed.check_journal(task).await;
+    });
+}
+
+fn run(class: &str, moments: &[Moment]) {
+    let workflow = &format!("{class}-flow");
+    let mut disk = Disk::new();
+    let mut acknowledged = None;
+    for moment in moments {
+        let (after, task) = live(workflow, disk, &Crash::at(Some(*moment)));
+        disk = Disk { store: Arc::new(after.store.restarted()), ..after };
+        if let (Some(before), Some(now)) = (acknowledged, task) {
+            assert_eq!(before, now, "{class} {moments:?}: an acknowledged task is the same after a crash");
+        }
+        acknowledged = acknowledged.or(task);
+    }
+    let (disk, task) = live(workflow, disk, &Crash::at(None));
+    let task = task.unwrap();
+    assert!(acknowledged.is_none_or(|before| before == task));
+    check_end(class, &disk, task, moments);
+}
+
+const CLASSES: [&str; 4] = ["pure", "keyed", "verifiable", "opaque"];
+
+fn moments() -> Vec<Moment> {
+    let commits = (0..5).flat_map(|n| [Moment::BeforeCommit(n), Moment::AfterCommit(n)]);
+    let runs = (0..3).flat_map(|n| [Moment::BeforeRun(n), Moment::AfterRun(n)]);
+    commits.chain(runs).collect()
+}
+
+#[test]
+fn one_crash_anywhere() {
+    for class in CLASSES {
+        for moment in moments() {
+            run(class, &[moment]);
+        }
+    }
+}
+
+#[test]
+fn a_second_crash_while_recovering() {
+    let again = [
+        Moment::BeforeCommit(0),
+        Moment::AfterCommit(0),
+        Moment::BeforeRun(0),
+        Moment::AfterRun(0),
+        Moment::BeforeVerify(0),
+        Moment::AfterVerify(0),
+        Moment::BeforeProof(0),
+    ];
+    for class in CLASSES {
+        for first in [Moment::AfterCommit(1), Moment::BeforeRun(1), Moment::AfterRun(1), Moment::BeforeCommit(2)] {
+            for second in again {
+                run(class, &[first, second]);
+            }
+        }
+    }
+}
+
+#[test]
+fn leftovers_that_cannot_be_proven_dead_are_left_to_a_person() {
+    for class in CLASSES {
+        let workflow = &format!("{class}-flow");
+        let (disk, task) = live(workflow, Disk::new(), &Crash::at(Some(Moment::AfterRun(1))));
+        disk.tools.leave_undead();
+        let disk = Disk { store: Arc::new(disk.store.restarted()), ..disk };
+        let (disk, _) = live(workflow, disk, &Crash::at(None));
+        assert_eq!(disk.tools.sent().len(), 2, "{class}");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let bed = Bed::on(disk, Crash::at(None)).await;
+            let state = bed.state(task.unwrap()).await;
+            assert!(state.calls.values().any(|call| call.phase == Phase::InDoubt { doubt: Doubt::LeftoverAlive }), "{class}");
+        });
+    }
+}
+
+#[test]
+fn policy_that_denies_after_the_crash_leaves_only_asking() {
+    for (class, landed, wanted) in [
+        ("keyed", true, Some(Doubt::PolicyDenies)),
+        ("verifiable", true, None),
+        ("verifiable", false, None),
+        ("opaque", true, Some(Doubt::Opaque)),
+    ] {
+        let workflow = &format!("{class}-flow");
+        let at = if landed { Moment::AfterRun(1) } else { Moment::BeforeRun(1) };
+        let (disk, task) = live(workflow, Disk::new(), &Crash::at(Some(at)));
+        disk.engine.deny(&format!("tool/{class}"));
+        let sent = disk.tools.sent().len();
+        let disk = Disk { store: Arc::new(disk.store.restarted()), ..disk };
+        let (disk, _) = live(workflow, disk, &Crash::at(None));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let bed = Bed::on(disk.clone(), Crash::at(None)).await;
+            let state = bed.state(task.unwrap()).await;
+            let doubt = state.calls.values().find_map(|call| match call.phase {
+                Phase::InDoubt { doubt } => Some(doubt),
+                _ => None,
+            });
+            assert_eq!(doubt, wanted, "{class} {landed}");
+            let again = disk.tools.sent().iter().skip(sent).filter(|sent| sent.tool == class).count();
+            assert_eq!(again, 0, "{class} {landed}");
+            if class == "verifiable" {
+                assert_eq!(state.status == Status::Completed, landed);
+            }
+            bed.check_journal(task.unwrap()).await;
+        });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_life_is_over_is_not_used_again() {
+    let mut disk = Disk::new();
+    let crash = Crash::at(Some(Moment::AfterRun(1)));
+    let bed = Bed::on(disk.clone(), Arc::clone(&crash)).await;
+    let mut submit = submission("keyed-flow");
+    submit.limits.seconds = Some(86_400);
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    crash.died().await;
+    disk.now = bed.ports.clock.now().plus_ms(3_600_000);
+    disk.store = Arc::new(disk.store.restarted());
+    let bed = Bed::on(disk, Crash::at(None)).await;
+    let state = bed.until(task, |state| state.status == Status::InputRequired).await;
+    assert!(state.calls.values().any(|call| call.phase == Phase::InDoubt { doubt: Doubt::KeyExpired }));
+    assert_eq!(bed.disk.tools.sent().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_does_not_hide_that_an_earlier_attempt_may_have_landed() {
+    let bed = Bed::new().await;
+    let down = || Reply::NeverLeft(NotDone::Unavailable { reason: "down".to_owned() });
+    for reply in [Reply::LandUnheard, down(), down(), down()] {
+        bed.disk.tools.script("keyed", reply);
+    }
+    let task = bed.submit("keyed-flow").await;
+    let state = bed.until(task, |state| state.status == Status::InputRequired).await;
+    assert!(state.calls.values().any(|call| call.phase == Phase::InDoubt { doubt: Doubt::OutcomeUnknown }));
+    bed.check_journal(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_tasks_do_not_delay_the_start() {
+    let bed = Bed::new().await;
+    for _ in 0..300 {
+        bed.disk.tools.script("look", Reply::UntilStopped);
+    }
+    for _ in 0..300 {
+        bed.submit("pure-flow").await;
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(bed.metrics.tasks_running.get(), 256);
+    assert_eq!(bed.metrics.tasks_queued.get(), 44);
+    let disk = Disk { store: Arc::new(bed.disk.store.restarted()), tools: Arc::default(), ..bed.disk.clone() };
+    let begun = tokio::time::Instant::now();
+    let next = Bed::on(disk, Crash::at(None)).await;
+    assert_eq!(begun.elapsed(), Duration::ZERO, "the start waits for no task");
+    let all = scalbotics_core::ports::TaskFilter { limit: 1_000, ..Default::default() };
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let list = next.tasks.list(&next.ada(), &all).await.unwrap();
+    assert_eq!(list.iter().filter(|task| task.status == Status::Completed).count(), 300);
+    assert_eq!(next.metrics.tasks_running.get(), 0);
+}

@@ -1,0 +1,119 @@
+//! Desired state: what comes into force, what does not, and what running tasks keep.
+
+use std::time::Duration;
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::audit::Kind;
+use scalbotics_core::ports::Registry;
+use scalbotics_core::task::{Failure, Status};
+use scalbotics_runtime::task::SubmitError;
+use scalbotics_testkit::Reply;
+use serde_json::json;
+
+use super::bed::{Bed, Disk, submission};
+use super::fakes::Crash;
+use super::repo::{name, standard, tool};
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_commit_leaves_the_last_good_one_in_force() {
+    let bed = Bed::new().await;
+    let mut files = standard();
+    files.push(("bad", json!(1)));
+    bed.disk.repo.commit("c2", &files);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let status = bed.reconciler.status();
+    assert_eq!((status.in_force.as_deref(), status.head.as_deref()), (Some("c1"), Some("c2")));
+    assert_eq!(status.findings.len(), 1);
+    let loads = bed.records().await.into_iter().filter(|record| record.action == "repository.load").count();
+    assert_eq!(loads, 2, "one record a commit, however often it is looked at");
+    let task = bed.submit("pure-flow").await;
+    assert_eq!(bed.ended(task).await.path.commit, "c1");
+    bed.disk.repo.commit("c3", &standard());
+    let status = bed.reconciler.look().await;
+    assert_eq!((status.in_force.as_deref(), status.findings.len()), (Some("c3"), 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_over_a_bad_commit_the_last_good_one_is_found() {
+    let bed = Bed::new().await;
+    let mut files = standard();
+    files.push(("bad", json!(1)));
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    let next = Bed::on(bed.disk.clone(), Crash::at(None)).await;
+    let status = next.reconciler.status();
+    assert_eq!((status.in_force.as_deref(), status.head.as_deref()), (Some("c1"), Some("c2")));
+    assert!(!status.findings.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_nothing_good_nothing_is_taken_on() {
+    let disk = Disk::new();
+    disk.repo.commit("c0", &[("bad", json!(1))]);
+    let bed = Bed::on(disk, Crash::at(None)).await;
+    let error = bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await.unwrap_err();
+    assert!(matches!(error, SubmitError::NothingInForce));
+    bed.disk.repo.forget("c0");
+    let status = bed.reconciler.look().await;
+    assert!(status.unreadable.is_none(), "a head that was seen is not loaded again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_agents_are_registered_once_and_suspension_wins() {
+    let bed = Bed::new().await;
+    let mut files = standard();
+    files.push(("agents/scribe", json!({"id": "scribe"})));
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    let agents = bed.disk.store.agents(bed.tenant()).await.unwrap();
+    assert_eq!(agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["clerk", "scribe"]);
+    assert_eq!(agents[0].uid, bed.disk.world.agent.uid);
+    bed.suspend().await;
+    bed.disk.repo.commit("c3", &files);
+    bed.reconciler.look().await;
+    let again = bed.disk.store.agents(bed.tenant()).await.unwrap();
+    assert_eq!((again.len(), again[0].standing, again[1].uid), (2, Standing::Suspended, agents[1].uid));
+    let registered = bed.records().await.into_iter().filter(|r| r.action == "agent.register" && r.kind == Kind::Installation);
+    assert_eq!(registered.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_keeps_its_workflow_and_refuses_another_tool() {
+    let bed = Bed::new().await;
+    let (kept, broken) = (bed.submit("publish-flow").await, bed.submit("publish-flow").await);
+    let (first, second) = (bed.asked(kept).await, bed.asked(broken).await);
+    let mut files = standard();
+    files.retain(|(path, _)| !path.starts_with("workflows/"));
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    assert!(matches!(bed.tasks.submit(&bed.ada(), &submission("publish-flow")).await, Err(SubmitError::UnknownWorkflow { .. })));
+    let approve = async |approval| {
+        let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+        bed.approvals.decide(&bed.bob(), approval, &bed.signed(&shown, scalbotics_core::approval::Answer::Approve)).await.unwrap()
+    };
+    approve(first).await;
+    assert_eq!(bed.ended(kept).await.status, Status::Completed);
+    let mut files = standard();
+    files.retain(|(path, _)| *path != "tools/publish" && *path != "workflows/publish");
+    files.push(("tools/publish", tool("publish", "opaque", 2)));
+    bed.disk.repo.commit("c3", &files);
+    bed.reconciler.look().await;
+    approve(second).await;
+    let state = bed.ended(broken).await;
+    assert_eq!(state.failure, Some(Failure::Unavailable));
+    assert_eq!(bed.disk.tools.sent().len(), 1, "approved was the tool of that digest, and no other runs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_is_gone_ends_the_tasks_that_need_it_to_go_on() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("look", Reply::Lose);
+    let task = bed.submit("publish-flow").await;
+    bed.asked(task).await;
+    bed.disk.repo.commit("c2", &standard());
+    bed.disk.repo.forget("c1");
+    let disk = Disk { now: bed.ports.clock.now().plus_ms(700_000), ..bed.disk.clone() };
+    let next = Bed::on(disk, Crash::at(None)).await;
+    assert_eq!(next.ended(task).await.failure, Some(Failure::ApprovalExpired));
+    assert!(next.reconciler.status().in_force.as_deref() == Some("c2") && name("clerk").as_str() == "clerk");
+}

@@ -1,0 +1,126 @@
+//! Deadlines, budgets, full disks, drains.
+
+use std::time::Duration;
+
+use scalbotics_core::task::{Event, Failure, Phase, Status};
+use scalbotics_core::tool::NotDone;
+use scalbotics_runtime::Drained;
+use scalbotics_runtime::task::SubmitError;
+use scalbotics_testkit::Reply;
+
+use super::bed::{Bed, submission};
+
+#[tokio::test(start_paused = true)]
+async fn time_is_up_while_waiting() {
+    for (timeout_ms, seconds, failure) in
+        [(Some(60_000), None, Failure::DeadlineExceeded), (None, Some(60), Failure::BudgetExhausted)]
+    {
+        let bed = Bed::new().await;
+        bed.disk.tools.script("keyed", Reply::UntilStopped);
+        let mut submit = submission("keyed-flow");
+        submit.timeout_ms = timeout_ms;
+        submit.limits.seconds = seconds;
+        let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+        let state = bed.until(task, |state| state.status.is_final() || state.status == Status::InputRequired).await;
+        // The tool was stopped at its own limit and sent again until it came to nothing too often: nobody knows.
+        assert!(state.calls.values().any(|call| matches!(call.phase, Phase::InDoubt { .. } | Phase::Landed { .. })));
+        let mut waits = submission("publish-flow");
+        waits.timeout_ms = timeout_ms;
+        waits.limits.seconds = seconds;
+        let task = bed.tasks.submit(&bed.ada(), &waits).await.unwrap().task;
+        let begun = bed.state(task).await.envelope.submitted_at;
+        let state = bed.ended(task).await;
+        assert!(matches!(state.failure, Some(f) if f == failure || f == Failure::ApprovalExpired), "{state:?}");
+        assert!((60_000..61_000).contains(&state.updated_at.since_ms(begun)));
+        bed.check_journal(task).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_is_up_between_two_attempts() {
+    let bed = Bed::new().await;
+    for _ in 0..2 {
+        bed.disk.tools.script("look", Reply::NeverLeft(NotDone::Unavailable { reason: "down".to_owned() }));
+    }
+    let mut submit = submission("pure-flow");
+    submit.timeout_ms = Some(800);
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    let state = bed.ended(task).await;
+    assert_eq!((state.failure, bed.disk.tools.sent().len()), (Some(Failure::DeadlineExceeded), 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_counted_once_an_effect() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("look", Reply::Lose);
+    let mut submit = submission("keyed-flow");
+    submit.limits.calls = Some(2);
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    let state = bed.ended(task).await;
+    assert_eq!((state.failure, state.usage.calls), (Some(Failure::BudgetExhausted), 2));
+    assert_eq!(bed.disk.tools.sent().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_leaves_is_given_up_in_its_words() {
+    let bed = Bed::new().await;
+    for _ in 0..9 {
+        bed.disk.tools.script("opaque", Reply::NeverLeft(NotDone::Unavailable { reason: "no program".to_owned() }));
+    }
+    let task = bed.submit("opaque-flow").await;
+    bed.ended(task).await;
+    let view = bed.tasks.get(&bed.ada(), task, false).await.unwrap();
+    assert_eq!(view.state.failure, Some(Failure::ToolFailed));
+    assert!(view.failure_detail.unwrap().contains("no program"));
+    assert_eq!(bed.disk.tools.sent().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_stops_effects_and_nothing_else() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("keyed", Reply::UntilStopped);
+    let task = bed.submit("keyed-flow").await;
+    bed.until(task, |state| state.usage.calls == 2).await;
+    bed.disk.store.set_full(true);
+    let refused = bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::Store(scalbotics_core::ports::StoreError::Full)));
+    // The tool ends at its limit; the next attempt has no room for its intent.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(bed.disk.tools.sent().len(), 2);
+    assert!(bed.metrics.commits_full.get() > 1);
+    bed.disk.store.set_full(false);
+    assert_eq!(bed.ended(task).await.status, Status::Completed);
+    bed.check_journal(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outcome_is_written_though_the_next_intent_has_no_room() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("look", Reply::UntilStopped);
+    let task = bed.submit("keyed-flow").await;
+    bed.until(task, |state| state.usage.calls == 1).await;
+    bed.disk.store.set_full(true);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert_eq!(bed.disk.tools.sent().len(), 1);
+    bed.disk.store.set_full(false);
+    bed.disk.tools.script("look", Reply::Land(b"late".to_vec()));
+    assert_eq!(bed.ended(task).await.status, Status::Completed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_lets_the_running_call_end_and_begins_nothing() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("keyed", Reply::UntilStopped);
+    let task = bed.submit("keyed-flow").await;
+    bed.until(task, |state| state.usage.calls == 2).await;
+    assert_eq!(bed.supervisor.drain(Duration::from_secs(2)).await, Drained { left: 0 });
+    let state = bed.state(task).await;
+    assert_eq!((state.status, bed.disk.tools.sent().len()), (Status::Working, 2));
+    assert!(matches!(bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await, Err(SubmitError::Draining)));
+    let disk = super::bed::Disk { store: std::sync::Arc::new(bed.disk.store.restarted()), ..bed.disk.clone() };
+    let next = Bed::on(disk, super::fakes::Crash::at(None)).await;
+    assert_eq!(next.ended(task).await.status, Status::Completed);
+    let intents = next.events(task).await.into_iter().filter(|event| matches!(event, Event::Intended { .. })).count();
+    assert_eq!(intents, 4);
+    next.check_journal(task).await;
+}
