@@ -152,6 +152,22 @@ impl Plan {
         Ok(())
     }
 
+    /// What to do next, and where to keep what must not stay on the host.
+    pub(super) fn advice(&self) -> String {
+        let at = |relative: &str| self.path(relative).display().to_string();
+        format!(
+            "\nkeep    {}: give it to auditors, off this host\n\
+             move    {} and {}: never needed to run, move them off this host\n\
+             start   scalboticsd --config {}\n\
+             next    scalbotics --context {} task run --agent clerk \"take stock\"\n",
+            at(layout::TRUST),
+            at(layout::ROOT_KEYSTORE_KEY),
+            at(layout::ADMIN_KEYSTORE_KEY),
+            at(layout::CONFIG),
+            self.context_name(&self.admin, false),
+        )
+    }
+
     fn people(&self) -> [Person; 2] {
         [
             Person { name: self.admin.clone(), groups: &["admins", "auditors", "operators"], approves: false },

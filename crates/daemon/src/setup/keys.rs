@@ -57,13 +57,8 @@ pub(super) fn make(plan: &Plan, environment: &Environment, report: &mut Report) 
     pair(&mut daemon, key::DAEMON_TLS, Kind::DaemonTls, Algorithm::P256, now)?;
     let issuing = pair(&mut daemon, key::ISSUING_CA, Kind::IssuingCa, Algorithm::P256, now)?;
     tenant_key(&mut daemon, plan, now)?;
-    let (mut root, change) = keystore(plan, layout::ROOT_KEYSTORE, layout::ROOT_KEYSTORE_KEY)?;
-    report.note("root CA keystore", change, layout::ROOT_KEYSTORE);
-    let (mut admin, change) = keystore(plan, layout::ADMIN_KEYSTORE, layout::ADMIN_KEYSTORE_KEY)?;
-    report.note("approver admin", change, layout::ADMIN_KEYSTORE);
-    let admin = pair(&mut admin, key::APPROVER_ADMIN, Kind::ApproverAdmin, Algorithm::Ed25519, now)?;
-    let bundle = certificates(plan, &mut root, &issuing, now, report)?;
-    trust_file(plan, &log, &admin, bundle, report)
+    let bundle = certificates(plan, &issuing, now, report)?;
+    trust_file(plan, &log, bundle, now, report)
 }
 
 fn tenant_key(daemon: &mut Keystore, plan: &Plan, now: Timestamp) -> Result<(), Error> {
@@ -77,8 +72,19 @@ fn tenant_key(daemon: &mut Keystore, plan: &Plan, now: Timestamp) -> Result<(), 
 }
 
 /// The root certificate in PEM, with the issuing CA's certificate made beside it where that is missing.
-fn certificates(plan: &Plan, root: &mut Keystore, issuing: &Pair, now: Timestamp, report: &mut Report) -> Result<String, Error> {
+///
+/// The root's keystore is opened only where something must be signed, since its key file may be off the host by now.
+fn certificates(plan: &Plan, issuing: &Pair, now: Timestamp, report: &mut Report) -> Result<String, Error> {
     let (root_path, issuing_path) = (plan.path(layout::ROOT_CERTIFICATE), plan.path(layout::ISSUING_CERTIFICATE));
+    restore_root(plan, &root_path, report)?;
+    if let (Some(root), Some(_)) = (read_certificate(&root_path)?, read_certificate(&issuing_path)?) {
+        report.note("root CA keystore", Change::Unchanged, layout::ROOT_KEYSTORE);
+        report.note("root certificate", Change::Unchanged, layout::ROOT_CERTIFICATE);
+        report.note("issuing CA", Change::Unchanged, layout::ISSUING_CERTIFICATE);
+        return Ok(certificate::to_pem(&[root]));
+    }
+    let (mut root, change) = keystore(plan, layout::ROOT_KEYSTORE, layout::ROOT_KEYSTORE_KEY)?;
+    report.note("root CA keystore", change, layout::ROOT_KEYSTORE);
     let root = match read_certificate(&root_path)? {
         Some(found) => {
             let pair = root.pair(key::ROOT_CA, Kind::RootCa);
@@ -87,7 +93,7 @@ fn certificates(plan: &Plan, root: &mut Keystore, issuing: &Pair, now: Timestamp
             report.note("root certificate", Change::Unchanged, layout::ROOT_CERTIFICATE);
             ca::Root::load(found, pair).map_err(error::keys("load the root CA"))?
         }
-        None => new_root(plan, root, &root_path, now, report)?,
+        None => new_root(plan, &mut root, &root_path, now, report)?,
     };
     if read_certificate(&issuing_path)?.is_some() {
         report.note("issuing CA", Change::Unchanged, layout::ISSUING_CERTIFICATE);
@@ -99,8 +105,26 @@ fn certificates(plan: &Plan, root: &mut Keystore, issuing: &Pair, now: Timestamp
     Ok(certificate::to_pem(&[root.certificate().clone()]))
 }
 
+/// Writes a lost root certificate again from the trust file, which holds it too.
+fn restore_root(plan: &Plan, path: &Path, report: &mut Report) -> Result<(), Error> {
+    let trust_path = plan.path(layout::TRUST);
+    let lost = !path.try_exists().map_err(error::file("look at", path))?;
+    if !lost || !trust_path.try_exists().map_err(error::file("look at", &trust_path))? {
+        return Ok(());
+    }
+    let trust = trust::File::load(&trust_path).map_err(error::keys("read the trust file"))?;
+    write_public(path, &trust.ca_bundle_pem)?;
+    report.note("root certificate", Change::Created, "from the trust file");
+    Ok(())
+}
+
 /// A root CA; a key that an interrupted run left without its certificate is replaced, since nothing trusts it yet.
 fn new_root(plan: &Plan, store: &mut Keystore, path: &Path, now: Timestamp, report: &mut Report) -> Result<ca::Root, Error> {
+    let issuing = plan.path(layout::ISSUING_CERTIFICATE);
+    if issuing.try_exists().map_err(error::file("look at", &issuing))? {
+        let attempt = "make a root CA under which an issuing CA stands already";
+        return Err(Error::Keys { attempt, source: "its certificate is lost, and the trust file with it".into() });
+    }
     let root = ca::Root::generate(&plan.trust_domain, now).map_err(error::keys("make the root CA"))?;
     store.remove(key::ROOT_CA);
     let secret = root.key().to_pkcs8_der().map_err(error::keys("make the root CA"))?;
@@ -127,12 +151,17 @@ fn write_public(path: &Path, text: &str) -> Result<(), Error> {
     scalbotics_identity::private_file::replace(path, text.as_bytes(), mode).map_err(error::keys("write a certificate"))
 }
 
-fn trust_file(plan: &Plan, log: &Pair, admin: &Pair, bundle: String, report: &mut Report) -> Result<(), Error> {
+/// The trust file; the approver-admin's keystore is opened only where the file is missing.
+fn trust_file(plan: &Plan, log: &Pair, bundle: String, now: Timestamp, report: &mut Report) -> Result<(), Error> {
     let path = plan.path(layout::TRUST);
     if path.try_exists().map_err(error::file("look at", &path))? {
+        report.note("approver admin", Change::Unchanged, layout::ADMIN_KEYSTORE);
         report.note("trust file", Change::Unchanged, layout::TRUST);
         return Ok(());
     }
+    let (mut admin, change) = keystore(plan, layout::ADMIN_KEYSTORE, layout::ADMIN_KEYSTORE_KEY)?;
+    report.note("approver admin", change, layout::ADMIN_KEYSTORE);
+    let admin = pair(&mut admin, key::APPROVER_ADMIN, Kind::ApproverAdmin, Algorithm::Ed25519, now)?;
     let name = layout::log_name(&plan.trust_domain);
     let file = trust::File {
         trust_domain: plan.trust_domain.clone(),

@@ -13,6 +13,7 @@ mod keys;
 mod people;
 mod report;
 mod repository;
+mod run;
 mod starter;
 
 pub use arguments::Initialize;
@@ -21,6 +22,7 @@ pub use directories::Directories;
 pub use error::Error;
 pub use initialize::{Environment, Plan, initialize, preview};
 pub use report::{Change, Report};
+pub use run::{DevError, run_dev, run_initialize};
 
 #[cfg(test)]
 mod tests;

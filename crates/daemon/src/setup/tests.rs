@@ -78,6 +78,9 @@ async fn a_second_run_changes_nothing() {
     let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
     let first = initialize(&plan, &environment).await.unwrap();
     assert!(first.items.iter().all(|(_, change, _)| *change == Change::Created), "{first}");
+    for moved in ["keys/root-ca.key", "keys/approver-admin.key"] {
+        std::fs::rename(plan.root.join(moved), dir.path().join(moved.replace('/', "-"))).unwrap();
+    }
     let before = contents(dir.path());
     let again = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
     assert_eq!(again.installation, plan.installation);
@@ -110,6 +113,9 @@ async fn a_run_that_was_killed_is_finished_by_the_next() {
         let again = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
         initialize(&again, &environment).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
         assert!(path.try_exists().unwrap() || lost == "people/ann/login.pem", "{lost}");
+        let root = std::fs::read_to_string(plan.root.join("keys/root-ca.pem")).unwrap();
+        let trust = scalbotics_identity::holder::trust::File::load(&plan.root.join("trust.json")).unwrap();
+        assert_eq!(trust.ca_bundle_pem, root, "{lost}");
     }
 }
 
