@@ -139,12 +139,8 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
             call::current(state, effect, attempt)?;
             Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated }))
         }
-        Command::RecordFailed { effect, attempt, reason } => {
-            call::failed(state, effect, attempt, reason)
-        }
-        Command::RecordNeverLeft { effect, attempt } => {
-            call::never_left(state, effect, attempt)
-        }
+        Command::RecordFailed { effect, attempt, reason } => call::failed(state, effect, attempt, reason),
+        Command::RecordNeverLeft { effect, attempt } => call::never_left(state, effect, attempt),
         Command::RecordVerification { effect, verification, result } => call::verified(state, effect, verification, result, now),
         Command::Park { effect, doubt } => call::park(state, effect, doubt),
         Command::Settle { effect, by, verdict, reason } => call::settle(state, effect, by, verdict, reason),

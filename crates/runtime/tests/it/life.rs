@@ -79,11 +79,12 @@ async fn the_first_workflow_that_serves_the_goal_runs() {
 }
 
 type Change = fn(&mut scalbotics_runtime::task::Submit);
+type Wanted = fn(&SubmitError) -> bool;
 
 #[tokio::test(start_paused = true)]
 async fn what_can_be_refused_is_refused_before_anything_is_durable() {
     let bed = Bed::new().await;
-    let cases: [(&str, Change, fn(&SubmitError) -> bool); 7] = [
+    let cases: [(&str, Change, Wanted); 7] = [
         ("agent", |s| s.agent = name("nobody"), |e| matches!(e, SubmitError::UnknownAgent { .. })),
         (
             "workflow",

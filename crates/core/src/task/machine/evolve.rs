@@ -118,7 +118,15 @@ fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'stat
     if state.calls.contains_key(&intent.effect) || state.steps.contains_key(&intent.step) {
         return Err("step or effect begun twice");
     }
-    let call = CallState { intent: intent.clone(), phase, attempt: 0, first_sent_at: None, earlier_open: false, send_deadline: None, approval: None };
+    let call = CallState {
+        intent: intent.clone(),
+        phase,
+        attempt: 0,
+        first_sent_at: None,
+        earlier_open: false,
+        send_deadline: None,
+        approval: None,
+    };
     state.steps.insert(intent.step.clone(), intent.effect);
     state.calls.insert(intent.effect, call);
     state.usage.calls += 1;

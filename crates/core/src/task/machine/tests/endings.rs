@@ -1,0 +1,163 @@
+//! How tasks begin and end: nothing ends over an open effect, nothing begins after the end.
+
+use super::fixture::*;
+use crate::task::{Command, Doubt, Effect, EnvelopeError, Event, Failure, Rejection, Status, decide, evolve, fold};
+use crate::tool::{EffectClass, Tier};
+
+#[test]
+fn s1_1_a_task_is_submitted_once_with_a_sound_envelope() {
+    let mut life = Life::begun();
+    assert_eq!(life.state().status, Status::Submitted);
+    assert_eq!(life.refused(submit(3), at(1)), Rejection::Exists);
+    for (command, _) in every_command() {
+        if !matches!(command, Command::Submit { .. }) {
+            assert_eq!(decide(None, command, START), Err(Rejection::Absent));
+        }
+    }
+    let mut bad = envelope(3);
+    bad.chain.grants.clear();
+    let Command::Submit { path, .. } = submit(3) else { unreachable!() };
+    let refused = decide(None, Command::Submit { envelope: Box::new(bad), path }, START);
+    assert!(matches!(refused, Err(Rejection::Envelope(EnvelopeError::Chain { .. }))));
+}
+
+/// One command of each kind.
+fn every_command() -> Vec<(Command, &'static str)> {
+    vec![
+        (submit(3), "submit"),
+        (ask(2, EffectClass::Keyed), "ask"),
+        (approve(1), "approve"),
+        (deny(1), "deny"),
+        (Command::ExpireApproval { approval: approval(1) }, "expire"),
+        (intend(2, EffectClass::Pure, Tier::Read, 0), "intend"),
+        (refuse(), "refuse"),
+        (landed(1), "landed"),
+        (failed(1), "failed"),
+        (never_left(1), "never left"),
+        (verified(crate::tool::Verification::Landed), "verified"),
+        (park(Doubt::Opaque), "park"),
+        (settle(true), "settle"),
+        (complete(), "complete"),
+        (fail(), "fail"),
+        (cancel(), "cancel"),
+    ]
+}
+
+fn refuse() -> Command {
+    Command::Refuse {
+        step: "step1".to_owned(),
+        tool: crate::tenant::Name::parse("tool").unwrap(),
+        decision: crate::ids::DecisionId::from_u128(9),
+        failure: Failure::PolicyDenied,
+    }
+}
+
+#[test]
+fn final_is_final() {
+    for end in [complete(), fail(), cancel(), refuse()] {
+        let mut life = Life::begun();
+        let (events, effects) = life.go(end, at(1));
+        assert!(life.state().status.is_final());
+        assert_eq!(effects.last(), Some(&Effect::Finish));
+        for (command, what) in every_command().into_iter().filter(|(_, what)| *what != "submit") {
+            assert_eq!(life.refused(command, at(2)), Rejection::Final, "{what} after {events:?}");
+        }
+        for (event, _) in life.journal.clone() {
+            assert!(evolve(life.state.clone(), &event, at(3)).is_err(), "{event:?} after the end");
+        }
+    }
+}
+
+#[test]
+fn nothing_ends_over_an_open_or_doubtful_effect() {
+    for doubtful in [false, true] {
+        for end in [complete(), fail(), refuse()] {
+            let mut life = Life::sent(EffectClass::Opaque, 0);
+            if doubtful {
+                life.go(park(Doubt::Opaque), at(1));
+            }
+            assert_eq!(life.refused(end, at(2)), Rejection::CallsOpen);
+        }
+    }
+}
+
+#[test]
+fn canceling_waits_for_what_is_on_its_way() {
+    let mut waiting = Life::waiting();
+    waiting.go(cancel(), at(1));
+    assert_eq!(waiting.state().status, Status::Canceled, "a call that only waits was never sent");
+
+    for outcome in [landed(1), failed(1), never_left(1)] {
+        let mut life = Life::sent(EffectClass::Opaque, 0);
+        let (_, effects) = life.go(cancel(), at(1));
+        assert_eq!(effects, [Effect::Stop { effect: effect(1) }]);
+        assert_eq!(life.refused(cancel(), at(2)), Rejection::Canceling);
+        assert_eq!(life.refused(intend(2, EffectClass::Pure, Tier::Read, 2), at(2)), Rejection::Canceling);
+        life.go(outcome, at(3));
+        assert_eq!(life.state().status, Status::Canceled);
+    }
+
+    let mut life = Life::sent(EffectClass::Opaque, 0);
+    life.go(park(Doubt::OutcomeUnknown), at(1));
+    life.go(cancel(), at(2));
+    assert_eq!(life.state().status, Status::InputRequired);
+    let (events, _) = life.go(settle(true), at(3));
+    assert!(matches!(events[..], [Event::Settled { .. }, Event::Canceled]));
+}
+
+#[test]
+fn s6_1_budget_and_deadline_stop_new_effects() {
+    let mut life = Life::begun();
+    for number in 1..=3 {
+        life.go(intend(number, EffectClass::Pure, Tier::Read, 0), START);
+    }
+    assert_eq!(life.refused(intend(4, EffectClass::Pure, Tier::Read, 0), START), Rejection::BudgetExhausted);
+    assert_eq!(life.refused(ask(4, EffectClass::Keyed), START), Rejection::BudgetExhausted);
+    life.go(intend(1, EffectClass::Pure, Tier::Read, 1), at(1));
+    assert_eq!(life.state().usage.calls, 3);
+    let over = DEADLINE.since_ms(START);
+    assert_eq!(life.refused(intend(1, EffectClass::Pure, Tier::Read, over), DEADLINE), Rejection::DeadlineExceeded);
+    let mut life = Life::begun();
+    assert_eq!(life.refused(ask(1, EffectClass::Keyed), DEADLINE), Rejection::DeadlineExceeded);
+}
+
+#[test]
+fn a_failure_carries_its_words() {
+    let mut life = Life::begun();
+    life.go(Command::Fail { failure: Failure::WorkflowFailed, detail: Some(bytes(4)) }, at(1));
+    assert_eq!((life.state().failure, life.state().failure_detail), (Some(Failure::WorkflowFailed), Some(bytes(4))));
+}
+
+#[test]
+fn a_journal_that_no_run_wrote_is_corrupt_and_names_its_event() {
+    let life = Life::sent(EffectClass::Keyed, 0);
+    let journal = life.journal;
+    let broken: [(Vec<usize>, u64); 3] = [(vec![1], 0), (vec![0, 0], 1), (vec![0, 1, 1], 2)];
+    for (order, place) in broken {
+        let events = order.iter().map(|index| (&journal[*index].0, journal[*index].1));
+        assert_eq!(fold(events).unwrap_err().at, place, "{order:?}");
+    }
+    for event in [
+        Event::Landed { effect: effect(9), attempt: 1, result: bytes(1), truncated: false },
+        Event::ApprovalExpired { approval: approval(9) },
+        Event::ApprovalGranted { approval: approval(9), by: HUMAN, statement: bytes(1) },
+    ] {
+        let events = [(&journal[0].0, START), (&event, at(1))];
+        assert_eq!(fold(events).unwrap_err().at, 1);
+    }
+    assert_eq!(fold([]), Ok(None));
+}
+
+#[test]
+fn states_and_events_survive_their_text() {
+    let mut life = Life::waiting();
+    life.go(approve(1), at(1));
+    life.go(intend(1, EffectClass::Keyed, Tier::Risky, 2), at(2));
+    life.go(intend(1, EffectClass::Keyed, Tier::Risky, 3), at(3));
+    let text = serde_json::to_string(life.state()).unwrap();
+    assert_eq!(&serde_json::from_str::<crate::task::State>(&text).unwrap(), life.state());
+    for (event, _) in &life.journal {
+        let text = serde_json::to_string(event).unwrap();
+        assert_eq!(&serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+}
