@@ -215,24 +215,40 @@ async fn a_late_refusal_does_not_hide_that_an_earlier_attempt_may_have_landed() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn open_tasks_do_not_delay_the_start() {
+async fn the_start_waits_for_no_task() {
     let bed = Bed::new().await;
-    for _ in 0..300 {
+    for _ in 0..40 {
         bed.disk.tools.script("look", Reply::UntilStopped);
     }
-    for _ in 0..300 {
+    for _ in 0..20 {
         bed.submit("pure-flow").await;
+        bed.submit("publish-flow").await;
     }
     tokio::time::sleep(Duration::from_millis(1)).await;
-    assert_eq!(bed.metrics.tasks_running.get(), 256);
-    assert_eq!(bed.metrics.tasks_queued.get(), 44);
+    assert_eq!(bed.metrics.tasks_running.get(), 20);
     let disk = Disk { store: Arc::new(bed.disk.store.restarted()), tools: Arc::default(), ..bed.disk.clone() };
     let begun = tokio::time::Instant::now();
     let next = Bed::on(disk, Crash::at(None)).await;
-    assert_eq!(begun.elapsed(), Duration::ZERO, "the start waits for no task");
-    let all = scalbotics_core::ports::TaskFilter { limit: 1_000, ..Default::default() };
+    assert_eq!(begun.elapsed(), Duration::ZERO);
     tokio::time::sleep(Duration::from_secs(60)).await;
+    let all = scalbotics_core::ports::TaskFilter { limit: 1_000, ..Default::default() };
     let list = next.tasks.list(&next.ada(), &all).await.unwrap();
-    assert_eq!(list.iter().filter(|task| task.status == Status::Completed).count(), 300);
+    let count = |status| list.iter().filter(|task| task.status == status).count();
+    assert_eq!((count(Status::Completed), count(Status::InputRequired)), (20, 20));
     assert_eq!(next.metrics.tasks_running.get(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_tasks_than_places_wait_with_nothing_sent() {
+    let bed = Bed::new().await;
+    let places = scalbotics_runtime::task::RUNNING_MAX;
+    for _ in 0..places {
+        bed.disk.tools.script("look", Reply::UntilStopped);
+        bed.submit("pure-flow").await;
+    }
+    let last = bed.submit("pure-flow").await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!((bed.metrics.tasks_running.get(), bed.metrics.tasks_queued.get()), (256, 1));
+    assert_eq!(bed.status(last).await, Status::Submitted);
+    assert_eq!(bed.disk.tools.sent().len(), places);
 }
