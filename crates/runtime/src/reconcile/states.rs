@@ -15,12 +15,14 @@ const EARLIER_MAX: usize = 8;
 pub struct States {
     current: watch::Receiver<Option<Arc<InForce>>>,
     earlier: Arc<Mutex<Vec<Arc<InForce>>>>,
+    /// Thousands of tasks may ask for the same commit at start: one loads it for all.
+    loading: Arc<tokio::sync::Mutex<()>>,
     ports: Ports,
 }
 
 impl States {
     pub(super) fn new(ports: Ports, current: watch::Receiver<Option<Arc<InForce>>>) -> Self {
-        Self { current, earlier: Arc::default(), ports }
+        Self { current, earlier: Arc::default(), loading: Arc::default(), ports }
     }
 
     /// The state in force, or `None` when no commit was ever good.
@@ -37,6 +39,10 @@ impl States {
 
     /// The state of a commit: the one in force, a kept one, or the repository's; `None` when it cannot be had any more.
     pub(crate) async fn at(&self, commit: &str) -> Option<Arc<InForce>> {
+        if let Some(state) = self.kept(commit) {
+            return Some(state);
+        }
+        let _one_at_a_time = self.loading.lock().await;
         if let Some(state) = self.kept(commit) {
             return Some(state);
         }

@@ -89,7 +89,11 @@ impl Shared {
                 Event::ApprovalDenied { .. } => self.metrics.approvals_denied.add(1),
                 Event::ApprovalExpired { .. } => self.metrics.approvals_expired.add(1),
                 Event::InDoubt { .. } => self.metrics.effects_in_doubt.add(1),
-                Event::Completed { .. } | Event::Failed { .. } | Event::Canceled => self.metrics.count_end(state.status),
+                Event::Completed { .. } | Event::Failed { .. } | Event::Canceled => {
+                    self.metrics.count_end(state.status);
+                    let trace = state.envelope.trace.as_ref().map(|trace| trace.trace_id.as_str());
+                    tracing::info!(task = %state.envelope.id, status = state.status.as_str(), failure = ?state.failure, trace, "task ended");
+                }
                 Event::Intended { .. }
                 | Event::CallDenied { .. }
                 | Event::Landed { .. }

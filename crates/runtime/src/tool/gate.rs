@@ -24,6 +24,9 @@ use crate::reconcile::InForce;
 /// The engine name under which the registry answers about suspended and unknown principals.
 const REGISTRY: &str = "registry";
 
+/// The engine name under which the agent's file in force answers about tools that it does not list any more.
+const AGENT_FILE: &str = "agent-file";
+
 /// What is asked.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
@@ -107,7 +110,12 @@ impl Gate {
         let requests: Vec<Request> = present.iter().map(|p| question(asked, &p.principal)).collect();
         let mut answers = asked.in_force.ask(&requests).await;
         for (given, about) in answers.iter_mut().zip(&present).filter(|(_, about)| !about.active) {
-            given.push(registry_denies(about));
+            given.push(denial(REGISTRY, about));
+        }
+        if let (Some(given), Some(agent)) = (answers.last_mut(), present.last())
+            && !is_listed(asked)
+        {
+            given.push(denial(AGENT_FILE, agent));
         }
         let at = self.ports.clock.now();
         let principals = present.iter().map(|p| p.principal.clone()).collect();
@@ -168,12 +176,19 @@ fn question(asked: &Asked<'_>, principal: &Principal) -> Request {
     }
 }
 
-/// The registry's denial; its bundle and slice are the fact that it was asked about.
-fn registry_denies(about: &Present) -> Answer {
+/// Whether the agent's file in force still lists the tool: the grant is of the submission, and rights only shrink.
+fn is_listed(asked: &Asked<'_>) -> bool {
+    let wanted = asked.in_force.snapshot.agents.get(&asked.state.envelope.agent_name);
+    wanted.is_some_and(|agent| agent.tools.contains(&asked.tool.id) && asked.tool.tier <= agent.tier_max)
+}
+
+/// A denial that no policy engine gives; its bundle and slice are the fact that it was asked about.
+fn denial(engine: &str, about: &Present) -> Answer {
     let uid = about.principal.uid.to_string();
-    let fact = Digest::of_parts("scalbotics/registry-answer/v1", &[uid.as_bytes(), &about.epoch.to_be_bytes()]);
+    let parts = [engine.as_bytes(), uid.as_bytes(), &about.epoch.to_be_bytes()];
+    let fact = Digest::of_parts("scalbotics/gate-answer/v1", &parts);
     Answer {
-        engine: REGISTRY.to_owned(),
+        engine: engine.to_owned(),
         bundle: fact,
         slice: fact,
         verdict: Verdict::Deny,

@@ -169,3 +169,22 @@ async fn a_tool_outside_of_the_agents_list_is_refused_at_submission() {
     let error = bed.tasks.submit(&bed.ada(), &submission("keyed-flow")).await.unwrap_err();
     assert!(matches!(error, SubmitError::ToolNotGranted { tool, .. } if tool == name("keyed")));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_tool_that_leaves_the_agents_file_is_denied_though_the_grant_lists_it() {
+    let bed = Bed::new().await;
+    let task = bed.submit("publish-flow").await;
+    let approval = bed.asked(task).await;
+    let mut files = super::repo::standard();
+    files[0] = ("agents/clerk", json!({"id": "clerk", "tools": ["look"]}));
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
+    bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
+    assert_eq!(bed.ended(task).await.failure, Some(Failure::PolicyDenied));
+    let view = bed.tasks.get(&bed.ada(), task, false).await.unwrap();
+    let decision = bed.disk.store.get(bed.tenant(), view.denial.unwrap()).await.unwrap().unwrap();
+    assert!(matches!(decision.ruling, Ruling::Deny(Denial::Policy { engine, .. }) if engine == "agent-file"));
+    assert!(bed.disk.tools.sent().is_empty());
+}
