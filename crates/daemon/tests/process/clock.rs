@@ -1,0 +1,111 @@
+//! A clock that is set back, or far forward, under the shipped daemon: its wall clock is shifted by a preloaded library.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::command::Answer;
+use crate::installation::{ANN, Installation, Times, id, shipped};
+use crate::ledger::Class;
+use crate::serving::Daemon;
+
+const HOUR_S: i64 = 3_600;
+
+struct Shifted {
+    installation: Installation,
+    library: PathBuf,
+}
+
+impl Shifted {
+    fn new() -> Self {
+        let installation = Installation::new();
+        let (source, library) = (installation.path("clock.c"), installation.path("clock.so"));
+        std::fs::write(&source, include_str!("clock.c")).unwrap();
+        Answer::of(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source)).exits(0);
+        Self { installation, library }
+    }
+
+    /// Shifts the clock, also of a daemon that runs.
+    fn shift(&self, seconds: i64) {
+        let path = self.installation.path("shift");
+        let fresh = self.installation.path("shift.new");
+        std::fs::write(&fresh, seconds.to_string()).unwrap();
+        std::fs::rename(fresh, path).unwrap();
+    }
+
+    fn start(&self) -> Daemon {
+        let mut command = self.installation.serve(&shipped());
+        command.env("LD_PRELOAD", &self.library).env("CLOCK_SHIFT", self.installation.path("shift"));
+        let mut daemon = Daemon::spawn(command, &self.installation.log(), self.installation.admin);
+        assert!(daemon.is_ready(), "{}", self.installation.log_text());
+        daemon
+    }
+
+    /// The command line with its clock shifted too, as on the same machine.
+    fn ann(&self, arguments: &[&str]) -> Answer {
+        let mut command = self.installation.cli(ANN, arguments);
+        command.env("LD_PRELOAD", &self.library).env("CLOCK_SHIFT", self.installation.path("shift"));
+        Answer::of(&mut command)
+    }
+}
+
+/// An approval that lapsed stays lapsed, and nothing acknowledged is lost, when the clock goes back over a restart.
+#[test]
+fn a_clock_set_back_revives_nothing() {
+    let shifted = Shifted::new();
+    let installation = &shifted.installation;
+    shifted.shift(0);
+    let daemon = shifted.start();
+    let input = json!({ "entry": "lapses", "before_ms": 0, "after_ms": 0 }).to_string();
+    let arguments = ["task", "run", "--agent", "clerk", "--workflow", "opaque", "--detach", "--within", "3s", "--input", &input];
+    let task = id(&installation.ann(&arguments));
+    let approval = installation.approval_of(&task);
+    let kept = id(&installation.submit(Class::Pure, "kept", Times::default()));
+    assert_eq!(installation.rest(&kept)["status"], "COMPLETED");
+    let ended = crate::process::until("the task is over time", std::time::Duration::from_secs(30), || {
+        let shown = installation.task(&task);
+        (shown["status"] == "FAILED").then_some(shown)
+    });
+    daemon.kill();
+
+    shifted.shift(-2 * HOUR_S);
+    let _daemon = shifted.start();
+    // The daemon stands still at its newest record; logins by a clock that is hours off are refused, the kept token works.
+    let shown = installation.task(&task);
+    assert_eq!((&shown["status"], &shown["failure"]), (&ended["status"], &ended["failure"]), "{shown:#}");
+    let late = installation.bob(&["approval", "approve", &approval, "--reason", "late"]);
+    assert_eq!(late.code, 7, "{late:#?}");
+    assert!(!installation.ledger.has("lapses", "begin"));
+    assert_eq!(installation.task(&kept)["status"], "COMPLETED");
+    let status = installation.ann(&["status"]).exits(0).json();
+    assert!(status["reasons"].to_string().contains("clock"), "nobody is told that the clock is behind: {status:#}");
+    let again = id(&installation.submit(Class::Keyed, "again", Times::default()));
+    assert!(!installation.finish(Class::Keyed, "again", &again));
+    installation.ledger.check(Class::Keyed, "again");
+    installation.verify_audit();
+}
+
+/// A large step forward is not believed, and is told.
+#[test]
+fn a_clock_that_jumps_ahead_is_not_believed() {
+    let shifted = Shifted::new();
+    let installation = &shifted.installation;
+    shifted.shift(0);
+    let mut daemon = shifted.start();
+    let task = id(&installation.submit(Class::Opaque, "waits", Times::default()));
+    let approval = installation.approval_of(&task);
+    shifted.shift(48 * HOUR_S);
+    let status = installation.ann(&["status"]).exits(0).json();
+    assert!(status["reasons"].to_string().contains("clock"), "{status:#}");
+    assert!(daemon.ended().is_none());
+    // Nothing was lost and nothing lapsed by a time that was not believed.
+    assert_eq!(installation.approval_of(&task), approval);
+    let fresh = shifted.ann(&["login"]);
+    assert_ne!(fresh.code, 0, "a token was issued by a clock that nobody believes: {fresh:#?}");
+    shifted.shift(0);
+    installation.approve(&approval);
+    assert!(!installation.finish(Class::Opaque, "waits", &task));
+    installation.ledger.check(Class::Opaque, "waits");
+    installation.verify_audit();
+}

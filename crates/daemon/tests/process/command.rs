@@ -1,0 +1,85 @@
+//! Running a program and looking at what it answered.
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// What a finished command left.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) line: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl std::fmt::Debug for Answer {
+    /// As a person would have seen it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { line, code, stdout, stderr } = self;
+        write!(f, "\n$ {line}\nexit {code}\n-- stdout\n{stdout}\n-- stderr\n{stderr}")
+    }
+}
+
+impl Answer {
+    /// Runs a command to its end.
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let line = format!("{command:?}");
+        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{line}: {error}"));
+        Self::from(line, output)
+    }
+
+    pub(crate) fn from(line: String, output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        // A process that died by a signal has no code; shells give 128 and the signal's number.
+        let code = output
+            .status
+            .code()
+            .unwrap_or_else(|| 128 + std::os::unix::process::ExitStatusExt::signal(&output.status).unwrap_or_default());
+        Self { line, code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// The same answer, which has to have this exit code.
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// The one JSON value on standard output.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+    }
+
+    /// The JSON values on standard output, one a line.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<Value> {
+        let parse = |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self:#?}"));
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// The error of a command that ran with `-o json`: all four parts are there.
+    #[track_caller]
+    pub(crate) fn error(&self) -> Error {
+        let parsed = self.stderr.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+        let Some(error) = parsed.and_then(|value| value.get("error").cloned()) else { panic!("no error: {self:#?}") };
+        let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let error =
+            Error { what: part("what"), code: part("code"), why: part("why"), next: part("next"), reference: part("ref") };
+        for (name, text) in [("what", &error.what), ("code", &error.code), ("why", &error.why), ("next", &error.next)] {
+            assert!(!text.is_empty(), "the error has no `{name}`: {self:#?}");
+        }
+        error
+    }
+}
+
+/// The parts of a printed error.
+#[derive(Debug, Clone)]
+pub(crate) struct Error {
+    pub(crate) what: String,
+    pub(crate) code: String,
+    pub(crate) why: String,
+    pub(crate) next: String,
+    pub(crate) reference: String,
+}

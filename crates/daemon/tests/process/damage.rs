@@ -1,0 +1,172 @@
+//! Damaged files: not served, or found by `audit verify` with the index of the first bad record. Never a panic, never "clean".
+
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::command::Answer;
+use crate::installation::{Installation, Times, id, shipped};
+use crate::ledger::Class;
+use crate::process::{Numbers, seed};
+use crate::serving::Daemon;
+
+/// Places in the middle that are damaged in turn.
+const PLACES: usize = 8;
+
+/// An installation with a few finished tasks, stopped cleanly, so that everything stands in the database itself.
+fn stopped() -> Installation {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    for entry in ["one", "two", "three"] {
+        let task = id(&installation.submit(Class::Keyed, entry, Times::default()));
+        assert!(!installation.finish(Class::Keyed, entry, &task));
+    }
+    let (status, _) = daemon.stop();
+    assert!(status.success());
+    installation
+}
+
+/// The database file: the only one that begins with SQLite's name.
+fn database(installation: &Installation) -> PathBuf {
+    let files = std::fs::read_dir(installation.root.join("data")).unwrap().map(|entry| entry.unwrap().path());
+    let is_database = |path: &PathBuf| std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0"));
+    let found: Vec<_> = files.filter(|path| path.is_file()).filter(is_database).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
+
+fn write_at(path: &Path, at: u64, bytes: &[u8]) {
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+}
+
+/// A start that is refused in four parts; the database is named.
+#[track_caller]
+fn refused(installation: &Installation, database: &Path) {
+    let answer = Answer::of(&mut installation.serve(&shipped())).exits(1);
+    for part in ["error: ", "[DATA_UNUSABLE]", "why: ", "next: ", database.to_str().unwrap()] {
+        assert!(answer.stderr.contains(part), "no `{part}`: {answer:#?}");
+    }
+    assert!(!answer.stderr.contains("panicked"), "{answer:#?}");
+}
+
+#[test]
+fn a_damaged_header_or_a_short_file_is_not_served() {
+    let installation = stopped();
+    let database = database(&installation);
+    let whole = std::fs::read(&database).unwrap();
+    write_at(&database, 0, b"SQLite format 4\0");
+    refused(&installation, &database);
+    write_at(&database, 16, &[0xff; 84]);
+    refused(&installation, &database);
+    for len in [whole.len() / 2, 5_000, 100, 10] {
+        std::fs::write(&database, &whole[..len]).unwrap();
+        refused(&installation, &database);
+    }
+    std::fs::write(&database, &whole).unwrap();
+    let _daemon = installation.start();
+    installation.verify_audit();
+}
+
+/// A page of rubbish: where it is met, it is said; where it is not met, everything acknowledged is served.
+#[test]
+fn rubbish_in_the_middle_is_never_served_as_truth() {
+    let installation = stopped();
+    let database = database(&installation);
+    let whole = std::fs::read(&database).unwrap();
+    let pages = whole.len() as u64 / 4_096;
+    let mut numbers = Numbers::of(seed());
+    let mut found = 0;
+    for _ in 0..PLACES {
+        let page = 1 + numbers.below(pages - 1);
+        write_at(&database, page * 4_096 + 64, &[0xa5; 2_000]);
+        let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.log(), installation.admin);
+        if daemon.is_ready() {
+            let verified = installation.ann(&["audit", "verify"]);
+            let listed = installation.ann(&["task", "list"]);
+            let said = verified.code != 0 || listed.code != 0;
+            assert!(said || listed.json().as_array().unwrap().len() == 3, "page {page}: {listed:#?}");
+            found += usize::from(said);
+        } else {
+            found += 1;
+        }
+        daemon.kill();
+        let log = installation.log_text();
+        assert!(!log.contains("panicked"), "page {page}: {log}");
+        remove_beside(&database);
+        std::fs::write(&database, &whole).unwrap();
+    }
+    println!("{found} of {PLACES} places were met");
+    let _daemon = installation.start();
+    installation.verify_audit();
+}
+
+/// What the damaged runs left beside the database does not belong to the good one.
+fn remove_beside(database: &Path) {
+    for suffix in ["-wal", "-shm"] {
+        let mut path = database.as_os_str().to_owned();
+        path.push(suffix);
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// One changed byte of one leaf, found offline and by the running daemon.
+#[test]
+fn one_changed_byte_of_the_audit_log_is_found() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let task = id(&installation.submit(Class::Keyed, "kept", Times::default()));
+    assert!(!installation.finish(Class::Keyed, "kept", &task));
+    let records = installation.ann(&["audit", "tail", "--lines", "500"]).exits(0).lines();
+    let submitted = |record: &&Value| record["record"]["action"] == "task.submit" && record["record"]["task"] == task.as_str();
+    let record = records.iter().find(submitted).unwrap_or_else(|| panic!("no record of the submission: {records:#?}"));
+    let index = record["index"].as_u64().unwrap();
+    installation.verify_audit();
+    assert!(daemon.stop().0.success());
+    offline(&installation, 0);
+
+    let database = database(&installation);
+    let bytes = std::fs::read(&database).unwrap();
+    // The leaf is canonical JSON; the record's request is in no other.
+    let request = record["record"]["request"].as_str().unwrap();
+    let at = find(&bytes, format!("\"request\":\"{request}\"").as_bytes());
+    let last = at + "\"request\":\"".len() + request.len() - 1;
+    let changed = if bytes[last] == b'0' { b'1' } else { b'0' };
+    write_at(&database, last as u64, &[changed]);
+    let said = offline(&installation, 1);
+    assert!(said.stderr.contains(&index.to_string()) || said.stdout.contains(&index.to_string()), "{index}: {said:#?}");
+
+    let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.log(), installation.admin);
+    assert!(daemon.is_ready(), "{}", installation.log_text());
+    let verified = installation.ann(&["audit", "verify"]).exits(1);
+    assert_eq!(verified.json()["fault_index"].as_u64(), Some(index), "{verified:#?}");
+    assert_eq!(verified.json()["ok"], false);
+    assert_eq!(verified.error().code, "AUDIT_FAULT");
+    daemon.kill();
+}
+
+/// A mistyped path is no empty and clean log.
+#[test]
+fn a_missing_log_is_a_refusal() {
+    let installation = Installation::new();
+    std::fs::remove_dir_all(installation.root.join("data")).unwrap();
+    offline(&installation, 1);
+    assert!(!installation.root.join("data").join("core.db").exists(), "looking made a store");
+}
+
+fn find(bytes: &[u8], part: &[u8]) -> usize {
+    let found: Vec<_> = (0..bytes.len() - part.len()).filter(|at| bytes[*at..].starts_with(part)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0]
+}
+
+/// `audit verify --offline`, which needs no daemon.
+#[track_caller]
+fn offline(installation: &Installation, code: i32) -> Answer {
+    let config = installation.config();
+    let answer = installation.ann(&["audit", "verify", "--offline", "--config", config.to_str().unwrap()]);
+    let answer = answer.exits(code);
+    assert!(code == 0 || answer.stderr.contains("next: "), "{answer:#?}");
+    answer
+}

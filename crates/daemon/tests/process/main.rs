@@ -1,0 +1,38 @@
+//! The daemon from outside: killed, signalled, starved, given rubbish. Truth is kept by a ledger that the daemon does not own.
+//!
+//! `cargo xtask test process` runs these tests; it builds both daemons, the shipped one and the one with failpoints.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests may unwrap, wait by the clock, and start themselves again as a process"
+)]
+
+mod approvals;
+mod clock;
+mod command;
+mod configuration;
+mod damage;
+mod denied;
+mod desired;
+mod disk;
+mod envelope;
+mod failpoints;
+mod installation;
+mod kills;
+mod ledger;
+mod next_steps;
+mod process;
+mod repository;
+mod secrets;
+mod serving;
+mod signals;
+mod tools;

@@ -1,0 +1,117 @@
+//! Bad commits: the last good state stays in force, and `repo status` says what is wrong where.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::installation::{Installation, Times, id};
+use crate::ledger::Class;
+
+/// Longest time in which a bad commit is refused, the command line's own included; a debug build on a busy machine.
+const REFUSAL_MAX: Duration = Duration::from_secs(10);
+
+/// A bad file, and what its finding says.
+struct Bad {
+    path: &'static str,
+    text: String,
+    says: &'static str,
+}
+
+fn bad(path: &'static str, text: impl Into<String>, says: &'static str) -> Bad {
+    Bad { path, text: text.into(), says }
+}
+
+fn workflow(steps: &Value) -> String {
+    json!({ "id": "extra", "description": "Is refused.", "input": { "type": "object", "properties": {} }, "steps": steps })
+        .to_string()
+}
+
+fn pure(id: &str, entry: &Value) -> Value {
+    json!({ "id": id, "tool": "ledger.pure", "args": { "entry": entry, "before_ms": 0, "after_ms": 0 } })
+}
+
+/// Each level repeats the one below nine times: nine lines would be 3 GB.
+fn anchor_bomb() -> String {
+    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..10 {
+        let below = vec![format!("*a{}", level - 1); 9].join(", ");
+        text.push_str(&format!("a{level}: &a{level} [{below}]\n"));
+    }
+    text
+}
+
+fn bad_files() -> Vec<Bad> {
+    let key = ["AK", "IA", "QWERTYUIOPASDFGH"].concat();
+    vec![
+        bad("teams/ops.yaml", "id: ops\nid: ops\ndescription: Twice.\nlead: clerk\n", "id"),
+        bad("teams/bomb.yaml", anchor_bomb(), ""),
+        bad("teams/deep.yaml", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)), ""),
+        bad("teams/deeper.yaml", "- ".repeat(100_000), ""),
+        bad("teams/lost.yaml", "id: lost\ndescription: Led by nobody.\nlead: nobody\n", "nobody"),
+        bad("teams/unknown.yaml", "id: unknown\ndescription: x\nlead: clerk\ncolour: red\n", "colour"),
+        bad(
+            "workflows/extra.yaml",
+            workflow(&json!([pure("one", &json!("${steps.two.output.entry}")), pure("two", &json!("x"))])),
+            "cycle",
+        ),
+        bad("workflows/extra.yaml", workflow(&json!([pure("one", &json!(7))])), "string"),
+        bad("workflows/extra.yaml", workflow(&json!([{ "id": "one", "tool": "no.such", "args": {} }])), "no.such"),
+        bad("policies/extra.cedar", "permit (principal, action, resource", ""),
+        bad("policies/extra.cedar", "permit (principal, action == Action::\"fly\", resource);", "fly"),
+        bad("workspaces/clerk/SOUL.md", format!("A clerk.\naws_access_key_id = {key}\n"), ""),
+        bad("agents/Big.yaml", "id: big\n", "lower case"),
+    ]
+}
+
+#[test]
+fn bad_commits_are_refused_and_the_last_good_one_stays() {
+    let installation = Installation::new();
+    let mut daemon = installation.start();
+    let good = installation.ann(&["repo", "status"]).exits(0).json()["commit"].as_str().unwrap().to_owned();
+    for (round, Bad { path, text, says }) in bad_files().into_iter().enumerate() {
+        let original = std::fs::read_to_string(installation.path("desired").join(path)).ok();
+        let commit = installation.commit(&[(path, Some(&text))]);
+        let start = Instant::now();
+        let applied = installation.ann(&["repo", "apply"]).exits(7);
+        assert!(start.elapsed() < REFUSAL_MAX, "{path} took {:?}", start.elapsed());
+        assert_eq!(applied.error().code, "DESIRED_STATE_REFUSED");
+        let status = installation.ann(&["repo", "status"]).exits(7);
+        let shown = status.json();
+        assert_eq!((shown["commit"].as_str(), shown["head"].as_str()), (Some(good.as_str()), Some(commit.as_str())), "{shown:#}");
+        let findings = shown["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|finding| finding["name"] == path);
+        let finding = finding.unwrap_or_else(|| panic!("no finding names {path}: {shown:#}"));
+        for part in ["what", "why", "next"] {
+            assert!(!finding[part].as_str().unwrap().is_empty(), "{finding:#}");
+        }
+        let said = format!("{} {}", finding["what"], finding["why"]);
+        assert!(said.contains(says), "{path}: {finding:#}");
+        assert!(
+            !status.stdout.contains("QWERTYUIOP") && !status.stderr.contains("QWERTYUIOP"),
+            "the secret is shown: {status:#?}"
+        );
+        // What is in force still works.
+        let entry = format!("under-{round}");
+        let task = id(&installation.submit(Class::Pure, &entry, Times::default()));
+        assert_eq!(installation.rest(&task)["commit"].as_str(), Some(good.as_str()));
+        installation.ledger.check(Class::Pure, &entry);
+        installation.commit(&[(path, original.as_deref())]);
+    }
+    let mended = installation.ann(&["repo", "apply"]).exits(0).json();
+    assert_eq!(mended["findings"], json!([]));
+    assert!(daemon.ended().is_none());
+    installation.verify_audit();
+}
+
+#[test]
+fn a_bad_commit_at_start_leaves_the_last_good_one_in_force() {
+    let installation = Installation::new();
+    installation.start().kill();
+    let commit = installation.commit(&[("teams/ops.yaml", Some("id: [\n"))]);
+    let _daemon = installation.start();
+    let shown = installation.ann(&["repo", "status"]).exits(7).json();
+    assert_eq!(shown["head"].as_str(), Some(commit.as_str()));
+    assert_ne!(shown["commit"], shown["head"]);
+    let task = id(&installation.submit(Class::Pure, "still", Times::default()));
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+}

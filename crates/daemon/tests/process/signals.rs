@@ -1,0 +1,68 @@
+//! SIGTERM drains, SIGHUP reloads.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::installation::{Installation, Times, id};
+use crate::ledger::Class;
+use crate::process::until;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn sigterm_waits_for_a_running_tool() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let task = id(&installation.submit(Class::Verifiable, "drained", Times { before_ms: 700, after_ms: 700 }));
+    until("the tool runs", PATIENCE, || installation.ledger.has("drained", "begin").then_some(()));
+    let (status, took) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{}", installation.log_text());
+    assert!(took < Duration::from_secs(20), "the drain took {took:?}");
+    assert!(installation.ledger.has("drained", "end"), "the tool was cut off");
+    assert!(installation.ledger.living().is_empty());
+    let _daemon = installation.start();
+    assert!(!installation.finish(Class::Verifiable, "drained", &task));
+    assert!(!installation.ledger.has("drained", "verify"), "the outcome was lost, and asked for");
+    installation.ledger.check(Class::Verifiable, "drained");
+    installation.verify_audit();
+}
+
+#[test]
+fn sigterm_with_a_waiting_task_ends_at_once_and_loses_nothing() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let task = id(&installation.submit(Class::Opaque, "waits", Times::default()));
+    let approval = installation.approval_of(&task);
+    let (status, took) = daemon.stop();
+    assert_eq!(status.code(), Some(0), "{}", installation.log_text());
+    assert!(took < Duration::from_secs(10), "nothing ran, and the drain took {took:?}");
+    let _daemon = installation.start();
+    assert_eq!(installation.approval_of(&task), approval);
+    assert!(!installation.finish(Class::Opaque, "waits", &task));
+    installation.ledger.check(Class::Opaque, "waits");
+}
+
+#[test]
+fn sighup_takes_a_good_configuration_and_refuses_a_bad_one() {
+    let installation = Installation::new();
+    let mut daemon = installation.start();
+    let good = std::fs::read_to_string(installation.config()).unwrap();
+    std::fs::write(installation.config(), format!("{good}\n[limitz]\nx = 1\n")).unwrap();
+    daemon.signal(Signal::HUP);
+    until("the refusal is logged", PATIENCE, || installation.log_text().contains("limitz").then_some(()));
+    assert!(daemon.ended().is_none());
+    let task = id(&installation.submit(Class::Pure, "still", Times::default()));
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+    // One call a second is taken over while serving: the twelfth at once is refused.
+    let limit = "\n[limits.requests_per_second]\nread = 1\nwrite = 1\nstream = 1\nlogin = 100\n";
+    std::fs::write(installation.config(), format!("{good}{limit}")).unwrap();
+    daemon.signal(Signal::HUP);
+    until("the new limit is in force", PATIENCE, || {
+        let answer = installation.ann(&["task", "list"]);
+        (answer.code != 0).then(|| assert_eq!(answer.error().code, "RATE_LIMITED"))
+    });
+    std::fs::write(installation.config(), &good).unwrap();
+    daemon.signal(Signal::HUP);
+    until("the old limit is in force", PATIENCE, || (0..5).all(|_| installation.ann(&["task", "list"]).code == 0).then_some(()));
+}
