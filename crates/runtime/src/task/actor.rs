@@ -18,11 +18,8 @@ use super::plan;
 use super::residents::Residence;
 use super::run::{Born, Gone, Run};
 use super::slots::Slot;
+use super::wait::Wait;
 use crate::timers::{Sleeper, sleep_until};
-
-/// Shortest and longest wait before a commit is tried again for which there was no room, in milliseconds.
-const FULL_WAIT_MIN_MS: u64 = 100;
-const FULL_WAIT_MAX_MS: u64 = 5_000;
 
 /// Wait after trouble with a store before the task is looked at again, in milliseconds.
 const TROUBLE_WAIT_MS: u64 = 10_000;
@@ -32,6 +29,9 @@ const STAY_MS: u64 = 5_000;
 
 /// Times that a revoked commit is decided anew at once: the second decision sees the suspension and denies.
 const REVOKED_MAX: u32 = 3;
+
+/// Times that a state is loaded again because another writer was faster; more means that two daemons fight.
+const CONFLICTS_MAX: u32 = 3;
 
 /// What comes after a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +104,7 @@ impl Actor {
 
     /// Lives until the task has nothing to do in memory.
     pub(super) async fn live(mut self) {
+        let mut conflicts = 0;
         loop {
             match self.load().await {
                 Ok(true) => {}
@@ -119,8 +120,9 @@ impl Actor {
             }
             let step = match self.step().await {
                 Ok(step) => step,
-                Err(Trouble::Store(StoreError::Conflict { .. })) => {
+                Err(Trouble::Store(StoreError::Conflict { .. })) if conflicts < CONFLICTS_MAX => {
                     // Another writer: what is stored counts.
+                    conflicts += 1;
                     self.state = None;
                     self.run = None;
                     continue;
@@ -374,19 +376,6 @@ impl Actor {
                 let _ = reply.send(Err(OrderError::Absent));
             }
         }
-    }
-}
-
-/// Growing waits.
-#[derive(Debug, Default)]
-pub(super) struct Wait {
-    ms: u64,
-}
-
-impl Wait {
-    fn next(&mut self, now: Timestamp) -> Timestamp {
-        self.ms = self.ms.saturating_mul(2).clamp(FULL_WAIT_MIN_MS, FULL_WAIT_MAX_MS);
-        now.plus_ms(self.ms)
     }
 }
 

@@ -7,10 +7,11 @@ use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{Command, Doubt, Failure, Phase, State};
 use scalbotics_core::tool::{EffectClass, NotDone, Outcome};
 
-use super::actor::{Actor, Step, Tries, Wait};
+use super::actor::{Actor, Step, Tries};
 use super::draft::{Draft, Trouble};
 use super::plan;
 use super::run::Run;
+use super::wait::Wait;
 
 /// Attempts that one actor makes of an effect whose calls come to nothing, before it gives up.
 const TRIES_MAX: u32 = 3;

@@ -21,6 +21,7 @@ mod slots;
 mod stop;
 mod submit;
 mod view;
+mod wait;
 mod watch;
 mod writer;
 

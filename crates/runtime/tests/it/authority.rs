@@ -188,3 +188,15 @@ async fn a_tool_that_leaves_the_agents_file_is_denied_though_the_grant_lists_it(
     assert!(matches!(decision.ruling, Ruling::Deny(Denial::Policy { engine, .. }) if engine == "agent-file"));
     assert!(bed.disk.tools.sent().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_is_suspended_between_commit_and_send_sends_nothing() {
+    let bed = Bed::new().await;
+    let task = bed.submit("keyed-flow").await;
+    // The intent is durable and its actor has not run yet.
+    assert!(bed.state(task).await.open_calls().next().is_some());
+    bed.suspend().await;
+    assert_eq!(bed.ended(task).await.failure, Some(Failure::AgentSuspended));
+    assert!(bed.disk.tools.sent().is_empty());
+    assert!(bed.events(task).await.iter().any(|event| matches!(event, Event::NotLanded { .. })));
+}

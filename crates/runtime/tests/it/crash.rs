@@ -252,3 +252,50 @@ async fn more_tasks_than_places_wait_with_nothing_sent() {
     assert_eq!(bed.status(last).await, Status::Submitted);
     assert_eq!(bed.disk.tools.sent().len(), places);
 }
+
+#[test]
+fn an_approved_call_survives_every_crash_with_its_one_approval() {
+    // Commits: submission and question, answer, intent, outcome and end.
+    let commits = (1..4).flat_map(|n| [Moment::BeforeCommit(n), Moment::AfterCommit(n)]);
+    for moment in commits.chain([Moment::BeforeRun(0), Moment::AfterRun(0)]) {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let crash = Crash::at(Some(moment));
+        let life = runtime();
+        let (disk, task, approval, answered) = life.block_on(async {
+            let bed = Bed::on(Disk::new(), Arc::clone(&crash)).await;
+            let task = bed.submit("publish-flow").await;
+            let approval = bed.asked(task).await;
+            let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+            let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
+            let (bob, mut answered) = (bed.bob(), false);
+            tokio::select! {
+                done = bed.approvals.decide(&bob, approval, &signed) => {
+                    done.unwrap();
+                    answered = true;
+                }
+                () = crash.died() => {}
+            }
+            crash.died().await;
+            let disk = Disk { now: bed.ports.clock.now(), store: Arc::new(bed.disk.store.restarted()), ..bed.disk.clone() };
+            (disk, task, approval, answered)
+        });
+        drop(life);
+        runtime().block_on(async {
+            let bed = Bed::on(disk, Crash::at(None)).await;
+            let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+            if shown.request.status == scalbotics_core::approval::Status::Waiting {
+                assert!(!answered, "{moment:?}: an acknowledged answer is kept");
+                let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
+                bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
+            }
+            assert_eq!(bed.ended(task).await.status, Status::Completed, "{moment:?}");
+            let keys: std::collections::BTreeSet<_> =
+                bed.disk.tools.sent().into_iter().map(|sent| (sent.key, sent.args)).collect();
+            assert_eq!(keys.len(), 1, "{moment:?}");
+            let used = bed.events(task).await.into_iter();
+            let used = used.filter(|e| matches!(e, scalbotics_core::task::Event::Intended { approval: Some(_), .. }));
+            assert_eq!(used.count(), 1, "{moment:?}: consumed once, though sent more often");
+            bed.check_journal(task).await;
+        });
+    }
+}

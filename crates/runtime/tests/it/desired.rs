@@ -117,3 +117,20 @@ async fn a_commit_that_is_gone_ends_the_tasks_that_need_it_to_go_on() {
     assert_eq!(next.ended(task).await.failure, Some(Failure::ApprovalExpired));
     assert!(next.reconciler.status().in_force.as_deref() == Some("c2") && name("clerk").as_str() == "clerk");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_later_step_does_not_run_another_tool_than_the_task_was_submitted_under() {
+    let bed = Bed::new().await;
+    bed.crash.slow(1_000);
+    let task = bed.submit("keyed-flow").await;
+    let mut files = standard();
+    files.retain(|(path, _)| *path != "tools/keyed");
+    files.push(("tools/keyed", tool("keyed", "opaque", 1)));
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    let state = bed.ended(task).await;
+    assert_eq!(state.failure, Some(Failure::Unavailable));
+    let view = bed.tasks.get(&bed.ada(), task, false).await.unwrap();
+    assert!(view.failure_detail.unwrap().contains("`keyed` was changed"));
+    assert_eq!(bed.disk.tools.sent().len(), 1);
+}

@@ -1,7 +1,7 @@
 //! Fakes that only these tests need: virtual time, a signer, a verifier, and ports that stop the world at a chosen moment.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use scalbotics_core::ids::TaskId;
@@ -91,6 +91,7 @@ pub struct Crash {
     runs: AtomicUsize,
     verifies: AtomicUsize,
     proofs: AtomicUsize,
+    slow_ms: AtomicU64,
     dead: AtomicBool,
     died: Notify,
 }
@@ -105,6 +106,11 @@ impl Crash {
         while !self.dead.load(Ordering::SeqCst) {
             self.died.notified().await;
         }
+    }
+
+    /// Every run takes so long from now on, in milliseconds.
+    pub fn slow(&self, ms: u64) {
+        self.slow_ms.store(ms, Ordering::SeqCst);
     }
 
     pub fn commits(&self) -> usize {
@@ -174,6 +180,8 @@ impl ToolRunner for CrashingTools {
         let number = self.crash.runs.fetch_add(1, Ordering::SeqCst);
         self.crash.pass(Moment::BeforeRun(number)).await;
         let outcome = self.inner.run(tool, warrant, stop).await;
+        let slow_ms = self.crash.slow_ms.load(Ordering::SeqCst);
+        tokio::time::sleep(std::time::Duration::from_millis(slow_ms)).await;
         self.crash.pass(Moment::AfterRun(number)).await;
         outcome
     }

@@ -124,3 +124,16 @@ async fn a_drain_lets_the_running_call_end_and_begins_nothing() {
     assert_eq!(intents, 4);
     next.check_journal(task).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_writes_the_outcome_down_and_intends_nothing_more() {
+    let bed = Bed::new().await;
+    bed.crash.slow(1_000);
+    let task = bed.submit("keyed-flow").await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(bed.supervisor.drain(Duration::from_secs(5)).await, Drained { left: 0 });
+    let state = bed.state(task).await;
+    assert_eq!((state.usage.calls, state.open_calls().count()), (1, 0));
+    assert!(state.calls.values().all(|call| matches!(call.phase, Phase::Landed { .. })));
+    assert_eq!(bed.disk.tools.sent().len(), 1);
+}

@@ -5,7 +5,7 @@ use crate::task::{Doubt, Effect, Event, Failure, Phase, Rejection, Status};
 use crate::tool::{EffectClass, Tier};
 
 #[test]
-fn s5_4_a_risky_call_is_not_sent_without_an_approval() {
+fn sem_5_4_a_risky_call_is_not_sent_without_an_approval() {
     let mut life = Life::begun();
     let missing = Rejection::ApprovalMissing { effect: effect(1) };
     assert_eq!(life.refused(intend(1, EffectClass::Keyed, Tier::Risky, 0), START), missing);
@@ -16,7 +16,7 @@ fn s5_4_a_risky_call_is_not_sent_without_an_approval() {
 }
 
 #[test]
-fn s5_4_an_approval_is_answered_once_used_once_and_in_time() {
+fn sem_5_4_an_approval_is_answered_once_used_once_and_in_time() {
     let mut life = Life::waiting();
     let (_, effects) = life.go(approve(1), at(1));
     assert_eq!(effects, [Effect::Advance]);
@@ -37,7 +37,7 @@ fn s5_4_an_approval_is_answered_once_used_once_and_in_time() {
 }
 
 #[test]
-fn s5_4_nobody_answers_late_and_nothing_expires_early() {
+fn sem_5_4_nobody_answers_late_and_nothing_expires_early() {
     let expire = || crate::task::Command::ExpireApproval { approval: approval(1) };
     let mut life = Life::waiting();
     assert_eq!(life.refused(expire(), at(59_999)), Rejection::NotExpired { approval: approval(1) });
@@ -50,14 +50,14 @@ fn s5_4_nobody_answers_late_and_nothing_expires_early() {
 }
 
 #[test]
-fn s5_4_a_no_ends_the_task() {
+fn sem_5_4_a_no_ends_the_task() {
     let mut life = Life::waiting();
     life.go(deny(1), at(1));
     assert_eq!((life.state().status, life.state().failure), (Status::Failed, Some(Failure::ApprovalDenied)));
 }
 
 #[test]
-fn s5_4_a_no_waits_for_an_effect_that_is_on_its_way() {
+fn sem_5_4_a_no_waits_for_an_effect_that_is_on_its_way() {
     let mut life = Life::waiting();
     life.go(intend(2, EffectClass::Opaque, Tier::Change, 1), at(1));
     life.go(deny(1), at(2));
@@ -65,7 +65,7 @@ fn s5_4_a_no_waits_for_an_effect_that_is_on_its_way() {
 }
 
 #[test]
-fn s2_4_further_attempts_need_no_new_approval() {
+fn sem_2_4_further_attempts_need_no_new_approval() {
     let mut life = Life::waiting();
     life.go(approve(1), at(1));
     life.go(intend(1, EffectClass::Keyed, Tier::Risky, 2), at(2));
@@ -78,7 +78,7 @@ fn s2_4_further_attempts_need_no_new_approval() {
 }
 
 #[test]
-fn s5_4_an_approval_is_not_anothers() {
+fn sem_5_4_an_approval_is_not_anothers() {
     let mut life = Life::waiting();
     life.go(approve(1), at(1));
     let other = intend(2, EffectClass::Keyed, Tier::Risky, 2);

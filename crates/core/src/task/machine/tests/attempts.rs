@@ -7,7 +7,7 @@ use crate::tool::{EffectClass, Tier, Verification};
 const CLASSES: [EffectClass; 4] = [EffectClass::Pure, EffectClass::Keyed, EffectClass::Verifiable, EffectClass::Opaque];
 
 #[test]
-fn s2_1_an_intent_comes_before_its_run_and_names_the_attempt() {
+fn sem_2_1_an_intent_comes_before_its_run_and_names_the_attempt() {
     let mut life = Life::begun();
     let (events, effects) = life.go(intend(1, EffectClass::Pure, Tier::Read, 0), START);
     assert!(matches!(events[..], [Event::Intended { attempt: 1, approval: None, .. }]));
@@ -16,7 +16,7 @@ fn s2_1_an_intent_comes_before_its_run_and_names_the_attempt() {
 }
 
 #[test]
-fn s2_1_a_send_deadline_never_passes_the_tasks() {
+fn sem_2_1_a_send_deadline_never_passes_the_tasks() {
     let mut life = Life::begun();
     let late = DEADLINE.since_ms(START) - 1;
     life.go(intend(1, EffectClass::Pure, Tier::Read, late), at(late));
@@ -24,7 +24,7 @@ fn s2_1_a_send_deadline_never_passes_the_tasks() {
 }
 
 #[test]
-fn s2_5_which_open_effect_may_be_sent_again() {
+fn sem_2_5_which_open_effect_may_be_sent_again() {
     for (class, ms, allowed) in [
         (EffectClass::Pure, 0, true),
         (EffectClass::Pure, KEY_TTL_MS * 100, true),
@@ -49,7 +49,7 @@ fn s2_5_which_open_effect_may_be_sent_again() {
 }
 
 #[test]
-fn s2_4_another_attempt_is_the_same_call() {
+fn sem_2_4_another_attempt_is_the_same_call() {
     for change in 0..3 {
         let mut life = Life::sent(EffectClass::Keyed, 0);
         let mut other = intent(1, EffectClass::Keyed, Tier::Change);
@@ -64,14 +64,14 @@ fn s2_4_another_attempt_is_the_same_call() {
 }
 
 #[test]
-fn s2_5_the_life_of_a_key_begins_with_the_first_attempt() {
+fn sem_2_5_the_life_of_a_key_begins_with_the_first_attempt() {
     let mut life = Life::sent(EffectClass::Keyed, 0);
     life.go(intend(1, EffectClass::Keyed, Tier::Change, KEY_TTL_MS - 1), at(KEY_TTL_MS - 1));
     life.refused(intend(1, EffectClass::Keyed, Tier::Change, KEY_TTL_MS), at(KEY_TTL_MS));
 }
 
 #[test]
-fn s2_5_a_boundary_that_knows_that_the_call_never_left_says_so() {
+fn sem_2_5_a_boundary_that_knows_that_the_call_never_left_says_so() {
     for class in CLASSES {
         let mut life = Life::sent(class, 0);
         life.go(never_left(1), at(1));
@@ -83,7 +83,7 @@ fn s2_5_a_boundary_that_knows_that_the_call_never_left_says_so() {
 }
 
 #[test]
-fn s2_5_a_later_attempt_says_nothing_about_an_earlier_one() {
+fn sem_2_5_a_later_attempt_says_nothing_about_an_earlier_one() {
     let twice = || {
         let mut life = Life::sent(EffectClass::Keyed, 0);
         life.go(intend(1, EffectClass::Keyed, Tier::Change, 1), at(1));
@@ -119,7 +119,7 @@ fn s2_5_a_later_attempt_says_nothing_about_an_earlier_one() {
 }
 
 #[test]
-fn s2_5_what_a_verification_means_and_when() {
+fn sem_2_5_what_a_verification_means_and_when() {
     let settled = 2_000 + SETTLE_MS;
     for (verification, ms, phase) in [
         (Verification::Landed, 1, Ok(Phase::Landed { result: Some(bytes(8)) })),
@@ -145,7 +145,7 @@ fn s2_5_what_a_verification_means_and_when() {
 }
 
 #[test]
-fn s2_5_only_an_open_call_is_parked_and_only_a_parked_one_settled() {
+fn sem_2_5_only_an_open_call_is_parked_and_only_a_parked_one_settled() {
     for class in CLASSES {
         let mut life = Life::sent(class, 0);
         assert!(matches!(life.refused(settle(true), at(1)), Rejection::Phase { .. }));
@@ -165,7 +165,7 @@ fn s2_5_only_an_open_call_is_parked_and_only_a_parked_one_settled() {
 }
 
 #[test]
-fn s2_7_an_outcome_is_recorded_late_while_canceling_and_over_time_but_once_and_of_its_attempt() {
+fn sem_2_7_an_outcome_is_recorded_late_while_canceling_and_over_time_but_once_and_of_its_attempt() {
     for now in [at(1), DEADLINE, DEADLINE.plus_ms(1_000_000)] {
         for command in [landed(1), failed(1), never_left(1)] {
             let mut life = Life::sent(EffectClass::Opaque, 0);

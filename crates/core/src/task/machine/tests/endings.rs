@@ -5,7 +5,7 @@ use crate::task::{Command, Doubt, Effect, EnvelopeError, Event, Failure, Rejecti
 use crate::tool::{EffectClass, Tier};
 
 #[test]
-fn s1_1_a_task_is_submitted_once_with_a_sound_envelope() {
+fn sem_1_1_a_task_is_submitted_once_with_a_sound_envelope() {
     let mut life = Life::begun();
     assert_eq!(life.state().status, Status::Submitted);
     assert_eq!(life.refused(submit(3), at(1)), Rejection::Exists);
@@ -106,7 +106,7 @@ fn canceling_waits_for_what_is_on_its_way() {
 }
 
 #[test]
-fn s6_1_budget_and_deadline_stop_new_effects() {
+fn sem_6_1_budget_and_deadline_stop_new_effects() {
     let mut life = Life::begun();
     for number in 1..=3 {
         life.go(intend(number, EffectClass::Pure, Tier::Read, 0), START);
