@@ -128,7 +128,15 @@ impl Gate {
             requests,
             answers,
         };
-        let (decision, permit) = authorize(Self::call(asked), authorization);
+        let call = Self::call(asked);
+        let redacted = redacted(&call);
+        let (mut decision, permit) = authorize(call, authorization);
+        // The decision is kept for years and outside of the payloads: it names the call, never its arguments (semantics §9.2).
+        for request in &mut decision.requests {
+            if let Some(args) = request.context.get_mut("args") {
+                *args = redacted.clone();
+            }
+        }
         self.metrics.decision_duration.observe(begun.elapsed());
         if decision.allows() {
             self.metrics.decisions_allow.add(1)
@@ -174,6 +182,11 @@ fn question(asked: &Asked<'_>, principal: &Principal) -> Request {
         resource: Resource::tool(asked.tool),
         context: tool_context(asked.args.clone(), asked.state),
     }
+}
+
+/// What stands for the arguments of a call in its decision.
+fn redacted(call: &Call) -> Value {
+    serde_json::json!({"redacted": call.digest.to_string()})
 }
 
 /// Whether the agent's file in force still lists the tool: the grant is of the submission, and rights only shrink.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scalbotics_core::audit::Kind;
 use scalbotics_core::audit::checkpoint::Checkpoint;
-use scalbotics_core::ports::AuditLog;
+use scalbotics_core::ports::{AuditLog, DecisionStore};
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Error, Unauthenticated};
 
 use super::bed::Bed;
@@ -65,4 +65,96 @@ async fn heads_are_signed_in_time_and_only_when_they_grew() {
     let before = bed.metrics.checkpoints.get();
     checkpointer.sign_all().await;
     assert_eq!(bed.metrics.checkpoints.get(), before);
+}
+
+/// What the log says about a task, as `kind action word`.
+async fn said(bed: &Bed, task: scalbotics_core::ids::TaskId) -> Vec<String> {
+    let records = bed.records().await.into_iter().filter(|record| record.task == Some(task));
+    records
+        .map(|record| {
+            let outcome = record.outcome.clone().unwrap();
+            assert_eq!((record.chain.len(), record.grants.len()), (2, 1), "on behalf of whom");
+            assert_eq!(record.effect.is_some(), record.call.is_some());
+            let kind = serde_json::to_value(record.kind).unwrap();
+            format!("{} {} {}", kind.as_str().unwrap(), record.action, outcome.word)
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_tells_every_turn_of_a_task() {
+    let bed = Bed::new().await;
+    let task = bed.submit("publish-flow").await;
+    let approval = bed.asked(task).await;
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
+    bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
+    bed.ended(task).await;
+    let wanted = [
+        "task task.submit submitted",
+        "approval tool/publish waiting",
+        "approval approval.decide granted",
+        "intent tool/publish intended",
+        "outcome tool/publish landed",
+        "task task.end completed",
+    ];
+    assert_eq!(said(&bed, task).await, wanted);
+    let records: Vec<_> = bed.records().await.into_iter().filter(|record| record.task == Some(task)).collect();
+    let by: Vec<&str> = records.iter().map(|record| record.actor.kind()).collect();
+    assert_eq!(by, ["human", "agent", "human", "agent", "agent", "daemon"]);
+    let about: Vec<bool> = records.iter().map(|record| record.approval == Some(approval)).collect();
+    assert_eq!(about, [false, true, true, true, true, false]);
+    assert!(records[0].request.is_some() && records[2].request.is_some() && records[3].request.is_none());
+    assert!(records[4].outcome.as_ref().unwrap().commitment.is_some());
+
+    let canceled = bed.submit("publish-flow").await;
+    bed.asked(canceled).await;
+    bed.tasks.cancel(&bed.ada(), canceled).await.unwrap();
+    assert_eq!(said(&bed, canceled).await[2..], ["task task.cancel requested", "task task.end canceled"]);
+
+    bed.disk.tools.script("opaque", scalbotics_testkit::Reply::Lose);
+    let doubtful = bed.submit("opaque-flow").await;
+    let state = bed.until(doubtful, |state| state.parked_calls().next().is_some()).await;
+    let effect = *state.parked_calls().next().unwrap().0;
+    let word = scalbotics_runtime::task::Word {
+        outcome: scalbotics_runtime::task::Settled::Landed { result: None },
+        reason: "asked".to_owned(),
+    };
+    bed.tasks.settle(&bed.ada(), doubtful, effect, word).await.unwrap();
+    bed.ended(doubtful).await;
+    let said_then = said(&bed, doubtful).await;
+    assert_eq!(said_then[4..6], ["outcome tool/opaque in_doubt", "outcome tool/opaque settled_landed"]);
+
+    bed.disk.tools.script("look", scalbotics_testkit::Reply::Fail("no".to_owned()));
+    let failed = bed.submit("pure-flow").await;
+    bed.ended(failed).await;
+    assert_eq!(said(&bed, failed).await[2..], ["outcome tool/look failed", "task task.end TOOL_FAILED"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_and_the_journal_hold_no_words_of_anyone() {
+    let bed = Bed::new().await;
+    let canary = "hunter2-canary";
+    bed.disk.tools.script("look", scalbotics_testkit::Reply::Land(canary.as_bytes().to_vec()));
+    bed.disk.tools.script("pure", scalbotics_testkit::Reply::Fail(canary.to_owned()));
+    let mut submit = super::bed::submission("pure-flow");
+    submit.input = serde_json::json!({"to": canary});
+    submit.goal = scalbotics_runtime::task::Goal::Text(format!("do pure-flow {canary}"));
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    let state = bed.ended(task).await;
+    let log = serde_json::to_string(&bed.records().await).unwrap();
+    let journal = serde_json::to_string(&bed.events(task).await).unwrap();
+    let state = serde_json::to_string(&state).unwrap();
+    assert!(bed.disk.engine.asked().iter().any(|asked| asked.context["args"]["to"] == canary), "policy sees the arguments");
+    let mut decisions = String::new();
+    for record in bed.records().await {
+        if let Some(note) = record.decision {
+            let decision = DecisionStore::get(bed.disk.store.as_ref(), bed.tenant(), note.id).await.unwrap().unwrap();
+            decisions.push_str(&serde_json::to_string(&decision).unwrap());
+        }
+    }
+    assert!(decisions.contains("redacted"));
+    for text in [log, journal, state, decisions] {
+        assert!(!text.contains(canary), "{text}");
+    }
 }
