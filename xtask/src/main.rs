@@ -4,10 +4,12 @@
 
 mod cargo;
 mod demo;
+mod fuzz;
 mod runner;
 mod say;
 mod test;
 mod tidy;
+mod wheel;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ enum Task {
     Demo(demo::Options),
     /// Check the shape of the house: edges, sizes, names, failpoints, promises, documents
     Tidy,
+    /// Run the fuzz targets for a while each; installs cargo-fuzz by itself
+    Fuzz(fuzz::Options),
     /// Build everything and run every test; installs the test runner by itself
     Test(test::Options),
 }
@@ -40,6 +44,7 @@ fn main() -> Result<ExitCode> {
     match arguments.task {
         Task::Demo(options) => demo::command(&root, &options),
         Task::Tidy => tidy::command(&root),
+        Task::Fuzz(options) => fuzz::command(&root, &options),
         Task::Test(options) => test::command(&root, &options),
     }
 }

