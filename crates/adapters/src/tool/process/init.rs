@@ -24,6 +24,15 @@ use super::outcome::Refusal;
 use super::wire::{self, Report, Spec};
 use super::{paths, syscalls};
 
+/// Least value that the kernel takes for `pid_max`: the reserved ids and one.
+const PID_MAX_LEAST: u64 = 301;
+
+/// Largest value of `pid_max` that is asked for; the kernel's own on 64 bits.
+const PID_MAX_MOST: u64 = 4_194_304;
+
+/// Orphans reaped between two counts of the processes.
+const REAPED_MAX: u32 = 256;
+
 /// Time between two counts of the processes; a fork bomb makes a few hundred in it.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 25_000_000 };
 
@@ -64,6 +73,7 @@ fn confine(spec: &Spec) -> Result<ProcessCount, Refusal> {
     // A tool of the same user could otherwise reach the daemon's socket through /proc/1/fd.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide init"))?;
     let count = mounts::prepare(&spec.scratch, spec.limits.scratch_bytes)?;
+    narrow_pids(spec.limits.processes);
     let image = image_bytes().map_err(|error| Refusal::new("measure init", error, NEXT_KERNEL))?;
     set_no_new_privs(true).map_err(refused("give up privileges"))?;
     let truncate_is_open = paths::restrict(spec)?;
@@ -79,6 +89,13 @@ fn confine(spec: &Spec) -> Result<ProcessCount, Refusal> {
     syscalls::restrict(spec.network, truncate_is_open)
         .map_err(|error| Refusal::new("filter system calls", error, NEXT_KERNEL))?;
     Ok(count)
+}
+
+/// Lets the namespace have few process ids: from Linux 6.14 on `pid_max` is the namespace's own, and holds for a daemon of root
+/// too, whom `RLIMIT_NPROC` does not bind. An older kernel refuses, and the count of [`supervise`] is left.
+fn narrow_pids(processes: u64) {
+    let most = processes.saturating_add(HELPERS).clamp(PID_MAX_LEAST, PID_MAX_MOST);
+    let _older_kernel = std::fs::write("/proc/sys/kernel/pid_max", most.to_string());
 }
 
 fn limit(limits: &Limits, image: u64) -> Result<(), Errno> {
@@ -142,9 +159,12 @@ fn supervise(tool: Pid, limits: &Limits, mut count: ProcessCount) -> End {
     let Ok(pidfd) = pidfd_open(tool, PidfdFlags::empty()) else { return End::Lifeline };
     loop {
         let cut = lifeline_speaks(&[&pidfd], &TICK);
-        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
-            if pid == tool {
-                return End::Of(status);
+        // Bounded, so that a program whose orphans die as fast as they are reaped cannot keep the count from being taken.
+        for _ in 0..REAPED_MAX {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) if pid == tool => return End::Of(status),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
             }
         }
         if cut {
