@@ -52,3 +52,53 @@ impl Vault {
         if payload.reference() == *reference { Ok(payload.bytes) } else { Err(OpenError::Cipher(CipherError::Refused)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use async_trait::async_trait;
+    use scalbotics_testkit::{PlainCipher, SeededIds};
+
+    use super::*;
+
+    /// Answers with the one payload that it has, whatever is asked for.
+    #[derive(Debug, Default)]
+    struct One(Mutex<Option<Sealed>>);
+
+    #[async_trait]
+    impl PayloadStore for One {
+        async fn get(&self, _: &TenantId, _: PayloadId) -> Result<Option<Sealed>, StoreError> {
+            Ok(self.0.lock().unwrap().clone())
+        }
+    }
+
+    /// Opens everything to other bytes than were sealed.
+    #[derive(Debug)]
+    struct Liar;
+
+    impl PayloadCipher for Liar {
+        fn seal(&self, tenant: &TenantId, payload: &Payload) -> Result<Sealed, CipherError> {
+            PlainCipher.seal(tenant, payload)
+        }
+
+        fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError> {
+            Ok(Payload { id: sealed.reference.id, salt: [0; 32], bytes: b"other".to_vec() })
+        }
+    }
+
+    #[tokio::test]
+    async fn only_what_the_reference_commits_to_is_opened() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let store = Arc::new(One::default());
+        let vault = |cipher: Arc<dyn PayloadCipher>| Vault { cipher, store: store.clone(), ids: Arc::new(SeededIds::new(1)) };
+        let honest = vault(Arc::new(PlainCipher));
+        let (first, second) =
+            (honest.seal(&tenant, b"first".to_vec()).unwrap(), honest.seal(&tenant, b"second".to_vec()).unwrap());
+        assert!(matches!(honest.open(&tenant, &first.reference).await, Err(OpenError::Erased(_))));
+        *store.0.lock().unwrap() = Some(first.clone());
+        assert_eq!(honest.open(&tenant, &first.reference).await.unwrap(), b"first");
+        assert!(matches!(honest.open(&tenant, &second.reference).await, Err(OpenError::Cipher(_))), "another payload");
+        assert!(matches!(vault(Arc::new(Liar)).open(&tenant, &first.reference).await, Err(OpenError::Cipher(_))), "other bytes");
+    }
+}

@@ -299,3 +299,23 @@ fn an_approved_call_survives_every_crash_with_its_one_approval() {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_approval_that_lapsed_while_the_daemon_was_down_sends_nothing() {
+    let crash = Crash::at(Some(Moment::BeforeCommit(2)));
+    let bed = Bed::on(Disk::new(), Arc::clone(&crash)).await;
+    let task = bed.submit("publish-flow").await;
+    let approval = bed.asked(task).await;
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    bed.approvals.decide(&bed.bob(), approval, &bed.signed(&shown, scalbotics_core::approval::Answer::Approve)).await.unwrap();
+    crash.died().await;
+    let later = bed.ports.clock.now().plus_ms(700_000);
+    let disk = Disk { now: later, store: Arc::new(bed.disk.store.restarted()), ..bed.disk.clone() };
+    let next = Bed::on(disk, Crash::at(None)).await;
+    let state = next.ended(task).await;
+    assert_eq!(state.failure, Some(scalbotics_core::task::Failure::ApprovalExpired));
+    assert!(next.disk.tools.sent().is_empty());
+    let request = next.approvals.request(&next.bob(), approval).await.unwrap();
+    assert_eq!(request.status, scalbotics_core::approval::Status::Expired);
+    next.check_journal(task).await;
+}
