@@ -119,7 +119,7 @@ impl<'a> Play<'a> {
     fn look_at_the_approval(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
         self.title("Who asked cannot approve");
         let own = self.show(&["scalbotics", "approval", "approve", &waiting.approval, "--reason", "trust me"], LINES)?;
-        checks.that("the human who asked cannot approve", own.code == DENIED);
+        checks.that("the human who asked has no approval key and cannot approve", own.code == DENIED);
         self.title("The second human, dev-approver, looks at what would run");
         let approver = ["scalbotics", "--context", "dev-approver"];
         let show = [approver.as_slice(), &["approval", "show", &waiting.approval]].concat();
