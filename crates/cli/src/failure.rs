@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use serde_json::json;
 use tonic_types::StatusExt as _;
 
-use crate::output::{Format, escape};
+use crate::codes::{self, Code};
+use crate::output::{Format, escape, escape_json};
 
 /// Exit codes, as `scalbotics help exit-codes` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) enum Exit {
     TimedOut,
     /// Not found.
     NotFound,
+    /// The reader of stdout has gone: what a program killed by SIGPIPE shows.
+    Closed,
 }
 
 /// Every exit code with its meaning.
@@ -44,6 +47,7 @@ pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (9, "wait timed out"),
     (10, "not found"),
     (130, "interrupted"),
+    (141, "the reader of the output has gone"),
     (143, "terminated"),
 ];
 
@@ -60,6 +64,7 @@ impl Exit {
             Self::Unreachable => 8,
             Self::TimedOut => 9,
             Self::NotFound => 10,
+            Self::Closed => 141,
         }
     }
 }
@@ -101,7 +106,12 @@ pub(crate) struct Parts {
 
 impl Failure {
     /// A failure of the command line itself.
-    pub(crate) fn new(exit: Exit, code: &str, what: impl Into<String>) -> Self {
+    pub(crate) fn new(exit: Exit, code: Code, what: impl Into<String>) -> Self {
+        Self::told(exit, code.name(), what)
+    }
+
+    /// A failure under a code of the daemon's.
+    pub(crate) fn told(exit: Exit, code: &str, what: impl Into<String>) -> Self {
         let (why, next, reference) = (String::new(), String::new(), String::new());
         Self(Box::new(Parts { what: what.into(), code: code.to_owned(), why, next, reference, exit }))
     }
@@ -120,16 +130,19 @@ impl Failure {
 
     /// Something that should not happen on a sound machine.
     pub(crate) fn internal(what: &str, source: &dyn std::error::Error) -> Self {
-        Self::new(Exit::Failed, "CLI_INTERNAL", what).why(chain(source)).next("scalbotics doctor")
+        Self::new(Exit::Failed, codes::BROKEN, what).why(chain(source)).next("scalbotics doctor")
     }
 
     /// A wrong command line.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
-        Self::new(Exit::Usage, "CLI_USAGE", what)
+        Self::new(Exit::Usage, codes::USAGE, what)
     }
 
-    /// Writes the four parts to stderr, as JSON where JSON was asked for.
+    /// Writes the four parts to stderr, as JSON where JSON was asked for; nothing when nobody reads any more.
     pub(crate) fn report(&self, format: Format) {
+        if self.exit == Exit::Closed {
+            return;
+        }
         let mut stderr = anstream::stderr().lock();
         let text = match format {
             Format::Json | Format::Jsonl => {
@@ -139,7 +152,7 @@ impl Failure {
                         "ref": self.reference, "docs": format!("errors/{}", self.code), "exit": self.exit.number(),
                     }
                 });
-                error.to_string()
+                escape_json(&error.to_string())
             }
             Format::Table | Format::Wide | Format::Yaml | Format::Name => self.text(),
         };
@@ -177,7 +190,7 @@ impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
         let details = status.get_error_details();
         let info = details.error_info();
-        let code = info.map_or_else(|| format!("{:?}", status.code()).to_uppercase(), |info| info.reason.clone());
+        let code = info.map_or_else(|| undetailed(status.code()).name().to_owned(), |info| info.reason.clone());
         let meta = |key: &str| info.and_then(|info| info.metadata.get(key).cloned()).unwrap_or_default();
         let request = details.request_info().map(|r| r.request_id.clone()).unwrap_or_default();
         let trace = meta("trace");
@@ -190,16 +203,42 @@ impl From<tonic::Status> for Failure {
         }
         let next = match meta("next") {
             next if next.is_empty() && status.code() == tonic::Code::Unauthenticated => "scalbotics login".to_owned(),
+            next if next.is_empty() && info.is_none() => "scalbotics doctor".to_owned(),
             next => next,
         };
         Self(Box::new(Parts {
-            what: status.message().to_owned(),
+            what: if status.message().is_empty() { "the call failed".to_owned() } else { status.message().to_owned() },
             code,
-            why: meta("why"),
+            why: match meta("why") {
+                why if why.is_empty() => std::error::Error::source(&status).map(chain).unwrap_or_default(),
+                why => why,
+            },
             next,
             reference: reference.join("  "),
             exit: exit_of(status.code()),
         }))
+    }
+}
+
+/// The code of an answer without details: it is not the daemon's own, but the transport's.
+fn undetailed(code: tonic::Code) -> Code {
+    match code {
+        tonic::Code::Unauthenticated => codes::UNAUTHENTICATED,
+        tonic::Code::Unavailable => codes::UNREACHABLE,
+        tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => codes::TIMED_OUT,
+        tonic::Code::Ok
+        | tonic::Code::Unknown
+        | tonic::Code::InvalidArgument
+        | tonic::Code::NotFound
+        | tonic::Code::AlreadyExists
+        | tonic::Code::PermissionDenied
+        | tonic::Code::ResourceExhausted
+        | tonic::Code::FailedPrecondition
+        | tonic::Code::Aborted
+        | tonic::Code::OutOfRange
+        | tonic::Code::Unimplemented
+        | tonic::Code::Internal
+        | tonic::Code::DataLoss => codes::PROTOCOL,
     }
 }
 
@@ -210,10 +249,9 @@ fn exit_of(code: tonic::Code) -> Exit {
         tonic::Code::PermissionDenied => Exit::Denied,
         tonic::Code::AlreadyExists | tonic::Code::Aborted | tonic::Code::FailedPrecondition => Exit::Conflict,
         tonic::Code::Unavailable => Exit::Unreachable,
-        tonic::Code::DeadlineExceeded => Exit::TimedOut,
+        tonic::Code::DeadlineExceeded | tonic::Code::Cancelled => Exit::TimedOut,
         tonic::Code::NotFound => Exit::NotFound,
         tonic::Code::Ok
-        | tonic::Code::Cancelled
         | tonic::Code::Unknown
         | tonic::Code::ResourceExhausted
         | tonic::Code::Unimplemented
@@ -236,7 +274,41 @@ mod tests {
 
     #[test]
     fn hostile_text_is_escaped() {
-        let failure = Failure::new(Exit::Failed, "X", "a\u{1b}[2Jb\u{202e}c");
-        assert!(!failure.text().contains('\u{202e}') && !failure.text().contains("\u{1b}[2J"));
+        let failure = Failure::new(Exit::Failed, codes::FAILED, "a\u{1b}[2Jb\u{202e}c").why("d\nnext: curl evil");
+        let text = failure.text();
+        assert!(!text.contains('\u{202e}') && !text.contains("\u{1b}[2J") && !text.contains("\nnext: curl"), "{text}");
+    }
+
+    #[test]
+    fn every_exit_code_is_explained() {
+        for exit in [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotLoggedIn,
+            Exit::Denied,
+            Exit::Waiting,
+            Exit::Conflict,
+            Exit::Unreachable,
+            Exit::TimedOut,
+            Exit::NotFound,
+            Exit::Closed,
+        ] {
+            assert!(EXIT_CODES.iter().any(|(number, _)| *number == exit.number()), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_transport_is_no_code_of_the_daemon() {
+        let cases = [
+            (tonic::Status::unavailable("gone"), "CLI_UNREACHABLE", Exit::Unreachable),
+            (tonic::Status::cancelled("Timeout expired"), "CLI_TIMED_OUT", Exit::TimedOut),
+            (tonic::Status::deadline_exceeded(""), "CLI_TIMED_OUT", Exit::TimedOut),
+            (tonic::Status::unknown("x"), "CLI_PROTOCOL", Exit::Failed),
+        ];
+        for (status, code, exit) in cases {
+            let failure = Failure::from(status);
+            assert_eq!((failure.code.as_str(), failure.exit), (code, exit));
+            assert!(!failure.what.is_empty() && failure.next == "scalbotics doctor");
+        }
     }
 }

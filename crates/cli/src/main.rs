@@ -3,18 +3,33 @@
 //! **Boundary:** speaks only the public API; verbs that need the installation's keys exec `scalboticsd`.
 //! **Invariant:** stdout is data only; progress, notes and errors go to stderr.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::allow_attributes,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        reason = "tests may unwrap"
+    )
+)]
 
 mod clock;
+mod codes;
 mod commands;
 mod context;
 mod failure;
 mod output;
 mod session;
 mod tree;
+mod usage;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use crate::failure::Failure;
 
@@ -22,14 +37,26 @@ use crate::failure::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = tree::Cli::parse();
-    let globals = cli.globals.clone();
-    globals.color.apply();
-    let outcome = run(cli);
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let tree = tree::command();
+    if let Some((verb, rest)) = commands::handed_on(&tree, &arguments) {
+        return ended(commands::exec(verb, rest), output::Format::Table);
+    }
+    let parsed = tree.try_get_matches_from(&arguments).and_then(|matches| tree::Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return usage::report(&error, &arguments),
+    };
+    let format = cli.globals.output;
+    cli.globals.color.apply();
+    ended(run(cli), format)
+}
+
+fn ended(outcome: Result<(), Failure>, format: output::Format) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.report(globals.output);
+            failure.report(format);
             failure.exit.into()
         }
     }
@@ -41,5 +68,6 @@ fn run(cli: tree::Cli) -> Result<(), Failure> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::internal("the runtime does not start", &error))?;
-    runtime.block_on(commands::online(cli))
+    let wanted = cli.globals.progress() && !commands::is_stream(&cli.command);
+    runtime.block_on(output::while_waiting(wanted, commands::online(cli)))
 }

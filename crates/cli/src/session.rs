@@ -5,6 +5,7 @@ mod token;
 
 use tonic::transport::Channel;
 
+use crate::codes;
 use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure};
 use crate::tree::Globals;
@@ -33,13 +34,17 @@ impl Session {
         let contexts = Contexts::load()?;
         let (name, context) = contexts.select(globals.context.as_deref())?;
         if globals.tenant.as_deref().is_some_and(|tenant| tenant != context.tenant.as_str()) {
-            return Err(Failure::new(Exit::NotFound, "CLI_TENANT", "the context belongs to another tenant")
+            return Err(Failure::new(Exit::NotFound, codes::TENANT, "the context belongs to another tenant")
                 .why("a tenant comes from the login; --tenant only selects a context")
                 .next("scalbotics context list"));
         }
+        let printer = globals.printer();
+        printer.detail_note(&format!("context {name}: {} of {} at {}", context.human, context.tenant, context.server));
         let trust = connect::trust(context)?;
+        printer.detail_note(&format!("trust file {} of {}", context.trust_file.display(), trust.trust_domain));
         let channel = connect::channel(context, &trust).await?;
-        let token = token::current(name, context, &trust, &channel).await?;
+        let (token, kept) = token::current(name, context, &trust, &channel).await?;
+        printer.detail_note(if kept { "connected, with the kept token" } else { "connected, with a new token" });
         Ok(Self {
             channel,
             name: name.to_owned(),
@@ -63,7 +68,7 @@ impl Session {
         let mut request = tonic::Request::new(message);
         let value = format!("Bearer {}", self.token).parse();
         let value =
-            value.map_err(|_| Failure::new(Exit::NotLoggedIn, "CLI_TOKEN", "the token is not one").next("scalbotics login"))?;
+            value.map_err(|_| Failure::new(Exit::NotLoggedIn, codes::TOKEN, "the token is not one").next("scalbotics login"))?;
         request.metadata_mut().insert("authorization", value);
         Ok(request)
     }

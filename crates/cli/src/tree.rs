@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
 use crate::commands::{agent, approval, audit, context, policy, repo, task, tool};
-use crate::output::{Color, Format, Printer};
+use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
 #[derive(Debug, Parser)]
-#[command(name = "scalbotics", version, propagate_version = true, disable_help_subcommand = true, max_term_width = 110)]
-#[command(after_help = "Exit codes: scalbotics help exit-codes")]
+#[command(name = "scalbotics", version, disable_help_subcommand = true, max_term_width = 110)]
+#[command(after_help = "More: scalbotics help exit-codes, scalbotics help environment")]
 pub(crate) struct Cli {
     /// Flags of every command.
     #[command(flatten)]
@@ -31,15 +31,16 @@ pub(crate) struct Globals {
     /// Refuse to run unless the context belongs to this tenant.
     #[arg(long, global = true, env = "SCALBOTICS_TENANT", value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
-    /// Format of data on stdout, and with json also of errors on stderr.
+    /// Format of data: table, wide, json, jsonl, yaml or name; with json, of errors too.
     #[arg(
         short,
         long,
         global = true,
         env = "SCALBOTICS_OUTPUT",
+        value_name = "FORMAT",
         value_enum,
-        default_value = "table",
-        hide_possible_values = false
+        hide_possible_values = true,
+        default_value = "table"
     )]
     pub(crate) output: Format,
     /// How long one call may take.
@@ -48,11 +49,34 @@ pub(crate) struct Globals {
     /// Makes a repeated command the same request; kept by the daemon for 24 hours.
     #[arg(long, global = true, env = "SCALBOTICS_REQUEST_ID", value_name = "ID")]
     pub(crate) request_id: Option<String>,
+    /// Only these fields of an answer: keys or paths as args/path, joined by commas.
+    #[arg(long, global = true, env = "SCALBOTICS_FIELDS", value_name = "FIELDS")]
+    pub(crate) fields: Option<Fields>,
+    /// Answer yes where a destructive command asks.
+    #[arg(short, long, global = true, env = "SCALBOTICS_YES")]
+    pub(crate) yes: bool,
+    /// Never ask; what is missing is an error.
+    #[arg(long, global = true, env = "SCALBOTICS_NO_INPUT")]
+    pub(crate) no_input: bool,
     /// No notes on stderr.
     #[arg(short, long, global = true, env = "SCALBOTICS_QUIET")]
     pub(crate) quiet: bool,
-    /// Colours.
-    #[arg(long, global = true, env = "SCALBOTICS_COLOR", value_enum, default_value = "auto")]
+    /// More notes on stderr: which context, which server, which token.
+    #[arg(short, long, global = true, env = "SCALBOTICS_VERBOSE", conflicts_with = "quiet")]
+    pub(crate) verbose: bool,
+    /// No line on stderr while an answer takes long; off without a terminal anyway.
+    #[arg(long, global = true, env = "SCALBOTICS_NO_PROGRESS")]
+    pub(crate) no_progress: bool,
+    /// Colours: always, never, or auto: on a terminal, unless `NO_COLOR` is set.
+    #[arg(
+        long,
+        global = true,
+        env = "SCALBOTICS_COLOR",
+        value_name = "WHEN",
+        value_enum,
+        hide_possible_values = true,
+        default_value = "auto"
+    )]
     pub(crate) color: Color,
 }
 
@@ -63,9 +87,47 @@ impl Globals {
     }
 
     /// The printer of answers.
-    pub(crate) const fn printer(&self) -> Printer {
-        Printer { format: self.output, quiet: self.quiet }
+    pub(crate) fn printer(&self) -> Printer {
+        Printer { format: self.output, fields: self.fields.clone(), quiet: self.quiet, verbose: self.verbose }
     }
+
+    /// How a destructive verb is confirmed.
+    pub(crate) const fn confirm(&self) -> Confirm {
+        Confirm { yes: self.yes, no_input: self.no_input }
+    }
+
+    /// Whether a line may say that an answer takes long.
+    pub(crate) const fn progress(&self) -> bool {
+        !self.no_progress && !self.quiet
+    }
+}
+
+/// The tree, every flag of which has a twin in the environment: `SCALBOTICS_` and the words of the command and the flag.
+pub(crate) fn command() -> clap::Command {
+    with_twins(Cli::command(), "SCALBOTICS")
+}
+
+fn with_twins(command: clap::Command, prefix: &str) -> clap::Command {
+    let command = command.mut_args(|arg| {
+        // Else a variable that is 1 would be refused, and one that is empty too.
+        let is_switch = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+        let arg = if is_switch { arg.value_parser(clap::builder::FalseyValueParser::new()) } else { arg };
+        let twin = arg.get_long().map(|long| format!("{prefix}_{}", screaming(long)));
+        let flag = twin.filter(|_| !["help", "version"].contains(&arg.get_id().as_str()));
+        // The names in the help would drown the flags; `help environment` lists them.
+        match flag {
+            Some(twin) if arg.get_env().is_none() => arg.env(twin).hide_env(true),
+            Some(_) | None => arg.hide_env(true),
+        }
+    });
+    command.mut_subcommands(|sub| {
+        let prefix = format!("{prefix}_{}", screaming(sub.get_name()));
+        with_twins(sub, &prefix)
+    })
+}
+
+fn screaming(words: &str) -> String {
+    words.to_uppercase().replace('-', "_")
 }
 
 /// Nouns, and verbs without one.
@@ -114,10 +176,10 @@ pub(crate) enum Command {
     #[command(subcommand, alias = "tools")]
     Tool(tool::Verb),
     /// The audit log.
-    #[command(subcommand)]
+    #[command(subcommand, alias = "audits")]
     Audit(audit::Verb),
     /// The repository of desired state.
-    #[command(subcommand)]
+    #[command(subcommand, alias = "repos")]
     Repo(repo::Verb),
     /// The daemon's configuration.
     #[command(disable_help_flag = true)]
@@ -137,7 +199,7 @@ pub(crate) enum Command {
     /// Help on a topic or a command.
     #[command(before_help = "Example: scalbotics help exit-codes")]
     Help {
-        /// `exit-codes`, or the words of a command.
+        /// `exit-codes`, `environment`, or the words of a command.
         topic: Vec<String>,
     },
 }
@@ -151,32 +213,4 @@ pub(crate) struct Passed {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory as _;
-
-    #[test]
-    fn the_tree_is_sound() {
-        super::Cli::command().debug_assert();
-    }
-
-    fn leaves<'a>(command: &'a clap::Command, found: &mut Vec<&'a clap::Command>) {
-        let mut subcommands = command.get_subcommands().peekable();
-        if subcommands.peek().is_none() {
-            found.push(command);
-        }
-        subcommands.for_each(|sub| leaves(sub, found));
-    }
-
-    #[test]
-    fn every_leaf_shows_an_example_first() {
-        let tree = super::Cli::command();
-        let mut found = Vec::new();
-        leaves(&tree, &mut found);
-        assert!(found.len() > 20);
-        for leaf in found {
-            let handed_on = ["initialize", "dev", "config"].contains(&leaf.get_name());
-            let example = leaf.get_before_help().map(ToString::to_string).unwrap_or_default();
-            assert!(handed_on || example.starts_with("Example: scalbotics "), "{}", leaf.get_name());
-        }
-    }
-}
+mod tests;

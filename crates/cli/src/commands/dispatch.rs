@@ -1,19 +1,19 @@
 //! From the parsed command line to the verb.
 
-use super::{agent, approval, audit, context, handed_on, installation, meta, policy, repo, session, task, tool};
+use super::{agent, approval, audit, context, exec, installation, meta, policy, repo, session, task, tool};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::tree::{Cli, Command};
 
 /// Verbs that need no connection; `None` for those that do.
 pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
-    let printer = cli.globals.printer();
+    let printer = &cli.globals.printer();
     match &cli.command {
-        Command::Initialize(passed) => Some(handed_on::exec("initialize", &passed.arguments)),
-        Command::Dev(passed) => Some(handed_on::exec("dev", &passed.arguments)),
-        Command::Config(passed) => Some(handed_on::exec("config", &passed.arguments)),
+        Command::Initialize(passed) => Some(exec("initialize", &passed.arguments)),
+        Command::Dev(passed) => Some(exec("dev", &passed.arguments)),
+        Command::Config(passed) => Some(exec("config", &passed.arguments)),
         Command::Logout => Some(session::logout(&cli.globals)),
-        Command::Context(verb) => Some(context::run(verb, printer)),
+        Command::Context(verb) => Some(context::run(verb, cli.globals.confirm(), printer)),
         Command::Completion { shell } => Some(meta::completion(*shell)),
         Command::Man { directory } => Some(meta::man(directory)),
         Command::Help { topic } => Some(meta::help(topic)),
@@ -32,10 +32,15 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
     }
 }
 
+/// Verbs that print as things happen, so that nothing else may stand on the terminal.
+pub(crate) const fn is_stream(command: &Command) -> bool {
+    matches!(command, Command::Task(task::Verb::Run(_) | task::Verb::Watch { .. }) | Command::Audit(audit::Verb::Tail { .. }))
+}
+
 /// Verbs that talk to the daemon.
 pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
-    let printer = globals.printer();
+    let printer = &globals.printer();
     match cli.command {
         Command::Login => return session::login(globals).await,
         Command::Doctor => return installation::doctor(globals).await,

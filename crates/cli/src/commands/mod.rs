@@ -16,4 +16,5 @@ mod meta;
 mod session;
 mod wire;
 
-pub(crate) use dispatch::{offline, online};
+pub(crate) use dispatch::{is_stream, offline, online};
+pub(crate) use handed_on::{exec, handed_on};

@@ -34,7 +34,7 @@ pub(super) fn logout(globals: &Globals) -> Result<(), Failure> {
 }
 
 /// Asks the daemon who this is.
-pub(super) async fn whoami(session: &Session, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn whoami(session: &Session, printer: &Printer) -> Result<(), Failure> {
     let answer =
         SessionServiceClient::new(session.channel.clone()).who_am_i(session.request(v1::WhoAmIRequest {})?).await?.into_inner();
     let identity = json!({

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::codes;
 use crate::failure::{Exit, Failure};
 
 /// An environment variable that holds an absolute path.
@@ -15,7 +16,7 @@ fn base(own: &str, xdg: &str, under_home: &str) -> Result<PathBuf, Failure> {
         .or_else(|| absolute(xdg).map(|path| path.join("scalbotics")))
         .or_else(|| absolute("HOME").map(|home| home.join(under_home).join("scalbotics")));
     found.ok_or_else(|| {
-        Failure::new(Exit::Failed, "CLI_NO_HOME", "no directory for configuration")
+        Failure::new(Exit::Failed, codes::NO_HOME, "no directory for configuration")
             .why("neither HOME nor XDG_CONFIG_HOME is an absolute path")
             .next(format!("set {own}"))
     })

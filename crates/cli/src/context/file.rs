@@ -8,6 +8,7 @@ use scalbotics_core::tenant::{Name, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::config_dir;
+use crate::codes;
 use crate::failure::{Exit, Failure, chain};
 
 /// Longest file that is read, in bytes: thousands of contexts.
@@ -58,7 +59,7 @@ impl Contexts {
 
     fn load_from(path: &Path) -> Result<Self, Failure> {
         let broken = |why: String| {
-            Failure::new(Exit::Failed, "CLI_CONTEXTS", format!("cannot use {}", path.display()))
+            Failure::new(Exit::Failed, codes::CONTEXTS, format!("cannot use {}", path.display()))
                 .why(why)
                 .next("correct the file, or remove it and add contexts with: scalbotics context add --help")
         };
@@ -76,7 +77,7 @@ impl Contexts {
         let path = path()?;
         let text = toml::to_string(self).map_err(|error| Failure::internal("contexts have no TOML form", &error))?;
         let cannot =
-            |why: String| Failure::new(Exit::Failed, "CLI_CONTEXTS", format!("cannot write {}", path.display())).why(why);
+            |why: String| Failure::new(Exit::Failed, codes::CONTEXTS, format!("cannot write {}", path.display())).why(why);
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| cannot(error.to_string()))?;
         }
@@ -87,14 +88,14 @@ impl Contexts {
     /// The context named by the flag, else the current one.
     pub(crate) fn select(&self, flag: Option<&str>) -> Result<(&str, &Entry), Failure> {
         let Some(name) = flag.or(self.current.as_deref()) else {
-            return Err(Failure::new(Exit::NotLoggedIn, "CLI_NO_CONTEXT", "no context is selected")
+            return Err(Failure::new(Exit::NotLoggedIn, codes::NO_CONTEXT, "no context is selected")
                 .why("the configuration has no current context")
                 .next("scalbotics dev"));
         };
         let found = self.contexts.get_key_value(name).map(|(name, entry)| (name.as_str(), entry));
         found.ok_or_else(|| {
             let known: Vec<&str> = self.contexts.keys().map(String::as_str).collect();
-            Failure::new(Exit::NotFound, "CLI_NO_CONTEXT", format!("context {name} does not exist"))
+            Failure::new(Exit::NotFound, codes::NO_CONTEXT, format!("context {name} does not exist"))
                 .why(format!("known contexts: {}", known.join(", ")))
                 .next("scalbotics context list")
         })

@@ -10,6 +10,7 @@ use scalbotics_identity::holder::{tls, trust};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use crate::codes;
 use crate::context::Entry;
 use crate::failure::{Exit, Failure, chain};
 
@@ -19,7 +20,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The trust file of a context.
 pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
     trust::File::load(&context.trust_file).map_err(|error| {
-        Failure::new(Exit::Failed, "CLI_TRUST", format!("cannot use trust file {}", context.trust_file.display()))
+        Failure::new(Exit::Failed, codes::TRUST, format!("cannot use trust file {}", context.trust_file.display()))
             .why(chain(&error))
             .next("scalbotics doctor")
     })
@@ -28,7 +29,7 @@ pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
 /// A connection to the context's daemon.
 pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Channel, Failure> {
     let unusable =
-        |why: String| Failure::new(Exit::Usage, "CLI_SERVER", format!("server {} is not usable", context.server)).why(why);
+        |why: String| Failure::new(Exit::Usage, codes::SERVER, format!("server {} is not usable", context.server)).why(why);
     let uri: Uri = context.server.parse().map_err(|error: http_error::InvalidUri| unusable(error.to_string()))?;
     if uri.scheme_str() != Some("https") || uri.host().is_none() {
         return Err(unusable("it is not https://host:port".to_owned()));
@@ -39,7 +40,7 @@ pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Chan
     let service = tower::service_fn(move |uri: Uri| connect(uri, connector.clone()));
     let endpoint = Endpoint::from(uri).connect_timeout(CONNECT_TIMEOUT);
     endpoint.connect_with_connector(service).await.map_err(|error| {
-        Failure::new(Exit::Unreachable, "CLI_UNREACHABLE", format!("no answer from {}", context.server))
+        Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {}", context.server))
             .why(chain(&error))
             .next("scalbotics doctor")
     })

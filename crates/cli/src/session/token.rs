@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tonic::transport::Channel;
 
 use crate::clock;
+use crate::codes;
 use crate::context::{Entry, token_path};
 use crate::failure::{Exit, Failure, chain};
 
@@ -29,11 +30,16 @@ struct Kept {
     human: String,
 }
 
-/// The kept token of a context, or a new one.
-pub(super) async fn current(name: &str, context: &Entry, trust: &trust::File, channel: &Channel) -> Result<String, Failure> {
+/// The kept token of a context, or a new one; and which of both.
+pub(super) async fn current(
+    name: &str,
+    context: &Entry,
+    trust: &trust::File,
+    channel: &Channel,
+) -> Result<(String, bool), Failure> {
     match kept(name, context) {
-        Some(token) => Ok(token),
-        None => exchange(name, context, trust, channel).await,
+        Some(token) => Ok((token, true)),
+        None => Ok((exchange(name, context, trust, channel).await?, false)),
     }
 }
 
@@ -49,7 +55,7 @@ fn kept(name: &str, context: &Entry) -> Option<String> {
 /// Exchanges a fresh assertion for a token and keeps that.
 pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, channel: &Channel) -> Result<String, Failure> {
     let cannot = |why: String| {
-        Failure::new(Exit::NotLoggedIn, "CLI_LOGIN", format!("cannot log in as {}", context.human))
+        Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("cannot log in as {}", context.human))
             .why(why)
             .next("scalbotics doctor")
     };
@@ -78,7 +84,7 @@ pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, c
 fn keep(name: &str, kept: &Kept) -> Result<(), Failure> {
     let path = token_path(name)?;
     let cannot =
-        |why: String| Failure::new(Exit::Failed, "CLI_TOKEN", format!("cannot keep the token in {}", path.display())).why(why);
+        |why: String| Failure::new(Exit::Failed, codes::TOKEN, format!("cannot keep the token in {}", path.display())).why(why);
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(|error| cannot(error.to_string()))?;
     }
@@ -93,7 +99,7 @@ pub(crate) fn forget(name: &str) -> Result<bool, Failure> {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
         Err(error) => {
-            Err(Failure::new(Exit::Failed, "CLI_TOKEN", format!("cannot remove {}", path.display())).why(error.to_string()))
+            Err(Failure::new(Exit::Failed, codes::TOKEN, format!("cannot remove {}", path.display())).why(error.to_string()))
         }
     }
 }

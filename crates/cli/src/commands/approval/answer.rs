@@ -11,9 +11,10 @@ use scalbotics_identity::holder::{key, statement};
 use scalbotics_proto::v1;
 
 use super::{show, verb};
+use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure, chain};
-use crate::output::{Format, Printer};
+use crate::output::Printer;
 use crate::session::Session;
 
 /// Shows the request, signs the answer, and sends it.
@@ -22,15 +23,15 @@ pub(super) async fn answer(
     approval: &str,
     answer: Answer,
     reason: &str,
-    printer: Printer,
+    printer: &Printer,
 ) -> Result<(), Failure> {
     let key = approval_key(session)?;
     let shown = show::get(session, approval).await?;
-    if matches!(printer.format, Format::Table | Format::Wide) {
+    if printer.is_for_people() {
         show::print(&shown, printer)?;
     }
     let statement = statement(session, &shown, answer, reason)?;
-    let cannot = |why: String| Failure::new(Exit::Failed, "CLI_SIGN", "the answer cannot be signed").why(why);
+    let cannot = |why: String| Failure::new(Exit::Failed, codes::SIGN, "the answer cannot be signed").why(why);
     let bytes = statement.canonical().map_err(|error| cannot(chain(&error)))?;
     let signature = statement::sign_approval(&key, &bytes).map_err(|error| cannot(chain(&error)))?;
     let request = v1::DecideApprovalRequest {
@@ -40,7 +41,7 @@ pub(super) async fn answer(
         request_id: session.request_id(),
     };
     let decided = verb::client(session).decide_approval(session.request(request)?).await?.into_inner();
-    if matches!(printer.format, Format::Table | Format::Wide) {
+    if printer.is_for_people() {
         let word = decided.status().as_str_name().trim_start_matches("APPROVAL_STATUS_");
         printer.note(&format!("{} {word}", wire::short(&decided.name)));
         return Ok(());
@@ -50,12 +51,12 @@ pub(super) async fn answer(
 
 fn approval_key(session: &Session) -> Result<key::Pair, Failure> {
     let Some(path) = &session.context.approval_key else {
-        return Err(Failure::new(Exit::Denied, "CLI_NO_APPROVAL_KEY", format!("context {} has no approval key", session.name))
+        return Err(Failure::new(Exit::Denied, codes::NO_APPROVAL_KEY, format!("context {} has no approval key", session.name))
             .why("approvals are signed by a key of the approver's own, enrolled with the installation")
             .next("scalbotics context list"));
     };
     key::Pair::load(path).map_err(|error| {
-        Failure::new(Exit::Failed, "CLI_NO_APPROVAL_KEY", format!("cannot use approval key {}", path.display()))
+        Failure::new(Exit::Failed, codes::NO_APPROVAL_KEY, format!("cannot use approval key {}", path.display()))
             .why(chain(&error))
     })
 }
@@ -63,7 +64,7 @@ fn approval_key(session: &Session) -> Result<key::Pair, Failure> {
 /// The statement over exactly what was shown; anything malformed is refused rather than signed.
 fn statement(session: &Session, shown: &v1::Approval, answer: Answer, reason: &str) -> Result<Statement, Failure> {
     let refuse = |what: &str| {
-        Failure::new(Exit::Failed, "CLI_SIGN", format!("the request's {what} is malformed, so nothing is signed"))
+        Failure::new(Exit::Failed, codes::SIGN, format!("the request's {what} is malformed, so nothing is signed"))
             .next("scalbotics doctor")
     };
     if shown.trust_domain != session.trust.trust_domain.as_str() {

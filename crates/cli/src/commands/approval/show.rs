@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::verb;
 use crate::commands::wire;
 use crate::failure::Failure;
-use crate::output::{Format, Printer, column, escape, print_data};
+use crate::output::{Printer, column, escape, print_data};
 use crate::session::Session;
 
 /// Fetches a request with its arguments.
@@ -47,7 +47,7 @@ pub(super) fn approval_json(approval: &v1::Approval) -> Value {
 }
 
 /// Prints a request; the arguments come last, whole, one escaped line each, so that nothing hides at their end.
-pub(super) fn print(approval: &v1::Approval, printer: Printer) -> Result<(), Failure> {
+pub(super) fn print(approval: &v1::Approval, printer: &Printer) -> Result<(), Failure> {
     let value = approval_json(approval);
     let columns = [
         column("approval", "/name"),
@@ -66,7 +66,7 @@ pub(super) fn print(approval: &v1::Approval, printer: Printer) -> Result<(), Fai
         column("answered by", "/answered_by"),
     ];
     printer.one(&value, &columns)?;
-    if !matches!(printer.format, Format::Table | Format::Wide) || approval.args_json.is_empty() {
+    if !printer.is_for_people() || approval.args_json.is_empty() {
         return Ok(());
     }
     let args = value.pointer("/args").unwrap_or(&Value::Null);

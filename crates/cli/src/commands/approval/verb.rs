@@ -53,7 +53,7 @@ pub(super) fn client(session: &Session) -> ApprovalServiceClient<Channel> {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     match verb {
         Verb::List { all } => list(session, *all, printer).await,
         Verb::Show { approval } => {
@@ -65,7 +65,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Res
     }
 }
 
-async fn list(session: &Session, all: bool, printer: Printer) -> Result<(), Failure> {
+async fn list(session: &Session, all: bool, printer: &Printer) -> Result<(), Failure> {
     let status = if all { v1::ApprovalStatus::Unspecified } else { v1::ApprovalStatus::Waiting };
     let request = v1::ListApprovalsRequest { status: status.into(), ..v1::ListApprovalsRequest::default() };
     let answer = client(session).list_approvals(session.request(request)?).await?.into_inner();

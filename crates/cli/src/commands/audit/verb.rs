@@ -8,9 +8,10 @@ use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
 
 use super::verify;
-use crate::commands::handed_on;
+use crate::codes;
+use crate::commands::exec;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, escape};
+use crate::output::{Printer, escape, pretty};
 use crate::session::Session;
 
 /// Records fetched in one call.
@@ -57,14 +58,14 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
         Verb::Verify { offline: Some(arguments) } => {
             let mut all = vec![std::ffi::OsString::from("verify"), std::ffi::OsString::from("--offline")];
             all.extend(arguments.iter().cloned());
-            Some(handed_on::exec("audit", &all))
+            Some(exec("audit", &all))
         }
         Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } => None,
     }
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     match verb {
         Verb::Tail { lines, follow, task } => tail(session, *lines, *follow, task.as_deref(), printer).await,
         Verb::Show { index } => show(session, *index, printer).await,
@@ -107,7 +108,7 @@ async fn page(session: &Session, from: u64, task: &str) -> Result<v1::ListAuditR
     Ok(client(session).list_audit_records(session.request(request)?).await?.into_inner())
 }
 
-async fn tail(session: &Session, lines: u64, follow: bool, task: Option<&str>, printer: Printer) -> Result<(), Failure> {
+async fn tail(session: &Session, lines: u64, follow: bool, task: Option<&str>, printer: &Printer) -> Result<(), Failure> {
     let head = client(session).get_audit_head(session.request(v1::GetAuditHeadRequest::default())?).await?.into_inner();
     let mut from = if task.is_some() { 0 } else { head.size.saturating_sub(lines) };
     if follow {
@@ -132,12 +133,13 @@ async fn tail(session: &Session, lines: u64, follow: bool, task: Option<&str>, p
     Ok(())
 }
 
-async fn show(session: &Session, index: u64, printer: Printer) -> Result<(), Failure> {
+async fn show(session: &Session, index: u64, printer: &Printer) -> Result<(), Failure> {
     let answer = page(session, index, "").await?;
     let found = answer.records.iter().find(|record| record.index == index);
     let record = found.ok_or_else(|| {
-        Failure::new(Exit::NotFound, "NOT_FOUND", format!("the audit log has no record {index}")).next("scalbotics audit tail")
+        Failure::new(Exit::NotFound, codes::NOT_FOUND, format!("the audit log has no record {index}"))
+            .next("scalbotics audit tail")
     })?;
     let value = record_json(record);
-    printer.item(&value, || serde_json::to_string_pretty(&value).unwrap_or_default())
+    printer.item(&value, || pretty(&value))
 }

@@ -5,12 +5,13 @@ use scalbotics_proto::v1;
 use serde_json::json;
 
 use super::verb;
+use crate::codes;
 use crate::failure::{Exit, Failure, chain};
 use crate::output::{Printer, column};
 use crate::session::Session;
 
 /// Has the daemon recompute its log, and checks the newest checkpoint's signature here against the trust file.
-pub(super) async fn verify(session: &Session, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), Failure> {
     let mut client = verb::client(session);
     let answer = client.verify_audit_log(session.request(v1::VerifyAuditLogRequest::default())?).await?.into_inner();
     let head = client.get_audit_head(session.request(v1::GetAuditHeadRequest::default())?).await?.into_inner();
@@ -41,7 +42,7 @@ pub(super) async fn verify(session: &Session, printer: Printer) -> Result<(), Fa
     if answer.ok {
         return Ok(());
     }
-    Err(Failure::new(Exit::Failed, "AUDIT_FAULT", "the audit log does not agree with itself").why(answer.fault))
+    Err(Failure::new(Exit::Failed, codes::AUDIT_FAULT, "the audit log does not agree with itself").why(answer.fault))
 }
 
 fn checkpoint(session: &Session, note: &str) -> Result<String, Failure> {
@@ -50,7 +51,7 @@ fn checkpoint(session: &Session, note: &str) -> Result<String, Failure> {
     }
     match signed_note::verify(note, &session.trust.log_keys) {
         Ok(_) => Ok("newest checkpoint is signed by the trust file's log key".to_owned()),
-        Err(error) => Err(Failure::new(Exit::Failed, "AUDIT_FAULT", "the newest checkpoint's signature is refused")
+        Err(error) => Err(Failure::new(Exit::Failed, codes::AUDIT_FAULT, "the newest checkpoint's signature is refused")
             .why(chain(&error))
             .next("scalbotics doctor")),
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::context::{Contexts, Entry};
 use crate::failure::Failure;
-use crate::output::{Printer, column, wide};
+use crate::output::{Confirm, Printer, column, wide};
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -68,7 +68,7 @@ pub(crate) struct AddArgs {
 }
 
 /// Runs a verb.
-pub(crate) fn run(verb: &Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) fn run(verb: &Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
     let mut contexts = Contexts::load()?;
     match verb {
         Verb::List => list(&contexts, printer),
@@ -90,6 +90,7 @@ pub(crate) fn run(verb: &Verb, printer: Printer) -> Result<(), Failure> {
         }
         Verb::Remove { name } => {
             contexts.select(Some(name))?;
+            confirm.ask(&format!("context {name} will be removed; its keys stay where they are"), name)?;
             contexts.contexts.remove(name);
             contexts.current = contexts.current.filter(|current| current != name);
             contexts.save()?;
@@ -99,7 +100,7 @@ pub(crate) fn run(verb: &Verb, printer: Printer) -> Result<(), Failure> {
     }
 }
 
-fn list(contexts: &Contexts, printer: Printer) -> Result<(), Failure> {
+fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
     let items: Vec<Value> = contexts
         .contexts
         .iter()

@@ -6,6 +6,7 @@ use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
 use serde_json::{Value, json};
 
 use super::status;
+use crate::codes;
 use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure, chain};
 use crate::output::column;
@@ -31,7 +32,7 @@ pub(crate) async fn doctor(globals: &Globals) -> Result<(), Failure> {
     if failed == 0 {
         return Ok(());
     }
-    Err(Failure::new(Exit::Failed, "DOCTOR", format!("{failed} of {} checks failed", findings.len()))
+    Err(Failure::new(Exit::Failed, codes::DOCTOR, format!("{failed} of {} checks failed", findings.len()))
         .next("follow the NEXT column from the top; checks that depend on a failed one were not run"))
 }
 
@@ -68,7 +69,7 @@ fn local(globals: &Globals) -> Vec<Finding> {
 fn check_trust(context: &Entry) -> Result<String, Failure> {
     let path = context.trust_file.display();
     let file = trust::File::load(&context.trust_file).map_err(|error| {
-        Failure::new(Exit::Failed, "CLI_TRUST", format!("cannot use {path}"))
+        Failure::new(Exit::Failed, codes::TRUST, format!("cannot use {path}"))
             .why(chain(&error))
             .next("copy the trust file of the installation again")
     })?;
@@ -77,7 +78,7 @@ fn check_trust(context: &Entry) -> Result<String, Failure> {
 
 fn check_key(path: &std::path::Path) -> Result<String, Failure> {
     let pair = key::Pair::load(path).map_err(|error| {
-        Failure::new(Exit::Failed, "CLI_KEY", format!("cannot use {}", path.display()))
+        Failure::new(Exit::Failed, codes::KEY, format!("cannot use {}", path.display()))
             .why(chain(&error))
             .next(format!("chmod 600 {}", path.display()))
     })?;
@@ -102,7 +103,7 @@ async fn check_installation(session: &Session) -> Result<String, Failure> {
     if status.health == "ok" {
         return Ok(format!("version {}, {} audit records", status.version, status.audit_size));
     }
-    Err(Failure::new(Exit::Failed, "DEGRADED", "degraded").why(status.reasons.join("; ")).next("scalbotics status"))
+    Err(Failure::new(Exit::Failed, codes::DEGRADED, "degraded").why(status.reasons.join("; ")).next("scalbotics status"))
 }
 
 async fn check_repository(session: &Session) -> Result<String, Failure> {
@@ -111,7 +112,7 @@ async fn check_repository(session: &Session) -> Result<String, Failure> {
     if repository.findings.is_empty() {
         return Ok(format!("commit {} is in force", repository.commit));
     }
-    Err(Failure::new(Exit::Conflict, "DESIRED_STATE_REFUSED", format!("commit {} is refused", repository.head))
+    Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {} is refused", repository.head))
         .why(format!("{} findings", repository.findings.len()))
         .next("scalbotics repo status"))
 }

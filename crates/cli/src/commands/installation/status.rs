@@ -5,6 +5,7 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
 use serde_json::json;
 
+use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
 use crate::output::{Printer, column};
@@ -26,7 +27,7 @@ pub(super) async fn get(session: &Session) -> Result<v1::Installation, Failure> 
 }
 
 /// Prints what runs and how it is.
-pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Printer) -> Result<(), Failure> {
     let status = get(session).await?;
     let value = json!({
         "name": status.id,
@@ -60,7 +61,7 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: Printe
     ];
     printer.one(&value, &columns)?;
     if args.exit_code && status.health != "ok" {
-        return Err(Failure::new(Exit::Failed, "DEGRADED", "the installation is degraded").why(status.reasons.join("; ")));
+        return Err(Failure::new(Exit::Failed, codes::DEGRADED, "the installation is degraded").why(status.reasons.join("; ")));
     }
     Ok(())
 }

@@ -5,9 +5,10 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::policy_service_client::PolicyServiceClient;
 use serde_json::{Value, json};
 
+use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Format, Printer, column, print_data};
+use crate::output::{Printer, column};
 use crate::session::Session;
 
 /// Verbs.
@@ -41,7 +42,7 @@ pub(crate) struct CanIArgs {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     let mut client = PolicyServiceClient::new(session.channel.clone());
     match verb {
         Verb::Explain { decision } => {
@@ -60,7 +61,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Res
             if decision.allow {
                 return Ok(());
             }
-            Err(Failure::new(Exit::Denied, "POLICY_DENIED", format!("agent {} may not call {}", args.agent, args.tool))
+            Err(Failure::new(Exit::Denied, codes::POLICY_DENIED, format!("agent {} may not call {}", args.agent, args.tool))
                 .why(decision.why)
                 .next(decision.remedy))
         }
@@ -90,7 +91,7 @@ fn answer_json(answer: &v1::Answer) -> Value {
     })
 }
 
-fn print(decision: &v1::Decision, printer: Printer) -> Result<(), Failure> {
+fn print(decision: &v1::Decision, printer: &Printer) -> Result<(), Failure> {
     let value = decision_json(decision);
     let columns = [
         column("decision", "/name"),
@@ -102,19 +103,12 @@ fn print(decision: &v1::Decision, printer: Printer) -> Result<(), Failure> {
         column("time", "/time"),
     ];
     printer.one(&value, &columns)?;
-    let people = matches!(printer.format, Format::Table | Format::Wide);
-    match value.pointer("/answers").and_then(Value::as_array) {
-        Some(answers) if people && !answers.is_empty() => {
-            print_data("")?;
-            let columns = [
-                column("PRINCIPAL", "/name"),
-                column("ENGINE", "/engine"),
-                column("RULING", "/ruling"),
-                column("POLICIES", "/policies"),
-                column("ERRORS", "/errors"),
-            ];
-            printer.list(answers, &columns)
-        }
-        Some(_) | None => Ok(()),
-    }
+    let columns = [
+        column("PRINCIPAL", "/name"),
+        column("ENGINE", "/engine"),
+        column("RULING", "/ruling"),
+        column("POLICIES", "/policies"),
+        column("ERRORS", "/errors"),
+    ];
+    printer.section(&value, "/answers", &columns)
 }

@@ -3,11 +3,12 @@
 use clap::Subcommand;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Format, Printer, column, print_data};
+use crate::output::{Printer, column};
 use crate::session::Session;
 
 /// Verbs.
@@ -22,7 +23,7 @@ pub(crate) enum Verb {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     let mut client = RepositoryServiceClient::new(session.channel.clone());
     let repository = match verb {
         Verb::Status => {
@@ -39,12 +40,12 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Res
     if repository.findings.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Exit::Conflict, "DESIRED_STATE_REFUSED", format!("commit {} is refused", repository.head))
+    Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {} is refused", repository.head))
         .why(format!("it has {} findings; {} stays in force", repository.findings.len(), repository.commit))
         .next("correct the files, commit, and run: scalbotics repo apply"))
 }
 
-fn print(repository: &v1::Repository, printer: Printer) -> Result<(), Failure> {
+fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> {
     let finding = |finding: &v1::Finding| {
         json!({
             "name": finding.file, "line": finding.line, "what": finding.what, "why": finding.why, "next": finding.next,
@@ -71,19 +72,12 @@ fn print(repository: &v1::Repository, printer: Printer) -> Result<(), Failure> {
         column("policies", "/policies"),
     ];
     printer.one(&value, &columns)?;
-    let people = matches!(printer.format, Format::Table | Format::Wide);
-    match value.pointer("/findings").and_then(Value::as_array) {
-        Some(findings) if people && !findings.is_empty() => {
-            print_data("")?;
-            let columns = [
-                column("FILE", "/name"),
-                column("LINE", "/line"),
-                column("WHAT", "/what"),
-                column("WHY", "/why"),
-                column("NEXT", "/next"),
-            ];
-            printer.list(findings, &columns)
-        }
-        Some(_) | None => Ok(()),
-    }
+    let columns = [
+        column("FILE", "/name"),
+        column("LINE", "/line"),
+        column("WHAT", "/what"),
+        column("WHY", "/why"),
+        column("NEXT", "/next"),
+    ];
+    printer.section(&value, "/findings", &columns)
 }

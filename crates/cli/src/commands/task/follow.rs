@@ -6,20 +6,21 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
 use super::{show, verb};
+use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, escape};
+use crate::output::{Printer, escape, pad};
 use crate::session::Session;
 
 /// Prints events until the task has ended, or, unless `wait`, until it waits for a person.
-pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: &Printer) -> Result<(), Failure> {
     let request = v1::WatchTaskRequest { name: name.to_owned(), from_sequence: 0 };
     let mut events = verb::client(session).watch_task(session.stream(request)?).await?.into_inner();
     while let Some(event) = events.next().await {
         let event = event?;
         printer.item(&event_json(&event), || line(&event))?;
         if !wait && event.status() == TaskStatus::InputRequired && parked(&event.kind) {
-            return Err(waiting(session, &event));
+            return Err(waiting(session, name, &event));
         }
     }
     let task = show::get(session, name, false).await?;
@@ -31,12 +32,14 @@ fn parked(kind: &str) -> bool {
     matches!(kind, "approval_requested" | "in_doubt")
 }
 
-fn waiting(session: &Session, event: &v1::TaskEvent) -> Failure {
-    let failure = Failure::new(Exit::Waiting, "WAITING", format!("the task waits for a person at step {}", event.step));
+fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
+    let failure = Failure::new(Exit::Waiting, codes::WAITING, format!("the task waits for a person at step {}", event.step));
     if event.kind == "in_doubt" {
-        return failure
-            .why(format!("nobody knows whether effect {} landed ({})", event.effect, event.detail))
-            .next(format!("scalbotics task settle --help    (effect {})", event.effect));
+        return failure.why(format!("nobody knows whether effect {} landed ({})", event.effect, event.detail)).next(format!(
+            "scalbotics task settle {} {} --landed|--not-landed --reason \"how you know\"",
+            wire::short(name),
+            event.effect
+        ));
     }
     let other = if session.context.approval_key.is_some() { "" } else { " as an approver" };
     failure
@@ -45,17 +48,15 @@ fn waiting(session: &Session, event: &v1::TaskEvent) -> Failure {
 }
 
 /// How a task that has ended shows in the exit code: a task whose action was denied has not succeeded.
-pub(super) fn ended(task: &v1::Task, printer: Printer) -> Result<(), Failure> {
+pub(super) fn ended(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
     let id = wire::short(&task.name);
     match task.status() {
         TaskStatus::Completed => {
             printer.note(&format!("{id} COMPLETED  {} calls  scalbotics task result {id}", task.calls_used));
             Ok(())
         }
-        TaskStatus::Canceled => {
-            Err(Failure::new(Exit::Failed, "CANCELED", format!("task {id} was canceled"))
-                .next(format!("scalbotics task show {id}")))
-        }
+        TaskStatus::Canceled => Err(Failure::new(Exit::Failed, codes::CANCELED, format!("task {id} was canceled"))
+            .next(format!("scalbotics task show {id}"))),
         TaskStatus::Unspecified
         | TaskStatus::Submitted
         | TaskStatus::Working
@@ -67,16 +68,20 @@ pub(super) fn ended(task: &v1::Task, printer: Printer) -> Result<(), Failure> {
 }
 
 fn failed(task: &v1::Task, id: &str) -> Failure {
-    let denied = task.failure.starts_with("POLICY_") || task.failure == "APPROVAL_DENIED" || task.failure == "AGENT_SUSPENDED";
-    let exit = if denied { Exit::Denied } else { Exit::Failed };
-    let code =
-        if task.failure.is_empty() { task.status().as_str_name().trim_start_matches("TASK_STATUS_") } else { &task.failure };
+    let known = codes::TASK_ENDS.iter().find(|(code, _)| *code == task.failure);
+    let exit = known.map_or(Exit::Failed, |(_, exit)| *exit);
+    let rejected = task.status() == TaskStatus::Rejected;
+    let code = match task.failure.as_str() {
+        "" if rejected => codes::REJECTED.name(),
+        "" => codes::FAILED.name(),
+        code => code,
+    };
     let next = if task.decision.is_empty() {
         format!("scalbotics task show {id}")
     } else {
         format!("scalbotics policy explain {}", task.decision)
     };
-    Failure::new(exit, code, format!("task {id} ended without reaching its goal")).why(task.failure_detail.clone()).next(next)
+    Failure::told(exit, code, format!("task {id} ended without reaching its goal")).why(task.failure_detail.clone()).next(next)
 }
 
 fn event_json(event: &v1::TaskEvent) -> Value {
@@ -104,5 +109,6 @@ fn line(event: &v1::TaskEvent) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" ");
-    escape(format!("{:<20} {subject:<36} {tier:<7} {detail}", event.kind).trim_end())
+    let cells = [pad(&event.kind, 20), pad(&subject, 36), pad(&tier, 7), escape(&detail)];
+    cells.join(" ").trim_end().to_owned()
 }

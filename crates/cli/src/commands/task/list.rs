@@ -24,7 +24,7 @@ pub(crate) struct ListArgs {
 }
 
 /// Lists tasks.
-pub(super) async fn list(session: &Session, args: &ListArgs, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn list(session: &Session, args: &ListArgs, printer: &Printer) -> Result<(), Failure> {
     let request = v1::ListTasksRequest {
         parent: String::new(),
         page_size: args.limit,

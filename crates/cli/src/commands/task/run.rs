@@ -13,7 +13,7 @@ use crate::session::Session;
 
 /// Arguments of `task run`.
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["goal", "workflow"])]
+#[command(group(clap::ArgGroup::new("what").required(true).args(["goal", "workflow"])))]
 pub(crate) struct RunArgs {
     /// What is to be reached, in a sentence.
     goal: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) struct RunArgs {
 }
 
 /// Submits and follows.
-pub(super) async fn run(session: &Session, args: RunArgs, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn run(session: &Session, args: RunArgs, printer: &Printer) -> Result<(), Failure> {
     let (detach, dry_run, wait) = (args.detach, args.dry_run, args.wait);
     let request = request(session, args)?;
     let task = verb::client(session).submit_task(session.request(request)?).await?.into_inner();

@@ -11,7 +11,7 @@ use crate::session::Session;
 
 /// Arguments of `task settle`.
 #[derive(Debug, Args)]
-#[group(id = "verdict", required = true, multiple = false, args = ["landed", "not_landed"])]
+#[command(group(clap::ArgGroup::new("verdict").required(true).args(["landed", "not_landed"])))]
 pub(crate) struct SettleArgs {
     /// The task.
     task: String,
@@ -32,7 +32,7 @@ pub(crate) struct SettleArgs {
 }
 
 /// Settles an effect.
-pub(super) async fn settle(session: &Session, args: &SettleArgs, printer: Printer) -> Result<(), Failure> {
+pub(super) async fn settle(session: &Session, args: &SettleArgs, printer: &Printer) -> Result<(), Failure> {
     let result = args.result.as_deref().map(|text| wire::parse("--result", text)).transpose()?;
     let request = v1::SettleEffectRequest {
         name: session.resource("tasks", &args.task),

@@ -5,9 +5,10 @@ use scalbotics_proto::v1::TaskStatus;
 use serde_json::{Value, json};
 
 use super::verb;
+use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Format, Printer, column, print_data};
+use crate::output::{Printer, column, pretty, print_data};
 use crate::session::Session;
 
 /// Fetches a task.
@@ -55,7 +56,7 @@ fn call_json(call: &v1::Call) -> Value {
 }
 
 /// Prints a task with its calls.
-pub(super) fn print(task: &v1::Task, printer: Printer) -> Result<(), Failure> {
+pub(super) fn print(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
     let value = task_json(task);
     let columns = [
         column("task", "/name"),
@@ -74,25 +75,18 @@ pub(super) fn print(task: &v1::Task, printer: Printer) -> Result<(), Failure> {
         column("deadline", "/deadline"),
     ];
     printer.one(&value, &columns)?;
-    let people = matches!(printer.format, Format::Table | Format::Wide);
-    match value.pointer("/calls").and_then(Value::as_array) {
-        Some(calls) if people && !calls.is_empty() => {
-            print_data("")?;
-            let columns = [
-                column("STEP", "/step"),
-                column("TOOL", "/tool"),
-                column("TIER", "/tier"),
-                column("CLASS", "/effect_class"),
-                column("PHASE", "/phase"),
-                column("ATTEMPTS", "/attempts"),
-                column("APPROVAL", "/approval"),
-                column("DOUBT", "/doubt"),
-                column("EFFECT", "/name"),
-            ];
-            printer.list(calls, &columns)
-        }
-        Some(_) | None => Ok(()),
-    }
+    let columns = [
+        column("STEP", "/step"),
+        column("TOOL", "/tool"),
+        column("TIER", "/tier"),
+        column("CLASS", "/effect_class"),
+        column("PHASE", "/phase"),
+        column("ATTEMPTS", "/attempts"),
+        column("APPROVAL", "/approval"),
+        column("DOUBT", "/doubt"),
+        column("EFFECT", "/name"),
+    ];
+    printer.section(&value, "/calls", &columns)
 }
 
 /// Prints the output of a completed task.
@@ -102,9 +96,9 @@ pub(super) async fn result(session: &Session, task: &str) -> Result<(), Failure>
     match (task.status(), task.output) {
         (TaskStatus::Completed, Some(output)) => {
             let json = wire::json(output);
-            print_data(&serde_json::to_string_pretty(&json).unwrap_or_else(|_| json.to_string()))
+            print_data(&pretty(&json))
         }
-        (status, _) => Err(Failure::new(Exit::Conflict, "NO_OUTPUT", format!("task {id} has no output"))
+        (status, _) => Err(Failure::new(Exit::Conflict, codes::NO_OUTPUT, format!("task {id} has no output"))
             .why(format!("it is {}", status.as_str_name().trim_start_matches("TASK_STATUS_")))
             .next(format!("scalbotics task show {id}"))),
     }

@@ -62,7 +62,7 @@ pub(super) fn client(session: &Session) -> TaskServiceClient<Channel> {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: Verb, printer: &Printer) -> Result<(), Failure> {
     match verb {
         Verb::Run(args) => submit::run(session, args, printer).await,
         Verb::List(args) => list::list(session, &args, printer).await,

@@ -25,7 +25,7 @@ pub(crate) enum Verb {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     let mut client = ToolServiceClient::new(session.channel.clone());
     match verb {
         Verb::List => {
