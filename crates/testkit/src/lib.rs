@@ -14,6 +14,7 @@ pub mod fixture;
 mod ids;
 mod memory;
 mod policies;
+pub mod sim;
 mod tools;
 
 pub use cipher::PlainCipher;

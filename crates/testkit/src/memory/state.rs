@@ -110,6 +110,12 @@ impl MemoryStore {
         *self.full.lock().unwrap_or_else(PoisonError::into_inner) = full;
     }
 
+    /// The states of all tasks of all tenants, in order of id.
+    #[must_use]
+    pub fn states(&self) -> Vec<State> {
+        self.tables().tasks.values().map(|(state, _)| state.clone()).collect()
+    }
+
     pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
