@@ -38,7 +38,10 @@ pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Chan
     let config = tls::client_config(&roots, &trust.trust_domain, None, Arc::new(DefaultTimeProvider));
     let connector = TlsConnector::from(Arc::new(config.map_err(|error| unusable(chain(&error)))?));
     let service = tower::service_fn(move |uri: Uri| connect(uri, connector.clone()));
-    let endpoint = Endpoint::from(uri).connect_timeout(CONNECT_TIMEOUT);
+    // The connector brings the TLS; the endpoint would refuse the scheme without its own, so it only learns the origin.
+    let place = uri.authority().map(|authority| format!("http://{authority}")).unwrap_or_default();
+    let endpoint = Endpoint::from_shared(place).map_err(|error| unusable(chain(&error)))?;
+    let endpoint = endpoint.origin(uri).connect_timeout(CONNECT_TIMEOUT);
     endpoint.connect_with_connector(service).await.map_err(|error| {
         Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {}", context.server))
             .why(chain(&error))
