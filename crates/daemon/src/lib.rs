@@ -1,1 +1,46 @@
+//! The daemon: configuration, wiring, and the API in front of the runtime.
+//!
+//! **Boundary:** only this crate knows which implementation stands behind a port.
+//! **Invariant:** nothing is decided here but who calls and whether a call may come in; what happens is core's and the
+//! runtime's.
 #![forbid(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::allow_attributes,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::cast_possible_truncation,
+        clippy::too_many_lines,
+        clippy::disallowed_methods,
+        reason = "tests may unwrap"
+    )
+)]
+
+mod admin;
+pub mod clock;
+mod compiler;
+pub mod config;
+#[cfg(feature = "failpoints")]
+pub mod failpoint;
+pub mod id_source;
+mod keys;
+pub mod layout;
+pub mod logging;
+pub mod notify;
+pub mod offline;
+mod open_metrics;
+pub mod program;
+pub mod rpc;
+mod running;
+pub mod setup;
+mod start_error;
+mod wiring;
+mod workspaces;
+
+pub use running::Running;
+pub use start_error::StartError;
+pub use wiring::{Start, check, start};

@@ -1,0 +1,109 @@
+//! The admin listener: `/healthz`, `/readyz` and `/metrics` over plain HTTP/1.1, for the host itself.
+//!
+//! **Boundary:** nothing here changes anything or shows anything of a tenant.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+use crate::open_metrics;
+use crate::rpc::Context;
+
+/// Connections at one time: a scraper, a probe, a person, and some that hang.
+const CONNECTIONS_MAX: usize = 32;
+
+/// Time for the head of a request.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection is closed after this long, whatever it does.
+const CONNECTION_MAX: Duration = Duration::from_secs(60);
+
+/// How long the listener waits after an error of accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Serves until the drain is over or things have to stop at once: a probe wants to see the drain.
+pub(crate) async fn serve(listener: TcpListener, context: Arc<Context>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let supervisor = context.supervisor.clone();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = supervisor.draining() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match (accepted, Arc::clone(&places).try_acquire_owned()) {
+            (Ok((tcp, _)), Ok(place)) => {
+                let context = Arc::clone(&context);
+                supervisor.spawn("admin connection", async move {
+                    connection(tcp, context).await;
+                    drop(place);
+                });
+            }
+            (Ok(_), Err(_)) => {}
+            (Err(error), _) => {
+                tracing::warn!(%error, "admin connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection(tcp: TcpStream, context: Arc<Context>) {
+    let supervisor = context.supervisor.clone();
+    let service = service_fn(move |request| {
+        let response = answer(&request, &context);
+        async move { Ok::<_, Infallible>(response) }
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+    let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(tcp), service));
+    tokio::select! {
+        biased;
+        _ended = connection.as_mut() => return,
+        () = supervisor.draining() => {}
+        () = tokio::time::sleep(CONNECTION_MAX) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ended = tokio::time::timeout(HEADER_TIMEOUT, connection).await;
+}
+
+fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full<Bytes>> {
+    if request.method() != Method::GET {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".to_owned());
+    }
+    match request.uri().path() {
+        "/healthz" => match context.store.fatal().borrow().as_ref() {
+            None => text(StatusCode::OK, "text/plain", "ok\n".to_owned()),
+            Some(_) => text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the store writes no more\n".to_owned()),
+        },
+        "/readyz" => {
+            let ready = context.states.current().is_some() && !context.supervisor.is_draining();
+            let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let mut lines = context.reasons();
+            lines.insert(0, if ready { "ready" } else { "not ready" }.to_owned());
+            text(status, "text/plain", lines.join("\n") + "\n")
+        }
+        "/metrics" => {
+            let (runtime, rpc) = (context.runtime_metrics.samples(), context.metrics.samples());
+            text(StatusCode::OK, open_metrics::CONTENT_TYPE, open_metrics::encode(runtime.iter().chain(&rpc)))
+        }
+        _ => text(StatusCode::NOT_FOUND, "text/plain", "there are /healthz, /readyz and /metrics\n".to_owned()),
+    }
+}
+
+fn text(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

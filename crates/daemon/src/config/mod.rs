@@ -1,0 +1,28 @@
+//! The daemon's configuration: TOML, overridden by the environment, overridden by flags, each value with its origin.
+//!
+//! **Invariant:** an unknown key is an error wherever it stands; nothing is read from the environment outside of this module.
+//! **Invariant:** no secret is a value of the configuration: it says where a secret lies.
+
+mod environment;
+mod error;
+mod keys;
+mod layers;
+mod origin;
+mod resolved;
+mod settings;
+mod show;
+mod suggest;
+
+pub use environment::{credential, notify_socket, passphrase, process, CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX};
+pub use error::Error;
+pub use keys::{KEYS, Key, Shape};
+pub use layers::Sources;
+pub use origin::Origin;
+pub use resolved::{Config, UnlockBy};
+pub use settings::{
+    Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Repository, Server, Settings, Trust, Workspaces,
+};
+pub use show::{defaults_text, origins_text, schema_text};
+
+#[cfg(test)]
+mod tests;

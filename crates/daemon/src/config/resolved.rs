@@ -1,0 +1,167 @@
+//! The configuration as the daemon uses it: parsed values, absolute paths.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use scalbotics_core::identity::TrustDomain;
+use scalbotics_core::ids::InstallationId;
+use scalbotics_core::tenant::TenantId;
+
+use super::{Error, KEYS, Origin, Settings, Sources};
+
+/// By what the keystore is unlocked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnlockBy {
+    /// A file of 32 random bytes.
+    KeyFile(PathBuf),
+    /// The passphrase in this environment variable.
+    PassphraseIn(String),
+    /// The systemd credential of this name, 32 bytes.
+    Credential(String),
+}
+
+/// The configuration of a running daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What it was made from; read again on SIGHUP.
+    pub sources: Sources,
+    /// The values, paths as they were written.
+    pub settings: Settings,
+    /// Where each value comes from; absent keys have their default.
+    pub origins: BTreeMap<&'static str, Origin>,
+    /// The installation.
+    pub installation: InstallationId,
+    /// The trust domain.
+    pub trust_domain: TrustDomain,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Where databases are.
+    pub data_dir: PathBuf,
+    /// The keystore.
+    pub keystore: PathBuf,
+    /// By what it is unlocked.
+    pub unlock_by: UnlockBy,
+    /// The trust file.
+    pub trust_file: PathBuf,
+    /// The repository.
+    pub repository: PathBuf,
+}
+
+impl Config {
+    /// Reads and checks the configuration. Nothing but the file itself is looked at.
+    ///
+    /// # Errors
+    /// [`Error`], the first thing that is wrong.
+    pub fn load(sources: Sources) -> Result<Self, Error> {
+        let (settings, origins) = sources.read()?;
+        Self::resolve(sources, settings, origins)
+    }
+
+    fn resolve(sources: Sources, settings: Settings, origins: BTreeMap<&'static str, Origin>) -> Result<Self, Error> {
+        let base = sources.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let base = std::path::absolute(base).map_err(|source| Error::Unreadable { path: sources.file.clone(), source })?;
+        let refuse = |key: &'static str, reason: String| Error::Value { origin: origin(&origins, key), key, reason };
+        let own = &settings.installation;
+        let id = own.id.as_deref().ok_or(Error::Missing { key: "installation.id" })?;
+        let id = id.parse().map_err(|error: scalbotics_core::ids::Error| refuse("installation.id", error.to_string()))?;
+        let trust_domain = own.trust_domain.as_deref().ok_or(Error::Missing { key: "installation.trust_domain" })?;
+        let trust_domain =
+            TrustDomain::parse(trust_domain).map_err(|error| refuse("installation.trust_domain", error.to_string()))?;
+        let tenant = own.tenant.clone().ok_or(Error::Missing { key: "installation.tenant" })?;
+        let data_dir = own.data_dir.as_deref().ok_or(Error::Missing { key: "installation.data_dir" })?;
+        check_numbers(&settings, &refuse)?;
+        check_roots(&settings, &refuse)?;
+        let unlock_by = unlock_by(&settings, &base, &refuse)?;
+        Ok(Self {
+            installation: id,
+            trust_domain,
+            tenant: TenantId::new(tenant),
+            data_dir: base.join(data_dir),
+            keystore: base.join(&settings.keystore.path),
+            unlock_by,
+            trust_file: base.join(&settings.trust.file),
+            repository: base.join(&settings.repository.path),
+            sources,
+            settings,
+            origins,
+        })
+    }
+
+    /// Where the value of a key comes from.
+    #[must_use]
+    pub fn origin(&self, key: &'static str) -> Origin {
+        origin(&self.origins, key)
+    }
+
+    /// Reads the same sources again; keys that do not reload keep their value and are listed.
+    ///
+    /// # Errors
+    /// [`Error`]; this configuration stays as it was.
+    pub fn reloaded(&self) -> Result<(Self, Vec<&'static str>), Error> {
+        let fresh = Self::load(self.sources.clone())?;
+        let (old, new) = (self.settings.table(), fresh.settings.table());
+        let kept = KEYS.iter().filter(|key| !key.reloads && old.get(key.path) != new.get(key.path));
+        let kept: Vec<&'static str> = kept.map(|key| key.path).collect();
+        let mut merged = self.clone();
+        merged.settings.log.level = fresh.settings.log.level;
+        merged.settings.limits.requests_per_second = fresh.settings.limits.requests_per_second;
+        merged.settings.limits.streams_per_principal = fresh.settings.limits.streams_per_principal;
+        merged.settings.limits.drain = fresh.settings.limits.drain;
+        for key in KEYS.iter().filter(|key| key.reloads) {
+            match fresh.origins.get(key.path) {
+                Some(origin) => drop(merged.origins.insert(key.path, origin.clone())),
+                None => drop(merged.origins.remove(key.path)),
+            }
+        }
+        Ok((merged, kept))
+    }
+}
+
+fn origin(origins: &BTreeMap<&'static str, Origin>, key: &str) -> Origin {
+    origins.get(key).cloned().unwrap_or(Origin::Default)
+}
+
+/// Numbers and lengths of time that must not be out of these ranges.
+fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<(), Error> {
+    let limits = &settings.limits;
+    let rates = &limits.requests_per_second;
+    let ranges: [(&'static str, u64, u64, u64); 8] = [
+        ("limits.message_bytes", limits.message_bytes.into(), 64 << 10, 64 << 20),
+        ("limits.connections", limits.connections.into(), 1, 100_000),
+        ("limits.streams_per_principal", limits.streams_per_principal.into(), 1, 10_000),
+        ("limits.requests_per_second.read", rates.read.into(), 1, 100_000),
+        ("limits.requests_per_second.write", rates.write.into(), 1, 100_000),
+        ("limits.requests_per_second.stream", rates.stream.into(), 1, 100_000),
+        ("limits.requests_per_second.login", rates.login.into(), 1, 100_000),
+        ("limits.drain", limits.drain.as_ms(), 0, 600_000),
+    ];
+    match ranges.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
+        Some((key, value, min, max)) => Err(refuse(key, format!("{value} is not between {min} and {max}"))),
+        None => Ok(()),
+    }
+}
+
+fn check_roots(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<(), Error> {
+    let sound = |root: &Path| root.is_absolute() && root.components().count() > 1 && !root.components().any(|part| part.as_os_str() == "..");
+    match settings.workspaces.allowed_roots.iter().find(|root| !sound(root)) {
+        Some(root) => {
+            let reason = format!("`{}` is not an absolute path below `/` without `..`", root.display());
+            Err(refuse("workspaces.allowed_roots", reason))
+        }
+        None => Ok(()),
+    }
+}
+
+fn unlock_by(settings: &Settings, base: &Path, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<UnlockBy, Error> {
+    let keystore = &settings.keystore;
+    match (&keystore.key_file, &keystore.passphrase_env, &keystore.credential) {
+        (Some(file), None, None) => Ok(UnlockBy::KeyFile(base.join(file))),
+        (None, Some(variable), None) => Ok(UnlockBy::PassphraseIn(variable.clone())),
+        (None, None, Some(name)) if !name.is_empty() && !name.contains('/') => Ok(UnlockBy::Credential(name.clone())),
+        (None, None, Some(_)) => Err(refuse("keystore.credential", "it is not a plain name".to_owned())),
+        (None, None, None) => Ok(UnlockBy::KeyFile(base.join("keystore.key"))),
+        (Some(_), ..) | (None, Some(_), Some(_)) => {
+            Err(refuse("keystore.key_file", "more than one of key_file, passphrase_env and credential is set".to_owned()))
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The file as it is written. Unknown keys are refused; what is left out has the default.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Span;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "scalboticsd")]
+pub struct Settings {
+    /// What this installation is.
+    pub installation: Installation,
+    /// Where it listens.
+    pub server: Server,
+    /// Where its keys are.
+    pub keystore: Keystore,
+    /// Whom it trusts.
+    pub trust: Trust,
+    /// Where desired state is written.
+    pub repository: Repository,
+    /// Which directories agents may be given.
+    pub workspaces: Workspaces,
+    /// Limits.
+    pub limits: Limits,
+    /// The daemon's own log.
+    pub log: Log,
+}
+
+/// `[installation]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Installation {
+    /// The installation's identity, `ins_…`; written by `initialize`, and the same in database and keystore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The trust domain, as `prod.example.org`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trust_domain: Option<String>,
+    /// The tenant whose desired state the repository holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// Where databases are; relative paths are relative to this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_dir: Option<PathBuf>,
+    /// Whether this is a `dev` installation, whose approver keys are not separated.
+    pub dev: bool,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address of the API; port 0 takes a free one.
+    #[schemars(with = "String")]
+    pub listen: SocketAddr,
+    /// Address of `/healthz`, `/readyz` and `/metrics`, without TLS: keep it on a loopback or management address.
+    #[schemars(with = "String")]
+    pub admin_listen: SocketAddr,
+    /// DNS names that the daemon's certificate also carries.
+    pub san_dns: Vec<String>,
+    /// IP addresses that the daemon's certificate also carries.
+    pub san_ip: Vec<IpAddr>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            listen: local(7420),
+            admin_listen: local(7421),
+            san_dns: vec!["localhost".to_owned()],
+            san_ip: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
+        }
+    }
+}
+
+/// `[keystore]`: exactly one of `key_file`, `passphrase_env` and `credential`; without any, `key_file = "keystore.key"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keystore {
+    /// The encrypted file.
+    pub path: PathBuf,
+    /// A file of 32 random bytes that unlocks it: for unattended starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The environment variable that holds its passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_env: Option<String>,
+    /// The systemd credential that holds its 32 bytes (`LoadCredentialEncrypted=`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl Default for Keystore {
+    fn default() -> Self {
+        Self { path: "keystore.json".into(), key_file: None, passphrase_env: None, credential: None }
+    }
+}
+
+/// `[trust]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trust {
+    /// The trust file: log keys, approver-admin keys, CA bundle.
+    pub file: PathBuf,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self { file: "trust.json".into() }
+    }
+}
+
+/// `[repository]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Repository {
+    /// A local git repository, bare or with a work tree.
+    pub path: PathBuf,
+    /// The branch that is in force.
+    pub branch: String,
+}
+
+impl Default for Repository {
+    fn default() -> Self {
+        Self { path: "desired.git".into(), branch: "main".to_owned() }
+    }
+}
+
+/// `[workspaces]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Workspaces {
+    /// Absolute directories below which agents may have mounts; none means that no agent has any.
+    pub allowed_roots: Vec<PathBuf>,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Longest message, in bytes: one payload.
+    pub message_bytes: u32,
+    /// Connections at one time.
+    pub connections: u32,
+    /// Open streams of one principal.
+    pub streams_per_principal: u32,
+    /// Calls a second of one principal.
+    pub requests_per_second: RateLimits,
+    /// How long a drain waits for running tools and streams.
+    pub drain: Span,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 4 << 20,
+            connections: 1_024,
+            streams_per_principal: 64,
+            requests_per_second: RateLimits::default(),
+            drain: Span::from_ms(30_000),
+        }
+    }
+}
+
+/// `[limits.requests_per_second]`: sustained calls a second of one principal; ten times as many at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimits {
+    /// Cheap reads.
+    pub read: u32,
+    /// Mutations.
+    pub write: u32,
+    /// Streams opened.
+    pub stream: u32,
+    /// Logins, for one address.
+    pub login: u32,
+}
+
+impl Default for RateLimits {
+    /// What a busy console and a script beside it need; a flood reaches it in a second.
+    fn default() -> Self {
+        Self { read: 200, write: 100, stream: 20, login: 5 }
+    }
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// From which level on.
+    pub level: LogLevel,
+    /// JSON lines or text.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, format: LogFormat::Json }
+    }
+}
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What needs somebody.
+    Error,
+    /// What may need somebody.
+    Warn,
+    /// What happened.
+    Info,
+    /// How it happened.
+    Debug,
+    /// Every step.
+    Trace,
+}
+
+/// The shape of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}

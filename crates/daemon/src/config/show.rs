@@ -1,0 +1,61 @@
+//! The configuration as text: with origins, as defaults, as JSON Schema.
+
+use std::collections::BTreeMap;
+
+use super::{Config, KEYS, Settings};
+
+impl Settings {
+    /// The value of every key that has one, in TOML's notation.
+    pub(super) fn table(&self) -> BTreeMap<&'static str, String> {
+        let table = toml::Table::try_from(self).unwrap_or_default();
+        let value = |path: &str| {
+            let mut parts = path.split('.');
+            let mut value = table.get(parts.next()?)?;
+            for part in parts {
+                value = value.get(part)?;
+            }
+            Some(value.to_string())
+        };
+        KEYS.iter().filter_map(|key| Some((key.path, value(key.path)?))).collect()
+    }
+}
+
+/// Every key with its value and origin, one a line.
+#[must_use]
+pub fn origins_text(config: &Config) -> String {
+    let values = config.settings.table();
+    let mut text = String::new();
+    for key in KEYS {
+        let value = values.get(key.path).map_or("(not set)", String::as_str);
+        text.push_str(&format!("{} = {value}   # {}\n", key.path, config.origin(key.path)));
+    }
+    text
+}
+
+/// A file with every default; the keys that have none stand in comments.
+#[must_use]
+pub fn defaults_text() -> String {
+    let defaults = Settings::default();
+    let values = defaults.table();
+    let mut text = String::from("# Defaults of scalboticsd. `scalbotics initialize` writes the keys of [installation].\n");
+    let mut section = "";
+    for key in KEYS {
+        let Some((head, name)) = key.path.rsplit_once('.') else { continue };
+        if head != section {
+            section = head;
+            text.push_str(&format!("\n[{head}]\n"));
+        }
+        match values.get(key.path) {
+            Some(value) => text.push_str(&format!("{name} = {value}\n")),
+            None => text.push_str(&format!("# {name} =\n")),
+        }
+    }
+    text
+}
+
+/// The JSON Schema of the file.
+#[must_use]
+pub fn schema_text() -> String {
+    let schema = schemars::schema_for!(Settings);
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
+}

@@ -1,0 +1,158 @@
+//! Layers, origins, and every way to write a configuration wrongly.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const GOOD: &str = "[installation]\nid = \"ins_00000000000000000000000001\"\ntrust_domain = \"acme.test\"\ntenant = \"acme\"\ndata_dir = \"data\"\n";
+
+fn sources(directory: &std::path::Path, text: &str) -> Sources {
+    let file = directory.join("scalbotics.toml");
+    std::fs::write(&file, text).unwrap();
+    Sources { file, environment: Vec::new(), flags: Vec::new() }
+}
+
+fn load(text: &str) -> Result<Config, Error> {
+    let directory = tempfile::tempdir().unwrap();
+    Config::load(sources(directory.path(), text))
+}
+
+#[test]
+fn keys_are_those_of_the_schema() {
+    let schema = serde_json::to_value(schemars::schema_for!(Settings)).unwrap();
+    let mut leaves = BTreeSet::new();
+    collect(&schema, &schema, String::new(), &mut leaves);
+    let keys: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+    assert_eq!(keys, leaves);
+    assert_eq!(keys.len(), KEYS.len());
+}
+
+fn collect(root: &serde_json::Value, node: &serde_json::Value, path: String, leaves: &mut BTreeSet<String>) {
+    let reference = node.get("$ref").and_then(|reference| reference.as_str());
+    let node = reference.and_then(|reference| root.pointer(&reference[1..])).unwrap_or(node);
+    match node.get("properties").and_then(|properties| properties.as_object()) {
+        Some(properties) => {
+            for (name, property) in properties {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                collect(root, property, path, leaves);
+            }
+        }
+        None => drop(leaves.insert(path)),
+    }
+}
+
+#[test]
+fn flag_beats_environment_beats_file_beats_default() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut sources = sources(directory.path(), &format!("{GOOD}[server]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:1\"\n"));
+    sources.environment = vec![
+        ("SCALBOTICSD_CONFIG".into(), "ignored".into()),
+        ("SCALBOTICSD_FAILPOINT".into(), "ignored".into()),
+        ("SCALBOTICSD_SERVER_LISTEN".into(), "127.0.0.1:2".into()),
+        ("SCALBOTICSD_SERVER_SAN_DNS".into(), "a.test, b.test".into()),
+        ("SCALBOTICSD_LIMITS_CONNECTIONS".into(), "7".into()),
+    ];
+    sources.flags = vec!["server.listen=127.0.0.1:3".into()];
+    let config = Config::load(sources).unwrap();
+    let server = &config.settings.server;
+    assert_eq!((server.listen.port(), server.admin_listen.port()), (3, 1));
+    assert_eq!((server.san_dns.len(), config.settings.limits.connections), (2, 7));
+    assert_eq!(config.origin("server.listen").to_string(), "flag --set server.listen");
+    assert_eq!(config.origin("server.san_dns").to_string(), "environment SCALBOTICSD_SERVER_SAN_DNS");
+    assert!(config.origin("server.admin_listen").to_string().ends_with("scalbotics.toml:8"));
+    assert_eq!(config.origin("log.level"), Origin::Default);
+    assert_eq!(config.data_dir, directory.path().join("data"));
+    let text = origins_text(&config);
+    assert_eq!(text.lines().count(), KEYS.len());
+    assert!(text.contains("server.listen = \"127.0.0.1:3\"   # flag --set server.listen\n"), "{text}");
+}
+
+#[test]
+fn mistakes_are_named_with_key_line_and_next_step() {
+    let table: [(&str, &[&str]); 17] = [
+        ("[server]\nlisen = \"127.0.0.1:0\"\n", &["`server.lisen`", ":7", "`server.listen`"]),
+        ("[sever]\n", &["`sever`", ":6", "`server`"]),
+        ("[server]\nlisten = \"nowhere\"\n", &[":7"]),
+        ("[server]\nlisten = 5\n", &[":7"]),
+        ("[server\n", &[":6"]),
+        ("[limits]\nmessage_bytes = 1\n", &["`limits.message_bytes`", ":7", "65536"]),
+        ("[limits]\nconnections = -1\n", &[":7"]),
+        ("[limits]\nconnections = 0\n", &["`limits.connections`"]),
+        ("[limits.requests_per_second]\nreed = 1\n", &["`limits.requests_per_second.reed`", "`limits.requests_per_second.read`"]),
+        ("[limits]\ndrain = \"1 day\"\n", &[":7", "duration"]),
+        ("[log]\nlevel = \"loud\"\n", &[":7", "loud"]),
+        ("[workspaces]\nallowed_roots = [\"relative\"]\n", &["`workspaces.allowed_roots`", "absolute"]),
+        ("[workspaces]\nallowed_roots = [\"/\"]\n", &["`workspaces.allowed_roots`"]),
+        ("[workspaces]\nallowed_roots = [\"/srv/../etc\"]\n", &["`workspaces.allowed_roots`"]),
+        ("[keystore]\nkey_file = \"a\"\npassphrase_env = \"B\"\n", &["`keystore.key_file`"]),
+        ("[keystore]\ncredential = \"../x\"\n", &["`keystore.credential`"]),
+        ("[log]\nlevel = \"info\"\nlevel = \"warn\"\n", &[":8"]),
+    ];
+    for (bad, parts) in table {
+        let error = load(&format!("{GOOD}{bad}")).unwrap_err();
+        let said = format!("{error} {}", error.next_step());
+        assert!(parts.iter().all(|part| said.contains(part)), "{bad}: {said}");
+    }
+}
+
+#[test]
+fn what_is_missing_or_of_no_meaning_is_refused() {
+    assert!(load(GOOD).is_ok());
+    for (from, to, part) in [
+        ("id = \"ins_00000000000000000000000001\"\n", "", "installation.id"),
+        ("ins_00000000000000000000000001", "ins_1", "installation.id"),
+        ("trust_domain = \"acme.test\"\n", "", "installation.trust_domain"),
+        ("acme.test", "Not A Domain", "installation.trust_domain"),
+        ("tenant = \"acme\"\n", "", "installation.tenant"),
+        ("data_dir = \"data\"\n", "", "installation.data_dir"),
+    ] {
+        let error = load(&GOOD.replace(from, to)).unwrap_err().to_string();
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let missing = Sources { file: "/nowhere/scalbotics.toml".into(), ..Sources::default() };
+    assert!(matches!(Config::load(missing), Err(Error::Unreadable { .. })));
+}
+
+#[test]
+fn other_layers_are_checked_like_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let base = sources(directory.path(), GOOD);
+    for (variable, value, part) in [
+        ("SCALBOTICSD_SERVER_LISEN", "x", "SCALBOTICSD_SERVER_LISTEN"),
+        ("SCALBOTICSD_LOG_LEVEL", "loud", "log.level"),
+        ("SCALBOTICSD_LIMITS_CONNECTIONS", "many", "limits.connections"),
+        ("SCALBOTICSD_INSTALLATION_DEV", "yes", "installation.dev"),
+        ("SCALBOTICSD_LIMITS_DRAIN", "1 day", "limits.drain"),
+    ] {
+        let error = Config::load(Sources { environment: vec![(variable.into(), value.into())], ..base.clone() }).unwrap_err();
+        let said = format!("{error} {}", error.next_step());
+        assert!(said.contains(part) && said.contains(variable), "{variable}: {said}");
+    }
+    for (flag, part) in [("server.lisen=x", "`server.listen`"), ("log.level", "log.level"), ("", "unknown key")] {
+        let error = Config::load(Sources { flags: vec![flag.into()], ..base.clone() }).unwrap_err();
+        let said = format!("{error} {}", error.next_step());
+        assert!(said.contains(part), "{flag}: {said}");
+    }
+}
+
+#[test]
+fn a_reload_takes_what_may_change_and_names_the_rest() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = Config::load(sources(directory.path(), GOOD)).unwrap();
+    let changed = "[log]\nlevel = \"debug\"\n[limits]\nconnections = 5\ndrain = \"1s\"\n";
+    std::fs::write(&config.sources.file, format!("{GOOD}{changed}")).unwrap();
+    let (fresh, kept) = config.reloaded().unwrap();
+    assert_eq!(fresh.settings.log.level, LogLevel::Debug);
+    assert_eq!((fresh.settings.limits.drain.as_ms(), fresh.settings.limits.connections), (1_000, 1_024));
+    assert_eq!(kept, ["limits.connections"]);
+    std::fs::write(&config.sources.file, "[").unwrap();
+    assert!(fresh.reloaded().is_err());
+}
+
+#[test]
+fn the_printed_defaults_are_a_configuration() {
+    let text = defaults_text();
+    let parsed: Settings = toml::from_str(&text).unwrap();
+    assert_eq!(parsed, Settings::default());
+    assert!(schema_text().contains("trust_domain"));
+}

@@ -1,0 +1,32 @@
+//! `scalboticsd`: the daemon, and the verbs that need its keys or files.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use scalbotics_daemon::program::{Arguments, run};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Threads that drive the loops: the work that takes long has threads of its own.
+const WORKERS: usize = 2;
+
+/// Threads for file tools, git and compilation at one time; they end when idle.
+const BLOCKING_MAX: usize = 16;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|word| word == scalbotics_adapters::tool::process::SUBCOMMAND) {
+        return scalbotics_adapters::tool::process::sandbox_main(arguments);
+    }
+    #[cfg(feature = "failpoints")]
+    scalbotics_daemon::failpoint::arm();
+    let arguments = Arguments::parse();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).thread_name("scalboticsd").enable_all();
+    match runtime.build() {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => scalbotics_daemon::program::no_runtime(&error),
+    }
+}

@@ -1,0 +1,104 @@
+//! Metrics as text (OpenMetrics 1.0).
+
+use scalbotics_runtime::metrics::{BOUNDS_SECONDS, Sample, Shown};
+
+/// The content type of the text.
+pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The text of these samples, those of one name side by side.
+#[must_use]
+pub(crate) fn encode<'a>(samples: impl IntoIterator<Item = &'a Sample<'a>>) -> String {
+    let mut text = String::with_capacity(8 << 10);
+    let mut last = "";
+    for sample in samples {
+        let (kind, family) = match sample.shown {
+            Shown::Counter(_) => ("counter", sample.name.strip_suffix("_total").unwrap_or(sample.name)),
+            Shown::Gauge(_) => ("gauge", sample.name),
+            Shown::Histogram(_) => ("histogram", sample.name),
+        };
+        if sample.name != last {
+            last = sample.name;
+            text.push_str(&format!("# TYPE {family} {kind}\n"));
+            if family.ends_with("_seconds") {
+                text.push_str(&format!("# UNIT {family} seconds\n"));
+            }
+        }
+        let label = sample.label.map(|(key, value)| format!("{{{key}=\"{value}\"}}")).unwrap_or_default();
+        match sample.shown {
+            Shown::Counter(number) | Shown::Gauge(number) => text.push_str(&format!("{}{label} {number}\n", sample.name)),
+            Shown::Histogram(histogram) => {
+                for (bound, count) in BOUNDS_SECONDS.iter().zip(histogram.cumulative()) {
+                    text.push_str(&format!("{}_bucket{{le=\"{bound:?}\"}} {count}\n", sample.name));
+                }
+                let (count, sum) = (histogram.count(), histogram.sum().as_secs_f64());
+                text.push_str(&format!("{0}_bucket{{le=\"+Inf\"}} {count}\n{0}_count {count}\n{0}_sum {sum}\n", sample.name));
+            }
+        }
+    }
+    text.push_str("# EOF\n");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Duration;
+
+    use scalbotics_runtime::metrics::{Histogram, Metrics};
+
+    use super::*;
+    use crate::rpc::metrics::RpcMetrics;
+
+    #[test]
+    fn text() {
+        let histogram = Histogram::default();
+        histogram.observe(Duration::from_millis(2));
+        let sample = |name, label, shown| Sample { name, label, shown };
+        let samples = [
+            sample("a_total", Some(("kind", "x")), Shown::Counter(1)),
+            sample("a_total", Some(("kind", "y")), Shown::Counter(2)),
+            sample("b", None, Shown::Gauge(3)),
+            sample("c_seconds", None, Shown::Histogram(&histogram)),
+        ];
+        let text = encode(&samples);
+        let wanted = "# TYPE a counter\na_total{kind=\"x\"} 1\na_total{kind=\"y\"} 2\n# TYPE b gauge\nb 3\n# TYPE c_seconds histogram\n# UNIT c_seconds seconds\nc_seconds_bucket{le=\"0.0005\"} 0\n";
+        assert!(text.starts_with(wanted), "{text}");
+        assert!(text.ends_with("c_seconds_bucket{le=\"+Inf\"} 1\nc_seconds_count 1\nc_seconds_sum 0.002\n# EOF\n"), "{text}");
+    }
+
+    /// The names of the daemon's metrics: dashboards and alerts rest on them, so a change here is a change of an API.
+    const NAMES: &[&str] = &[
+        "scalbotics_approvals_total",
+        "scalbotics_audit_checkpoints_total",
+        "scalbotics_audit_records_queued",
+        "scalbotics_audit_records_refused_total",
+        "scalbotics_background_panics_total",
+        "scalbotics_call_attempts_total",
+        "scalbotics_call_decision_duration_seconds",
+        "scalbotics_call_decisions_total",
+        "scalbotics_call_duration_seconds",
+        "scalbotics_commit_duration_seconds",
+        "scalbotics_commits_refused_full_total",
+        "scalbotics_connections",
+        "scalbotics_connections_refused_total",
+        "scalbotics_effects_in_doubt_total",
+        "scalbotics_reconciliations_total",
+        "scalbotics_rpc_calls_total",
+        "scalbotics_rpc_duration_seconds",
+        "scalbotics_rpc_limited_total",
+        "scalbotics_rpc_streams",
+        "scalbotics_rpc_unauthenticated_total",
+        "scalbotics_task_watchers",
+        "scalbotics_tasks_ended_total",
+        "scalbotics_tasks_queued",
+        "scalbotics_tasks_running",
+        "scalbotics_tasks_submitted_total",
+    ];
+
+    #[test]
+    fn names_are_an_api() {
+        let (runtime, rpc) = (Metrics::default(), RpcMetrics::default());
+        let names: BTreeSet<&str> = runtime.samples().iter().chain(&rpc.samples()).map(|sample| sample.name).collect();
+        assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
+    }
+}

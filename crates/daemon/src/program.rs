@@ -1,0 +1,267 @@
+//! The program: arguments, dispatch, and the loop of signals around a running daemon.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::config::{self, Config, Sources};
+use crate::logging::{self, Levels};
+use crate::rpc::codes;
+use crate::setup;
+use crate::{Running, Start, StartError, notify, offline};
+
+/// The configuration that is read where none is named.
+const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
+
+/// The ScalBotics daemon.
+#[derive(Debug, Parser)]
+#[command(name = "scalboticsd", version, before_help = "Example: scalboticsd --config ./box/scalbotics.toml")]
+pub struct Arguments {
+    #[command(flatten)]
+    sources: SourceFlags,
+    /// Do everything that a start does, short of listening, and say ok.
+    #[arg(long)]
+    check_config: bool,
+    /// Print a configuration with every default.
+    #[arg(long)]
+    print_default_config: bool,
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Args)]
+struct SourceFlags {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = config::CONFIG_VARIABLE, default_value = CONFIG_DEFAULT, global = true)]
+    config: PathBuf,
+    /// Set one key, over file and environment.
+    #[arg(long = "set", value_name = "KEY=VALUE", global = true)]
+    values: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Make an installation.
+    Initialize(setup::Initialize),
+    /// A whole installation in one command.
+    Dev(setup::Dev),
+    /// The audit log, from its files.
+    #[command(subcommand)]
+    Audit(AuditVerb),
+    /// The configuration.
+    #[command(subcommand)]
+    Config(ConfigVerb),
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditVerb {
+    /// Recompute every log from the files and compare it with its head and its signed checkpoints.
+    #[command(before_help = "Example: scalboticsd audit verify --offline --data ./box/data --trust ./box/trust.json")]
+    Verify {
+        /// Without a daemon; the only way here.
+        #[arg(long)]
+        offline: bool,
+        /// The data directory; the configuration's where none is named.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// The trust file; the configuration's where neither is named.
+        #[arg(long, value_name = "FILE")]
+        trust: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigVerb {
+    /// Print every value.
+    #[command(before_help = "Example: scalboticsd --config ./box/scalbotics.toml config show --origin")]
+    Show {
+        /// Where each comes from, too; it is always printed.
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Do everything that a start does, short of listening.
+    Validate,
+    /// Print the JSON Schema of the file.
+    Schema,
+}
+
+/// Runs the program.
+pub async fn run(arguments: Arguments) -> ExitCode {
+    let Arguments { sources, check_config, print_default_config, verb } = arguments;
+    if print_default_config {
+        return print(&config::defaults_text());
+    }
+    match verb {
+        None if check_config => check(sources).await,
+        None => serve(sources).await,
+        Some(Verb::Initialize(flags)) => match setup::run_initialize(&flags).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail_as(error.code(), &error, error.next()),
+        },
+        Some(Verb::Dev(flags)) => dev(&flags).await,
+        Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust })) => verify(sources, data, trust),
+        Some(Verb::Config(ConfigVerb::Schema)) => print(&config::schema_text()),
+        Some(Verb::Config(ConfigVerb::Validate)) => check(sources).await,
+        Some(Verb::Config(ConfigVerb::Show { .. })) => match load(sources) {
+            Ok(config) => print(&config::origins_text(&config)),
+            Err(error) => fail(&error),
+        },
+    }
+}
+
+/// What is said when there are no threads to run on.
+#[must_use]
+pub fn no_runtime(error: &std::io::Error) -> ExitCode {
+    fail_as(codes::INTERNAL.name(), error, "check limits of the service: file descriptors, threads, memory")
+}
+
+fn load(flags: SourceFlags) -> Result<Config, StartError> {
+    let sources = Sources { file: flags.config, environment: config::process(), flags: flags.values };
+    Ok(Config::load(sources)?)
+}
+
+async fn check(flags: SourceFlags) -> ExitCode {
+    let checked = match load(flags) {
+        Ok(config) => crate::check(&config).await,
+        Err(error) => Err(error),
+    };
+    match checked {
+        Ok(()) => print("ok\n"),
+        Err(error) => fail(&error),
+    }
+}
+
+async fn dev(flags: &setup::Dev) -> ExitCode {
+    match setup::run_dev(flags).await {
+        Ok(code) => code,
+        Err(setup::DevError::Start(error)) => fail(&error),
+        Err(setup::DevError::Config(error)) => fail(&StartError::Config(error)),
+        Err(setup::DevError::Setup(error)) => fail_as(error.code(), &error, error.next()),
+        Err(error) => fail_as(codes::DEV_FAILED.name(), &error, "mend what the lines above say, and run it again"),
+    }
+}
+
+fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>) -> ExitCode {
+    let (data, trust) = match data {
+        Some(data) => (data, trust),
+        None => match load(flags) {
+            Ok(config) => (config.data_dir, trust.or(Some(config.trust_file))),
+            Err(error) => return fail(&error),
+        },
+    };
+    match offline::verify(&data, trust.as_deref()) {
+        Ok(report) => print(&format!("{report}\n")),
+        Err(error) => {
+            let next = "keep a copy of the files as they are; compare with a backup or a checkpoint kept elsewhere";
+            fail_as(codes::AUDIT_MISMATCH.name(), &error, next)
+        }
+    }
+}
+
+async fn serve(flags: SourceFlags) -> ExitCode {
+    let config = match load(flags) {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
+    let levels = logging::begin(&config.settings.log);
+    let signals = Signals::new().map_err(|source| StartError::System { attempt: "await signals", source: source.into() });
+    let started = match signals {
+        Ok(signals) => crate::start(config, Start::default()).await.map(|running| (running, signals)),
+        Err(error) => Err(error),
+    };
+    match started {
+        Ok((running, signals)) => until_end(running, signals, levels).await,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Serves until a signal or a break; then drains.
+async fn until_end(running: Running, mut signals: Signals, levels: Option<Levels>) -> ExitCode {
+    notify::notify(notify::READY);
+    let code = loop {
+        tokio::select! {
+            biased;
+            why = running.broken() => {
+                tracing::error!(why, "the daemon cannot go on");
+                break ExitCode::FAILURE;
+            }
+            _ = signals.terminate.recv() => break ExitCode::SUCCESS,
+            _ = signals.interrupt.recv() => break ExitCode::SUCCESS,
+            _ = signals.hangup.recv() => reload(&running, levels.as_ref()),
+        }
+    };
+    notify::notify(notify::STOPPING);
+    tracing::info!("draining");
+    let drained = running.shutdown().await;
+    tracing::info!(left = drained.left, "ended");
+    code
+}
+
+fn reload(running: &Running, levels: Option<&Levels>) {
+    notify::notify(&notify::reloading());
+    match running.reload() {
+        Ok(kept) => {
+            if let Some(levels) = levels {
+                levels.set(running.config().settings.log.level);
+            }
+            for key in kept {
+                tracing::warn!(key, "key changed and needs a restart; its old value stays");
+            }
+            tracing::info!("configuration was read again");
+        }
+        Err(error) => {
+            let why = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(%error, why, next = error.next_step(), "configuration is refused; the old one stays in force");
+        }
+    }
+    notify::notify(notify::READY);
+}
+
+/// The signals that a daemon hears.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let of = |kind| signal(kind);
+        let (terminate, interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt, hangup: of(SignalKind::hangup())? })
+    }
+}
+
+/// Prints data.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+/// Says on stderr why the program ends, in four parts.
+fn fail(error: &StartError) -> ExitCode {
+    say(&error.report())
+}
+
+fn fail_as(code: &str, error: &dyn std::error::Error, next: impl std::fmt::Display) -> ExitCode {
+    let mut why = Vec::new();
+    let mut source = error.source();
+    while let Some(error) = source {
+        why.push(error.to_string());
+        source = error.source();
+    }
+    let why = if why.is_empty() { error.to_string() } else { why.join(": ") };
+    say(&format!("error: {error} [{code}]\n  why: {why}\n next: {next}\n  ref: docs: errors/{code}"))
+}
+
+fn say(report: &str) -> ExitCode {
+    let _closed = writeln!(std::io::stderr().lock(), "{report}");
+    ExitCode::FAILURE
+}

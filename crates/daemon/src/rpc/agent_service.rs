@@ -1,0 +1,86 @@
+//! AgentService: agents as desired state and the registry have them.
+
+use std::sync::Arc;
+
+use scalbotics_core::agent::Agent;
+use scalbotics_core::policy::Resource;
+use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::agent_service_server::AgentService;
+use tonic::{Request, Response, Status};
+
+use super::call::Call;
+use super::context::Context;
+use super::convert::{self, store_failure};
+use super::failure::Failure;
+use super::names::{self, Named};
+
+/// Items of a page of agents, where the caller does not say.
+const PAGE_DEFAULT: usize = 50;
+
+/// AgentService.
+#[derive(Debug, Clone)]
+pub(super) struct Agents(pub(super) Arc<Context>);
+
+impl Context {
+    /// An agent of the tenant by name.
+    async fn agent(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, Failure> {
+        let agents = self.ports.registry.agents(tenant).await.map_err(|error| store_failure(&error))?;
+        Ok(agents.into_iter().find(|agent| agent.name == *name))
+    }
+
+    /// What policy is asked about an agent: as it is, or as an absent one.
+    pub(super) async fn agent_resource(&self, tenant: &TenantId, named: &Named<Name>) -> Result<Resource, Failure> {
+        let absent = || Resource::absent("Agent", named.id.as_str());
+        if named.foreign {
+            return Ok(absent());
+        }
+        let Some(agent) = self.agent(tenant, &named.id).await? else { return Ok(absent()) };
+        let in_force = self.states.current();
+        let team = in_force.and_then(|state| state.snapshot.agents.get(&agent.name).map(|wanted| wanted.team.clone()));
+        Ok(team.map_or_else(absent, |team| Resource::agent(agent.uid, &agent.name, &team)))
+    }
+}
+
+impl Agents {
+    async fn list(&self, call: &Call, request: &v1::ListAgentsRequest) -> Result<v1::ListAgentsResponse, Failure> {
+        let tenant = call.tenant()?;
+        let named = names::parse_parent("parent", &request.parent, tenant)?;
+        let limit = convert::limit(request.page_size, PAGE_DEFAULT)?;
+        let after: Option<Name> = convert::parse_token(&request.page_token)?;
+        let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
+        let mut agents = self.0.ports.registry.agents(tenant).await.map_err(|error| store_failure(&error))?;
+        agents.retain(|agent| after.as_ref().is_none_or(|after| agent.name > *after));
+        agents.truncate(limit);
+        let in_force = self.0.states.current();
+        let wanted = |agent: &Agent| in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
+        Ok(v1::ListAgentsResponse {
+            next_page_token: convert::next_token(agents.len(), limit, agents.last().map(|agent| &agent.name)),
+            agents: agents.iter().map(|agent| convert::agent(agent, wanted(agent))).collect(),
+        })
+    }
+
+    async fn get(&self, call: &Call, request: &v1::GetAgentRequest) -> Result<v1::Agent, Failure> {
+        let tenant = call.tenant()?;
+        let named: Named<Name> = names::parse("name", "agents", &request.name, tenant)?;
+        let resource = self.0.agent_resource(tenant, &named).await?;
+        let _permit = self.0.enter(call, resource, &named).await?;
+        let agent = self.0.agent(tenant, &named.id).await?.ok_or_else(|| Failure::not_found(&request.name))?;
+        let in_force = self.0.states.current();
+        let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
+        Ok(convert::agent(&agent, wanted))
+    }
+}
+
+#[tonic::async_trait]
+impl AgentService for Agents {
+    async fn list_agents(&self, request: Request<v1::ListAgentsRequest>) -> Result<Response<v1::ListAgentsResponse>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.list(&call, &message).await).await
+    }
+
+    async fn get_agent(&self, request: Request<v1::GetAgentRequest>) -> Result<Response<v1::Agent>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.get(&call, &message).await).await
+    }
+}

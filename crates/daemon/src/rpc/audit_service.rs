@@ -1,0 +1,165 @@
+//! AuditService: the caller's tenant's log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::stream;
+use scalbotics_core::policy::Resource;
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery};
+use scalbotics_core::tenant::TenantId;
+use scalbotics_identity::holder::signed_note::{self, Verifier};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::audit_service_server::AuditService;
+use tonic::{Request, Response, Status};
+
+use super::call::Call;
+use super::context::Context;
+use super::convert::{self, store_failure};
+use super::failure::Failure;
+use super::names;
+use super::status::status;
+use super::task_service::Answers;
+
+/// Records of a page, where the caller does not say.
+const PAGE_DEFAULT: usize = 100;
+
+/// Records that a tail reads at once.
+const TAIL_PAGE: usize = 100;
+
+/// AuditService.
+#[derive(Debug, Clone)]
+pub(super) struct Audits(pub(super) Arc<Context>);
+
+/// Where a tail stands.
+struct Tail {
+    log: Arc<dyn AuditLog>,
+    tenant: TenantId,
+    call: Arc<Call>,
+    from: u64,
+    ready: VecDeque<AuditEntry>,
+    failed: bool,
+}
+
+impl Tail {
+    async fn next(&mut self) -> Result<AuditEntry, Failure> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                self.from = entry.index.saturating_add(1);
+                return Ok(entry);
+            }
+            let query = AuditQuery { from: self.from, limit: TAIL_PAGE, ..AuditQuery::default() };
+            self.ready = self.log.read(&self.tenant, &query).await.map_err(|error| store_failure(&error))?.into();
+            if self.ready.is_empty() {
+                self.log.grown(&self.tenant, self.from).await.map_err(|error| store_failure(&error))?;
+            }
+        }
+    }
+}
+
+impl Audits {
+    async fn enter(&self, call: &Call, parent: &str) -> Result<(), Failure> {
+        let tenant = call.tenant()?;
+        let named = names::parse_parent("parent", parent, tenant)?;
+        self.0.enter(call, Resource::only("AuditLog", tenant), &named).await.map(drop)
+    }
+
+    async fn list(&self, call: &Call, request: &v1::ListAuditRecordsRequest) -> Result<v1::ListAuditRecordsResponse, Failure> {
+        let limit = convert::limit(request.page_size, PAGE_DEFAULT)?;
+        let task = match request.task.as_str() {
+            "" => None,
+            text => Some(text.parse().map_err(|error: scalbotics_core::ids::Error| Failure::invalid("task", error.to_string()))?),
+        };
+        self.enter(call, &request.parent).await?;
+        let query = AuditQuery { from: request.from_index, limit, task, ..AuditQuery::default() };
+        let entries = self.0.ports.audit_log.read(call.tenant()?, &query).await.map_err(|error| store_failure(&error))?;
+        let next_index = entries.last().filter(|_| entries.len() >= limit).map_or(0, |last| last.index.saturating_add(1));
+        Ok(v1::ListAuditRecordsResponse { records: entries.into_iter().map(convert::audit_record).collect(), next_index })
+    }
+
+    async fn tail(&self, call: &Arc<Call>, request: &v1::TailAuditRecordsRequest) -> Result<Answers<v1::AuditRecord>, Failure> {
+        self.enter(call, &request.parent).await?;
+        let tail = Tail {
+            log: Arc::clone(&self.0.ports.audit_log),
+            tenant: call.tenant()?.clone(),
+            call: Arc::clone(call),
+            from: request.from_index,
+            ready: VecDeque::new(),
+            failed: false,
+        };
+        Ok(Box::pin(stream::unfold(tail, |mut tail| async move {
+            if tail.failed {
+                return None;
+            }
+            let next = tail.next().await;
+            tail.failed = next.is_err();
+            let answer = next.map(convert::audit_record).map_err(|failure| status(&failure, &tail.call.reference()));
+            Some((answer, tail))
+        })))
+    }
+
+    async fn head(&self, call: &Call, request: &v1::GetAuditHeadRequest) -> Result<v1::AuditHead, Failure> {
+        self.enter(call, &request.parent).await?;
+        let head = self.0.ports.audit_log.head(call.tenant()?).await.map_err(|error| store_failure(&error))?;
+        Ok(v1::AuditHead { size: head.size, root: head.root.to_string(), checkpoint: head.checkpoint.unwrap_or_default() })
+    }
+
+    /// The leaves, the head, every checkpoint and its signature, each read again from the disk.
+    async fn verify(&self, call: &Call, request: &v1::VerifyAuditLogRequest) -> Result<v1::VerifyAuditLogResponse, Failure> {
+        self.enter(call, &request.parent).await?;
+        let tenant = call.tenant()?.clone();
+        let notes = self.0.ports.audit_log.checkpoints(&tenant).await.map_err(|error| store_failure(&error))?;
+        let key = self.0.ports.signer.verifier_key();
+        let store = self.0.store.clone();
+        let checked = tokio::task::spawn_blocking(move || {
+            let report = store.verify_audit(&tenant, |_, _| {});
+            let signatures = verify_signatures(&notes, &key);
+            (report, signatures)
+        });
+        let (report, signatures) = checked.await.map_err(|error| Failure::internal("verify the audit log", &error))?;
+        Ok(convert::verified(report, signatures.err()))
+    }
+}
+
+/// Checks the signature of every checkpoint.
+fn verify_signatures(notes: &[String], verifier_key: &str) -> Result<(), String> {
+    let known: Verifier = verifier_key.parse().map_err(|_| "the log's own key cannot be read".to_owned())?;
+    let known = [known];
+    for (index, note) in notes.iter().enumerate() {
+        signed_note::verify(note, &known).map_err(|error| format!("signature of checkpoint {index} does not verify: {error}"))?;
+    }
+    Ok(())
+}
+
+#[tonic::async_trait]
+impl AuditService for Audits {
+    async fn list_audit_records(
+        &self,
+        request: Request<v1::ListAuditRecordsRequest>,
+    ) -> Result<Response<v1::ListAuditRecordsResponse>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.list(&call, &message).await).await
+    }
+
+    type TailAuditRecordsStream = Answers<v1::AuditRecord>;
+
+    async fn tail_audit_records(
+        &self,
+        request: Request<v1::TailAuditRecordsRequest>,
+    ) -> Result<Response<Self::TailAuditRecordsStream>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.tail(&call, &message).await).await
+    }
+
+    async fn get_audit_head(&self, request: Request<v1::GetAuditHeadRequest>) -> Result<Response<v1::AuditHead>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.head(&call, &message).await).await
+    }
+
+    async fn verify_audit_log(
+        &self,
+        request: Request<v1::VerifyAuditLogRequest>,
+    ) -> Result<Response<v1::VerifyAuditLogResponse>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.verify(&call, &message).await).await
+    }
+}

@@ -1,0 +1,78 @@
+//! Who calls: a bearer token of the built-in issuer, and the registry's word of this moment.
+//!
+//! **Invariant:** standing, epoch and groups are the registry's at each call, never the token's, so that a suspension refuses
+//! the very next call (semantics §4.3).
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use scalbotics_core::agent::Standing;
+use scalbotics_core::ports::Human;
+use scalbotics_core::principal::{Principal, Uid};
+use scalbotics_identity::authority::issuer::Refusal;
+
+use super::call::Identity;
+use super::codes;
+use super::context::Context;
+use super::convert::store_failure;
+use super::failure::Failure;
+
+/// What every failed authentication says it was attempted on.
+const WHAT: &str = "the call is not authenticated";
+
+/// What to do about it.
+const NEXT: &str = "scalbotics login";
+
+impl Context {
+    /// Authenticates a call by its headers; `is_agent` when the connection presented a client certificate.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED, TOKEN_EXPIRED or PRINCIPAL_SUSPENDED; STORE_FAILED when the registry cannot be read.
+    pub(super) async fn authenticate(&self, headers: &HeaderMap, is_agent: bool) -> Result<Identity, Failure> {
+        let refuse = |why: &str| Failure::new(codes::UNAUTHENTICATED, WHAT).why(why).next(NEXT);
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return Err(refuse("there is not exactly one `authorization` header"));
+        };
+        let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let token = token.ok_or_else(|| refuse("the `authorization` header is not `Bearer <token>`"))?;
+        if is_agent {
+            return Err(refuse("a human's token does not count on an agent's connection"));
+        }
+        if self.clock.alarm().is_some() {
+            let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
+            return Err(failure.why("the clock stepped, so no token can be judged").next("set the clock of the daemon's host"));
+        }
+        let token = self.validator.validate(token, self.ports.clock.now()).map_err(|refusal| match refusal {
+            Refusal::Expired => Failure::new(codes::TOKEN_EXPIRED, WHAT).next(NEXT),
+            other => refuse(&other.to_string()),
+        })?;
+        let session = token.session;
+        let human = self.ports.registry.human_by_uid(session.human).await.map_err(|error| store_failure(&error))?;
+        let human = human.filter(|human| human.tenant == session.tenant).ok_or_else(|| refuse("nobody has this identity"))?;
+        if human.standing != Standing::Active || human.epoch != session.epoch {
+            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT).next("ask an administrator of the tenant"));
+        }
+        Ok(Identity { principal: principal(&human), human, expires_at: token.expires_at })
+    }
+
+    /// Why a stream of this caller has to end, if it has to: suspended, or other groups than when it was opened.
+    ///
+    /// A registry that cannot be read ends it too.
+    pub(super) async fn standing(&self, identity: &Identity) -> Result<(), Failure> {
+        let human = self.ports.registry.human_by_uid(identity.human.uid).await.map_err(|error| store_failure(&error))?;
+        let now = human.as_ref().map(|human| (human.standing, human.epoch, &human.groups));
+        let then = (identity.human.standing, identity.human.epoch, &identity.human.groups);
+        if now == Some(then) {
+            return Ok(());
+        }
+        Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the stream is cut").why("the caller's standing or groups changed").next(NEXT))
+    }
+}
+
+/// A human as policy sees them.
+pub(super) fn principal(human: &Human) -> Principal {
+    let mut groups = human.groups.clone();
+    groups.sort();
+    Principal { uid: Uid::Human(human.uid), tenant: human.tenant.clone(), name: human.name.clone(), groups }
+}
+

@@ -1,0 +1,109 @@
+//! Every error code, with its meaning in one line. Each has a page in `docs/errors/`; a code is never used for something else.
+
+/// An error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Code {
+    name: &'static str,
+    meaning: &'static str,
+}
+
+impl Code {
+    /// The code as callers see it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// What it means, one sentence.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        self.meaning
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident $text:literal $meaning:literal;)*) => {
+        $(
+            #[doc = $meaning]
+            pub const $name: Code = Code { name: $text, meaning: $meaning };
+        )*
+
+        /// All codes.
+        pub const ALL: &[Code] = &[$($name),*];
+    };
+}
+
+codes! {
+    // Who calls.
+    UNAUTHENTICATED "UNAUTHENTICATED" "the call has no access token, or one that does not count";
+    TOKEN_EXPIRED "TOKEN_EXPIRED" "the access token is over";
+    ASSERTION_REFUSED "ASSERTION_REFUSED" "the login assertion does not count";
+    PRINCIPAL_SUSPENDED "PRINCIPAL_SUSPENDED" "the caller is suspended, or was since the token was made";
+    // Whether they may.
+    POLICY_DENIED "POLICY_DENIED" "policy denies the call";
+    POLICY_ERROR "POLICY_ERROR" "policy could not be evaluated, which denies";
+    NOTHING_IN_FORCE "NOTHING_IN_FORCE" "no commit of the repository was ever good, so nothing is permitted";
+    // What they ask for.
+    NOT_FOUND "NOT_FOUND" "there is no such object in the tenant";
+    INVALID_ARGUMENT "INVALID_ARGUMENT" "a field of the request is malformed or over its limit";
+    METHOD_UNKNOWN "METHOD_UNKNOWN" "the daemon has no such method";
+    REQUEST_ID_REUSED "REQUEST_ID_REUSED" "the request id was used for another request";
+    // Tasks.
+    AGENT_NOT_ACTIVE "AGENT_NOT_ACTIVE" "the agent is suspended or offboarded";
+    NO_PATH "NO_PATH" "none of the agent's workflows serves the goal";
+    INPUT_INVALID "INPUT_INVALID" "the input does not conform to the workflow";
+    TOOL_NOT_GRANTED "TOOL_NOT_GRANTED" "the workflow uses a tool that the agent does not have";
+    TASK_STATE "TASK_STATE" "the task's state does not allow it";
+    TASK_BUSY "TASK_BUSY" "too many requests about one task at one time";
+    PAYLOAD_ERASED "PAYLOAD_ERASED" "what the task refers to was erased";
+    // Approvals.
+    APPROVAL_STATE "APPROVAL_STATE" "the approval request is not waiting any more";
+    STATEMENT_REFUSED "STATEMENT_REFUSED" "the signed statement is not that of this request, or its signature does not count";
+    APPROVER_NOT_ENROLLED "APPROVER_NOT_ENROLLED" "the caller has no enrolled approval key";
+    SELF_APPROVAL "SELF_APPROVAL" "who asked may not approve";
+    // Limits.
+    RATE_LIMITED "RATE_LIMITED" "too many calls in a short time";
+    STREAMS_EXHAUSTED "STREAMS_EXHAUSTED" "too many open streams of one principal";
+    CONNECTIONS_EXHAUSTED "CONNECTIONS_EXHAUSTED" "too many connections";
+    // The daemon's own state.
+    STORE_FULL "STORE_FULL" "the disk is full: effects wait, nothing is lost";
+    STORE_FAILED "STORE_FAILED" "the store could not do it";
+    STORE_CORRUPT "STORE_CORRUPT" "what was stored cannot have been written by this program";
+    CONFLICT "CONFLICT" "somebody else changed it first";
+    SHUTTING_DOWN "SHUTTING_DOWN" "the daemon is ending and takes no new calls";
+    CLOCK_UNTRUSTED "CLOCK_UNTRUSTED" "the clock stepped too far, so nothing is issued";
+    INTERNAL "INTERNAL" "the daemon has a fault";
+    // Starting.
+    CONFIG_INVALID "CONFIG_INVALID" "the configuration is refused";
+    KEYSTORE_UNUSABLE "KEYSTORE_UNUSABLE" "the keystore cannot be opened or lacks a key";
+    TRUST_UNUSABLE "TRUST_UNUSABLE" "the trust file cannot be used";
+    CERTIFICATE_UNUSABLE "CERTIFICATE_UNUSABLE" "the daemon cannot issue or serve its certificate";
+    REPOSITORY_UNREADABLE "REPOSITORY_UNREADABLE" "the repository of desired state cannot be read";
+    DATA_IN_USE "DATA_IN_USE" "another daemon serves this data";
+    DATA_UNUSABLE "DATA_UNUSABLE" "the database cannot be opened";
+    ADDRESS_IN_USE "ADDRESS_IN_USE" "the address cannot be listened on";
+    SANDBOX_UNUSABLE "SANDBOX_UNUSABLE" "the directories of the tool sandbox cannot be made";
+    // Making an installation.
+    SETUP_FLAGS "SETUP_FLAGS" "flags of initialize are missing or contradict what is there";
+    SETUP_FILE "SETUP_FILE" "a file of the installation could not be read or written";
+    SETUP_KEYS "SETUP_KEYS" "a key, certificate or keystore could not be made or opened";
+    SETUP_GIT "SETUP_GIT" "git could not make the repository of desired state";
+    SETUP_STORE "SETUP_STORE" "the first people could not be registered";
+    DEV_FAILED "DEV_FAILED" "the dev installation broke while it ran";
+    // Evidence.
+    AUDIT_MISMATCH "AUDIT_MISMATCH" "the audit log does not agree with itself or with its checkpoints";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_said_once() {
+        let names: std::collections::BTreeSet<_> = ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), ALL.len());
+        for code in ALL {
+            assert!(!code.meaning().ends_with('.') && code.meaning().len() > 10, "{}", code.name());
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What every service and layer shares.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use scalbotics_core::identity::TrustDomain;
+use scalbotics_core::ids::{HumanUid, InstallationId};
+use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
+use scalbotics_identity::authority::issuer::{Issuer, Validator};
+use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::reconcile::{Reconciler, States};
+use scalbotics_runtime::{Ports, Supervisor, approval, audit, task};
+use scalbotics_store::SqliteStore;
+
+use super::limits::Limits;
+use super::metrics::RpcMetrics;
+use crate::clock::GuardedClock;
+
+/// What every service and layer shares.
+#[derive(Debug)]
+pub struct Context {
+    /// Every port.
+    pub ports: Ports,
+    /// The store itself, for what is no port: verification of the log.
+    pub store: SqliteStore,
+    /// The clock, for its alarm.
+    pub clock: Arc<GuardedClock>,
+    /// Tasks.
+    pub tasks: task::Service,
+    /// Approvals.
+    pub approvals: approval::Service,
+    /// The repository.
+    pub reconciler: Arc<Reconciler>,
+    /// What is in force.
+    pub states: States,
+    /// Audit records of calls.
+    pub auditor: Arc<audit::Auditor>,
+    /// Numbers of the runtime.
+    pub runtime_metrics: Arc<Metrics>,
+    /// Access tokens.
+    pub issuer: Issuer,
+    /// Whether a token is one of ours.
+    pub validator: Validator,
+    /// Limits of callers.
+    pub limits: Limits,
+    /// Background tasks.
+    pub supervisor: Supervisor,
+    /// Numbers of the API.
+    pub metrics: Arc<RpcMetrics>,
+    /// Login assertions that were used, until they would be refused as old.
+    pub used_assertions: Mutex<BTreeMap<(HumanUid, String), Timestamp>>,
+    /// What this installation is.
+    pub installation: Installation,
+}
+
+/// What this installation is.
+#[derive(Debug, Clone)]
+pub struct Installation {
+    /// Its id.
+    pub id: InstallationId,
+    /// Its trust domain, which is also the audience of tokens and assertions.
+    pub trust_domain: TrustDomain,
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// Whether approver keys are not separated.
+    pub dev: bool,
+    /// When the daemon started.
+    pub started_at: Timestamp,
+}

@@ -1,0 +1,137 @@
+//! Errors of the services as their callers may read them. What only an operator may read is logged.
+
+use std::error::Error;
+
+use scalbotics_core::ports::{StoreError, VerifyError};
+use scalbotics_runtime::approval;
+use scalbotics_runtime::task::{Error as TaskError, SubmitError};
+
+use crate::rpc::codes::{self, Code};
+use crate::rpc::failure::Failure;
+
+/// The store's.
+pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
+    let (code, next) = match error {
+        StoreError::Conflict { .. } => (codes::CONFLICT, "try again"),
+        StoreError::Revoked { .. } => (codes::AGENT_NOT_ACTIVE, "scalbotics agent list"),
+        StoreError::Taken { .. } => (codes::CONFLICT, "choose another name"),
+        StoreError::Full => (codes::STORE_FULL, "free space on the daemon's host; it goes on by itself"),
+        StoreError::Closing => (codes::SHUTTING_DOWN, "try again in a minute"),
+        StoreError::Corrupt { .. } => (codes::STORE_CORRUPT, "scalbotics doctor"),
+        StoreError::Failed { .. } => (codes::STORE_FAILED, "scalbotics doctor"),
+    };
+    tracing::warn!(error = chain(error), "store refused");
+    Failure::new(code, error.to_string()).next(next)
+}
+
+/// A submission's.
+pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
+    let list = |names: &[scalbotics_core::tenant::Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let refuse = |code: Code| Failure::new(code, error.to_string());
+    match error {
+        SubmitError::NotSponsor => refuse(codes::INVALID_ARGUMENT),
+        SubmitError::NothingInForce => refuse(codes::NOTHING_IN_FORCE).next("scalbotics repo status"),
+        SubmitError::UnknownAgent { .. } => refuse(codes::NOT_FOUND).next("scalbotics agent list"),
+        SubmitError::AgentNotActive { .. } => refuse(codes::AGENT_NOT_ACTIVE).next("scalbotics agent list"),
+        SubmitError::UnknownWorkflow { agent, known, .. } => {
+            let why = if known.is_empty() { "it has no workflow".to_owned() } else { format!("it has {}", list(known)) };
+            refuse(codes::INVALID_ARGUMENT).why(why).next(format!("scalbotics agent show {agent}"))
+        }
+        SubmitError::NoPath { agent, asked } => {
+            let why = if asked.is_empty() {
+                "it has no workflow, and no model is configured".to_owned()
+            } else {
+                format!("none of its workflows matches: {}", list(asked))
+            };
+            refuse(codes::NO_PATH).why(why).next(format!("scalbotics agent show {agent}"))
+        }
+        SubmitError::Input { source, .. } => refuse(codes::INPUT_INVALID).why(chain(source)),
+        SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)),
+        SubmitError::ToolNotGranted { agent, .. } => refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}")),
+        SubmitError::Envelope(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)),
+        SubmitError::KeyReused => reused(),
+        SubmitError::Draining => draining(),
+        SubmitError::Store(error) => store_failure(error),
+        SubmitError::Cipher(source) => Failure::internal("seal a payload", source),
+        SubmitError::Rejected(source) => refuse(codes::TASK_STATE).why(chain(source)),
+        SubmitError::Corrupt { .. } => corrupt(error),
+    }
+}
+
+/// An operation's on a task; `name` is the task's as the caller gave it.
+pub(in crate::rpc) fn task_failure(error: &TaskError, name: &str) -> Failure {
+    let refuse = |code: Code| Failure::new(code, error.to_string());
+    match error {
+        TaskError::NotFound { .. } => Failure::not_found(name),
+        TaskError::Rejected { task, source } => {
+            refuse(codes::TASK_STATE).why(chain(source)).next(format!("scalbotics task show {task}"))
+        }
+        TaskError::NotRetryable { task, .. } => refuse(codes::TASK_STATE).next(format!("scalbotics task show {task}")),
+        TaskError::NoResult { task, .. } => refuse(codes::TASK_STATE).next(format!("scalbotics task show {task}")),
+        TaskError::Resubmit { source, .. } => submit_failure(source),
+        TaskError::Erased { .. } => refuse(codes::PAYLOAD_ERASED),
+        TaskError::Unreadable { .. } => corrupt(error),
+        TaskError::TooLong { .. } => refuse(codes::INVALID_ARGUMENT),
+        TaskError::KeyReused => reused(),
+        TaskError::Busy { .. } => refuse(codes::TASK_BUSY).next("try again in a second"),
+        TaskError::Draining => draining(),
+        TaskError::Store { source, .. } => store_failure(source),
+    }
+}
+
+/// The approval service's; `name` is the approval's as the caller gave it.
+pub(in crate::rpc) fn approval_failure(error: &approval::Error, name: &str) -> Failure {
+    use approval::Error as Refused;
+    let refuse = |code: Code| Failure::new(code, error.to_string());
+    match error {
+        Refused::NotFound { .. } => Failure::not_found(name),
+        Refused::NotHuman | Refused::NotActive => refuse(codes::PRINCIPAL_SUSPENDED),
+        Refused::OwnCall { approval } => {
+            let next = format!("scalbotics --context <another person's> approval show {approval}");
+            refuse(codes::SELF_APPROVAL).next(next)
+        }
+        Refused::Form(source) => refuse(codes::STATEMENT_REFUSED).why(chain(source)),
+        Refused::Shape { .. } | Refused::ReasonLen { .. } => refuse(codes::STATEMENT_REFUSED),
+        Refused::Differs { approval } => {
+            let next = format!("scalbotics approval show {approval}");
+            refuse(codes::STATEMENT_REFUSED).why("the bytes that were signed are not those that the daemon would rebuild").next(next)
+        }
+        Refused::Signature(source @ VerifyError::NotEnrolled { .. }) => refuse(codes::APPROVER_NOT_ENROLLED).why(chain(source)),
+        Refused::Signature(source @ VerifyError::Signature { .. }) => refuse(codes::STATEMENT_REFUSED).why(chain(source)),
+        Refused::Answered { approval, .. } | Refused::NotWaiting { approval } => {
+            refuse(codes::APPROVAL_STATE).next(format!("scalbotics approval show {approval}"))
+        }
+        Refused::Erased { .. } => refuse(codes::PAYLOAD_ERASED),
+        Refused::Unreadable { .. } => corrupt(error),
+        Refused::KeyReused => reused(),
+        Refused::Busy { .. } => refuse(codes::TASK_BUSY).next("try again in a second"),
+        Refused::Draining => draining(),
+        Refused::Cipher(source) => Failure::internal("seal a statement", source),
+        Refused::Store(error) => store_failure(error),
+    }
+}
+
+fn reused() -> Failure {
+    Failure::new(codes::REQUEST_ID_REUSED, "the request id is refused").next("use a new request id for a new request")
+}
+
+fn draining() -> Failure {
+    Failure::new(codes::SHUTTING_DOWN, "nothing new is taken on").next("try again in a minute")
+}
+
+fn corrupt(error: &dyn Error) -> Failure {
+    tracing::error!(error = chain(error), "stored data does not fit");
+    Failure::new(codes::STORE_CORRUPT, "what is stored cannot be read").next("scalbotics doctor")
+}
+
+/// An error and its sources in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
+}

@@ -1,0 +1,27 @@
+//! Between the wire and the domain: parse, don't validate. No decision is taken here.
+
+mod agent;
+mod approval;
+mod audit;
+mod decision;
+mod failure;
+mod filter;
+mod json;
+mod page;
+mod repository;
+mod task;
+mod time;
+mod tool;
+
+pub(super) use agent::agent;
+pub(super) use approval::{approval, approval_status};
+pub(super) use audit::{audit_record, verified};
+pub(super) use decision::decision;
+pub(super) use failure::{approval_failure, store_failure, submit_failure, task_failure};
+pub(super) use filter::task_filter;
+pub(super) use json::{from_struct, from_value, to_value};
+pub(super) use page::{limit, next_token, parse_token};
+pub(super) use repository::repository;
+pub(super) use task::{submit, summary, task, task_event};
+pub(super) use time::timestamp;
+pub(super) use tool::tool;

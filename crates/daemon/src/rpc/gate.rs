@@ -1,0 +1,148 @@
+//! The layers in front of every handler, in this order: connection limits (in [`super::server`]) → authenticate → principal
+//! limits → audit scope → authorize → handler.
+//!
+//! Authorization needs the decoded message and so stands in the handler; the gate refuses to let a success out of a handler
+//! that was not authorized and audited ([`Call::is_settled`]), so that it cannot be forgotten.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use scalbotics_core::ids::RequestId;
+use scalbotics_core::rpc::RateClass;
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::service::Routes;
+use tower::Service as _;
+use tracing::Instrument as _;
+
+use super::call::{Call, Identity, parse_traceparent};
+use super::codes;
+use super::context::Context;
+use super::failure::Failure;
+use super::held::Held;
+use super::limits::{Slot, Whose};
+use super::methods::{self, Admission, Row};
+use super::status::{Reference, is_bare, outcome, status, succeeded};
+
+/// The response header that names the request.
+const REQUEST_HEADER: &str = "x-request-id";
+
+/// The way of one connection's calls to the handlers.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate {
+    routes: Routes,
+    context: Arc<Context>,
+    peer: SocketAddr,
+    is_agent: bool,
+    begun: Arc<AtomicU64>,
+}
+
+impl Gate {
+    /// A gate of a connection; `is_agent` when it presented a client certificate; `begun` counts its calls, and is held by
+    /// each call and open stream.
+    #[must_use]
+    pub(crate) const fn new(routes: Routes, context: Arc<Context>, peer: SocketAddr, is_agent: bool, begun: Arc<AtomicU64>) -> Self {
+        Self { routes, context, peer, is_agent, begun }
+    }
+
+    /// Takes one call through all layers.
+    pub(crate) async fn call(self, request: Request<Incoming>) -> Response<Body> {
+        let begun = Instant::now();
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        let id = RequestId::from_u128(self.context.ports.ids.next());
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        let trace = header("traceparent").and_then(parse_traceparent);
+        let trace_id = trace.as_ref().map(|trace| trace.trace_id.clone()).unwrap_or_default();
+        let row = methods::find(request.uri().path());
+        let method = row.map_or("unknown", |row| row.method.path);
+        let span = tracing::info_span!("rpc", request = %id, trace = trace_id.as_str(), method);
+        let context = Arc::clone(&self.context);
+        let answered = async {
+            let reference = Reference { request: id.to_string(), trace: trace_id.clone() };
+            let mut response = match self.admit(row, id, trace, &request).await {
+                Ok((call, slot)) => self.handle(call, slot, request).await,
+                Err(failure) => status(&failure, &reference).into_http(),
+            };
+            if let Ok(value) = HeaderValue::from_str(&reference.request) {
+                response.headers_mut().insert(REQUEST_HEADER, value);
+            }
+            let ok = succeeded(response.headers());
+            context.metrics.answered(ok, begun.elapsed());
+            let elapsed_us = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+            tracing::info!(outcome = outcome(response.headers()), elapsed_us, "call answered");
+            response
+        };
+        answered.instrument(span).await
+    }
+
+    /// Everything that comes before the message is read.
+    async fn admit(
+        &self,
+        row: Option<&'static Row>,
+        request: RequestId,
+        trace: Option<scalbotics_core::task::TraceContext>,
+        head: &Request<Incoming>,
+    ) -> Result<(Arc<Call>, Option<Slot>), Failure> {
+        let row = row.ok_or_else(|| Failure::new(codes::METHOD_UNKNOWN, "there is no such method").next("scalbotics version"))?;
+        let open = row.admission == Admission::Open;
+        if self.context.supervisor.is_draining() && !open {
+            return Err(Failure::new(codes::SHUTTING_DOWN, "no new call is taken").next("try again in a minute"));
+        }
+        let identity = match row.admission {
+            Admission::Open => None,
+            Admission::Login => {
+                self.limit(Whose::Address(self.peer.ip()), row.method.rate)?;
+                None
+            }
+            Admission::Policy | Admission::Token => Some(self.identify(head).await?),
+        };
+        let mut slot = None;
+        if let Some(identity) = &identity {
+            let uid = identity.principal.uid;
+            self.limit(Whose::Principal(uid), row.method.rate)?;
+            if row.method.rate == RateClass::Stream {
+                slot = Some(self.context.limits.open_stream(uid)?);
+            }
+        }
+        let call = Call { row, request, trace, identity, decided: OnceLock::new(), audited: AtomicBool::new(false) };
+        Ok((Arc::new(call), slot))
+    }
+
+    async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
+        let identified = self.context.authenticate(head.headers(), self.is_agent).await;
+        identified.inspect_err(|failure| {
+            self.context.metrics.unauthenticated.add(1);
+            // The reason is ours, never a byte of the token.
+            tracing::info!(code = failure.code().name(), why = failure.parts().why.as_str(), "call not authenticated");
+        })
+    }
+
+    fn limit(&self, whose: Whose, class: RateClass) -> Result<(), Failure> {
+        let taken = self.context.limits.take(whose, class, Instant::now());
+        taken.inspect_err(|_| self.context.metrics.limited(class))
+    }
+
+    async fn handle(mut self, call: Arc<Call>, slot: Option<Slot>, mut request: Request<Incoming>) -> Response<Body> {
+        request.extensions_mut().insert(Arc::clone(&call));
+        let response = match self.routes.call(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+        if succeeded(response.headers()) && !call.is_settled() {
+            let fault = Failure::internal("handler answered without permission or audit", &call.row.method.path);
+            return status(&fault, &call.reference()).into_http();
+        }
+        if is_bare(response.headers()) {
+            let why = response.headers().get("grpc-message").and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let refused = Failure::invalid("message", why.replace("%20", " "));
+            return status(&refused, &call.reference()).into_http();
+        }
+        match (slot, succeeded(response.headers())) {
+            (Some(slot), true) => response.map(|body| Held::body(body, (slot, self.begun), call, self.context)),
+            (Some(_) | None, _) => response,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The body of an open stream: it keeps its place, and is cut when its caller may not see more or the daemon drains.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::{Context as Poller, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use hyper::body::{Body as HttpBody, Frame};
+use tonic::body::Body;
+
+use super::call::Call;
+use super::codes;
+use super::context::Context;
+use super::failure::Failure;
+use super::limits::Slot;
+use super::status::trailers;
+
+/// How often the standing of a stream's caller is read: a suspension cuts it within a second (security row 5).
+const STANDING_EVERY: Duration = Duration::from_millis(400);
+
+/// The body of an open stream.
+pub(super) struct Held {
+    inner: Body,
+    cut: BoxFuture<'static, Failure>,
+    call: Arc<Call>,
+    context: Arc<Context>,
+    ended: bool,
+    _kept: (Slot, Arc<AtomicU64>),
+}
+
+impl Held {
+    /// Holds `inner` with its place and its connection's counter.
+    pub(super) fn body(inner: Body, kept: (Slot, Arc<AtomicU64>), call: Arc<Call>, context: Arc<Context>) -> Body {
+        context.metrics.streams.rise();
+        let cut = until_cut(Arc::clone(&call), Arc::clone(&context)).boxed();
+        Body::new(Self { inner, cut, call, context, ended: false, _kept: kept })
+    }
+}
+
+/// Returns when the stream has to end, and why.
+async fn until_cut(call: Arc<Call>, context: Arc<Context>) -> Failure {
+    loop {
+        tokio::select! {
+            biased;
+            () = context.supervisor.draining() => {
+                return Failure::new(codes::SHUTTING_DOWN, "the stream is cut").next("open it again in a minute");
+            }
+            () = tokio::time::sleep(STANDING_EVERY) => {}
+        }
+        let standing = match call.identity() {
+            Ok(identity) => context.standing(identity).await,
+            Err(failure) => Err(failure),
+        };
+        if let Err(failure) = standing {
+            return failure;
+        }
+    }
+}
+
+impl HttpBody for Held {
+    type Data = Bytes;
+    type Error = tonic::Status;
+
+    fn poll_frame(mut self: Pin<&mut Self>, poller: &mut Poller<'_>) -> Poll<Option<Result<Frame<Bytes>, tonic::Status>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(failure) = self.cut.as_mut().poll(poller) {
+            self.ended = true;
+            return Poll::Ready(Some(Ok(Frame::trailers(trailers(&failure, &self.call.reference())))));
+        }
+        Pin::new(&mut self.inner).poll_frame(poller)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.inner.is_end_stream()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.context.metrics.streams.fall();
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("call", &self.call.request).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,92 @@
+//! InstallationService: what runs here and how it is.
+
+use std::sync::Arc;
+
+use scalbotics_core::approval;
+use scalbotics_core::policy::Resource;
+use scalbotics_core::ports::{ApprovalFilter, TaskFilter};
+use scalbotics_core::task;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::installation_service_server::InstallationService;
+use tonic::{Request, Response, Status};
+
+use super::call::Call;
+use super::context::Context;
+use super::convert::{store_failure, timestamp};
+use super::failure::Failure;
+use super::names;
+
+/// Most things that are counted; a status that says "1000" means "1000 or more".
+const COUNT_MAX: usize = 1_000;
+
+/// InstallationService.
+#[derive(Debug, Clone)]
+pub(super) struct Installations(pub(super) Arc<Context>);
+
+impl Context {
+    /// What is degraded, in sentences; empty when all is well.
+    pub fn reasons(&self) -> Vec<String> {
+        let seen = self.reconciler.status();
+        let mut reasons: Vec<String> = self.clock.alarm().into_iter().chain(self.clock.behind()).collect();
+        if seen.in_force.is_none() {
+            reasons.push("no commit of the repository is in force, so everything is denied".to_owned());
+        }
+        if !seen.findings.is_empty() {
+            let head = seen.head.as_deref().unwrap_or("head").chars().take(12).collect::<String>();
+            reasons.push(format!("commit {head} is refused with {} findings; see scalbotics repo status", seen.findings.len()));
+        }
+        if let Some(why) = seen.unreadable {
+            reasons.push(format!("the repository could not be brought into force: {why}"));
+        }
+        if let Some(why) = self.store.fatal().borrow().as_ref() {
+            reasons.push(format!("the store writes no more: {why}"));
+        }
+        if self.supervisor.is_draining() {
+            reasons.push("the daemon is ending".to_owned());
+        }
+        reasons
+    }
+}
+
+impl Installations {
+    async fn get(&self, call: &Call) -> Result<v1::Installation, Failure> {
+        let tenant = call.tenant()?;
+        let named = names::parse_parent("parent", "", tenant)?;
+        let _permit = self.0.enter(call, Resource::only("Installation", tenant), &named).await?;
+        let caller = call.caller("")?;
+        let waiting = vec![task::Status::InputRequired, task::Status::AuthRequired];
+        let filter = TaskFilter { statuses: waiting, limit: COUNT_MAX, ..TaskFilter::default() };
+        let waiting = self.0.tasks.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
+        let filter = ApprovalFilter { status: Some(approval::Status::Waiting), limit: COUNT_MAX, ..ApprovalFilter::default() };
+        let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
+        let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
+        let reasons = self.0.reasons();
+        let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
+        Ok(v1::Installation {
+            id: self.0.installation.id.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            trust_domain: self.0.installation.trust_domain.as_str().to_owned(),
+            start_time: Some(timestamp(self.0.installation.started_at)),
+            tasks_running: self.0.runtime_metrics.tasks_running.get(),
+            tasks_queued: self.0.runtime_metrics.tasks_queued.get(),
+            tasks_waiting: count(waiting.len()),
+            approvals_waiting: count(approvals.len()),
+            audit_size: head.size,
+            commit: self.0.reconciler.status().in_force.unwrap_or_default(),
+            health: if reasons.is_empty() { "ok" } else { "degraded" }.to_owned(),
+            reasons,
+            dev: self.0.installation.dev,
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl InstallationService for Installations {
+    async fn get_installation(
+        &self,
+        request: Request<v1::GetInstallationRequest>,
+    ) -> Result<Response<v1::Installation>, Status> {
+        let (call, _) = Call::of(request)?;
+        self.0.answer(&call, self.get(&call).await).await
+    }
+}

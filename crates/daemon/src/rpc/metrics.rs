@@ -1,0 +1,89 @@
+//! Numbers of the API: calls by rate class and outcome, connections, refused handshakes.
+
+use std::time::Duration;
+
+use scalbotics_core::rpc::RateClass;
+use scalbotics_runtime::metrics::{Counter, Gauge, Histogram, Sample, Shown};
+
+/// Calls that were answered, by `outcome`.
+pub const CALLS: &str = "scalbotics_rpc_calls_total";
+/// Duration of a call until its first answer, in seconds.
+pub const CALL_DURATION: &str = "scalbotics_rpc_duration_seconds";
+/// Calls refused by a limit, by `class`.
+pub const LIMITED: &str = "scalbotics_rpc_limited_total";
+/// Calls and logins that were not authenticated.
+pub const UNAUTHENTICATED: &str = "scalbotics_rpc_unauthenticated_total";
+/// Streams that are open.
+pub const STREAMS: &str = "scalbotics_rpc_streams";
+/// Connections that are open.
+pub const CONNECTIONS: &str = "scalbotics_connections";
+/// Connections that were refused, by `reason`.
+pub const CONNECTIONS_REFUSED: &str = "scalbotics_connections_refused_total";
+
+/// Numbers of the API.
+#[derive(Debug, Default)]
+pub struct RpcMetrics {
+    /// [`CALLS`] ok
+    pub ok: Counter,
+    /// [`CALLS`] failed
+    pub failed: Counter,
+    /// [`CALL_DURATION`]
+    pub duration: Histogram,
+    /// [`LIMITED`] read
+    pub limited_read: Counter,
+    /// [`LIMITED`] write
+    pub limited_write: Counter,
+    /// [`LIMITED`] stream
+    pub limited_stream: Counter,
+    /// [`LIMITED`] login
+    pub limited_login: Counter,
+    /// [`UNAUTHENTICATED`]
+    pub unauthenticated: Counter,
+    /// [`STREAMS`]
+    pub streams: Gauge,
+    /// [`CONNECTIONS`]
+    pub connections: Gauge,
+    /// [`CONNECTIONS_REFUSED`] limit
+    pub refused_limit: Counter,
+    /// [`CONNECTIONS_REFUSED`] handshake
+    pub refused_handshake: Counter,
+}
+
+impl RpcMetrics {
+    /// Counts a call that was answered.
+    pub fn answered(&self, ok: bool, duration: Duration) {
+        if ok { self.ok.add(1) } else { self.failed.add(1) }
+        self.duration.observe(duration);
+    }
+
+    /// Counts a call that a limit refused.
+    pub fn limited(&self, class: RateClass) {
+        match class {
+            RateClass::Read => self.limited_read.add(1),
+            RateClass::Write => self.limited_write.add(1),
+            RateClass::Stream => self.limited_stream.add(1),
+            RateClass::Login => self.limited_login.add(1),
+        }
+    }
+
+    /// All series, those of one name side by side.
+    #[must_use]
+    pub fn samples(&self) -> Vec<Sample<'_>> {
+        let counter = |name, label, counter: &Counter| Sample { name, label, shown: Shown::Counter(counter.get()) };
+        let gauge = |name, gauge: &Gauge| Sample { name, label: None, shown: Shown::Gauge(gauge.get()) };
+        vec![
+            counter(CALLS, Some(("outcome", "ok")), &self.ok),
+            counter(CALLS, Some(("outcome", "failed")), &self.failed),
+            Sample { name: CALL_DURATION, label: None, shown: Shown::Histogram(&self.duration) },
+            counter(LIMITED, Some(("class", "read")), &self.limited_read),
+            counter(LIMITED, Some(("class", "write")), &self.limited_write),
+            counter(LIMITED, Some(("class", "stream")), &self.limited_stream),
+            counter(LIMITED, Some(("class", "login")), &self.limited_login),
+            counter(UNAUTHENTICATED, None, &self.unauthenticated),
+            gauge(STREAMS, &self.streams),
+            gauge(CONNECTIONS, &self.connections),
+            counter(CONNECTIONS_REFUSED, Some(("reason", "limit")), &self.refused_limit),
+            counter(CONNECTIONS_REFUSED, Some(("reason", "handshake")), &self.refused_handshake),
+        ]
+    }
+}

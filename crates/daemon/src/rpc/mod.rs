@@ -1,0 +1,37 @@
+//! The API: method table, layers, services.
+//!
+//! **Invariant:** a call reaches a handler only through the gate, and its success leaves only when it was authorized and audited.
+//! **Boundary:** only `status` knows gRPC codes; only `methods` says what a method needs; services parse, call the runtime and
+//! convert.
+
+mod agent_service;
+mod approval_service;
+mod audit;
+mod audit_service;
+mod authenticate;
+mod call;
+pub mod codes;
+mod context;
+mod convert;
+mod failure;
+mod gate;
+mod guard;
+mod held;
+mod installation_service;
+mod limits;
+pub mod methods;
+pub mod metrics;
+mod names;
+mod policy_service;
+mod repository_service;
+mod routes;
+mod server;
+mod session_service;
+mod status;
+mod task_service;
+mod tool_service;
+
+pub use context::{Context, Installation};
+pub use limits::Limits;
+pub use routes::{RoutesError, routes};
+pub use server::Server;

@@ -1,0 +1,59 @@
+//! RepositoryService: which commit is in force, and what is wrong with a newer one.
+
+use std::sync::Arc;
+
+use scalbotics_core::policy::Resource;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::repository_service_server::RepositoryService;
+use scalbotics_runtime::reconcile::Status as Seen;
+use tonic::{Request, Response, Status};
+
+use super::call::Call;
+use super::context::Context;
+use super::convert;
+use super::failure::Failure;
+use super::names;
+
+/// RepositoryService.
+#[derive(Debug, Clone)]
+pub(super) struct Repositories(pub(super) Arc<Context>);
+
+impl Repositories {
+    async fn enter(&self, call: &Call, name: &str) -> Result<(), Failure> {
+        let tenant = call.tenant()?;
+        let named = names::parse_repository("name", name, tenant)?;
+        self.0.enter(call, Resource::only("Repository", tenant), &named).await.map(drop)
+    }
+
+    fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
+        Ok(convert::repository(call.tenant()?, seen, self.0.states.current().as_deref()))
+    }
+
+    async fn get(&self, call: &Call, request: &v1::GetRepositoryRequest) -> Result<v1::Repository, Failure> {
+        self.enter(call, &request.name).await?;
+        self.show(call, &self.0.reconciler.status())
+    }
+
+    /// A repeated reload is a reload: it changes nothing that the first did not, so its request id needs no memory.
+    async fn reload(&self, call: &Call, request: &v1::ReloadRepositoryRequest) -> Result<v1::Repository, Failure> {
+        self.enter(call, &request.name).await?;
+        let _checked = call.caller(&request.request_id)?;
+        self.show(call, &self.0.reconciler.look().await)
+    }
+}
+
+#[tonic::async_trait]
+impl RepositoryService for Repositories {
+    async fn get_repository(&self, request: Request<v1::GetRepositoryRequest>) -> Result<Response<v1::Repository>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.get(&call, &message).await).await
+    }
+
+    async fn reload_repository(
+        &self,
+        request: Request<v1::ReloadRepositoryRequest>,
+    ) -> Result<Response<v1::Repository>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.reload(&call, &message).await).await
+    }
+}

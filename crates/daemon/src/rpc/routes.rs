@@ -1,0 +1,57 @@
+//! Every service behind the gate.
+
+use std::sync::Arc;
+
+use scalbotics_proto::v1::agent_service_server::AgentServiceServer;
+use scalbotics_proto::v1::approval_service_server::ApprovalServiceServer;
+use scalbotics_proto::v1::audit_service_server::AuditServiceServer;
+use scalbotics_proto::v1::installation_service_server::InstallationServiceServer;
+use scalbotics_proto::v1::policy_service_server::PolicyServiceServer;
+use scalbotics_proto::v1::repository_service_server::RepositoryServiceServer;
+use scalbotics_proto::v1::session_service_server::SessionServiceServer;
+use scalbotics_proto::v1::task_service_server::TaskServiceServer;
+use scalbotics_proto::v1::tool_service_server::ToolServiceServer;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
+
+use super::agent_service::Agents;
+use super::approval_service::Approvals;
+use super::audit_service::Audits;
+use super::context::Context;
+use super::installation_service::Installations;
+use super::policy_service::Policies;
+use super::repository_service::Repositories;
+use super::session_service::Sessions;
+use super::task_service::Tasks;
+use super::tool_service::Tools;
+
+/// Why the routes could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("reflection of the API cannot be built")]
+pub struct RoutesError(#[from] tonic_reflection::server::Error);
+
+/// The routes, with messages of at most `message_bytes`, and the reporter of their health.
+///
+/// # Errors
+/// [`RoutesError`] when the descriptor does not parse.
+pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, HealthReporter), RoutesError> {
+    let max = usize::try_from(message_bytes).unwrap_or(usize::MAX);
+    let shared = || Arc::clone(context);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(scalbotics_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
+    let (reporter, health) = tonic_health::server::health_reporter();
+    let routes = Routes::new(TaskServiceServer::new(Tasks(shared())).max_decoding_message_size(max))
+        .add_service(ApprovalServiceServer::new(Approvals(shared())).max_decoding_message_size(max))
+        .add_service(PolicyServiceServer::new(Policies(shared())).max_decoding_message_size(max))
+        .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(max))
+        .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(max))
+        .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(max))
+        .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(max))
+        .add_service(SessionServiceServer::new(Sessions(shared())).max_decoding_message_size(max))
+        .add_service(InstallationServiceServer::new(Installations(shared())).max_decoding_message_size(max))
+        .add_service(health)
+        .add_service(reflection);
+    Ok((routes, reporter))
+}

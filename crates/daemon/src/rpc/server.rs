@@ -1,0 +1,201 @@
+//! The API's listener: TCP, TLS 1.3, HTTP/2 (and HTTP/1.1), each with limits, then the gate.
+//!
+//! **Invariant:** a connection that does nothing costs a place for a bounded time: the handshake, the first header and the
+//! idle connection each have a deadline, and dead peers are found by pings.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tonic::service::Routes;
+
+use super::context::Context;
+use super::gate::Gate;
+
+/// Time for the TLS handshake; a client on the other side of the world needs a second.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time for the head of a request over HTTP/1.1.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time between two pings of an HTTP/2 connection, and for their answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A connection without a call for this long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(300);
+
+/// Streams of one connection at one time; a console needs ten, and each may hold one message.
+const STREAMS_MAX: u32 = 128;
+
+/// Longest header list, in bytes: a token of 8 KiB and its company.
+const HEADER_LIST_MAX: u32 = 32 << 10;
+
+/// Streams that a peer may open and reset before the connection is ended (rapid reset, CVE-2023-44487).
+const RESETS_MAX: usize = 20;
+
+/// Bytes of a connection that wait to be sent, beyond which its handlers wait.
+const SEND_BUFFER: usize = 256 << 10;
+
+/// How long the listener waits after an error of accept: most are "too many open files", which ends by itself.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The API's listener.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    places: Arc<Semaphore>,
+}
+
+struct Shared {
+    context: Arc<Context>,
+    routes: Routes,
+    acceptor: TlsAcceptor,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("routes", &self.routes).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// A server on a bound listener with at most `connections` connections.
+    #[must_use]
+    pub fn new(listener: TcpListener, context: Arc<Context>, routes: Routes, acceptor: TlsAcceptor, connections: u32) -> Self {
+        let places = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(usize::MAX)));
+        Self { listener, shared: Arc::new(Shared { context, routes: routes.prepare(), acceptor }), places }
+    }
+
+    /// The address that it listens on.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Accepts until the drain begins.
+    pub async fn serve(self) {
+        let supervisor = self.shared.context.supervisor.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = supervisor.draining() => return,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((tcp, peer)) => self.take(tcp, peer),
+                Err(error) => {
+                    tracing::warn!(%error, "connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Takes the connection if there is a place; without one it is closed at once, so that the kernel's queue stays short.
+    fn take(&self, tcp: TcpStream, peer: SocketAddr) {
+        let metrics = &self.shared.context.metrics;
+        match Arc::clone(&self.places).try_acquire_owned() {
+            Ok(place) => {
+                let shared = Arc::clone(&self.shared);
+                self.shared.context.supervisor.spawn("connection", async move { shared.connection(tcp, peer, place).await });
+            }
+            Err(_) => metrics.refused_limit.add(1),
+        }
+    }
+}
+
+impl Shared {
+    async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+        let metrics = Arc::clone(&self.context.metrics);
+        let handshake = async {
+            tcp.set_nodelay(true)?;
+            self.acceptor.accept(tcp).await
+        };
+        match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+            Ok(Ok(tls)) => {
+                metrics.connections.rise();
+                self.serve(tls, peer).await;
+                metrics.connections.fall();
+            }
+            Ok(Err(error)) => {
+                metrics.refused_handshake.add(1);
+                tracing::debug!(%peer, %error, "handshake failed");
+            }
+            Err(_) => {
+                metrics.refused_handshake.add(1);
+                tracing::debug!(%peer, "handshake timed out");
+            }
+        }
+    }
+
+    async fn serve(&self, tls: TlsStream<TcpStream>, peer: SocketAddr) {
+        let is_agent = tls.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
+        let begun = Arc::new(AtomicU64::new(0));
+        let gate = Gate::new(self.routes.clone(), Arc::clone(&self.context), peer, is_agent, Arc::clone(&begun));
+        let service = service_fn(move |request| {
+            let gate = gate.clone();
+            async move { Ok::<_, Infallible>(gate.call(request).await) }
+        });
+        let builder = builder();
+        let connection = builder.serve_connection(TokioIo::new(tls), service);
+        let mut connection = std::pin::pin!(connection);
+        let supervisor = &self.context.supervisor;
+        let mut ending = false;
+        let mut seen = 0;
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%peer, %error, "connection ended");
+                    }
+                    return;
+                }
+                () = supervisor.killing() => return,
+                () = supervisor.draining(), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = tokio::time::sleep(IDLE_MAX), if !ending => {
+                    let calls = begun.load(Ordering::Relaxed);
+                    // Each running call and open stream holds the counter, beside this function and the service.
+                    ending = calls == seen && Arc::strong_count(&begun) <= 2;
+                    seen = calls;
+                    if ending {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(usize::try_from(HEADER_LIST_MAX).unwrap_or(usize::MAX));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_LIST_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_send_buf_size(SEND_BUFFER);
+    builder
+}

@@ -1,0 +1,142 @@
+//! SessionService: login by signed assertion (RFC 7523), and who the caller is.
+
+use std::sync::{Arc, PoisonError};
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::audit::{Kind, OutcomeNote, Record};
+use scalbotics_core::policy::Resource;
+use scalbotics_core::ports::Human;
+use scalbotics_core::principal::Uid;
+use scalbotics_core::time::Timestamp;
+use scalbotics_identity::authority::issuer::{Assertion, LoggedIn, Refusal, Session};
+use scalbotics_identity::holder::key::Public;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::session_service_server::SessionService;
+use scalbotics_runtime::audit::Unauthenticated;
+use tonic::{Request, Response, Status};
+
+use super::audit::audit_failure;
+use super::call::Call;
+use super::codes;
+use super::context::Context;
+use super::convert::{store_failure, timestamp};
+use super::failure::Failure;
+use super::names;
+
+/// Most used assertions that are remembered, each for at most two minutes; beyond it logins wait.
+const USED_MAX: usize = 100_000;
+
+/// SessionService.
+#[derive(Debug, Clone)]
+pub(super) struct Sessions(pub(super) Arc<Context>);
+
+impl Sessions {
+    async fn exchange(&self, call: &Call, request: &v1::ExchangeAssertionRequest) -> Result<v1::AccessToken, Failure> {
+        let now = self.0.ports.clock.now();
+        let checked = self.check(&request.assertion, now).await;
+        let (human, logged_in) = checked.inspect_err(|failure| {
+            self.0.auditor.unauthenticated(Unauthenticated::Assertion);
+            self.0.metrics.unauthenticated.add(1);
+            tracing::info!(why = failure.parts().why.as_str(), "login refused");
+        })?;
+        let session = Session {
+            human: human.uid,
+            tenant: human.tenant.clone(),
+            groups: human.groups.clone(),
+            auth_time: now,
+            key: logged_in.key,
+            epoch: human.epoch,
+        };
+        let minted = self.0.issuer.mint(&session, now).map_err(|error| Failure::internal("mint a token", &error))?;
+        let mut record = Record::new(Kind::Rpc, now, human.tenant.clone(), Uid::Human(human.uid), "session.login");
+        record.target = Some(minted.jti.clone());
+        record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
+        record.request = Some(call.request);
+        record.trace = call.trace.as_ref().map(|trace| trace.trace_id.clone());
+        self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))?;
+        call.audited_by_commit();
+        Ok(v1::AccessToken { token: minted.token, expire_time: Some(timestamp(minted.expires_at)) })
+    }
+
+    /// Whose assertion it is, verified and used for the first time.
+    async fn check(&self, assertion: &str, now: Timestamp) -> Result<(Human, LoggedIn), Failure> {
+        let refuse = |why: String| {
+            let failure = Failure::new(codes::ASSERTION_REFUSED, "the login is refused");
+            failure.why(why).next("scalbotics doctor checks the login key, the context and the clock")
+        };
+        if let Some(alarm) = self.0.clock.alarm() {
+            let failure = Failure::new(codes::CLOCK_UNTRUSTED, "the login is refused");
+            return Err(failure.why(alarm).next("set the clock of the daemon's host"));
+        }
+        let refused = |refusal: Refusal| refuse(refusal.to_string().replace("token", "assertion"));
+        let parsed = Assertion::parse(assertion).map_err(refused)?;
+        let human = self.0.ports.registry.human_by_uid(parsed.claimed_human()).await.map_err(|error| store_failure(&error))?;
+        // Nobody learns from the answer whether an identity exists.
+        let human = human.ok_or_else(|| refused(Refusal::Signature))?;
+        let key = Public::from_jwk_json(&human.login_key).map_err(|error| Failure::internal("read a login key", &error))?;
+        let audience = self.0.installation.trust_domain.as_str();
+        let logged_in = parsed.verify(&key, audience, now).map_err(|refusal| match refusal {
+            Refusal::UnknownKey => refused(Refusal::Signature),
+            other => refused(other),
+        })?;
+        if logged_in.tenant != human.tenant {
+            return Err(refuse("the assertion names another tenant".to_owned()));
+        }
+        if human.standing != Standing::Active {
+            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the login is refused").next("ask an administrator of the tenant"));
+        }
+        self.use_once(&logged_in, now)?;
+        Ok((human, logged_in))
+    }
+
+    fn use_once(&self, logged_in: &LoggedIn, now: Timestamp) -> Result<(), Failure> {
+        let mut used = self.0.used_assertions.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() >= USED_MAX {
+            used.retain(|_, until| *until > now);
+        }
+        if used.len() >= USED_MAX {
+            return Err(Failure::new(codes::RATE_LIMITED, "the login is refused").next("try again in a minute"));
+        }
+        match used.insert((logged_in.human, logged_in.jti.clone()), logged_in.replay_until) {
+            None => Ok(()),
+            Some(_) => {
+                tracing::warn!(human = %logged_in.human, "login assertion was used twice");
+                let failure = Failure::new(codes::ASSERTION_REFUSED, "the login is refused");
+                Err(failure.why("the assertion was used before").next("scalbotics login"))
+            }
+        }
+    }
+
+    async fn who_am_i(&self, call: &Call) -> Result<v1::Identity, Failure> {
+        let tenant = call.tenant()?;
+        let named = names::parse_parent("parent", "", tenant)?;
+        let _permit = self.0.enter(call, Resource::only("Session", tenant), &named).await?;
+        let identity = call.identity()?;
+        let principal = &identity.principal;
+        Ok(v1::Identity {
+            kind: principal.uid.kind().to_owned(),
+            uid: principal.uid.to_string(),
+            display_name: principal.name.to_string(),
+            tenant: principal.tenant.to_string(),
+            groups: principal.groups.iter().map(ToString::to_string).collect(),
+            expire_time: Some(timestamp(identity.expires_at)),
+            can_approve: identity.human.enrolment.is_some(),
+        })
+    }
+}
+
+#[tonic::async_trait]
+impl SessionService for Sessions {
+    async fn exchange_assertion(
+        &self,
+        request: Request<v1::ExchangeAssertionRequest>,
+    ) -> Result<Response<v1::AccessToken>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.exchange(&call, &message).await).await
+    }
+
+    async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::Identity>, Status> {
+        let (call, _) = Call::of(request)?;
+        self.0.answer(&call, self.who_am_i(&call).await).await
+    }
+}

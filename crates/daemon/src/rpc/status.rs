@@ -1,0 +1,160 @@
+//! The only place that knows gRPC codes: a [`Failure`] becomes a `google.rpc.Status` with its details.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::codes;
+use super::failure::Failure;
+
+/// The header and trailer of a call's status.
+const GRPC_STATUS: &str = "grpc-status";
+
+/// The header with the details of a failure.
+const GRPC_DETAILS: &str = "grpc-status-details-bin";
+
+/// The domain of our error codes (`google.rpc.ErrorInfo.domain`).
+const DOMAIN: &str = "scalbotics.io";
+
+/// The request that failed: what a person gives to an operator.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reference {
+    /// The request's id, as `req_…`.
+    pub request: String,
+    /// W3C trace id, where there is one.
+    pub trace: String,
+}
+
+/// The status of a failure.
+#[must_use]
+pub(crate) fn status(failure: &Failure, reference: &Reference) -> Status {
+    let parts = failure.parts();
+    let mut metadata = HashMap::new();
+    let mut put = |key: &str, value: &str| {
+        if !value.is_empty() {
+            metadata.insert(key.to_owned(), value.to_owned());
+        }
+    };
+    put("why", &parts.why);
+    put("next", &parts.next);
+    put("trace", &reference.trace);
+    put("decision", parts.decision.as_deref().unwrap_or_default());
+    let mut details = ErrorDetails::new();
+    details.set_error_info(parts.code.name(), DOMAIN, metadata);
+    details.set_request_info(&reference.request, "");
+    details.add_help_link(parts.code.meaning(), format!("errors/{}", parts.code.name()));
+    if let Some(after) = parts.retry_after {
+        details.set_retry_info(Some(after));
+    }
+    Status::with_error_details(grpc(parts.code), &parts.what, details)
+}
+
+/// The trailers that end a stream with a failure.
+#[must_use]
+pub(crate) fn trailers(failure: &Failure, reference: &Reference) -> http::HeaderMap {
+    let mut trailers = http::HeaderMap::new();
+    if status(failure, reference).add_header(&mut trailers).is_err() {
+        trailers.insert(GRPC_STATUS, http::HeaderValue::from_static("13"));
+    }
+    trailers
+}
+
+/// Whether the head of a response is that of a success: a failure has its status there, for it has no body.
+#[must_use]
+pub(crate) fn succeeded(headers: &http::HeaderMap) -> bool {
+    headers.get(GRPC_STATUS).is_none_or(|value| value == "0")
+}
+
+/// Whether a failure is not one of ours, but of the library that reads messages: malformed, too long, compressed.
+#[must_use]
+pub(crate) fn is_bare(headers: &http::HeaderMap) -> bool {
+    !succeeded(headers) && !headers.contains_key(GRPC_DETAILS)
+}
+
+/// The word of a response's outcome for the log: `ok` or the gRPC code's number.
+#[must_use]
+pub(crate) fn outcome(headers: &http::HeaderMap) -> &str {
+    match headers.get(GRPC_STATUS).and_then(|value| value.to_str().ok()) {
+        None | Some("0") => "ok",
+        Some(number) => number,
+    }
+}
+
+/// The gRPC code of a code. Several codes share one: callers tell them apart by `ErrorInfo.reason`.
+fn grpc(code: codes::Code) -> Code {
+    const TABLE: &[(Code, &[codes::Code])] = &[
+        (
+            Code::Unauthenticated,
+            &[codes::UNAUTHENTICATED, codes::TOKEN_EXPIRED, codes::ASSERTION_REFUSED, codes::PRINCIPAL_SUSPENDED],
+        ),
+        (
+            Code::PermissionDenied,
+            &[codes::POLICY_DENIED, codes::POLICY_ERROR, codes::NOTHING_IN_FORCE, codes::SELF_APPROVAL, codes::APPROVER_NOT_ENROLLED],
+        ),
+        (Code::NotFound, &[codes::NOT_FOUND]),
+        (
+            Code::InvalidArgument,
+            &[
+                codes::INVALID_ARGUMENT,
+                codes::REQUEST_ID_REUSED,
+                codes::INPUT_INVALID,
+                codes::NO_PATH,
+                codes::STATEMENT_REFUSED,
+            ],
+        ),
+        (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
+        (
+            Code::FailedPrecondition,
+            &[codes::AGENT_NOT_ACTIVE, codes::TOOL_NOT_GRANTED, codes::TASK_STATE, codes::APPROVAL_STATE, codes::CLOCK_UNTRUSTED],
+        ),
+        (
+            Code::ResourceExhausted,
+            &[codes::RATE_LIMITED, codes::STREAMS_EXHAUSTED, codes::CONNECTIONS_EXHAUSTED, codes::TASK_BUSY, codes::STORE_FULL],
+        ),
+        (Code::Aborted, &[codes::CONFLICT]),
+        (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
+        (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED]),
+    ];
+    TABLE.iter().find(|(_, ours)| ours.contains(&code)).map_or(Code::Internal, |(grpc, _)| *grpc)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_status_has_four_parts() {
+        let failure = Failure::new(codes::POLICY_DENIED, "task `x` may not be read")
+            .why("no rule permits it")
+            .next("scalbotics policy explain dec_1")
+            .decision("dec_1")
+            .retry_after(Duration::from_secs(2));
+        let reference = Reference { request: "req_1".into(), trace: "4bf9".into() };
+        let status = status(&failure, &reference);
+        assert_eq!((status.code(), status.message()), (Code::PermissionDenied, "task `x` may not be read"));
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("POLICY_DENIED", DOMAIN));
+        for (key, value) in
+            [("why", "no rule permits it"), ("next", "scalbotics policy explain dec_1"), ("trace", "4bf9"), ("decision", "dec_1")]
+        {
+            assert_eq!(info.metadata.get(key).map(String::as_str), Some(value), "{key}");
+        }
+        assert_eq!(details.request_info().unwrap().request_id, "req_1");
+        assert_eq!(details.help().unwrap().links[0].url, "errors/POLICY_DENIED");
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn only_faults_of_the_daemon_are_internal() {
+        let starting = ["CONFIG_INVALID", "KEYSTORE_UNUSABLE", "TRUST_UNUSABLE", "CERTIFICATE_UNUSABLE", "REPOSITORY_UNREADABLE"];
+        let more = ["DATA_IN_USE", "DATA_UNUSABLE", "ADDRESS_IN_USE", "SANDBOX_UNUSABLE", "DEV_FAILED", "INTERNAL"];
+        for code in codes::ALL {
+            let internal = code.name().starts_with("SETUP_") || starting.contains(&code.name()) || more.contains(&code.name());
+            assert_eq!(grpc(*code) == Code::Internal, internal, "{}", code.name());
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Everything built, in one readable order: keys, store, time, ports, loops, API.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use scalbotics_adapters::git::Source as GitSource;
+use scalbotics_adapters::tool::LocalRunner;
+use scalbotics_adapters::tool::process::Sandbox;
+use scalbotics_core::ports::{Clock, IdSource};
+use scalbotics_core::tenant::TenantId;
+use scalbotics_identity::authority::approvers::Approvers;
+use scalbotics_identity::authority::issuer::Issuer;
+use scalbotics_identity::authority::keystore::Keystore;
+use scalbotics_identity::authority::seal::TenantCipher;
+use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::holder::tls::ClockTime;
+use scalbotics_identity::holder::trust;
+use scalbotics_runtime::audit::{Auditor, Checkpointer};
+use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::reconcile::Reconciler;
+use scalbotics_runtime::{Ports, Supervisor, approval, task};
+use scalbotics_store::{Options, SqliteStore};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::admin;
+use crate::clock::{GuardedClock, System};
+use crate::compiler::LocalCompiler;
+use crate::config::Config;
+use crate::id_source::UuidIds;
+use crate::keys::{self, Certifier};
+use crate::rpc::{self, Context, Installation, Limits};
+use crate::running::Running;
+use crate::start_error::{BoxError, StartError};
+use crate::workspaces::InForceWorkspaces;
+
+/// The tenant of the installation itself, in whose log failed authentications stand (semantics §3.7).
+const SYSTEM: &str = "system";
+
+/// Where the sandbox keeps its locks, below the data directory.
+const SANDBOX_DIR: &str = "sandbox";
+
+/// What a start may be told beside the configuration.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The program that the sandbox runs as its helper: the daemon itself.
+    pub sandbox_program: PathBuf,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { sandbox_program: "/proc/self/exe".into() }
+    }
+}
+
+/// The secret half of what is built.
+struct Keys {
+    keystore: Keystore,
+    trust: trust::File,
+    issuer: Issuer,
+    certifier: Certifier,
+}
+
+/// Builds and starts the daemon; when this returns it serves.
+///
+/// # Errors
+/// [`StartError`]; nothing was served then.
+pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
+    let server = &config.settings.server;
+    let api = listen(server.listen, "server.listen").await?;
+    let admin = listen(server.admin_listen, "server.admin_listen").await?;
+    let keys = unlock(&config)?;
+    let store = open_store(&config)?;
+    let clock = Arc::new(GuardedClock::new(System, store.last_commit_at()));
+    let workspaces = Arc::new(InForceWorkspaces::default());
+    let ports = ports(&config, &keys, &store, &clock, (&workspaces, options))?;
+    let metrics = Arc::new(Metrics::default());
+    let supervisor = Supervisor::new(Arc::clone(&metrics));
+
+    let reconciler = Reconciler::new(ports.clone(), config.tenant.clone(), Arc::clone(&metrics));
+    workspaces.follow(reconciler.states());
+    reconciler.start(&supervisor).await;
+    let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics));
+    let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
+    let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
+    let system = TenantId::parse(SYSTEM).map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
+    let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics));
+    let tenants = vec![config.tenant.clone(), system];
+    let trust_domain = config.trust_domain.as_str().to_owned();
+    let checkpointer = Arc::new(Checkpointer::new(ports.clone(), trust_domain, tenants, Arc::clone(&metrics)));
+    checkpointer.start(&supervisor);
+
+    let Keys { trust, issuer, certifier, .. } = keys;
+    let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
+    let context = Arc::new(Context {
+        store,
+        validator: issuer.validator(&[]),
+        issuer,
+        tasks,
+        approvals,
+        states: reconciler.states(),
+        reconciler,
+        auditor,
+        runtime_metrics: metrics,
+        limits: Limits::new(config.settings.limits.clone()),
+        supervisor: supervisor.clone(),
+        metrics: Arc::default(),
+        used_assertions: Mutex::default(),
+        installation: installation(&config, clock.now()),
+        clock,
+        ports,
+    });
+    let (routes, health) = rpc::routes(&context, config.settings.limits.message_bytes)
+        .map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })?;
+    let addresses = (local(&api)?, local(&admin)?);
+    let server = rpc::Server::new(api, Arc::clone(&context), routes, acceptor, config.settings.limits.connections);
+    supervisor.spawn_essential("api", server.serve());
+    supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
+    tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
+    Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Does everything that a start does, short of listening and serving.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn check(config: &Config) -> Result<(), StartError> {
+    let keys = unlock(config)?;
+    if config.data_dir.try_exists().map_err(|error| StartError::System { attempt: "look at the data directory", source: error.into() })? {
+        drop(open_store(config)?);
+    }
+    let clock = GuardedClock::new(System, None);
+    let _issued = keys.certifier.issue(clock.now())?;
+    let failed = |source: BoxError| StartError::Repository { path: config.repository.clone(), source };
+    let source = git(config);
+    tokio::task::spawn_blocking(move || source.read_head()).await.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
+    Ok(())
+}
+
+fn unlock(config: &Config) -> Result<Keys, StartError> {
+    let trust = keys::trust(config)?;
+    let keystore = keys::keystore(config)?;
+    let issuer = keys::issuer(config, &keystore)?;
+    let certifier = Certifier::new(config, &keystore)?;
+    Ok(Keys { keystore, trust, issuer, certifier })
+}
+
+fn open_store(config: &Config) -> Result<SqliteStore, StartError> {
+    let dir = &config.data_dir;
+    let store = SqliteStore::open(dir, &Options::new(config.installation));
+    let store = store.map_err(|source| StartError::Store { dir: dir.clone(), source })?;
+    let found = store.installation();
+    if found == config.installation { Ok(store) } else { Err(StartError::OtherInstallation { dir: dir.clone(), found }) }
+}
+
+fn git(config: &Config) -> GitSource {
+    GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
+}
+
+fn ports(
+    config: &Config,
+    keys: &Keys,
+    store: &SqliteStore,
+    clock: &Arc<GuardedClock>,
+    (workspaces, options): (&Arc<InForceWorkspaces>, Start),
+) -> Result<Ports, StartError> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+    let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
+    let cipher = TenantCipher::from_keystore(&keys.keystore);
+    let cipher = cipher.map_err(|error| StartError::Keystore { path: config.keystore.clone(), source: error.into() })?;
+    let signer = keys::log_signer(config, &keys.keystore, &keys.trust)?;
+    let sandbox_dir = config.data_dir.join(SANDBOX_DIR);
+    let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
+    let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
+    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&clock));
+    let roots = config.settings.workspaces.allowed_roots.clone();
+    let store = Arc::new(store.clone());
+    Ok(Ports {
+        task_log: store.clone(),
+        audit_log: store.clone(),
+        payload_store: store.clone(),
+        approval_store: store.clone(),
+        decision_store: store.clone(),
+        registry: store,
+        cipher: Arc::new(cipher),
+        clock,
+        ids,
+        tools: Arc::new(tools),
+        signer: Arc::new(signer),
+        statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
+        desired_source: Arc::new(git(config)),
+        compiler: Arc::new(LocalCompiler::new(config.tenant.clone(), roots)),
+    })
+}
+
+fn acceptor(
+    config: &Config,
+    certifier: Certifier,
+    trust: &trust::File,
+    (clock, supervisor): (Arc<GuardedClock>, &Supervisor),
+) -> Result<TlsAcceptor, StartError> {
+    let failed = |source: BoxError| StartError::Certificate { source };
+    let (identity, not_after) = certifier.issue(clock.now())?;
+    let serving = ServingCertificate::new(&identity).map_err(|error| failed(error.into()))?;
+    let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
+    let time = Arc::new(ClockTime(clock.clone()));
+    let tls = server_config(Arc::clone(&serving), &roots, &config.trust_domain, time).map_err(|error| failed(error.into()))?;
+    certifier.keep_renewed(serving, not_after, clock, supervisor);
+    Ok(TlsAcceptor::from(Arc::new(tls)))
+}
+
+fn installation(config: &Config, started_at: scalbotics_core::time::Timestamp) -> Installation {
+    Installation {
+        id: config.installation,
+        trust_domain: config.trust_domain.clone(),
+        tenant: config.tenant.clone(),
+        dev: config.settings.installation.dev,
+        started_at,
+    }
+}
+
+async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, key, source })
+}
+
+fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::System { attempt: "name a listener's address", source: error.into() })
+}
