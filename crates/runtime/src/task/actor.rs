@@ -132,6 +132,7 @@ impl Actor {
                     tracing::error!(task = %self.task, %error, "task waits for its store");
                     return self.sleep_after_trouble();
                 }
+                Err(Trouble::Rejected(_)) if self.state.is_none() => return self.sleep_after_trouble(),
                 Err(trouble @ (Trouble::Rejected(_) | Trouble::Corrupt(_) | Trouble::Cipher(_))) => {
                     let error = plan::in_words(&trouble);
                     tracing::error!(task = %self.task, error, "task is stopped: its state allows no move");
@@ -154,6 +155,12 @@ impl Actor {
             self.residence.acts_for(state.envelope.agent);
         }
         Ok(self.state.is_some())
+    }
+
+    /// Takes over what is stored: another writer was first, or a commit may have succeeded unheard. Where that cannot be read
+    /// there is no state, and the next move that needs one ends in a pause.
+    async fn reload(&mut self) {
+        self.state = self.shared.ports.task_log.state(&self.tenant, self.task).await.unwrap_or_default();
     }
 
     /// The state; the loop never goes on without one.
@@ -331,8 +338,8 @@ impl Actor {
                 self.state().cloned().map_err(broken)
             }
             Err(error) => {
-                if matches!(error, StoreError::Conflict { .. }) {
-                    self.state = None;
+                if !matches!(error, StoreError::Full | StoreError::Revoked { .. } | StoreError::Taken { .. }) {
+                    self.reload().await;
                 }
                 Err(OrderError::Store(error))
             }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::actor::Actor;
 use super::order::{Mail, Order, OrderError};
-use super::residents::{Posted, Residents};
+use super::residents::{Posted, Residence, Residents};
 use super::run::Born;
 use super::slots::{Slot, Slots};
 use super::watch::Watchers;
@@ -112,11 +112,8 @@ impl Shared {
     }
 
     /// Brings a task to life that was just submitted.
-    pub(super) fn adopt(self: &Arc<Self>, born: Born) {
-        let task = born.state.envelope.id;
-        if let Posted::Opened(residence) = self.residents.post(task, Mail::Wake) {
-            let actor = Actor::born(Arc::clone(self), residence, born);
-            self.supervisor.spawn("task", actor.live());
-        }
+    pub(super) fn adopt(self: &Arc<Self>, residence: Residence, born: Born) {
+        let actor = Actor::born(Arc::clone(self), residence, born);
+        self.supervisor.spawn("task", actor.live());
     }
 }

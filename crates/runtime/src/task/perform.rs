@@ -31,14 +31,19 @@ impl Actor {
 
     /// Why the warrant is void now, if it is: epochs and deadline are checked again just before sending (semantics §2.1).
     async fn void(&self, warrant: &Warrant<Call>) -> Option<String> {
-        if self.shared.now() >= warrant.deadline() {
-            return Some("its deadline has passed".to_owned());
+        if self.state().is_ok_and(|state| state.cancel_requested_by.is_some()) {
+            return Some("the task is being canceled".to_owned());
         }
-        match self.shared.ports.registry.agent(warrant.act().agent).await {
-            Ok(Some(agent)) if agent.standing == Standing::Active && agent.epoch == warrant.commit().revocation_epoch => None,
-            Ok(Some(_) | None) => Some("the agent was suspended".to_owned()),
-            Err(error) => Some(format!("the agent's epoch cannot be read: {error}")),
+        let agent = match self.shared.ports.registry.agent(warrant.act().agent).await {
+            Ok(agent) => agent,
+            Err(error) => return Some(format!("the agent's epoch cannot be read: {error}")),
+        };
+        let epoch = warrant.commit().revocation_epoch;
+        if agent.is_none_or(|agent| agent.standing != Standing::Active || agent.epoch != epoch) {
+            return Some("the agent was suspended".to_owned());
         }
+        // Last, for reading the epoch may have taken its time.
+        (self.shared.now() >= warrant.deadline()).then(|| "its deadline has passed".to_owned())
     }
 
     /// Hands the warrant over and waits for the outcome.

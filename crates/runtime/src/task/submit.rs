@@ -19,9 +19,15 @@ use super::cause::{Cause, Repeat};
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
 use super::plan;
+use super::order::Mail;
+use super::residents::Posted;
 use super::run::{Born, Run};
 use crate::Caller;
 use crate::reconcile::InForce;
+use crate::timers::Sleeper;
+
+/// Time after which somebody looks for a task whose commit was begun and not answered, in milliseconds: longer than a commit.
+const FOUNDLING_MS: u64 = 10_000;
 
 /// The method's name in the keys of repeated requests.
 const METHOD: &str = "task.submit";
@@ -255,7 +261,7 @@ impl Shared {
         with_first_call: bool,
     ) -> Result<TaskId, Trouble> {
         let Prepared { pinned, workflow, envelope, path, payloads, input, agent_epoch } = prepared;
-        let (task, priority) = (envelope.id, envelope.priority);
+        let (task, tenant, priority) = (envelope.id, envelope.tenant.clone(), envelope.priority);
         let mut draft = Draft::submission(task, envelope.submitted_at);
         draft.caused_by(Cause::of(caller));
         draft.agent_epoch = agent_epoch;
@@ -267,9 +273,36 @@ impl Shared {
         if slot.is_some() {
             plan::advance(self, &run, &mut draft).await?;
         }
+        // From before the commit on, so that nobody else brings the task to life with a state that the warrant is not of.
+        let Posted::Opened(residence) = self.residents.post(task, Mail::Wake) else {
+            return Err(Trouble::Rejected(Rejection::Exists));
+        };
+        let foundling = Foundling { shared: self, sleeper: Some(Sleeper { task, tenant, priority }) };
         let mut written = self.write(draft).await?;
-        self.adopt(Born { state: written.state, run, warrant: written.warrants.pop(), slot });
+        self.adopt(residence, Born { state: written.state, run, warrant: written.warrants.pop(), slot });
+        foundling.is_adopted();
         Ok(task)
+    }
+}
+
+/// A task whose commit was begun: unless it is adopted, somebody looks after a while whether it is there. The caller may have
+/// hung up, or the answer to the commit may be lost.
+struct Foundling<'a> {
+    shared: &'a Shared,
+    sleeper: Option<Sleeper>,
+}
+
+impl Foundling<'_> {
+    fn is_adopted(mut self) {
+        self.sleeper = None;
+    }
+}
+
+impl Drop for Foundling<'_> {
+    fn drop(&mut self) {
+        if let Some(sleeper) = self.sleeper.take() {
+            self.shared.timers.set(sleeper, self.shared.now().plus_ms(FOUNDLING_MS));
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn tools(chance: &Chance) -> BTreeMap<Name, Arc<Definition>> {
             "id": id, "description": "A tool.", "argv": ["/bin/true", "{{args.to}}"], "tier": tier, "effect": effect,
             "input": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}},
             "idempotency_key": {"env": "KEY"}, "verify": ["/bin/true"],
-            "key_ttl": span(5_000, 120_000), "settle_after": span(0, 30_000), "timeout": span(1_000, 30_000),
+            "key_ttl": span(5_000, 120_000), "settle_after": span(0, if chance.in_thousand(500) { 5_000 } else { 30_000 }), "timeout": span(1_000, if chance.in_thousand(500) { 5_000 } else { 30_000 }),
         });
         if let (true, Some(fields)) = (*id == "fields", manifest.as_object_mut()) {
             let output = json!({"type": "object", "required": ["word"], "properties": {"word": {"type": "string"}}});

@@ -110,7 +110,6 @@ impl Outside {
 
     /// A process outlives its daemon, and will send.
     pub(super) fn leave(&self, sending: Sending, at: Timestamp) {
-        self.trace.note(format!("leftover of {} attempt {}", sending.effect, sending.attempt));
         self.with(|inner| inner.leftovers.push((at, sending)));
     }
 
@@ -138,16 +137,20 @@ impl Outside {
 
     /// Everything on its way arrives, at the latest now or, with `None`, whenever that would be.
     pub(super) fn arrive(&self, now: Option<Timestamp>) {
-        let twice = self.with(|inner| {
+        let (left, twice) = self.with(|inner| {
+            inner.leftovers.sort_by_key(|(at, sending)| (*at, sending.effect, sending.attempt));
             let due = |at: Timestamp| now.is_none_or(|now| at <= now);
             let (sent, left): (Vec<_>, Vec<_>) = inner.leftovers.drain(..).partition(|(at, _)| due(*at));
             inner.leftovers = left;
+            let words: Vec<String> =
+                sent.iter().map(|(at, sending)| format!("{} a leftover sends {}", at.unix_ms(), sending.effect)).collect();
             inner.under_way.extend(sent);
             inner.under_way.sort_by_key(|(at, sending)| (*at, sending.effect, sending.attempt));
             let (arrived, left): (Vec<_>, Vec<_>) = inner.under_way.drain(..).partition(|(at, _)| due(*at));
             inner.under_way = left;
-            arrived.into_iter().filter_map(|(at, sending)| inner.take(at, &sending)).collect::<Vec<_>>()
+            (words, arrived.into_iter().filter_map(|(at, sending)| inner.take(at, &sending)).collect::<Vec<_>>())
         });
+        left.into_iter().for_each(|words| self.trace.note(words));
         for effect in twice {
             self.trace.blame(format!("an effect happened twice: {effect}"));
         }

@@ -17,19 +17,19 @@ use super::life::{Life, signature};
 use super::stage::Asked;
 
 /// Most tasks of a run.
-const TASKS_MAX: usize = 6;
+const TASKS_MAX: usize = 10;
 
 impl Life {
     /// One thing that somebody does, or that befalls the installation.
     pub(super) async fn happen(&self) {
         let (chance, life) = (&self.stage.chance, self.clone());
         match chance.below(100) {
-            0..22 => self.supervisor.spawn("submits", async move { life.submit().await }),
-            22..48 => self.answer(),
-            48..53 => self.supervisor.spawn("cancels", async move { life.cancel().await }),
-            53..62 => self.supervisor.spawn("settles", async move { life.settle_one().await }),
-            62..67 => self.stand(Standing::Suspended).await,
-            67..74 => self.stand(Standing::Active).await,
+            0..25 => self.supervisor.spawn("submits", async move { life.submit().await }),
+            25..50 => self.answer(),
+            50..54 => self.supervisor.spawn("cancels", async move { life.cancel().await }),
+            54..63 => self.supervisor.spawn("settles", async move { life.settle_one().await }),
+            63..66 => self.stand(Standing::Suspended).await,
+            66..74 => self.stand(Standing::Active).await,
             74..77 => self.role(false).await,
             77..82 => self.role(true).await,
             82..85 => self.policy(),

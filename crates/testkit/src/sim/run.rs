@@ -12,7 +12,7 @@ use super::stage::Stage;
 use super::check;
 
 /// Things that happen in one run.
-const TICKS: u32 = 60;
+const TICKS: u32 = 80;
 
 /// Virtual time after which every task must have ended or wait for a person, in seconds: all deadlines are within it.
 const REST_SECONDS: u64 = 3 * 3_600;

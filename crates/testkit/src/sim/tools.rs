@@ -51,13 +51,16 @@ struct Process<'a> {
     stage: &'a Stage,
     sending: Option<Sending>,
     deadline: Timestamp,
+    /// For how long it would live on; drawn at its start, since a runtime drops its tasks in an order that is not the seed's.
+    outlives_ms: Option<u64>,
 }
 
 impl Drop for Process<'_> {
     fn drop(&mut self) {
         let Some(sending) = self.sending.take().filter(|_| self.stage.weather.is_dead()) else { return };
-        let at = self.stage.clock.now().plus_ms(self.stage.chance.between(0, 20_000));
-        if at < self.deadline && self.stage.chance.in_thousand(600) {
+        let Some(outlives_ms) = self.outlives_ms else { return };
+        let at = self.stage.clock.now().plus_ms(outlives_ms);
+        if at < self.deadline {
             self.stage.outside.leave(sending, at);
         }
     }
@@ -80,8 +83,8 @@ impl Hands {
         }
         let long_ms = tool.timeout.as_ms() + 8_000;
         let wait_ms = |chance: &super::chance::Chance| match chance.below(10) {
-            0 => chance.between(0, long_ms),
-            1..4 => chance.between(0, 2_000),
+            0..2 => chance.between(0, long_ms),
+            2..5 => chance.between(0, 2_000),
             _ => chance.between(0, 20),
         };
         let lag_max_ms = match tool.effect {
@@ -101,7 +104,11 @@ impl Hands {
             91..96 => (false, Say::Nothing),
             _ => (true, Say::Landed),
         };
-        let lag_ms = if say == Say::Landed { 0 } else { chance.between(0, lag_max_ms) };
+        let lag_ms = match (say, chance.below(4)) {
+            (Say::Landed, _) => 0,
+            (_, 0) => lag_max_ms,
+            (_, _) => chance.between(0, lag_max_ms),
+        };
         Script {
             before_ms: wait_ms(chance),
             sends,
@@ -209,7 +216,8 @@ impl ToolRunner for Hands {
         let script = self.script(tool, attempt);
         let now = stage.clock.now().unix_ms();
         stage.trace.note(format!("{now} run {} {:?} {} attempt {attempt}: {script:?}", tool.id, tool.effect, call.effect));
-        let mut process = Process { stage, sending: Some(sending), deadline: warrant.deadline() };
+        let outlives_ms = Some(stage.chance.between(0, 20_000)).filter(|_| stage.chance.in_thousand(600));
+        let mut process = Process { stage, sending: Some(sending), deadline: warrant.deadline(), outlives_ms };
         let outcome = self.work(&mut process, &script, stop).await;
         let told = match &outcome {
             Outcome::Landed { .. } => "landed",
@@ -230,8 +238,8 @@ impl ToolRunner for Hands {
         let calm = stage.weather.is_calm();
         let known = calm || stage.chance.in_thousand(850);
         let asked_at = stage.clock.now().unix_ms();
-        if !calm && stage.chance.in_thousand(300) {
-            tokio::time::sleep(Duration::from_millis(stage.chance.between(0, 40_000))).await;
+        if !calm && stage.chance.in_thousand(400) {
+            tokio::time::sleep(Duration::from_millis(stage.chance.between(0, 20_000))).await;
             stage.weather.pass().await;
         }
         if !calm && stage.chance.in_thousand(40) {

@@ -78,7 +78,7 @@ pub(super) fn intend(
         attempt,
         decision: proposal.decision,
         approval,
-        send_deadline: send_deadline.min(state.envelope.deadline),
+        send_deadline: send_deadline.min(state.envelope.deadline).min(known.and_then(key_end).unwrap_or(send_deadline)),
     };
     Ok((vec![event], vec![Effect::Run { effect: intent.effect, attempt }]))
 }
@@ -100,6 +100,12 @@ fn repeatable(effect: EffectId, call: &CallState, now: Timestamp) -> Result<Opti
         }
         Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => Err(wrong_phase(effect, call)),
     }
+}
+
+/// When the key of a call that may have landed is forgotten: another attempt must arrive before, not only be intended.
+fn key_end(call: &CallState) -> Option<Timestamp> {
+    let open = matches!(call.phase, Phase::Sent) && call.intent.class == EffectClass::Keyed;
+    call.first_sent_at.filter(|_| open).map(|first| first.plus_ms(call.intent.key_ttl.as_ms()))
 }
 
 /// An attempt that failed; while an earlier one may have landed, this says nothing about the effect.

@@ -91,7 +91,13 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
         Event::NotLanded { effect, .. } => {
             let call = call(state, *effect)?;
             // What is known about one attempt says nothing about the ones before it.
-            call.phase = if call.earlier_open { Phase::Sent } else { Phase::Ready };
+            if call.earlier_open {
+                call.phase = Phase::Sent;
+            } else {
+                // No request arrived, so the key's life begins with the next attempt.
+                call.phase = Phase::Ready;
+                call.first_sent_at = None;
+            }
         }
         Event::InDoubt { effect, doubt } => call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt },
         Event::Settled { effect, landed, result, .. } => {
