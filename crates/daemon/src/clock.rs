@@ -82,7 +82,9 @@ impl<S: Source> GuardedClock<S> {
         let wall_ms = self.source.wall_ms();
         let latest_ms = self.state.lock().unwrap_or_else(PoisonError::into_inner).latest_ms;
         let behind_ms = Timestamp::from_unix_ms(latest_ms).since_ms(Timestamp::from_unix_ms(wall_ms));
-        (behind_ms > 1_000).then(|| format!("the clock is {} s behind the newest record; time stands still until it catches up", behind_ms / 1_000))
+        (behind_ms > 1_000).then(|| {
+            format!("the clock is {} s behind the newest record; time stands still until it catches up", behind_ms / 1_000)
+        })
     }
 
     fn look(&self) -> (i64, Option<String>) {
@@ -93,7 +95,10 @@ impl<S: Source> GuardedClock<S> {
         let ahead_ms = Timestamp::from_unix_ms(wall_ms).since_ms(expected);
         if ahead_ms > STEP_MAX_MS {
             if state.alarm.is_none() {
-                tracing::error!(ahead_s = ahead_ms / 1_000, "the clock stepped forward; nothing is issued and nothing expires by it");
+                tracing::error!(
+                    ahead_s = ahead_ms / 1_000,
+                    "the clock stepped forward; nothing is issued and nothing expires by it"
+                );
             }
             state.alarm = Some(format!("the clock stepped forward by {} s against the boot clock", ahead_ms / 1_000));
             // Time goes on by the boot clock: the step is not believed, so it is not persisted either.

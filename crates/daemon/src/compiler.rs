@@ -67,7 +67,9 @@ mod tests {
     #[test]
     fn roots_are_whole_components() {
         let compiler = LocalCompiler::new(TenantId::parse("acme").unwrap(), vec!["/srv/work".into()]);
-        for (path, wanted) in [("/srv/work", true), ("/srv/work/a", true), ("/srv/workshop", false), ("/srv", false), ("/", false)] {
+        for (path, wanted) in
+            [("/srv/work", true), ("/srv/work/a", true), ("/srv/workshop", false), ("/srv", false), ("/", false)]
+        {
             assert_eq!(compiler.allows(Path::new(path)), wanted, "{path}");
         }
         assert!(!LocalCompiler::new(TenantId::parse("acme").unwrap(), Vec::new()).allows(Path::new("/srv")));

@@ -46,7 +46,9 @@ pub(crate) fn keystore(config: &Config) -> Result<Keystore, StartError> {
 
 fn unlock(by: &UnlockBy) -> Result<Unlock, BoxError> {
     let file = |path: &Path| -> Result<Unlock, BoxError> {
-        KeyFile::load(path).map(Unlock::KeyFile).map_err(|error| format!("key file `{}`: {}", path.display(), chain(&error)).into())
+        KeyFile::load(path)
+            .map(Unlock::KeyFile)
+            .map_err(|error| format!("key file `{}`: {}", path.display(), chain(&error)).into())
     };
     match by {
         UnlockBy::KeyFile(path) => file(path),
@@ -123,11 +125,13 @@ impl Certifier {
         let failed = |source: BoxError| StartError::Certificate { source };
         let file = Path::new(layout::ISSUING_CERTIFICATE).file_name().unwrap_or_default();
         let path = config.keystore.with_file_name(file);
-        let text = scalbotics_identity::private_file::read_public(&path, CERTIFICATE_LEN_MAX).map_err(|error| failed(error.into()))?;
+        let text =
+            scalbotics_identity::private_file::read_public(&path, CERTIFICATE_LEN_MAX).map_err(|error| failed(error.into()))?;
         let text = std::str::from_utf8(&text).map_err(|error| failed(error.into()))?;
         let mut found = certificate::from_pem(text).map_err(|error| failed(error.into()))?;
         let certificate = found.pop().filter(|_| found.is_empty());
-        let certificate = certificate.ok_or_else(|| failed(format!("`{}` does not hold exactly one certificate", path.display()).into()))?;
+        let certificate =
+            certificate.ok_or_else(|| failed(format!("`{}` does not hold exactly one certificate", path.display()).into()))?;
         let key = pair(config, keystore, layout::key::ISSUING_CA, Kind::IssuingCa)?;
         let issuing = Issuing::load(certificate, &key).map_err(|error| failed(error.into()))?;
         let own = pair(config, keystore, layout::key::DAEMON_TLS, Kind::DaemonTls)?;
@@ -151,7 +155,13 @@ impl Certifier {
     }
 
     /// Renews what is served, at half of its life, until the drain begins.
-    pub(crate) fn keep_renewed(self, serving: Arc<ServingCertificate>, first_end: Timestamp, clock: Arc<dyn Clock>, supervisor: &Supervisor) {
+    pub(crate) fn keep_renewed(
+        self,
+        serving: Arc<ServingCertificate>,
+        first_end: Timestamp,
+        clock: Arc<dyn Clock>,
+        supervisor: &Supervisor,
+    ) {
         let owner = supervisor.clone();
         supervisor.spawn_essential("certificate", async move {
             let mut not_after = first_end;
@@ -165,9 +175,10 @@ impl Certifier {
                 if not_after.since_ms(now) > CERTIFICATE_MS / 2 {
                     continue;
                 }
-                let renewed = self.issue(now).map_err(|error| error.report()).and_then(|(identity, end)| {
-                    serving.replace(&identity).map(|()| end).map_err(|error| error.to_string())
-                });
+                let renewed = self
+                    .issue(now)
+                    .map_err(|error| error.report())
+                    .and_then(|(identity, end)| serving.replace(&identity).map(|()| end).map_err(|error| error.to_string()));
                 match renewed {
                     Ok(end) => {
                         not_after = end;
@@ -183,4 +194,3 @@ impl Certifier {
 fn names(dns: &[String], ips: &[IpAddr]) -> Names {
     Names { dns: dns.to_vec(), ips: ips.to_vec() }
 }
-

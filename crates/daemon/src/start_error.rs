@@ -182,7 +182,12 @@ mod tests {
             source: std::io::Error::from_raw_os_error(98),
         };
         let report = error.report();
-        let wanted = ["error: cannot listen on 127.0.0.1:7420 [ADDRESS_IN_USE]", "\n  why: ", "\n next: ", "\n  ref: docs: errors/ADDRESS_IN_USE"];
+        let wanted = [
+            "error: cannot listen on 127.0.0.1:7420 [ADDRESS_IN_USE]",
+            "\n  why: ",
+            "\n next: ",
+            "\n  ref: docs: errors/ADDRESS_IN_USE",
+        ];
         assert!(wanted.iter().all(|part| report.contains(part)), "{report}");
     }
 }

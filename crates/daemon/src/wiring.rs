@@ -85,7 +85,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
-    let system = TenantId::parse(SYSTEM).map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
+    let system = TenantId::parse(SYSTEM)
+        .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
     let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics));
     let tenants = vec![config.tenant.clone(), system];
     let trust_domain = config.trust_domain.as_str().to_owned();
@@ -128,14 +129,21 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
 /// [`StartError`].
 pub async fn check(config: &Config) -> Result<(), StartError> {
     let keys = unlock(config)?;
-    if config.data_dir.try_exists().map_err(|error| StartError::System { attempt: "look at the data directory", source: error.into() })? {
+    if config
+        .data_dir
+        .try_exists()
+        .map_err(|error| StartError::System { attempt: "look at the data directory", source: error.into() })?
+    {
         drop(open_store(config)?);
     }
     let clock = GuardedClock::new(System, None);
     let _issued = keys.certifier.issue(clock.now())?;
     let failed = |source: BoxError| StartError::Repository { path: config.repository.clone(), source };
     let source = git(config);
-    tokio::task::spawn_blocking(move || source.read_head()).await.map_err(|error| failed(error.into()))?.map_err(|error| failed(error.into()))?;
+    tokio::task::spawn_blocking(move || source.read_head())
+        .await
+        .map_err(|error| failed(error.into()))?
+        .map_err(|error| failed(error.into()))?;
     Ok(())
 }
 

@@ -14,7 +14,8 @@ pub const FAILPOINT_VARIABLE: &str = "SCALBOTICSD_FAILPOINT";
 /// The variables of this process that begin with [`PREFIX`], in order of name; values that are no text are left out.
 #[must_use]
 pub fn process() -> Vec<(String, String)> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let text =
+        |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
     let mut own: Vec<_> = std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(PREFIX)).collect();
     own.sort();
     own

@@ -54,11 +54,11 @@ pub const KEYS: &[Key] = &[
     fixed("limits.message_bytes", Shape::Number),
     fixed("limits.connections", Shape::Number),
     live("limits.streams_per_principal", Shape::Number),
+    live("limits.drain", Shape::Text),
     live("limits.requests_per_second.read", Shape::Number),
     live("limits.requests_per_second.write", Shape::Number),
     live("limits.requests_per_second.stream", Shape::Number),
     live("limits.requests_per_second.login", Shape::Number),
-    live("limits.drain", Shape::Text),
     live("log.level", Shape::Text),
     fixed("log.format", Shape::Text),
 ];

@@ -84,7 +84,11 @@ fn read_file(path: &Path) -> std::io::Result<String> {
     use std::io::{Error, ErrorKind, Read as _};
     let mut text = String::new();
     std::fs::File::open(path)?.take(FILE_LEN_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > FILE_LEN_MAX { Err(Error::new(ErrorKind::FileTooLarge, "file is longer than 256 KiB")) } else { Ok(text) }
+    if text.len() as u64 > FILE_LEN_MAX {
+        Err(Error::new(ErrorKind::FileTooLarge, "file is longer than 256 KiB"))
+    } else {
+        Ok(text)
+    }
 }
 
 fn file_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
@@ -105,7 +109,8 @@ fn file_error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
 
 /// The section that a line stands in; nothing for the head of the file and for a section's own line.
 fn section_at(text: &str, line: usize) -> String {
-    let header = |line: &str| line.trim().strip_prefix('[').and_then(|rest| rest.split(']').next()).map(|name| name.trim().to_owned());
+    let header =
+        |line: &str| line.trim().strip_prefix('[').and_then(|rest| rest.split(']').next()).map(|name| name.trim().to_owned());
     let mut lines: Vec<&str> = text.lines().take(line).collect();
     if lines.pop().is_some_and(|own| header(own).is_some()) {
         return String::new();

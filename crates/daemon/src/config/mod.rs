@@ -13,7 +13,7 @@ mod settings;
 mod show;
 mod suggest;
 
-pub use environment::{credential, notify_socket, passphrase, process, CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX};
+pub use environment::{CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, passphrase, process};
 pub use error::Error;
 pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;

@@ -142,7 +142,9 @@ fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> E
 }
 
 fn check_roots(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<(), Error> {
-    let sound = |root: &Path| root.is_absolute() && root.components().count() > 1 && !root.components().any(|part| part.as_os_str() == "..");
+    let sound = |root: &Path| {
+        root.is_absolute() && root.components().count() > 1 && !root.components().any(|part| part.as_os_str() == "..")
+    };
     match settings.workspaces.allowed_roots.iter().find(|root| !sound(root)) {
         Some(root) => {
             let reason = format!("`{}` is not an absolute path below `/` without `..`", root.display());

@@ -34,7 +34,8 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (from, to, count) in [("", "", 0), ("", "abc", 3), ("listn", "listen", 1), ("kitten", "sitting", 3), ("ab", "ba", 2)] {
+        for (from, to, count) in [("", "", 0), ("", "abc", 3), ("listn", "listen", 1), ("kitten", "sitting", 3), ("ab", "ba", 2)]
+        {
             assert_eq!(edits(from, to), count, "{from} {to}");
             assert_eq!(edits(to, from), count, "{to} {from}");
         }

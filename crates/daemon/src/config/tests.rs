@@ -44,7 +44,8 @@ fn collect(root: &serde_json::Value, node: &serde_json::Value, path: String, lea
 #[test]
 fn flag_beats_environment_beats_file_beats_default() {
     let directory = tempfile::tempdir().unwrap();
-    let mut sources = sources(directory.path(), &format!("{GOOD}[server]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:1\"\n"));
+    let mut sources =
+        sources(directory.path(), &format!("{GOOD}[server]\nlisten = \"127.0.0.1:1\"\nadmin_listen = \"127.0.0.1:1\"\n"));
     sources.environment = vec![
         ("SCALBOTICSD_CONFIG".into(), "ignored".into()),
         ("SCALBOTICSD_FAILPOINT".into(), "ignored".into()),

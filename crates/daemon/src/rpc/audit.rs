@@ -66,7 +66,9 @@ pub(super) fn audit_failure(error: &AuditError) -> Failure {
         AuditError::Full => Failure::new(codes::RATE_LIMITED, "the call cannot be audited now")
             .why("too many calls wait for their audit record")
             .next("try again in a second"),
-        AuditError::Draining => Failure::new(codes::SHUTTING_DOWN, "the call cannot be audited any more").next("try again in a minute"),
+        AuditError::Draining => {
+            Failure::new(codes::SHUTTING_DOWN, "the call cannot be audited any more").next("try again in a minute")
+        }
         AuditError::Store(error) => store_failure(error),
     }
 }

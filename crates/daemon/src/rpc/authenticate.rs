@@ -65,7 +65,9 @@ impl Context {
         if now == Some(then) {
             return Ok(());
         }
-        Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the stream is cut").why("the caller's standing or groups changed").next(NEXT))
+        Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the stream is cut")
+            .why("the caller's standing or groups changed")
+            .next(NEXT))
     }
 }
 
@@ -75,4 +77,3 @@ pub(super) fn principal(human: &Human) -> Principal {
     groups.sort();
     Principal { uid: Uid::Human(human.uid), tenant: human.tenant.clone(), name: human.name.clone(), groups }
 }
-

@@ -135,7 +135,8 @@ pub(crate) fn parse_traceparent(text: &str) -> Option<TraceContext> {
     let hexadecimal = |part: &str, len: usize| {
         part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && part.bytes().any(|b| b != b'0')
     };
-    let sound = version == "00" && flags.len() == 2 && parts.next().is_none() && hexadecimal(trace_id, 32) && hexadecimal(parent_id, 16);
+    let sound =
+        version == "00" && flags.len() == 2 && parts.next().is_none() && hexadecimal(trace_id, 32) && hexadecimal(parent_id, 16);
     sound.then(|| TraceContext { trace_id: trace_id.to_owned(), parent_id: parent_id.to_owned() })
 }
 

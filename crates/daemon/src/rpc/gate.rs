@@ -44,7 +44,13 @@ impl Gate {
     /// A gate of a connection; `is_agent` when it presented a client certificate; `begun` counts its calls, and is held by
     /// each call and open stream.
     #[must_use]
-    pub(crate) const fn new(routes: Routes, context: Arc<Context>, peer: SocketAddr, is_agent: bool, begun: Arc<AtomicU64>) -> Self {
+    pub(crate) const fn new(
+        routes: Routes,
+        context: Arc<Context>,
+        peer: SocketAddr,
+        is_agent: bool,
+        begun: Arc<AtomicU64>,
+    ) -> Self {
         Self { routes, context, peer, is_agent, begun }
     }
 

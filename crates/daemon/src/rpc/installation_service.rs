@@ -82,10 +82,7 @@ impl Installations {
 
 #[tonic::async_trait]
 impl InstallationService for Installations {
-    async fn get_installation(
-        &self,
-        request: Request<v1::GetInstallationRequest>,
-    ) -> Result<Response<v1::Installation>, Status> {
+    async fn get_installation(&self, request: Request<v1::GetInstallationRequest>) -> Result<Response<v1::Installation>, Status> {
         let (call, _) = Call::of(request)?;
         self.0.answer(&call, self.get(&call).await).await
     }

@@ -114,7 +114,9 @@ impl Limits {
         let open = streams.entry(uid).or_insert(0);
         if *open >= max {
             let why = format!("{max} streams of one principal may be open at one time");
-            return Err(Failure::new(codes::STREAMS_EXHAUSTED, "a further stream is refused").why(why).next("end a stream first"));
+            return Err(Failure::new(codes::STREAMS_EXHAUSTED, "a further stream is refused")
+                .why(why)
+                .next("end a stream first"));
         }
         *open += 1;
         Ok(Slot { streams: Arc::clone(&self.streams), uid })

@@ -160,8 +160,7 @@ mod tests {
     #[test]
     fn actions_are_those_of_the_policy_schema() {
         let schema: BTreeSet<(&str, &str)> = scalbotics_adapters::policy::cedar::schema::RPC_ACTIONS.into_iter().collect();
-        let table: BTreeSet<(&str, &str)> =
-            all().filter_map(|row| Some((row.method.action?, row.method.resource))).collect();
+        let table: BTreeSet<(&str, &str)> = all().filter_map(|row| Some((row.method.action?, row.method.resource))).collect();
         assert_eq!(table, schema);
     }
 

@@ -52,7 +52,11 @@ pub struct RpcMetrics {
 impl RpcMetrics {
     /// Counts a call that was answered.
     pub fn answered(&self, ok: bool, duration: Duration) {
-        if ok { self.ok.add(1) } else { self.failed.add(1) }
+        if ok {
+            self.ok.add(1)
+        } else {
+            self.failed.add(1)
+        }
         self.duration.observe(duration);
     }
 

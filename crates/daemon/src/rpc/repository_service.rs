@@ -49,10 +49,7 @@ impl RepositoryService for Repositories {
         self.0.answer(&call, self.get(&call, &message).await).await
     }
 
-    async fn reload_repository(
-        &self,
-        request: Request<v1::ReloadRepositoryRequest>,
-    ) -> Result<Response<v1::Repository>, Status> {
+    async fn reload_repository(&self, request: Request<v1::ReloadRepositoryRequest>) -> Result<Response<v1::Repository>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.reload(&call, &message).await).await
     }

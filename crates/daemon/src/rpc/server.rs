@@ -186,7 +186,11 @@ impl Shared {
 
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(usize::try_from(HEADER_LIST_MAX).unwrap_or(usize::MAX));
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(usize::try_from(HEADER_LIST_MAX).unwrap_or(usize::MAX));
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -83,7 +83,9 @@ impl Sessions {
             return Err(refuse("the assertion names another tenant".to_owned()));
         }
         if human.standing != Standing::Active {
-            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the login is refused").next("ask an administrator of the tenant"));
+            return Err(
+                Failure::new(codes::PRINCIPAL_SUSPENDED, "the login is refused").next("ask an administrator of the tenant")
+            );
         }
         self.use_once(&logged_in, now)?;
         Ok((human, logged_in))

@@ -90,18 +90,18 @@ fn grpc(code: codes::Code) -> Code {
         ),
         (
             Code::PermissionDenied,
-            &[codes::POLICY_DENIED, codes::POLICY_ERROR, codes::NOTHING_IN_FORCE, codes::SELF_APPROVAL, codes::APPROVER_NOT_ENROLLED],
+            &[
+                codes::POLICY_DENIED,
+                codes::POLICY_ERROR,
+                codes::NOTHING_IN_FORCE,
+                codes::SELF_APPROVAL,
+                codes::APPROVER_NOT_ENROLLED,
+            ],
         ),
         (Code::NotFound, &[codes::NOT_FOUND]),
         (
             Code::InvalidArgument,
-            &[
-                codes::INVALID_ARGUMENT,
-                codes::REQUEST_ID_REUSED,
-                codes::INPUT_INVALID,
-                codes::NO_PATH,
-                codes::STATEMENT_REFUSED,
-            ],
+            &[codes::INVALID_ARGUMENT, codes::REQUEST_ID_REUSED, codes::INPUT_INVALID, codes::NO_PATH, codes::STATEMENT_REFUSED],
         ),
         (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
         (

@@ -35,7 +35,11 @@ impl Tasks {
     async fn enter(&self, call: &Call, name: &str) -> Result<Named<TaskId>, Failure> {
         let own = call.tenant()?;
         let named: Named<TaskId> = names::parse("name", "tasks", name, own)?;
-        let found = if named.foreign { None } else { self.0.ports.task_log.state(own, named.id).await.map_err(|e| convert::store_failure(&e))? };
+        let found = if named.foreign {
+            None
+        } else {
+            self.0.ports.task_log.state(own, named.id).await.map_err(|e| convert::store_failure(&e))?
+        };
         let resource = found.as_ref().map_or_else(|| Resource::absent("Task", &named.id.to_string()), Resource::task);
         let _permit = self.0.enter(call, resource, &named).await?;
         if found.is_none() { Err(Failure::not_found(name)) } else { Ok(named) }
@@ -114,7 +118,8 @@ impl Tasks {
 
     async fn settle(&self, call: &Call, request: v1::SettleEffectRequest) -> Result<v1::Task, Failure> {
         let named = self.enter(call, &request.name).await?;
-        let effect = request.effect.parse().map_err(|error: scalbotics_core::ids::Error| Failure::invalid("effect", error.to_string()))?;
+        let effect =
+            request.effect.parse().map_err(|error: scalbotics_core::ids::Error| Failure::invalid("effect", error.to_string()))?;
         let result = request.result.map(|value| convert::from_value("result", value)).transpose()?;
         let outcome = match (request.landed, result) {
             (true, result) => Settled::Landed { result },

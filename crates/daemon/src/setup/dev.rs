@@ -67,8 +67,7 @@ impl Dev {
         plan.resume()?;
         let made = initialize::make(&plan, environment).await?;
         let config = plan.path(layout::CONFIG);
-        let overrides =
-            vec![format!("server.listen={}", plan.listen), format!("server.admin_listen={}", plan.admin_listen)];
+        let overrides = vec![format!("server.listen={}", plan.listen), format!("server.admin_listen={}", plan.admin_listen)];
         Ok(Prepared { plan, made, config, overrides, passing: self.persist.is_none() })
     }
 
@@ -85,8 +84,11 @@ impl Dev {
             Name::parse(text).map_err(|e| Error::Flag { flag: "--persist", value: text.to_owned(), reason: e.to_string() })
         };
         let domain = "dev.scalbotics.internal";
-        let trust_domain = TrustDomain::parse(domain)
-            .map_err(|e| Error::Flag { flag: "--persist", value: domain.to_owned(), reason: e.to_string() })?;
+        let trust_domain = TrustDomain::parse(domain).map_err(|e| Error::Flag {
+            flag: "--persist",
+            value: domain.to_owned(),
+            reason: e.to_string(),
+        })?;
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let admin_port = if self.port == 0 { 0 } else { self.port.saturating_add(1) };
         Ok(Plan {

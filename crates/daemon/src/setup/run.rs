@@ -74,11 +74,8 @@ pub async fn run_dev(flags: &Dev) -> Result<ExitCode, DevError> {
     let signals = Signals::new().map_err(|source| DevError::System { attempt: "await signals", source })?;
     let environment = environment(&flags.directories);
     let mut prepared = flags.prepare(&environment).await?;
-    let sources = config::Sources {
-        file: prepared.config.clone(),
-        environment: config::process(),
-        flags: prepared.overrides.clone(),
-    };
+    let sources =
+        config::Sources { file: prepared.config.clone(), environment: config::process(), flags: prepared.overrides.clone() };
     let running = crate::start(Config::load(sources)?, Start::default()).await?;
     prepared.announce(running.api(), &environment)?;
     let ended = if flags.command.is_empty() {

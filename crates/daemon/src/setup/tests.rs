@@ -109,7 +109,11 @@ async fn a_run_that_was_killed_is_finished_by_the_next() {
     initialize(&plan, &environment).await.unwrap();
     for lost in ["trust.json", "keys/issuing-ca.pem", "keys/root-ca.pem", "desired.git", "people/ann/login.pem", "data"] {
         let path = plan.root.join(lost);
-        if path.is_dir() { std::fs::remove_dir_all(&path).unwrap() } else { std::fs::remove_file(&path).unwrap() }
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).unwrap()
+        } else {
+            std::fs::remove_file(&path).unwrap()
+        }
         let again = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
         initialize(&again, &environment).await.unwrap_or_else(|error| panic!("{lost}: {error}"));
         assert!(path.try_exists().unwrap() || lost == "people/ann/login.pem", "{lost}");
@@ -128,7 +132,8 @@ async fn secrets_are_closed_to_others() {
     initialize(&plan, &environment).await.unwrap();
     for (path, _) in contents(&plan.root) {
         let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        let secret = path.extension().is_some_and(|e| ["keystore", "key"].iter().any(|s| e == *s)) || path.starts_with(plan.root.join("people"));
+        let secret = path.extension().is_some_and(|e| ["keystore", "key"].iter().any(|s| e == *s))
+            || path.starts_with(plan.root.join("people"));
         assert!(!secret || mode == 0o600, "{} {mode:o}", path.display());
     }
 }

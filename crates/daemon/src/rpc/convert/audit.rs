@@ -29,7 +29,12 @@ pub(in crate::rpc) fn verified(result: Result<Report, Fault>, bad_signature: Opt
         },
         Err(fault) => {
             let fault_index = index(&fault);
-            v1::VerifyAuditLogResponse { fault: fault.to_string(), fault_index, not_checked, ..v1::VerifyAuditLogResponse::default() }
+            v1::VerifyAuditLogResponse {
+                fault: fault.to_string(),
+                fault_index,
+                not_checked,
+                ..v1::VerifyAuditLogResponse::default()
+            }
         }
     }
 }

@@ -47,7 +47,9 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
         }
         SubmitError::Input { source, .. } => refuse(codes::INPUT_INVALID).why(chain(source)),
         SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)),
-        SubmitError::ToolNotGranted { agent, .. } => refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}")),
+        SubmitError::ToolNotGranted { agent, .. } => {
+            refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}"))
+        }
         SubmitError::Envelope(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)),
         SubmitError::KeyReused => reused(),
         SubmitError::Draining => draining(),
@@ -94,7 +96,9 @@ pub(in crate::rpc) fn approval_failure(error: &approval::Error, name: &str) -> F
         Refused::Shape { .. } | Refused::ReasonLen { .. } => refuse(codes::STATEMENT_REFUSED),
         Refused::Differs { approval } => {
             let next = format!("scalbotics approval show {approval}");
-            refuse(codes::STATEMENT_REFUSED).why("the bytes that were signed are not those that the daemon would rebuild").next(next)
+            refuse(codes::STATEMENT_REFUSED)
+                .why("the bytes that were signed are not those that the daemon would rebuild")
+                .next(next)
         }
         Refused::Signature(source @ VerifyError::NotEnrolled { .. }) => refuse(codes::APPROVER_NOT_ENROLLED).why(chain(source)),
         Refused::Signature(source @ VerifyError::Signature { .. }) => refuse(codes::STATEMENT_REFUSED).why(chain(source)),

@@ -56,7 +56,8 @@ mod tests {
         let filter = task_filter("status = \"FAILED\" AND agent = \"clerk\"").unwrap();
         assert_eq!((filter.statuses, filter.agent.unwrap().as_str()), (vec![Status::Failed], "clerk"));
         assert_eq!(task_filter("").unwrap(), TaskFilter::default());
-        for bad in ["x", "status = FAILED", "status = \"failed\"", "owner = \"x\"", "agent = \"A B\"", "a\"; DROP TABLE task; --"] {
+        for bad in ["x", "status = FAILED", "status = \"failed\"", "owner = \"x\"", "agent = \"A B\"", "a\"; DROP TABLE task; --"]
+        {
             assert!(task_filter(bad).is_err(), "{bad}");
         }
     }

@@ -56,7 +56,10 @@ fn one(field: &str, value: prost_types::Value, depth: usize) -> Result<Value, Fa
 fn number(field: &str, number: f64) -> Result<Value, Failure> {
     if number.fract() == 0.0 && number.abs() <= WHOLE_MAX {
         // The text of a whole double is exact, where a cast would have to be trusted.
-        return format!("{number:.0}").parse::<i64>().map(Value::from).map_err(|error| Failure::invalid(field, error.to_string()));
+        return format!("{number:.0}")
+            .parse::<i64>()
+            .map(Value::from)
+            .map_err(|error| Failure::invalid(field, error.to_string()));
     }
     Number::from_f64(number).map(Value::Number).ok_or_else(|| Failure::invalid(field, "a number is not finite"))
 }

@@ -1,7 +1,9 @@
 //! Tasks, their calls and their events.
 
 use scalbotics_core::ports::{StoredEvent, Summary};
-use scalbotics_core::task::{Budget, CallState, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Phase, State, Status};
+use scalbotics_core::task::{
+    Budget, CallState, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Phase, State, Status,
+};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
 use scalbotics_runtime::task::{Goal, Limits, Submit, View, Watched};

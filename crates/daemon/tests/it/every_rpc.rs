@@ -1,0 +1,160 @@
+//! Every row of the method table: without a token, without a right, with a foreign name, with an absent one.
+
+use std::collections::BTreeSet;
+
+use prost::Message as _;
+use scalbotics_core::ids::{ApprovalId, DecisionId, EffectId, TaskId};
+use scalbotics_daemon::rpc::methods::{self, Admission};
+use scalbotics_proto::v1;
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+use crate::wire::call;
+use crate::world::{NOBODY, World};
+
+/// A request of every method that policy decides about, with names of `tenant`; and whether it names one object.
+fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
+    let parent = format!("tenants/{tenant}");
+    let task = format!("{parent}/tasks/{}", TaskId::from_u128(7));
+    let approval = format!("{parent}/approvals/{}", ApprovalId::from_u128(7));
+    let decision = format!("{parent}/decisions/{}", DecisionId::from_u128(7));
+    let agent = format!("{parent}/agents/ghost");
+    let text = |text: &str| text.to_owned();
+    let (service, method) = path.strip_prefix("/scalbotics.v1.")?.split_once('/')?;
+    let (message, one) = match (service, method) {
+        ("TaskService", "SubmitTask") => {
+            let goal = Some(v1::submit_task_request::Goal::Text(text("read it")));
+            (v1::SubmitTaskRequest { agent, goal, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("TaskService", "GetTask") => (v1::GetTaskRequest { name: task, with_output: true }.encode_to_vec(), true),
+        ("TaskService", "ListTasks") => (v1::ListTasksRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("TaskService", "WatchTask") => (v1::WatchTaskRequest { name: task, from_sequence: 0 }.encode_to_vec(), true),
+        ("TaskService", "CancelTask") => (v1::CancelTaskRequest { name: task, ..Default::default() }.encode_to_vec(), true),
+        ("TaskService", "RetryTask") => (v1::RetryTaskRequest { name: task, ..Default::default() }.encode_to_vec(), true),
+        ("TaskService", "SettleEffect") => {
+            let effect = EffectId::from_u128(7).to_string();
+            let request = v1::SettleEffectRequest { name: task, effect, landed: true, reason: text("x"), ..Default::default() };
+            (request.encode_to_vec(), true)
+        }
+        ("ApprovalService", "ListApprovals") => {
+            (v1::ListApprovalsRequest { parent, ..Default::default() }.encode_to_vec(), false)
+        }
+        ("ApprovalService", "GetApproval") => (v1::GetApprovalRequest { name: approval }.encode_to_vec(), true),
+        ("ApprovalService", "DecideApproval") => {
+            (v1::DecideApprovalRequest { name: approval, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("PolicyService", "ExplainDecision") => (v1::ExplainDecisionRequest { name: decision }.encode_to_vec(), true),
+        ("PolicyService", "CheckAccess") => {
+            (v1::CheckAccessRequest { agent, tool: text("fs.read"), args: None }.encode_to_vec(), true)
+        }
+        ("AuditService", "ListAuditRecords") => {
+            (v1::ListAuditRecordsRequest { parent, ..Default::default() }.encode_to_vec(), false)
+        }
+        ("AuditService", "TailAuditRecords") => (v1::TailAuditRecordsRequest { parent, from_index: 0 }.encode_to_vec(), false),
+        ("AuditService", "GetAuditHead") => (v1::GetAuditHeadRequest { parent }.encode_to_vec(), false),
+        ("AuditService", "VerifyAuditLog") => (v1::VerifyAuditLogRequest { parent }.encode_to_vec(), false),
+        ("AgentService", "ListAgents") => (v1::ListAgentsRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("AgentService", "GetAgent") => (v1::GetAgentRequest { name: agent }.encode_to_vec(), true),
+        ("ToolService", "ListTools") => (v1::ListToolsRequest { parent }.encode_to_vec(), false),
+        ("ToolService", "GetTool") => (v1::GetToolRequest { name: format!("{parent}/tools/ghost") }.encode_to_vec(), true),
+        ("RepositoryService", "GetRepository") => {
+            (v1::GetRepositoryRequest { name: format!("{parent}/repository") }.encode_to_vec(), false)
+        }
+        ("RepositoryService", "ReloadRepository") => {
+            let name = format!("{parent}/repository");
+            (v1::ReloadRepositoryRequest { name, ..Default::default() }.encode_to_vec(), false)
+        }
+        ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
+        ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),
+        _ => return None,
+    };
+    Some((message, one))
+}
+
+/// Methods whose request names no tenant at all.
+const NAMELESS: [&str; 2] = ["/scalbotics.v1.SessionService/WhoAmI", "/scalbotics.v1.InstallationService/GetInstallation"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_without_a_token() {
+    let world = World::closed().await;
+    for row in methods::all() {
+        let path = row.method.path;
+        for token in [None, Some("x"), Some("a.b.c"), Some("eyJhbGciOiJub25lIn0.e30.")] {
+            let message = sample(path, "acme").map(|(message, _)| message).unwrap_or_default();
+            let answer = call(&world.channel, path, message, token).await;
+            match row.admission {
+                Admission::Policy | Admission::Token | Admission::Login => {
+                    assert_eq!(answer.unwrap_err().code(), Code::Unauthenticated, "{path} {token:?}");
+                }
+                Admission::Open => drop(answer.unwrap()),
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_call_without_a_right() {
+    let world = World::closed().await;
+    let token = world.token(NOBODY).await;
+    let mut decisions = BTreeSet::new();
+    let mut rows = 0;
+    for row in methods::all().filter(|row| row.admission == Admission::Policy) {
+        let path = row.method.path;
+        let (message, _) = sample(path, "acme").unwrap_or_else(|| panic!("{path} has no sample: add one"));
+        let refused = call(&world.channel, path, message, Some(&token)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::PermissionDenied, "{path}: {refused}");
+        let details = refused.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!(info.reason, "POLICY_DENIED", "{path}");
+        assert!(info.metadata["next"].starts_with("scalbotics policy explain dec_"), "{path}");
+        assert!(details.request_info().unwrap().request_id.starts_with("req_"), "{path}");
+        decisions.insert(info.metadata["decision"].clone());
+        rows += 1;
+    }
+    assert_eq!(decisions.len(), rows);
+    // Denials are audited (semantics 7.1): each decision stands in the log with the word.
+    let admin = world.token("ann").await;
+    let request = v1::ListAuditRecordsRequest { page_size: 1_000, ..Default::default() };
+    let answer =
+        call(&world.channel, "/scalbotics.v1.AuditService/ListAuditRecords", request.encode_to_vec(), Some(&admin)).await;
+    let records = v1::ListAuditRecordsResponse::decode(answer.unwrap()).unwrap().records;
+    for decision in decisions {
+        let found = records.iter().filter(|record| record.json.contains(&decision)).collect::<Vec<_>>();
+        assert_eq!(found.len(), 1, "{decision}");
+        assert!(found[0].json.contains("policy_denied"), "{}", found[0].json);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn security_7_a_foreign_name_is_an_absent_one() {
+    let world = World::closed().await;
+    let (admin, nobody) = (world.token("ann").await, world.token(NOBODY).await);
+    for row in methods::all().filter(|row| row.admission == Admission::Policy && !NAMELESS.contains(&row.method.path)) {
+        let path = row.method.path;
+        let (foreign, one) = sample(path, "other").unwrap();
+        for token in [&admin, &nobody] {
+            let refused = call(&world.channel, path, foreign.clone(), Some(token)).await.unwrap_err();
+            assert_eq!(refused.code(), Code::NotFound, "{path}: {refused}");
+            assert!(refused.get_error_details().error_info().unwrap().metadata.get("decision").is_none(), "{path}");
+            if one && token == &admin {
+                let (own, _) = sample(path, "acme").unwrap();
+                let absent = call(&world.channel, path, own, Some(token)).await.unwrap_err();
+                assert_eq!(absent.code(), Code::NotFound, "{path}: {absent}");
+                assert_eq!(refused.message().replace("tenants/other", "tenants/acme"), absent.message(), "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_in_the_table_is_not_there() {
+    let world = World::closed().await;
+    let token = world.token("ann").await;
+    for path in ["/scalbotics.v1.TaskService/Nothing", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/x"] {
+        let refused = call(&world.channel, path, Vec::new(), Some(&token)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unimplemented, "{path}");
+    }
+    // Bytes that are no message are refused with our own code.
+    let refused = call(&world.channel, "/scalbotics.v1.TaskService/GetTask", vec![0xff; 9], Some(&token)).await.unwrap_err();
+    assert_eq!(refused.get_error_details().error_info().unwrap().reason, "INVALID_ARGUMENT", "{refused}");
+}

@@ -1,0 +1,21 @@
+//! The whole daemon in process: real store, keys, TLS, git and policies; port 0, no network.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    clippy::disallowed_methods,
+    reason = "tests may unwrap"
+)]
+
+mod every_rpc;
+mod limits;
+mod repository;
+mod session;
+mod task;
+mod wire;
+mod world;

@@ -1,0 +1,46 @@
+//! Desired state: a bad commit leaves the last good one in force and says so.
+
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
+use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
+
+use crate::world::{World, with};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_commit_leaves_the_good_one_in_force() {
+    let mut world = World::open().await;
+    let token = world.token("ann").await;
+    let mut client = RepositoryServiceClient::new(world.channel.clone());
+    let before = client.get_repository(with(&token, v1::GetRepositoryRequest::default())).await.unwrap().into_inner();
+    assert!(before.findings.is_empty() && before.commit == before.head, "{before:?}");
+    for (path, text, part) in [
+        ("policies/bad.cedar", "permit (principal, action, resource) when { 1 + };", "policies/bad.cedar"),
+        ("policies/bad.cedar", "permit (principal, action == Action::\"fly\", resource);", "fly"),
+        ("policies/bad.cedar", "// mended", ""),
+        ("agents/clerk.yaml", "id: clerk\nteam: ops\ndescription: x\nmounts: [{name: work, path: /etc}]\n", "allowed_roots"),
+        ("agents/clerk.yaml", "id: [", "agents/clerk.yaml"),
+    ] {
+        let head = world.commit(&[(path, text)]);
+        let seen = client.reload_repository(with(&token, v1::ReloadRepositoryRequest::default())).await.unwrap().into_inner();
+        assert_eq!(seen.head, head);
+        if part.is_empty() {
+            assert!(seen.findings.is_empty() && seen.commit == head, "{seen:?}");
+            continue;
+        }
+        assert_ne!(seen.commit, head);
+        assert!(format!("{:?}", seen.findings).contains(part), "{seen:?}");
+        let installation = InstallationServiceClient::new(world.channel.clone())
+            .get_installation(with(&token, v1::GetInstallationRequest {}))
+            .await
+            .unwrap()
+            .into_inner();
+        assert_eq!(installation.health, "degraded");
+        assert!(installation.reasons.iter().any(|reason| reason.contains("refused")), "{installation:?}");
+    }
+    // A restart over a refused head brings the last good commit back.
+    world.restart().await;
+    let token = world.token("ann").await;
+    let mut client = RepositoryServiceClient::new(world.channel.clone());
+    let seen = client.get_repository(with(&token, v1::GetRepositoryRequest::default())).await.unwrap().into_inner();
+    assert!(!seen.commit.is_empty() && seen.commit != seen.head, "{seen:?}");
+}
