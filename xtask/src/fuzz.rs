@@ -108,14 +108,12 @@ impl Fuzz<'_> {
 
 /// One line: what ran, how much of it, and where the input of a failure is.
 fn summary(name: &str, log: &str, sound: bool) -> String {
-    let stat = |key: &str| log.lines().find_map(|line| line.strip_prefix("stat::")?.strip_prefix(key)?.strip_prefix(':')).map_or("?", str::trim);
+    let stat = |key: &str| {
+        log.lines().find_map(|line| line.strip_prefix("stat::")?.strip_prefix(key)?.strip_prefix(':')).map_or("?", str::trim)
+    };
     let covered = log.lines().rev().find_map(|line| line.split_once("cov: ")?.1.split_whitespace().next());
-    let counts = format!(
-        "{} inputs, {} edges, {} MiB",
-        stat("number_of_executed_units"),
-        covered.unwrap_or("?"),
-        stat("peak_rss_mb")
-    );
+    let counts =
+        format!("{} inputs, {} edges, {} MiB", stat("number_of_executed_units"), covered.unwrap_or("?"), stat("peak_rss_mb"));
     let kept = log.lines().find_map(|line| line.split_once("Test unit written to ")).map(|(_, path)| path.trim());
     match (sound, kept) {
         (true, _) => format!("    fuzz {name}: sound, {counts}"),
@@ -201,7 +199,8 @@ mod tests {
 
     #[test]
     fn a_summary_says_what_was_done_and_where_a_find_is() {
-        let log = "#9 NEW cov: 7 ft: 1\n#12\tDONE   cov: 31 ft: 9 corp: 4\nstat::number_of_executed_units: 12\nstat::peak_rss_mb: 34\n";
+        let log =
+            "#9 NEW cov: 7 ft: 1\n#12\tDONE   cov: 31 ft: 9 corp: 4\nstat::number_of_executed_units: 12\nstat::peak_rss_mb: 34\n";
         assert_eq!(summary("json", log, true), "    fuzz json: sound, 12 inputs, 31 edges, 34 MiB");
         let crash = "artifact_prefix='x/'; Test unit written to x/crash-1\n";
         assert_eq!(summary("json", crash, false), "    fuzz json: FAILED, ? inputs, ? edges, ? MiB, its input is x/crash-1");

@@ -6,8 +6,7 @@ use super::finding::Finding;
 use super::tree::Tree;
 
 /// The tables of codes: the daemon's, the command line's, and that of making an installation.
-const TABLES: &[&str] =
-    &["crates/daemon/src/rpc/codes.rs", "crates/cli/src/codes.rs", "crates/daemon/src/setup/error.rs"];
+const TABLES: &[&str] = &["crates/daemon/src/rpc/codes.rs", "crates/cli/src/codes.rs", "crates/daemon/src/setup/error.rs"];
 
 /// Where the pages are.
 const PAGES: &str = "docs/errors/";

@@ -150,8 +150,7 @@ fn every_next_step_that_is_a_command_can_be_typed() {
     let mut commands = 0;
     for step in next_steps() {
         let Some((_, command)) = step.split_once("scalbotics ") else { continue };
-        // `--landed|--not-landed` stands for one of both.
-        let line = format!("scalbotics {}", command.replace("|--not-landed", ""));
+        let line = format!("scalbotics {command}");
         if line.starts_with("scalbotics, ") || step.contains("beside scalbotics") {
             continue;
         }

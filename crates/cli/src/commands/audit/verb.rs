@@ -24,7 +24,7 @@ pub(crate) enum Verb {
     #[command(before_help = "Example: scalbotics audit tail --follow")]
     Tail {
         /// How many of the newest.
-        #[arg(short, long, default_value_t = 20)]
+        #[arg(short = 'n', long, default_value_t = 20)]
         lines: u64,
         /// Go on as they come.
         #[arg(short, long)]

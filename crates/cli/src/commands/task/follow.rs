@@ -35,11 +35,12 @@ fn parked(kind: &str) -> bool {
 fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
     let failure = Failure::new(Exit::Waiting, codes::WAITING, format!("the task waits for a person at step {}", event.step));
     if event.kind == "in_doubt" {
-        return failure.why(format!("nobody knows whether effect {} landed ({})", event.effect, event.detail)).next(format!(
-            "scalbotics task settle {} {} --landed|--not-landed --reason \"how you know\"",
-            wire::short(name),
-            event.effect
-        ));
+        return failure
+            .why(format!(
+                "nobody knows whether effect {} landed ({}): look at its target, then settle it as --landed or --not-landed",
+                event.effect, event.detail
+            ))
+            .next(format!("scalbotics task show {}", wire::short(name)));
     }
     let other = if session.context.approval_key.is_some() { "" } else { " as an approver" };
     failure
