@@ -8,6 +8,7 @@ mod daemon;
 mod evidence;
 mod shell;
 mod stage;
+mod wal;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ mod demo;
 mod fuzz;
 mod runner;
 mod say;
+mod sim;
 mod test;
 mod tidy;
 mod wheel;
@@ -34,6 +35,8 @@ enum Task {
     Tidy,
     /// Run the fuzz targets for a while each; installs cargo-fuzz by itself
     Fuzz(fuzz::Options),
+    /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
+    Sim(sim::Options),
     /// Build everything and run every test; installs the test runner by itself
     Test(test::Options),
 }
@@ -45,6 +48,7 @@ fn main() -> Result<ExitCode> {
         Task::Demo(options) => demo::command(&root, &options),
         Task::Tidy => tidy::command(&root),
         Task::Fuzz(options) => fuzz::command(&root, &options),
+        Task::Sim(options) => sim::command(&root, &options),
         Task::Test(options) => test::command(&root, &options),
     }
 }

@@ -55,12 +55,12 @@ struct State {
 /// **Invariant:** answers never decrease, and begin at or after the last commit's time, so a clock that is set back revives
 /// nothing, also not across a restart.
 #[derive(Debug)]
-pub struct GuardedClock<S = System> {
+pub struct Guarded<S = System> {
     source: S,
     state: Mutex<State>,
 }
 
-impl<S: Source> GuardedClock<S> {
+impl<S: Source> Guarded<S> {
     /// A clock that goes on from the last commit of the store, if there was one.
     #[must_use]
     pub fn new(source: S, last_commit_at: Option<Timestamp>) -> Self {
@@ -114,7 +114,7 @@ impl<S: Source> GuardedClock<S> {
     }
 }
 
-impl<S: Source> Clock for GuardedClock<S> {
+impl<S: Source> Clock for Guarded<S> {
     fn now(&self) -> Timestamp {
         Timestamp::from_unix_ms(self.look().0)
     }
@@ -151,7 +151,7 @@ mod tests {
     fn semantics_4_7_a_backward_step_revives_nothing() {
         let fake = Fake::default();
         fake.set(10_000, 0);
-        let clock = GuardedClock::new(fake.clone(), Some(Timestamp::from_unix_ms(50_000)));
+        let clock = Guarded::new(fake.clone(), Some(Timestamp::from_unix_ms(50_000)));
         assert_eq!(clock.now().unix_ms(), 50_000);
         assert!(clock.behind().is_some());
         fake.set(60_000, 50_000);
@@ -166,7 +166,7 @@ mod tests {
     fn semantics_4_7_a_large_step_forward_fails_closed_until_time_returns() {
         let fake = Fake::default();
         fake.set(1_000, 0);
-        let clock = GuardedClock::new(fake.clone(), None);
+        let clock = Guarded::new(fake.clone(), None);
         fake.set(1_000 + 3_600_000, 10);
         assert_eq!(clock.alarm(), None);
         fake.set(1_000 + 3_600_000 * 3, 20);

@@ -13,10 +13,10 @@ pub const STOPPING: &str = "STOPPING=1";
 
 /// Sends `state`; without a socket nothing happens, for then nobody asked.
 pub fn notify(state: &str) {
-    if let Some(socket) = config::notify_socket() {
-        if let Err(error) = send(&socket, state) {
-            tracing::warn!(%error, "systemd could not be told");
-        }
+    if let Some(socket) = config::notify_socket()
+        && let Err(error) = send(&socket, state)
+    {
+        tracing::warn!(%error, "systemd could not be told");
     }
 }
 

@@ -47,7 +47,7 @@ mod tests {
     use scalbotics_runtime::metrics::{Histogram, Metrics};
 
     use super::*;
-    use crate::rpc::metrics::RpcMetrics;
+    use crate::rpc::metrics::Counters;
 
     #[test]
     fn text() {
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn names_are_an_api() {
-        let (runtime, rpc) = (Metrics::default(), RpcMetrics::default());
+        let (runtime, rpc) = (Metrics::default(), Counters::default());
         let names: BTreeSet<&str> = runtime.samples().iter().chain(&rpc.samples()).map(|sample| sample.name).collect();
         assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
     }

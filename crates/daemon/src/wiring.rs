@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admin;
-use crate::clock::{GuardedClock, System};
+use crate::clock::{Guarded, System};
 use crate::compiler::LocalCompiler;
 use crate::config::Config;
 use crate::id_source::UuidIds;
@@ -73,7 +73,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let admin = listen(server.admin_listen, "server.admin_listen").await?;
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
-    let clock = Arc::new(GuardedClock::new(System, store.last_commit_at()));
+    let clock = Arc::new(Guarded::new(System, store.last_commit_at()));
     let workspaces = Arc::new(InForceWorkspaces::default());
     let ports = ports(&config, &keys, &store, &clock, (&workspaces, options))?;
     let metrics = Arc::new(Metrics::default());
@@ -136,7 +136,7 @@ pub async fn check(config: &Config) -> Result<(), StartError> {
     {
         drop(open_store(config)?);
     }
-    let clock = GuardedClock::new(System, None);
+    let clock = Guarded::new(System, None);
     let _issued = keys.certifier.issue(clock.now())?;
     let failed = |source: BoxError| StartError::Repository { path: config.repository.clone(), source };
     let source = git(config);
@@ -171,7 +171,7 @@ fn ports(
     config: &Config,
     keys: &Keys,
     store: &SqliteStore,
-    clock: &Arc<GuardedClock>,
+    clock: &Arc<Guarded>,
     (workspaces, options): (&Arc<InForceWorkspaces>, Start),
 ) -> Result<Ports, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
@@ -207,7 +207,7 @@ fn acceptor(
     config: &Config,
     certifier: Certifier,
     trust: &trust::File,
-    (clock, supervisor): (Arc<GuardedClock>, &Supervisor),
+    (clock, supervisor): (Arc<Guarded>, &Supervisor),
 ) -> Result<TlsAcceptor, StartError> {
     let failed = |source: BoxError| StartError::Certificate { source };
     let (identity, not_after) = certifier.issue(clock.now())?;

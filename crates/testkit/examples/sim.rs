@@ -1,4 +1,4 @@
-//! Runs simulations: `sim [--seed N] [--seeds COUNT] [--trace]`. Started by `cargo xtask sim`.
+//! Runs simulations: `sim [--seed N] [--seeds COUNT] [--trace] [--twice]`. Started by `cargo xtask sim`.
 #![forbid(unsafe_code)]
 
 use std::io::Write as _;
@@ -19,10 +19,14 @@ fn main() -> std::io::Result<ExitCode> {
     let first = seed.unwrap_or(0);
     let count = count.unwrap_or(if seed.is_some() { 1 } else { 50 });
     let whole = arguments.iter().any(|argument| argument == "--trace");
+    let twice = arguments.iter().any(|argument| argument == "--twice");
     let mut out = std::io::stdout().lock();
     let mut failed: u64 = 0;
     for seed in first..first.saturating_add(count) {
-        let report = run(seed, None);
+        let mut report = run(seed, None);
+        if twice {
+            compare(&mut report);
+        }
         if whole {
             writeln!(out, "{}", report.trace.join("\n"))?;
         }
@@ -36,6 +40,15 @@ fn main() -> std::io::Result<ExitCode> {
     }
     writeln!(out, "{count} runs from seed {first}, {failed} failed")?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The same seed again has to give the same trace.
+fn compare(report: &mut Report) {
+    let again = run(report.seed, None);
+    if again.trace_digest != report.trace_digest {
+        let differs = report.trace.iter().zip(&again.trace).find(|(one, other)| one != other);
+        report.broken.push(format!("the same seed gave another trace: {differs:?}"));
+    }
 }
 
 fn show(out: &mut impl std::io::Write, report: &Report, shrinks: bool) -> std::io::Result<()> {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use scalbotics_core::ids::EffectId;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Stop, ToolRunner};
-use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, Verification};
+use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 
 /// What one run does and says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct ScriptedTools {
     script: Mutex<BTreeMap<String, VecDeque<Reply>>>,
     log: Mutex<Vec<Sent>>,
     undead: Mutex<bool>,
+    inputs: Mutex<BTreeMap<String, Result<Vec<ResolvedInput>, NotDone>>>,
+    resolved: Mutex<usize>,
 }
 
 impl ScriptedTools {
@@ -81,6 +83,29 @@ impl ScriptedTools {
         *self.undead.lock().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
+    /// From now on `tool` depends on these inputs, or cannot be resolved; a call that was decided with others is refused.
+    pub fn depends_on(&self, tool: &str, inputs: Result<Vec<ResolvedInput>, NotDone>) {
+        self.inputs.lock().unwrap_or_else(PoisonError::into_inner).insert(tool.to_owned(), inputs);
+    }
+
+    /// How often anything was resolved.
+    #[must_use]
+    pub fn resolved(&self) -> usize {
+        *self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn inputs(&self, tool: &str) -> Result<Vec<ResolvedInput>, NotDone> {
+        let inputs = self.inputs.lock().unwrap_or_else(PoisonError::into_inner);
+        inputs.get(tool).cloned().unwrap_or_else(|| Ok(Vec::new()))
+    }
+
+    /// The first input of the call that is not what it was.
+    fn changed(&self, call: &Call) -> Option<NotDone> {
+        let now = self.inputs(call.tool.as_str()).unwrap_or_default();
+        let changed = call.inputs.iter().find(|input| !now.contains(input))?;
+        Some(NotDone::Changed { input: changed.name.clone() })
+    }
+
     fn next(&self, tool: &str) -> Reply {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         script.get_mut(tool).and_then(VecDeque::pop_front).unwrap_or_else(|| Reply::Land(b"{}".to_vec()))
@@ -102,7 +127,15 @@ impl ScriptedTools {
 
 #[async_trait]
 impl ToolRunner for ScriptedTools {
+    async fn resolve(&self, tool: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+        *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.inputs(tool.id.as_str())
+    }
+
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
+        if let Some(reason) = self.changed(warrant.act()) {
+            return Outcome::NeverLeft { reason };
+        }
         let reply = self.next(tool.id.as_str());
         self.note(&warrant, matches!(reply, Reply::Land(_) | Reply::LandUnheard));
         match reply {

@@ -228,12 +228,12 @@ impl<'a> Play<'a> {
 
     /// The log proves what happened; a changed byte in a copy of it is found.
     fn prove(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
-        self.title("The audit log agrees with itself and with its signed checkpoints");
+        self.title("The audit log of the task; the daemon recomputes all of it");
         self.show(&["scalbotics", "audit", "tail", "--task", &waiting.task], LINES)?;
         let verified = self.show(&["scalbotics", "audit", "verify"], LINES)?;
         checks.that("audit verify is content", verified.code == 0);
         let record = evidence::approval_record(self.shell(), &waiting.task)?;
-        self.title("Stop the daemon, and change one byte of one record in a copy of its database: the digit of a time");
+        self.title("Stop the daemon, verify a copy of its data offline, then change one byte of one record in the copy: the digit of a time");
         let daemon = self.daemon.take().context("no daemon runs")?;
         say::line(&format!("$ kill {}", daemon.pid()));
         checks.that("the daemon drains and ends well", daemon.stop()?);

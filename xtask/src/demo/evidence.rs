@@ -1,7 +1,7 @@
 //! Looking at the evidence from outside: a forged copy, and the recomputation of the report.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use serde_json::Value;
@@ -9,12 +9,13 @@ use serde_json::Value;
 use super::checks::Checks;
 use super::shell::Shell;
 use super::stage::{PLANTED_CREDENTIAL, PLANTED_MARKER, Stage};
+use super::wal;
 use crate::say;
 
 /// The core database, in the installation's folder of data.
 const DATABASE: &str = "core.db";
 
-/// The first time in a record, up to its last digit but one.
+/// What stands before the time of a record.
 const TIME_KEY: &[u8] = br#""at":"#;
 
 /// The newest record about an approval of the task, as its leaf's bytes: canonical JSON.
@@ -33,18 +34,35 @@ pub(super) fn forge(stage: &Stage, record: &[u8], checks: &mut Checks) -> Result
     copy_files(&data, &copy)?;
     let sound = verify(stage, &copy)?;
     checks.that("offline verification of the untouched copy is content", sound);
-    let database = copy.join(DATABASE);
+    let database = merge(&copy)?;
     let bytes = fs::read(&database).with_context(|| format!("cannot read `{}`", database.display()))?;
-    let places = places(&bytes, record);
-    let (offset, forged) = places
-        .first()
-        .and_then(|at| Some((*at, forged(&bytes, *at, record)?)))
-        .context("the record's bytes are not in the database")?;
-    fs::write(&database, forged).context("cannot write the forged database")?;
-    say::line(&format!("  one bit of the byte at about {offset} of forged/{DATABASE} is flipped"));
-    let found = !verify(stage, &copy)?;
+    let mut found = false;
+    for at in places(&bytes, record) {
+        let (offset, forged) = forged(&bytes, at, record).context("the record has no time")?;
+        fs::write(&database, forged).context("cannot write the forged database")?;
+        say::line(&format!("  one bit of byte {offset} of forged/{DATABASE} is flipped"));
+        found = !verify(stage, &copy)?;
+        if found {
+            break;
+        }
+        say::line("  that byte was in a page's free space, where an older copy of the record stands; the next one");
+    }
     checks.that("one changed byte in a copy of the audit log is found", found);
     Ok(())
+}
+
+/// Moves the copy's write-ahead log into its database, so that what is edited is what is read; answers the database's path.
+fn merge(copy: &Path) -> Result<PathBuf> {
+    let database = copy.join(DATABASE);
+    let log = copy.join(format!("{DATABASE}-wal"));
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read `{}`", path.display()));
+    if log.is_file() {
+        fs::write(&database, wal::merged(read(&database)?, &read(&log)?)?).context("cannot write the copy of the database")?;
+        fs::remove_file(&log).context("cannot remove the copy's write-ahead log")?;
+    }
+    // What is shared with other processes belongs to the log that is gone.
+    let _ = fs::remove_file(copy.join(format!("{DATABASE}-shm")));
+    Ok(database)
 }
 
 /// `audit verify` over files.
@@ -76,14 +94,15 @@ fn places(whole: &[u8], part: &[u8]) -> Vec<usize> {
     starts.map(|(at, _)| at).collect()
 }
 
-/// The database with another last digit in the record's time: still sound JSON, so only the tree can tell.
-fn forged(bytes: &[u8], at: usize, record: &[u8]) -> Option<Vec<u8>> {
+/// Where one bit is flipped, and the database with it: another last digit in the record's time. It is still sound JSON, so only the
+/// tree can tell.
+fn forged(bytes: &[u8], at: usize, record: &[u8]) -> Option<(usize, Vec<u8>)> {
     let digits = places(record, TIME_KEY).first()? + TIME_KEY.len();
     let length = record.get(digits..)?.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let last = at + digits + length.checked_sub(1)?;
     let mut forged = bytes.to_vec();
     *forged.get_mut(last)? ^= 1;
-    Some(forged)
+    Some((last, forged))
 }
 
 /// Recomputes the report's numbers by the independent script.
@@ -132,7 +151,8 @@ mod tests {
         let whole = [b"page".as_slice(), record, b"more"].concat();
         let at = places(&whole, record);
         assert_eq!(at, [4]);
-        let forged = forged(&whole, at[0], record).unwrap();
+        let (last, forged) = forged(&whole, at[0], record).unwrap();
+        assert_eq!(whole[last], b'9');
         let changed: Vec<_> = whole.iter().zip(&forged).filter(|(old, new)| old != new).collect();
         assert_eq!(changed, [(&b'9', &b'8')]);
         assert!(String::from_utf8(forged).unwrap().contains("\"at\":1795509468,"));

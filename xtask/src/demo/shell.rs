@@ -46,7 +46,8 @@ impl Shell {
         command
     }
 
-    /// Prints the command, runs it, and prints what it says as it says it: at most `lines` lines, and how many more there were.
+    /// Prints the command, runs it, and prints what it says as it says it: the first `lines` lines, the last
+    /// one, and how many were between.
     pub(super) fn show(&self, words: &[&str], lines: usize) -> Result<Ran> {
         say::line(&format!("$ {}", typed(words)));
         let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
@@ -66,7 +67,8 @@ impl Shell {
             text.push('\n');
         }
         if count > lines {
-            say::line(&format!("… {} more lines", count - lines));
+            say::line(&format!("… {} lines", count - lines - 1));
+            say::line(&shortened(text.lines().last().unwrap_or_default()));
         }
         let status = child.wait().context("cannot wait for a command")?;
         let code = status.code().unwrap_or(-1);

@@ -2,9 +2,12 @@
 //!
 //! **Invariant:** the tool gets the call's argument bytes and nothing that was not declared (semantics §2.1).
 //!
+//! **Invariant:** a call that depends on files runs with copies of exactly the bytes that were hashed for it (semantics §2.3).
+//!
 //! **Invariant:** `NeverLeft` is only said when it is known; a non-pure tool that was ended before it answered is `Unknown`.
 
 mod builtin;
+mod inputs;
 mod own;
 
 use std::sync::Arc;
@@ -14,8 +17,9 @@ use async_trait::async_trait;
 use scalbotics_core::desired::Mount;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Clock, Stop, ToolRunner};
-use scalbotics_core::tool::{Builtin, Call, Definition, Kind, NotDone, Outcome, Verification};
+use scalbotics_core::tool::{Builtin, Call, Definition, Kind, NotDone, Outcome, ResolvedInput, Verification};
 
+use self::inputs::Hasher;
 use super::process::Sandbox;
 
 /// Tells which directories an agent has, as desired state says at this moment.
@@ -30,13 +34,14 @@ pub struct LocalRunner {
     sandbox: Arc<Sandbox>,
     workspaces: Arc<dyn Workspaces>,
     clock: Arc<dyn Clock>,
+    hasher: Hasher,
 }
 
 impl LocalRunner {
     /// Puts the parts together.
     #[must_use]
     pub fn new(sandbox: Sandbox, workspaces: Arc<dyn Workspaces>, clock: Arc<dyn Clock>) -> Self {
-        Self { sandbox: Arc::new(sandbox), workspaces, clock }
+        Self { sandbox: Arc::new(sandbox), workspaces, clock, hasher: Hasher::default() }
     }
 
     fn mounts(&self, call: &Call) -> Result<Vec<Mount>, NotDone> {
@@ -72,6 +77,13 @@ impl LocalRunner {
 
 #[async_trait]
 impl ToolRunner for LocalRunner {
+    async fn resolve(&self, tool: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+        let Kind::Process(manifest) = &tool.kind else { return Ok(Vec::new()) };
+        let (hasher, manifest, now) = (self.hasher.clone(), manifest.clone(), self.clock.now());
+        let resolved = tokio::task::spawn_blocking(move || hasher.resolve(&manifest, now)).await;
+        resolved.unwrap_or_else(|_| Err(NotDone::Unavailable { reason: "its files could not be hashed".to_owned() }))
+    }
+
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
         self.try_run(tool, &warrant, stop).await.unwrap_or_else(|reason| Outcome::NeverLeft { reason })
     }

@@ -36,7 +36,7 @@ impl Fixture {
 
     /// No lock file stays behind.
     pub(crate) fn is_clean(&self) -> bool {
-        std::fs::read_dir(self.path("run")).unwrap().count() == 1
+        std::fs::read_dir(self.path("run")).unwrap().count() == 2
     }
 }
 
@@ -64,6 +64,7 @@ fn plain(argv: Vec<String>) -> Job {
         read_paths: Vec::new(),
         data_paths: Vec::new(),
         write_paths: Vec::new(),
+        pinned: Vec::new(),
         network: false,
         limits: Limits { wall: Duration::from_secs(20), ..Limits::default() },
     }

@@ -190,6 +190,10 @@ impl Record {
     /// [`crate::json::Error`] when it is longer than [`RECORD_LEN_MAX`] or has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, crate::json::Error> {
         let bytes = crate::json::canonical_of(self)?;
-        if bytes.len() > RECORD_LEN_MAX { Err(crate::json::Error::TooLong { len: bytes.len(), len_max: RECORD_LEN_MAX }) } else { Ok(bytes) }
+        if bytes.len() > RECORD_LEN_MAX {
+            Err(crate::json::Error::TooLong { len: bytes.len(), len_max: RECORD_LEN_MAX })
+        } else {
+            Ok(bytes)
+        }
     }
 }

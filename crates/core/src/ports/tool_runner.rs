@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use crate::policy::Warrant;
-use crate::tool::{Call, Definition, Outcome, Verification};
+use crate::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 
 /// Tells a running tool to stop: the task is canceled, the agent suspended, the daemon drains.
 #[async_trait]
@@ -15,7 +15,17 @@ pub trait Stop: Send + Sync {
 /// Runs tools. Nothing runs without a warrant, and it gets the warrant's bytes and nothing else.
 #[async_trait]
 pub trait ToolRunner: Send + Sync + std::fmt::Debug {
-    /// Carries out the call and reports what became of it.
+    /// Names and hashes what a call of the tool with these canonical arguments depends on beside them (semantics §2.3), in an
+    /// order that is always the same.
+    ///
+    /// It is asked once for an effect, before the effect is decided; later attempts carry what was recorded then.
+    ///
+    /// # Errors
+    /// Why the call could not be carried out as things are: a program is not there, or no regular file, or too large.
+    async fn resolve(&self, tool: &Definition, args: &[u8]) -> Result<Vec<ResolvedInput>, NotDone>;
+
+    /// Carries out the call and reports what became of it; with another content of a resolved input it never leaves, and says
+    /// [`NotDone::Changed`].
     ///
     /// # Cancel safety
     /// Dropping the future kills what runs; the effect is then as unknown as after a crash. Use `stop` instead.

@@ -54,6 +54,12 @@ pub enum NotDone {
         /// What is missing.
         reason: String,
     },
+    /// A file that the call was decided and approved with holds other bytes now (semantics §2.3); the call never becomes right again.
+    #[error("{input} changed since it was approved")]
+    Changed {
+        /// Which, by the name of its resolved input; never what it holds.
+        input: String,
+    },
     /// The warrant is older than an epoch or past its deadline.
     #[error("warrant is void: {reason}")]
     Void {

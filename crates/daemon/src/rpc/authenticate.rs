@@ -42,9 +42,12 @@ impl Context {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
             return Err(failure.why("the clock stepped, so no token can be judged").next("set the clock of the daemon's host"));
         }
-        let token = self.validator.validate(token, self.ports.clock.now()).map_err(|refusal| match refusal {
-            Refusal::Expired => Failure::new(codes::TOKEN_EXPIRED, WHAT).next(NEXT),
-            other => refuse(&other.to_string()),
+        let token = self.validator.validate(token, self.ports.clock.now()).map_err(|refusal| {
+            if refusal == Refusal::Expired {
+                Failure::new(codes::TOKEN_EXPIRED, WHAT).next(NEXT)
+            } else {
+                refuse(&refusal.to_string())
+            }
         })?;
         let session = token.session;
         let human = self.ports.registry.human_by_uid(session.human).await.map_err(|error| store_failure(&error))?;

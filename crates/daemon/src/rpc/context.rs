@@ -14,8 +14,8 @@ use scalbotics_runtime::{Ports, Supervisor, approval, audit, task};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
-use super::metrics::RpcMetrics;
-use crate::clock::GuardedClock;
+use super::metrics::Counters;
+use crate::clock::Guarded;
 
 /// What every service and layer shares.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub struct Context {
     /// The store itself, for what is no port: verification of the log.
     pub store: SqliteStore,
     /// The clock, for its alarm.
-    pub clock: Arc<GuardedClock>,
+    pub clock: Arc<Guarded>,
     /// Tasks.
     pub tasks: task::Service,
     /// Approvals.
@@ -47,7 +47,7 @@ pub struct Context {
     /// Background tasks.
     pub supervisor: Supervisor,
     /// Numbers of the API.
-    pub metrics: Arc<RpcMetrics>,
+    pub metrics: Arc<Counters>,
     /// Login assertions that were used, until they would be refused as old.
     pub used_assertions: Mutex<BTreeMap<(HumanUid, String), Timestamp>>,
     /// What this installation is.

@@ -22,7 +22,7 @@ pub const CONNECTIONS_REFUSED: &str = "scalbotics_connections_refused_total";
 
 /// Numbers of the API.
 #[derive(Debug, Default)]
-pub struct RpcMetrics {
+pub struct Counters {
     /// [`CALLS`] ok
     pub ok: Counter,
     /// [`CALLS`] failed
@@ -49,7 +49,7 @@ pub struct RpcMetrics {
     pub refused_handshake: Counter,
 }
 
-impl RpcMetrics {
+impl Counters {
     /// Counts a call that was answered.
     pub fn answered(&self, ok: bool, duration: Duration) {
         if ok {

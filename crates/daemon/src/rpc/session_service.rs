@@ -75,9 +75,9 @@ impl Sessions {
         let human = human.ok_or_else(|| refused(Refusal::Signature))?;
         let key = Public::from_jwk_json(&human.login_key).map_err(|error| Failure::internal("read a login key", &error))?;
         let audience = self.0.installation.trust_domain.as_str();
-        let logged_in = parsed.verify(&key, audience, now).map_err(|refusal| match refusal {
-            Refusal::UnknownKey => refused(Refusal::Signature),
-            other => refused(other),
+        let logged_in = parsed.verify(&key, audience, now).map_err(|refusal| {
+            let known = refusal != Refusal::UnknownKey;
+            refused(if known { refusal } else { Refusal::Signature })
         })?;
         if logged_in.tenant != human.tenant {
             return Err(refuse("the assertion names another tenant".to_owned()));

@@ -8,7 +8,7 @@ use scalbotics_core::ports::{Clock, IdSource};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Dev, Directories, Environment, Error, Initialize, Plan, Prepared, initialize, preview};
-use crate::clock::{GuardedClock, System};
+use crate::clock::{Guarded, System};
 use crate::config::{self, Config};
 use crate::id_source::UuidIds;
 use crate::{Running, Start, StartError};
@@ -43,7 +43,7 @@ pub enum DevError {
 }
 
 fn environment(directories: &Directories) -> Environment {
-    let clock: Arc<dyn Clock> = Arc::new(GuardedClock::new(System, None));
+    let clock: Arc<dyn Clock> = Arc::new(Guarded::new(System, None));
     let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
     Environment { clock, ids, config_dir: directories.config() }
 }

@@ -1,7 +1,7 @@
 //! Login and who the caller is.
 
 use scalbotics_core::ports::Clock as _;
-use scalbotics_daemon::clock::{GuardedClock, System};
+use scalbotics_daemon::clock::{Guarded, System};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use tonic::Code;
@@ -26,7 +26,7 @@ async fn who_am_i() {
 async fn an_assertion_counts_once_here_and_now() {
     let world = World::open().await;
     let mut client = SessionServiceClient::new(world.channel.clone());
-    let now = GuardedClock::new(System, None).now();
+    let now = Guarded::new(System, None).now();
     let good = world.assertion("ann", "acme.test", now);
     client.exchange_assertion(v1::ExchangeAssertionRequest { assertion: good.clone() }).await.unwrap();
     let (head, signature) = good.rsplit_once('.').unwrap();

@@ -16,7 +16,7 @@ use scalbotics_core::ports::{Clock, Human, IdSource, Registry};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
-use scalbotics_daemon::clock::{GuardedClock, System};
+use scalbotics_daemon::clock::{Guarded, System};
 use scalbotics_daemon::config::{Config, Sources};
 use scalbotics_daemon::id_source::UuidIds;
 use scalbotics_daemon::setup::{Environment, Plan, initialize};
@@ -102,7 +102,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let base = dir.path().canonicalize().unwrap();
         desired(&base, closed);
-        let clock: Arc<dyn Clock> = Arc::new(GuardedClock::new(System, None));
+        let clock: Arc<dyn Clock> = Arc::new(Guarded::new(System, None));
         let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
         let name = |text: &str| Name::parse(text).unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
@@ -171,7 +171,7 @@ impl World {
 
     /// A fresh token.
     pub(crate) async fn token(&self, human: &str) -> String {
-        let assertion = self.assertion(human, "acme.test", GuardedClock::new(System, None).now());
+        let assertion = self.assertion(human, "acme.test", Guarded::new(System, None).now());
         let mut client = SessionServiceClient::new(self.channel.clone());
         client.exchange_assertion(v1::ExchangeAssertionRequest { assertion }).await.unwrap().into_inner().token
     }
@@ -254,7 +254,7 @@ async fn connect(plan: &Plan, api: SocketAddr) -> Channel {
             Ok::<_, std::io::Error>(TokioIo::new(connector.connect(name, tcp).await?))
         }
     });
-    Endpoint::from_static("https://localhost").connect_with_connector(service).await.unwrap()
+    Endpoint::from_static("http://localhost").connect_with_connector(service).await.unwrap()
 }
 
 /// A request with a token.

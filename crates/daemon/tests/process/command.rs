@@ -1,8 +1,14 @@
 //! Running a program and looking at what it answered.
 
+use std::io::Read;
 use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+/// Time that a command gets; the slowest one runs tests in a mount namespace of its own.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What a finished command left.
 #[derive(Clone)]
@@ -22,11 +28,23 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// Runs a command to its end.
+    /// Runs a command to its end; one that does not end is killed, such as a daemon that was to refuse its start and serves.
     pub(crate) fn of(command: &mut Command) -> Self {
         let line = format!("{command:?}");
-        let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{line}: {error}"));
-        Self::from(line, output)
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{line}: {error}"));
+        let (stdout, stderr) = (read(child.stdout.take().unwrap()), read(child.stderr.take().unwrap()));
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if Instant::now() > end {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        Self::from(line, Output { status, stdout: stdout.join().unwrap(), stderr: stderr.join().unwrap() })
     }
 
     pub(crate) fn from(line: String, output: Output) -> Self {
@@ -82,4 +100,13 @@ pub(crate) struct Error {
     pub(crate) why: String,
     pub(crate) next: String,
     pub(crate) reference: String,
+}
+
+/// Reads a stream to its end beside the process that writes it.
+fn read(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        bytes
+    })
 }

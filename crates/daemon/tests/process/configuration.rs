@@ -49,7 +49,7 @@ fn other_faults_of_the_configuration_are_named() {
     let installation = Installation::new();
     for (from, to, part) in [
         ("[server]", "[server", "scalbotics.toml"),
-        ("listen = \"127", "listen = \"999.0.0.1\" #", "listen"),
+        ("listen = \"127", "listen = \"999.0.0.1\" #", "scalbotics.toml:11"),
         ("trust_domain = \"acme", "trust_domain = \"Not A Domain", "trust_domain"),
         ("data_dir = ", "data_dirr = ", "data_dir"),
     ] {

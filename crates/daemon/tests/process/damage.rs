@@ -14,7 +14,7 @@ use crate::serving::Daemon;
 /// Places in the middle that are damaged in turn.
 const PLACES: usize = 8;
 
-/// An installation with a few finished tasks, stopped cleanly, so that everything stands in the database itself.
+/// An installation with a few finished tasks, stopped cleanly.
 fn stopped() -> Installation {
     let installation = Installation::new();
     let daemon = installation.start();
@@ -27,13 +27,35 @@ fn stopped() -> Installation {
     installation
 }
 
-/// The database file: the only one that begins with SQLite's name.
+/// The database, with everything of its write-ahead log moved into it: what SQLite's checkpoint does, done by hand.
 fn database(installation: &Installation) -> PathBuf {
-    let files = std::fs::read_dir(installation.root.join("data")).unwrap().map(|entry| entry.unwrap().path());
-    let is_database = |path: &PathBuf| std::fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"SQLite format 3\0"));
-    let found: Vec<_> = files.filter(|path| path.is_file()).filter(is_database).collect();
-    assert_eq!(found.len(), 1, "{found:?}");
-    found[0].clone()
+    let path = installation.root.join("data").join("core.db");
+    let log = std::fs::read(beside(&path, "-wal")).unwrap();
+    let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap()) as usize;
+    let (page_len, salts) = (number(8), &log[16..24]);
+    let mut pages = std::collections::BTreeMap::new();
+    let mut committed = pages.clone();
+    let mut len = 0;
+    for frame in (32..log.len()).step_by(24 + page_len).take_while(|frame| &log[frame + 8..frame + 16] == salts) {
+        pages.insert(number(frame) as u64 - 1, frame + 24);
+        if number(frame + 4) != 0 {
+            (len, committed) = (number(frame + 4), pages.clone());
+        }
+    }
+    assert!(len > 0, "the log holds nothing, so nothing was tried");
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    for (page, at) in committed {
+        file.write_all_at(&log[at..at + page_len], page * page_len as u64).unwrap();
+    }
+    file.set_len((len * page_len) as u64).unwrap();
+    remove_beside(&path);
+    path
+}
+
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    path.into()
 }
 
 fn write_at(path: &Path, at: u64, bytes: &[u8]) {
@@ -44,11 +66,16 @@ fn write_at(path: &Path, at: u64, bytes: &[u8]) {
 /// A start that is refused in four parts; the database is named.
 #[track_caller]
 fn refused(installation: &Installation, database: &Path) {
-    let answer = Answer::of(&mut installation.serve(&shipped())).exits(1);
+    remove_beside(database);
+    let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.path("refused.log"), installation.admin);
+    assert!(!daemon.is_ready(), "a damaged database is served");
+    let said = std::fs::read_to_string(installation.path("refused.log")).unwrap();
+    std::fs::remove_file(installation.path("refused.log")).unwrap();
+    assert_eq!(daemon.wait().code(), Some(1), "{said}");
     for part in ["error: ", "[DATA_UNUSABLE]", "why: ", "next: ", database.to_str().unwrap()] {
-        assert!(answer.stderr.contains(part), "no `{part}`: {answer:#?}");
+        assert!(said.contains(part), "no `{part}`: {said}");
     }
-    assert!(!answer.stderr.contains("panicked"), "{answer:#?}");
+    assert!(!said.contains("panicked"), "{said}");
 }
 
 #[test]
@@ -64,6 +91,7 @@ fn a_damaged_header_or_a_short_file_is_not_served() {
         std::fs::write(&database, &whole[..len]).unwrap();
         refused(&installation, &database);
     }
+    remove_beside(&database);
     std::fs::write(&database, &whole).unwrap();
     let _daemon = installation.start();
     installation.verify_audit();
@@ -102,12 +130,10 @@ fn rubbish_in_the_middle_is_never_served_as_truth() {
     installation.verify_audit();
 }
 
-/// What the damaged runs left beside the database does not belong to the good one.
+/// What a run left beside the database belongs to that run.
 fn remove_beside(database: &Path) {
     for suffix in ["-wal", "-shm"] {
-        let mut path = database.as_os_str().to_owned();
-        path.push(suffix);
-        let _ = std::fs::remove_file(path);
+        let _ = std::fs::remove_file(beside(database, suffix));
     }
 }
 
@@ -128,12 +154,12 @@ fn one_changed_byte_of_the_audit_log_is_found() {
 
     let database = database(&installation);
     let bytes = std::fs::read(&database).unwrap();
-    // The leaf is canonical JSON; the record's request is in no other.
-    let request = record["record"]["request"].as_str().unwrap();
-    let at = find(&bytes, format!("\"request\":\"{request}\"").as_bytes());
-    let last = at + "\"request\":\"".len() + request.len() - 1;
-    let changed = if bytes[last] == b'0' { b'1' } else { b'0' };
-    write_at(&database, last as u64, &[changed]);
+    // The leaf is the record's canonical JSON: keys in order, no blanks.
+    let leaf = record["record"].to_string();
+    for at in find(&bytes, leaf.as_bytes()) {
+        let changed = at + leaf.find("task.submit").unwrap() + 3;
+        write_at(&database, changed as u64, b"c");
+    }
     let said = offline(&installation, 1);
     assert!(said.stderr.contains(&index.to_string()) || said.stdout.contains(&index.to_string()), "{index}: {said:#?}");
 
@@ -155,10 +181,11 @@ fn a_missing_log_is_a_refusal() {
     assert!(!installation.root.join("data").join("core.db").exists(), "looking made a store");
 }
 
-fn find(bytes: &[u8], part: &[u8]) -> usize {
+/// Where the part stands; a page that was divided may keep an old copy, so perhaps more than once.
+fn find(bytes: &[u8], part: &[u8]) -> Vec<usize> {
     let found: Vec<_> = (0..bytes.len() - part.len()).filter(|at| bytes[*at..].starts_with(part)).collect();
-    assert_eq!(found.len(), 1, "{found:?}");
-    found[0]
+    assert!(!found.is_empty(), "{}", String::from_utf8_lossy(part));
+    found
 }
 
 /// `audit verify --offline`, which needs no daemon.

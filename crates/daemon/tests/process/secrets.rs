@@ -23,7 +23,7 @@ fn forms(secret: &str) -> Vec<Vec<u8>> {
     for shift in 0..3 {
         let shifted = [vec![0; shift], bytes.to_vec()].concat();
         let encoded = base64(&shifted);
-        forms.push(encoded[4..encoded.len() - 4].as_bytes().to_vec());
+        forms.push(encoded.as_bytes()[4..encoded.len() - 4].to_vec());
     }
     forms
 }

@@ -85,6 +85,11 @@ impl Actor {
                 Ok(After::Plan)
             }
             Outcome::Failed { reason } => self.note_failed(draft, effect, attempt, reason),
+            // The files are not what was approved, and waiting does not bring them back.
+            Outcome::NeverLeft { reason: reason @ NotDone::Changed { .. } } => {
+                self.note_failed_for_good(draft, effect, attempt, (Failure::Unavailable, &reason.to_string()))?;
+                Ok(After::RecordOnly)
+            }
             Outcome::NeverLeft { reason } => {
                 let for_good = matches!(reason, NotDone::Arguments { .. }) || self.tries.count >= TRIES_MAX;
                 if for_good {
@@ -110,20 +115,20 @@ impl Actor {
         draft: &mut Draft,
         effect: EffectId,
         attempt: u32,
-        words: &str,
+        (failure, words): (Failure, &str),
     ) -> Result<(), Trouble> {
         let reason = draft.seal_words(&self.shared.vault, words)?;
         draft.apply(Command::RecordFailed { effect, attempt, reason })?;
         let state = draft.state()?;
         let failed = state.calls.get(&effect).is_some_and(|call| matches!(call.phase, Phase::Failed));
         if failed && !state.status.is_final() {
-            draft.apply(Command::Fail { failure: Failure::ToolFailed, detail: Some(reason) })?;
+            draft.apply(Command::Fail { failure, detail: Some(reason) })?;
         }
         Ok(())
     }
 
     fn note_failed(&self, draft: &mut Draft, effect: EffectId, attempt: u32, words: &str) -> Result<After, Trouble> {
-        self.note_failed_for_good(draft, effect, attempt, words)?;
+        self.note_failed_for_good(draft, effect, attempt, (Failure::ToolFailed, words))?;
         Ok(After::RecordOnly)
     }
 

@@ -10,7 +10,7 @@ use scalbotics_core::policy::Permit;
 use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, Tier};
+use scalbotics_core::tool::{Call, Definition, NotDone, ResolvedInput, Tier};
 use scalbotics_core::workflow::Next;
 use serde_json::Value;
 
@@ -112,16 +112,23 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
         return draft.fail(&shared.vault, Failure::ToolFailed, &format!("step `{}` failed", wanted.step));
     }
     let effect = known.as_ref().map_or_else(|| EffectId::from_u128(shared.ports.ids.next()), |call| call.intent.effect);
+    // Resolved once for an effect: what an approver saw is what every attempt carries.
+    let resolved = match &known {
+        Some(known) => Ok(known.intent.inputs.clone()),
+        None => resolve(shared, &wanted).await,
+    };
+    let inputs = resolved.as_deref().unwrap_or_default();
     let asked = Asked {
         state,
         effect,
         tool: &wanted.tool,
         args: &wanted.args,
         canonical: Arc::clone(&wanted.canonical),
+        inputs,
         in_force: &wanted.in_force,
     };
-    let call = Gate::call(&asked).digest;
-    if known.as_ref().is_some_and(|known| known.intent.call != call) {
+    let call = Gate::call(&asked);
+    if known.as_ref().is_some_and(|known| known.intent.call != call.digest) {
         let words = format!("step `{}` would be another call than the one decided before", wanted.step);
         return draft.fail(&shared.vault, Failure::Unavailable, &words);
     }
@@ -133,9 +140,13 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
         let (step, tool) = (wanted.step, wanted.tool.id.clone());
         return draft.apply(Command::Refuse { step, tool, decision, failure: ruled.failure });
     };
+    // Said behind the decision, so that who may not call the tool learns nothing of its files.
+    if let Err(reason) = resolved {
+        return draft.fail(&shared.vault, Failure::Unavailable, &reason.to_string());
+    }
     let intent = match known {
         Some(known) => known.intent,
-        None => intent(shared, draft, &wanted, effect, call)?,
+        None => intent(shared, draft, &wanted, call)?,
     };
     match draft.state()?.calls.get(&effect).map(|call| &call.phase) {
         None if intent.tier == Tier::Risky => ask_approval(shared, draft, intent, permit),
@@ -150,19 +161,27 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
     }
 }
 
-fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, effect: EffectId, call: Digest) -> Result<Intent, Trouble> {
+/// What the wanted call depends on beside its arguments; only what a person approves is bound to files (decisions/0012).
+async fn resolve(shared: &Shared, wanted: &Wanted) -> Result<Vec<ResolvedInput>, NotDone> {
+    match wanted.tool.tier {
+        Tier::Read | Tier::Change => Ok(Vec::new()),
+        Tier::Risky => shared.ports.tools.resolve(&wanted.tool, &wanted.canonical).await,
+    }
+}
+
+fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, call: Call) -> Result<Intent, Trouble> {
     let args = draft.seal(&shared.vault, wanted.canonical.to_vec())?;
     let tool = &wanted.tool;
     Ok(Intent {
-        effect,
+        effect: call.effect,
         step: wanted.step.clone(),
         tool: tool.id.clone(),
         tool_digest: tool.digest,
         tier: tool.tier,
         class: tool.effect,
         args,
-        inputs: Vec::new(),
-        call,
+        inputs: call.inputs,
+        call: call.digest,
         key_ttl: tool.key_ttl,
         settle_after: tool.settle_after,
         timeout: tool.timeout,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::ports::StoreError;
-use scalbotics_core::task::{CallState, Command, Doubt, Phase, State};
+use scalbotics_core::task::{CallState, Command, Doubt, Failure, Phase, State};
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, EffectClass, Verification};
 
@@ -147,6 +147,7 @@ impl Actor {
             tool: &open.tool,
             args: &open.args,
             canonical: Arc::clone(&open.call.args),
+            inputs: &open.call.inputs,
             in_force: &in_force,
         };
         let ruled = self.shared.gate.ask(&asked).await?;
@@ -200,7 +201,7 @@ impl Actor {
                     draft.apply(Command::Fail { failure, detail: Some(reason) })?;
                 }
             }
-            Denied::Because(_, words) => self.note_failed_for_good(&mut draft, effect, attempt, &words)?,
+            Denied::Because(_, words) => self.note_failed_for_good(&mut draft, effect, attempt, (Failure::ToolFailed, &words))?,
             Denied::Ruled(ruled) => self.note_denied(&mut draft, &known, *ruled)?,
         }
         match self.write(draft).await {
@@ -239,11 +240,11 @@ impl Actor {
         let answer = self.attend(asking, &Signal::default(), Sending { class: EffectClass::Pure, deadline }).await;
         failpoint!("verify.after");
         let (verification, output) = answer.unwrap_or((Verification::Unknown, None));
-        let now = self.shared.now();
+        // The answer may have been true when the question arrived and was slow to come: only the time of asking counts.
         match verification {
             Verification::Landed => self.landed(effect, &open.tool, output).await,
             Verification::NotLanded if now < settled_at => Ok(Step::Rest(Some(settled_at))),
-            Verification::Unknown if now < settled_at => Ok(Step::Rest(Some(soon(now, settled_at)))),
+            Verification::Unknown if now < settled_at => Ok(Step::Rest(Some(soon(self.shared.now(), settled_at)))),
             Verification::NotLanded | Verification::Unknown => {
                 let command = || Command::RecordVerification { effect, verification, result: None };
                 self.commit(|_, draft| draft.apply(command())).await

@@ -18,8 +18,8 @@ use super::SubmitError;
 use super::cause::{Cause, Repeat};
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
-use super::plan;
 use super::order::Mail;
+use super::plan;
 use super::residents::Posted;
 use super::run::{Born, Run};
 use crate::Caller;
@@ -280,7 +280,7 @@ impl Shared {
         let foundling = Foundling { shared: self, sleeper: Some(Sleeper { task, tenant, priority }) };
         let mut written = self.write(draft).await?;
         self.adopt(residence, Born { state: written.state, run, warrant: written.warrants.pop(), slot });
-        foundling.is_adopted();
+        foundling.adopted();
         Ok(task)
     }
 }
@@ -293,7 +293,7 @@ struct Foundling<'a> {
 }
 
 impl Foundling<'_> {
-    fn is_adopted(mut self) {
+    fn adopted(mut self) {
         self.sleeper = None;
     }
 }

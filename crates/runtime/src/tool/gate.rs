@@ -14,7 +14,7 @@ use scalbotics_core::policy::{
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::{Chain, Principal, Uid};
 use scalbotics_core::task::{Failure, State};
-use scalbotics_core::tool::{Call, Definition, call_digest};
+use scalbotics_core::tool::{Call, Definition, ResolvedInput, call_digest};
 use serde_json::Value;
 
 use crate::Ports;
@@ -40,6 +40,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) args: &'a Value,
     /// The same, canonical.
     pub(crate) canonical: Arc<[u8]>,
+    /// What the call depends on beside its arguments, as resolved when it was first proposed.
+    pub(crate) inputs: &'a [ResolvedInput],
     /// The state in force.
     pub(crate) in_force: &'a InForce,
 }
@@ -79,7 +81,7 @@ impl Gate {
     /// The call as it would be sent; nothing is decided.
     pub(crate) fn call(asked: &Asked<'_>) -> Call {
         let envelope = &asked.state.envelope;
-        let digest = call_digest(&envelope.chain, &asked.tool.digest, &asked.canonical, &[]);
+        let digest = call_digest(&envelope.chain, &asked.tool.digest, &asked.canonical, asked.inputs);
         Call {
             task: envelope.id,
             effect: asked.effect,
@@ -91,7 +93,7 @@ impl Gate {
             tier: asked.tool.tier,
             class: asked.tool.effect,
             args: Arc::clone(&asked.canonical),
-            inputs: Vec::new(),
+            inputs: asked.inputs.to_vec(),
             digest,
         }
     }

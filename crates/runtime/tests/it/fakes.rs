@@ -13,7 +13,7 @@ use scalbotics_core::ports::{
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, Outcome, Verification};
+use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 use scalbotics_testkit::{MemoryStore, ScriptedTools};
 use tokio::sync::Notify;
 
@@ -176,6 +176,10 @@ pub struct CrashingTools {
 
 #[async_trait]
 impl ToolRunner for CrashingTools {
+    async fn resolve(&self, tool: &Definition, args: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+        self.inner.resolve(tool, args).await
+    }
+
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
         let number = self.crash.runs.fetch_add(1, Ordering::SeqCst);
         self.crash.pass(Moment::BeforeRun(number)).await;

@@ -18,6 +18,7 @@ mod bed;
 mod crash;
 mod desired;
 mod fakes;
+mod inputs;
 mod life;
 mod limits;
 mod repo;

@@ -97,7 +97,18 @@ async fn approved(stage: &Stage, state: &State, events: &[StoredEvent], used: &m
                     stage.trace.must(granted && used.insert(*approval), || format!("{task}: {approval} used wrongly"));
                 }
             }
-            _ => {}
+            Event::Submitted { .. }
+            | Event::ApprovalRequested { .. }
+            | Event::CallDenied { .. }
+            | Event::Landed { .. }
+            | Event::CallFailed { .. }
+            | Event::NotLanded { .. }
+            | Event::InDoubt { .. }
+            | Event::Settled { .. }
+            | Event::CancelRequested { .. }
+            | Event::Completed { .. }
+            | Event::Failed { .. }
+            | Event::Canceled => {}
         }
     }
     let store = stage.store();
@@ -148,7 +159,9 @@ fn suspended(stage: &Stage, records: &[Record]) {
         match record.action.as_str() {
             "agent.suspend" => suspended = true,
             "agent.resume" => suspended = false,
-            _ => stage.trace.must(!(suspended && record.kind == Kind::Intent), || format!("leaf {place}: an intent while suspended")),
+            _ => stage
+                .trace
+                .must(!(suspended && record.kind == Kind::Intent), || format!("leaf {place}: an intent while suspended")),
         }
     }
 }

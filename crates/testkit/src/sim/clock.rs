@@ -46,12 +46,17 @@ impl Clock {
         });
     }
 
-    /// Ends a life, and lets time go on without one.
-    pub(super) fn end(&self, down_ms: u64) {
+    /// Ends a life, while its runtime still tells virtual time.
+    pub(super) fn end(&self) {
         self.with(|inner| {
-            inner.base_ms = inner.base_now_ms().saturating_add_unsigned(down_ms);
+            inner.base_ms = inner.base_now_ms();
             inner.begun = None;
         });
+    }
+
+    /// Lets time go on between two lives.
+    pub(super) fn pass(&self, down_ms: u64) {
+        self.with(|inner| inner.base_ms = inner.base_ms.saturating_add_unsigned(down_ms));
     }
 
     /// Steps the wall clock.

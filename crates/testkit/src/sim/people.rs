@@ -100,8 +100,8 @@ impl Life {
     /// One approver answers, or two race.
     fn answer(&self) {
         let racing = self.stage.chance.in_thousand(300);
-        for human in self.stage.approvers.iter().take(if racing { 2 } else { 1 }).cloned() {
-            let life = self.clone();
+        for human in self.stage.approvers.iter().take(if racing { 2 } else { 1 }) {
+            let (life, human) = (self.clone(), human.clone());
             self.supervisor.spawn("answers", async move { life.decide(&human).await });
         }
     }

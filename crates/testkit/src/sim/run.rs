@@ -7,9 +7,9 @@ use scalbotics_core::audit::Kind;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::Registry;
 
+use super::check;
 use super::life::Life;
 use super::stage::Stage;
-use super::check;
 
 /// Things that happen in one run.
 const TICKS: u32 = 80;
@@ -48,8 +48,9 @@ pub fn run(seed: u64, ticks: Option<u32>) -> Report {
             break;
         }
         stage.restart_store();
-        let down_ms = if stage.chance.in_thousand(200) { stage.chance.between(0, 300_000) } else { stage.chance.between(0, 5_000) };
-        stage.clock.end(down_ms);
+        let down_ms =
+            if stage.chance.in_thousand(200) { stage.chance.between(0, 300_000) } else { stage.chance.between(0, 5_000) };
+        stage.clock.pass(down_ms);
     }
     let (trace, broken, trace_digest) = stage.trace.end();
     Report { seed, trace_digest, trace, broken }
@@ -68,14 +69,16 @@ async fn live(stage: Arc<Stage>, left: &mut u32) -> bool {
     }
     let life = Life::start(Arc::clone(&stage)).await;
     let weather = Arc::clone(&stage.weather);
-    tokio::select! {
+    let over = tokio::select! {
         biased;
         () = weather.died() => {
             stage.trace.note("life ends");
             false
         }
         () = act(&life, left) => true,
-    }
+    };
+    stage.clock.end();
+    over
 }
 
 async fn prepare(stage: &Stage) {

@@ -10,7 +10,7 @@ use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{AuditLog, AuditQuery, Clock as _, Registry, Stop, TaskLog, ToolRunner};
 use scalbotics_core::task::Event;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, EffectClass, NotDone, Outcome, Verification};
+use scalbotics_core::tool::{Call, Definition, EffectClass, NotDone, Outcome, ResolvedInput, Verification};
 
 use super::outside::Sending;
 use super::stage::Stage;
@@ -69,15 +69,8 @@ impl Drop for Process<'_> {
 impl Hands {
     fn script(&self, tool: &Definition, attempt: u32) -> Script {
         let chance = &self.stage.chance;
-        let calm = Script {
-            before_ms: 10,
-            sends: true,
-            lag_ms: 0,
-            after_ms: 10,
-            say: Say::Landed,
-            obeys: true,
-            dies: (false, false),
-        };
+        let calm =
+            Script { before_ms: 10, sends: true, lag_ms: 0, after_ms: 10, say: Say::Landed, obeys: true, dies: (false, false) };
         if self.stage.weather.is_calm() {
             return calm;
         }
@@ -124,11 +117,9 @@ impl Hands {
     async fn check(&self, warrant: &Warrant<Call>) {
         let (call, attempt, trace) = (warrant.act(), warrant.attempt(), &self.stage.trace);
         let events = self.store.events(&call.tenant, call.task, 0, 1_000).await.unwrap_or_default();
-        let intended = events.iter().any(|stored| match &stored.event {
-            Event::Intended { intent, attempt: of, .. } => {
-                (intent.effect, *of, intent.call) == (call.effect, attempt, call.digest)
-            }
-            _ => false,
+        let intended = events.iter().any(|stored| {
+            matches!(&stored.event, Event::Intended { intent, attempt: of, .. }
+                if (intent.effect, *of, intent.call) == (call.effect, attempt, call.digest))
         });
         trace.must(intended, || format!("{} attempt {attempt} runs without its intent", call.effect));
         let from = warrant.commit().audit_leaf;
@@ -141,8 +132,8 @@ impl Hands {
         });
         trace.must(audited, || format!("{} attempt {attempt} runs without its audit leaf", call.effect));
         let agent = self.store.agent(call.agent).await.ok().flatten();
-        let may_act = agent
-            .is_some_and(|agent| agent.standing == Standing::Active && agent.epoch == warrant.commit().revocation_epoch);
+        let may_act =
+            agent.is_some_and(|agent| agent.standing == Standing::Active && agent.epoch == warrant.commit().revocation_epoch);
         trace.must(may_act, || format!("{} attempt {attempt} runs for an agent that may not act", call.effect));
         let late = self.stage.clock.now() >= warrant.deadline();
         trace.must(!late, || format!("{} attempt {attempt} runs after its deadline", call.effect));
@@ -206,6 +197,11 @@ impl Hands {
 
 #[async_trait]
 impl ToolRunner for Hands {
+    /// One program, which never changes: recovery has to carry its digest over every crash.
+    async fn resolve(&self, tool: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+        Ok(vec![ResolvedInput { name: format!("program /bin/{}", tool.id), digest: tool.digest }])
+    }
+
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
         let stage = &self.stage;
         stage.weather.pass().await;

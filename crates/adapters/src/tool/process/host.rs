@@ -10,6 +10,7 @@ use rustix::thread::UnshareFlags;
 
 use super::init;
 use super::outcome::Refusal;
+use super::pinned::Failed;
 use super::scope::{Hold, open_proc};
 use super::wire::Report;
 
@@ -34,14 +35,14 @@ pub fn sandbox_main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = arguments.into_iter().collect::<Vec<_>>();
     let word = |index: usize| arguments.get(index).and_then(|argument| argument.to_str()).unwrap_or_default();
     let done = match (word(0), arguments.get(1)) {
-        (OUTER, Some(lock)) => outer(Path::new(lock), word(2) == HOST_NETWORK),
+        (OUTER, Some(lock)) => outer(Path::new(lock), word(2) == HOST_NETWORK).map_err(Failed::from),
         (INIT, Some(lock)) => init::run(Path::new(lock)),
-        _ => Err(Refusal::new("start a sandbox", "it is the daemon's own helper", "start tools through the daemon")),
+        _ => Err(Refusal::new("start a sandbox", "it is the daemon's own helper", "start tools through the daemon").into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(refusal) => {
-            report(&Report::Refused(refusal));
+        Err(failed) => {
+            report(&failed.into());
             ExitCode::FAILURE
         }
     }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -21,6 +22,7 @@ use super::host::{hold, report};
 use super::job::{FIXED_ENV, Limits};
 use super::mounts::{self, ProcessCount};
 use super::outcome::Refusal;
+use super::pinned::{self, Failed};
 use super::wire::{self, Report, Spec};
 use super::{paths, syscalls};
 
@@ -43,20 +45,21 @@ const HELPERS: u64 = 2;
 const NEXT_KERNEL: &str = "run on a kernel of 6.1 or later with Landlock (boot parameter lsm=landlock,…) and seccomp";
 
 /// Runs one job to the end of every process of the namespace.
-pub(super) fn run(lock: &Path) -> Result<(), Refusal> {
+pub(super) fn run(lock: &Path) -> Result<(), Failed> {
     if std::process::id() != 1 {
-        return Err(Refusal::new("be pid 1", "init was started outside a sandbox", "start tools through the daemon"));
+        return Err(Refusal::new("be pid 1", "init was started outside a sandbox", "start tools through the daemon").into());
     }
     let _hold = hold(lock)?;
-    let (spec, input) = wire::decode(io::stdin().lock())
+    let (mut spec, input) = wire::decode(io::stdin().lock())
         .map_err(|error| Refusal::new("read the job", error, "nothing: the daemon that wanted it is gone"))?;
-    let count = confine(&spec)?;
+    let program = spec.argv.first().cloned().unwrap_or_default();
+    let count = confine(&mut spec)?;
     let input = memory_file(&input).map_err(|error| Refusal::new("hand over the input", error, "free memory on the host"))?;
     if lifeline_speaks(&[], &Timespec::default()) {
-        return Err(Refusal::new("start the tool", "the daemon is gone or has changed its mind", "nothing"));
+        return Err(Refusal::new("start the tool", "the daemon is gone or has changed its mind", "nothing").into());
     }
     report(&Report::Starting);
-    let child = start(&spec, input)?;
+    let child = start(&spec, &program, input)?;
     let end = supervise(child, &spec.limits, count);
     kill_all();
     match end {
@@ -68,11 +71,12 @@ pub(super) fn run(lock: &Path) -> Result<(), Refusal> {
 }
 
 /// Everything that cannot be undone, in the only order that works: mounts need rights, rights go last but seccomp.
-fn confine(spec: &Spec) -> Result<ProcessCount, Refusal> {
+fn confine(spec: &mut Spec) -> Result<ProcessCount, Failed> {
     let refused = |attempt: &'static str| move |errno: Errno| Refusal::new(attempt, errno, NEXT_KERNEL);
     // A tool of the same user could otherwise reach the daemon's socket through /proc/1/fd.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide init"))?;
     let count = mounts::prepare(&spec.scratch, spec.limits.scratch_bytes)?;
+    pinned::prepare(&spec.copies, &spec.pinned, &mut spec.argv)?;
     narrow_pids(spec.limits.processes);
     let image = image_bytes().map_err(|error| Refusal::new("measure init", error, NEXT_KERNEL))?;
     set_no_new_privs(true).map_err(refused("give up privileges"))?;
@@ -127,12 +131,14 @@ fn memory_file(input: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-fn start(spec: &Spec, input: File) -> Result<Pid, Refusal> {
+/// Starts the tool; `called` is the name that it is told, its path before it was copied.
+fn start(spec: &Spec, called: &str, input: File) -> Result<Pid, Refusal> {
     let refused = |reason: &dyn std::fmt::Display| {
         Refusal::new("start the tool", reason, "check the first element of argv: the file, its mode, its interpreter")
     };
     let (program, arguments) = spec.argv.split_first().ok_or_else(|| refused(&"its argv is empty"))?;
     let child = Command::new(program)
+        .arg0(called)
         .args(arguments)
         .env_clear()
         .envs(&spec.env)

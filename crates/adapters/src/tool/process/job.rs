@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use scalbotics_core::digest::Digest;
 use serde::{Deserialize, Serialize};
 
 /// One run of a program.
@@ -21,10 +22,22 @@ pub struct Job {
     pub data_paths: Vec<PathBuf>,
     /// Absolute paths that may be read and written, not executed.
     pub write_paths: Vec<PathBuf>,
+    /// Files of `argv` that must be what they were; the tool gets read-only copies of them, at paths of their own.
+    pub pinned: Vec<Pinned>,
     /// Whether the host's network may be used; without it there is not even a loopback.
     pub network: bool,
     /// What the run may use.
     pub limits: Limits,
+}
+
+/// A file that the run depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pinned {
+    /// Which element of `argv` is its absolute path; 0 is the program.
+    pub argument: usize,
+    /// SHA-256 of its content.
+    pub digest: Digest,
 }
 
 /// What one run may use at most.

@@ -6,7 +6,7 @@
 //! ```text
 //! daemon ──socket──┐ (its end closes → everything below dies)
 //!   └ scalboticsd sandbox outer   new user, pid, mount, ipc, uts and network namespaces; waits for init's end
-//!       └ scalboticsd sandbox init   pid 1: private mounts, rlimits, Landlock, no capabilities, seccomp; then
+//!       └ scalboticsd sandbox init   pid 1: private mounts, copies of pinned files, rlimits, Landlock, no capabilities, seccomp; then
 //!           └ the tool             inherits all of it and cannot undo any of it
 //! ```
 //!
@@ -24,6 +24,7 @@ mod job;
 mod mounts;
 mod outcome;
 mod paths;
+mod pinned;
 mod sandbox;
 mod scope;
 mod syscalls;
@@ -31,8 +32,9 @@ mod template;
 mod wire;
 
 pub use self::host::{SUBCOMMAND, sandbox_main};
-pub use self::job::{INPUT_BYTES_MAX, Job, Limits};
+pub use self::job::{INPUT_BYTES_MAX, Job, Limits, Pinned};
 pub use self::outcome::{Captured, Finished, Outcome, Refusal};
+pub use self::pinned::{Opened, PINNED_BYTES_MAX, hash_into, open_regular};
 pub use self::sandbox::Sandbox;
 pub use self::scope::{Leftover, Scope};
 pub use self::template::{Template, TemplateError, Values};

@@ -1,6 +1,7 @@
 //! What became of a run.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,8 @@ pub enum Outcome {
     ProcessLimit,
     /// The program was certainly never started: nothing left this machine or changed on it.
     NeverStarted(Refusal),
+    /// The program was certainly never started: this file is not the one that was pinned.
+    Changed(PathBuf),
     /// The sandbox was destroyed from outside after the program was started, or may have been.
     Lost,
 }

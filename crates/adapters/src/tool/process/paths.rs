@@ -74,9 +74,10 @@ pub(super) fn restrict(spec: &Spec) -> Result<bool, Refusal> {
             rules = allow(rules, Path::new(path), rights, Missing::Skip)?;
         }
     }
-    let program = spec.argv.first().map(Path::new);
+    let copies = (!spec.pinned.is_empty()).then_some(spec.copies.as_path());
+    let program = spec.argv.first().map(Path::new).filter(|program| !program.starts_with(&spec.copies));
     let declared = [
-        (spec.read_paths.iter().map(AsRef::as_ref).chain(program).collect::<Vec<_>>(), run),
+        (spec.read_paths.iter().map(AsRef::as_ref).chain(program).chain(copies).collect::<Vec<_>>(), run),
         (spec.data_paths.iter().map(AsRef::as_ref).collect(), read),
         (spec.write_paths.iter().map(AsRef::as_ref).chain([spec.scratch.as_path()]).collect(), writable()),
     ];

@@ -21,6 +21,10 @@ use super::wire::{self, Report};
 /// Time between the end of the lifeline and the signal that needs no cooperation; init acts on the former within a millisecond.
 const END_GRACE: Duration = Duration::from_secs(2);
 
+/// Names of the mount points in the run directory: of the scratch directory, and of the copies of pinned files.
+const SCRATCH: &str = "scratch";
+const COPIES: &str = "pinned";
+
 /// Bytes of reports; a refusal is the longest and names one path.
 const REPORT_BYTES_MAX: u64 = 64 * 1024;
 
@@ -30,10 +34,11 @@ pub struct Sandbox {
     exe: PathBuf,
     run_dir: PathBuf,
     scratch: PathBuf,
+    copies: PathBuf,
 }
 
 impl Sandbox {
-    /// Prepares the directory of lock files, mode 0700, and the mount point in it.
+    /// Prepares the directory of lock files, mode 0700, and the mount points in it.
     ///
     /// `exe` is a program whose `main` hands `sandbox …` to [`super::sandbox_main`]: `/proc/self/exe` for the daemon.
     /// `run_dir` is absolute and belongs to one daemon.
@@ -41,15 +46,16 @@ impl Sandbox {
     /// # Errors
     /// When the directories cannot be made.
     pub fn open(exe: PathBuf, run_dir: &Path) -> io::Result<Self> {
-        let scratch = run_dir.join("scratch");
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&scratch)?;
+        for mount_point in [SCRATCH, COPIES] {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(run_dir.join(mount_point))?;
+        }
         // Helpers run in `/`, and links in the path would confuse rules on paths.
         let run_dir = run_dir.canonicalize()?;
         let inherited = inherited()?;
         if !inherited.is_empty() {
             tracing::warn!(?inherited, "descriptors that the daemon was started with reach every tool; start it without them");
         }
-        Ok(Self { exe, scratch: run_dir.join("scratch"), run_dir })
+        Ok(Self { exe, scratch: run_dir.join(SCRATCH), copies: run_dir.join(COPIES), run_dir })
     }
 
     /// Runs a job to the end of all its processes, or kills them when `stop` returns. Each scope runs once.
@@ -86,7 +92,7 @@ impl Sandbox {
     fn start(&self, scope: &Scope, job: &Job) -> Result<Live, Refusal> {
         let next = "check the daemon's run directory and its limits on processes and open files";
         let refused = |attempt: &'static str| move |error: io::Error| Refusal::new(attempt, error, next);
-        let message = wire::encode(job, self.scratch.clone())?;
+        let message = wire::encode(job, self.scratch.clone(), self.copies.clone())?;
         scope.begin(&self.run_dir).map_err(refused("begin the attempt"))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(refused("make a socket"))?;
         ours.set_nonblocking(true).map_err(refused("make a socket"))?;
@@ -212,6 +218,7 @@ fn judge(reports: &[u8], cut: Option<Outcome>, dead: bool) -> Outcome {
     let reports = reports.collect::<Vec<_>>();
     match (reports.last(), cut) {
         (Some(Report::Refused(refusal)), _) => Outcome::NeverStarted(refusal.clone()),
+        (Some(Report::Changed(path)), _) => Outcome::Changed(path.clone()),
         // The line is written before the tool is started, so without it, and with everything dead, it never was.
         (None, _) if dead => Outcome::NeverStarted(Refusal::new(
             "start the sandbox",
@@ -244,6 +251,7 @@ mod tests {
         check("\"starting\"\n", Some(Outcome::TimedOut), true, &Outcome::TimedOut);
         check("\"starting\"\n", Some(Outcome::TimedOut), false, &Outcome::Lost);
         check("\"starting\"\n{\"exited\":3}\n", None, true, &Outcome::Exited { code: 3 });
+        check("{\"changed\":\"/p\"}\n", None, true, &Outcome::Changed("/p".into()));
         check("\"starting\"\n{\"signaled\":9}\n", None, true, &Outcome::Killed { signal: 9 });
         check("\"starting\"\n\"process_limit\"\n", None, true, &Outcome::ProcessLimit);
         check("garbage\n\"star", None, true, &never);

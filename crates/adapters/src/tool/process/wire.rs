@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::job::{INPUT_BYTES_MAX, Job, Limits, SPEC_BYTES_MAX};
+use super::job::{INPUT_BYTES_MAX, Job, Limits, Pinned, SPEC_BYTES_MAX};
 use super::outcome::Refusal;
 
 /// A job as init reads it.
@@ -21,8 +21,11 @@ pub(super) struct Spec {
     pub(super) read_paths: Vec<PathBuf>,
     pub(super) data_paths: Vec<PathBuf>,
     pub(super) write_paths: Vec<PathBuf>,
+    pub(super) pinned: Vec<Pinned>,
     /// Where the private scratch directory is mounted.
     pub(super) scratch: PathBuf,
+    /// Where copies of pinned files are mounted.
+    pub(super) copies: PathBuf,
     pub(super) network: bool,
     pub(super) limits: Limits,
 }
@@ -35,6 +38,8 @@ pub(super) enum Report {
     Starting,
     /// The tool was not started.
     Refused(Refusal),
+    /// The tool was not started: the file at this path is not the one that was pinned.
+    Changed(PathBuf),
     /// The tool exited, and everything it left behind is dead.
     Exited(i32),
     /// The tool died of a signal, and everything it left behind is dead.
@@ -44,14 +49,16 @@ pub(super) enum Report {
 }
 
 /// The bytes that go down.
-pub(super) fn encode(job: &Job, scratch: PathBuf) -> Result<Vec<u8>, Refusal> {
+pub(super) fn encode(job: &Job, scratch: PathBuf, copies: PathBuf) -> Result<Vec<u8>, Refusal> {
     let spec = Spec {
         argv: job.argv.clone(),
         env: job.env.clone(),
         read_paths: job.read_paths.clone(),
         data_paths: job.data_paths.clone(),
         write_paths: job.write_paths.clone(),
+        pinned: job.pinned.clone(),
         scratch,
+        copies,
         network: job.network,
         limits: job.limits,
     };
@@ -104,17 +111,19 @@ mod tests {
             read_paths: vec!["/r".into()],
             data_paths: vec!["/d".into()],
             write_paths: vec!["/w".into()],
+            pinned: vec![Pinned { argument: 0, digest: scalbotics_core::digest::Digest::of_bytes(b"x") }],
             network: true,
             limits: Limits::default(),
         };
-        let bytes = encode(&job, "/s".into()).unwrap();
+        let bytes = encode(&job, "/s".into(), "/c".into()).unwrap();
         let (spec, input) = decode(bytes.as_slice()).unwrap();
         assert_eq!((spec.argv, input, spec.network), (job.argv.clone(), job.input.clone(), true));
+        assert_eq!(spec.pinned, job.pinned);
         for cut in [0, 3, 8, bytes.len() - 1] {
             assert_eq!(decode(&bytes[..cut]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         }
         let huge = Job { input: vec![0; INPUT_BYTES_MAX + 1], ..job };
-        assert!(encode(&huge, "/s".into()).is_err());
+        assert!(encode(&huge, "/s".into(), "/c".into()).is_err());
     }
 
     #[test]

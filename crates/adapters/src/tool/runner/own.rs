@@ -12,6 +12,7 @@ use scalbotics_core::tool::{
 };
 use serde_json::{Map, Value};
 
+use super::inputs;
 use crate::tool::process::{self, Captured, Finished, Job, Leftover, Limits, Sandbox, Scope, Template, Values};
 
 /// Time that a verifiable or opaque tool gets to answer when it has to stop (semantics §4.3).
@@ -69,6 +70,7 @@ impl Attempt<'_> {
             | process::Outcome::OutputLimit
             | process::Outcome::ProcessLimit
             | process::Outcome::NeverStarted(_)
+            | process::Outcome::Changed(_)
             | process::Outcome::Lost => (Verification::Unknown, None),
         }
     }
@@ -77,6 +79,7 @@ impl Attempt<'_> {
         let refused = |reason: String| NotDone::Arguments { reason };
         let arguments: Map<String, Value> =
             serde_json::from_slice(&self.call.args).map_err(|error| refused(error.to_string()))?;
+        let pinned = inputs::pinned(self.call, argv)?;
         let key = self.call.idempotency_key();
         let values = Values { arguments: &arguments, idempotency_key: &key };
         let argv =
@@ -93,6 +96,7 @@ impl Attempt<'_> {
             read_paths: manifest.read_paths.iter().map(PathBuf::from).collect(),
             data_paths: Vec::new(),
             write_paths: manifest.write_paths.iter().map(PathBuf::from).collect(),
+            pinned,
             network: manifest.network,
             limits: limits(manifest, time),
         };
@@ -125,6 +129,7 @@ impl Attempt<'_> {
             process::Outcome::OutputLimit => ended("the tool was killed because it wrote without end".to_owned()),
             process::Outcome::ProcessLimit => ended("the tool was killed because it started too many processes".to_owned()),
             process::Outcome::NeverStarted(refusal) => return Err(NotDone::Unavailable { reason: refusal.to_string() }),
+            process::Outcome::Changed(path) => return Err(NotDone::Changed { input: inputs::name_at(self.call, &path) }),
             process::Outcome::Lost => Outcome::Unknown { reason: "the sandbox was destroyed from outside".to_owned() },
         })
     }

@@ -71,6 +71,35 @@ fn sem_2_5_the_life_of_a_key_begins_with_the_first_attempt() {
 }
 
 #[test]
+fn sem_2_5_another_attempt_arrives_before_the_key_is_forgotten() {
+    for (class, ms, never_left_first, expected) in [
+        (EffectClass::Keyed, KEY_TTL_MS - 1, false, KEY_TTL_MS),
+        (EffectClass::Keyed, KEY_TTL_MS * 5, true, KEY_TTL_MS * 7),
+        (EffectClass::Pure, KEY_TTL_MS * 5, false, KEY_TTL_MS * 7),
+    ] {
+        let mut life = Life::sent(class, 0);
+        if never_left_first {
+            life.go(never_left(1), at(1));
+        }
+        let command = crate::task::Command::Intend {
+            proposal: proposal(intent(1, class, Tier::Change)),
+            send_deadline: at(KEY_TTL_MS * 7),
+        };
+        life.go(command, at(ms));
+        assert_eq!(life.state().calls[&effect(1)].send_deadline, Some(at(expected)), "{class:?} at {ms}");
+    }
+}
+
+#[test]
+fn sem_2_5_a_key_that_never_arrived_has_not_begun_to_live() {
+    let mut life = Life::sent(EffectClass::Keyed, 0);
+    life.go(never_left(1), at(1));
+    life.go(intend(1, EffectClass::Keyed, Tier::Change, KEY_TTL_MS), at(KEY_TTL_MS));
+    life.go(intend(1, EffectClass::Keyed, Tier::Change, KEY_TTL_MS * 2 - 1), at(KEY_TTL_MS * 2 - 1));
+    life.refused(intend(1, EffectClass::Keyed, Tier::Change, KEY_TTL_MS * 2), at(KEY_TTL_MS * 2));
+}
+
+#[test]
 fn sem_2_5_a_boundary_that_knows_that_the_call_never_left_says_so() {
     for class in CLASSES {
         let mut life = Life::sent(class, 0);
