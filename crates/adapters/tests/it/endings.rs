@@ -169,7 +169,8 @@ pub(crate) fn driver(args: &[String]) -> ExitCode {
         | Outcome::TimedOut
         | Outcome::Stopped
         | Outcome::OutputLimit
-        | Outcome::ProcessLimit => panic!("{finished:?}"),
+        | Outcome::ProcessLimit
+        | Outcome::Changed(_) => panic!("{finished:?}"),
         Outcome::Lost => ExitCode::from(u8::try_from(LOST).unwrap()),
         Outcome::NeverStarted(refusal) => {
             println!("{refusal}");
