@@ -37,8 +37,11 @@ impl Format for Json {
 
 type Texts = BTreeMap<String, Vec<u8>>;
 
+/// In the order of keys: whether `serde_json` keeps the order of insertion depends on what else the build links.
 fn pretty(value: &Value) -> Vec<u8> {
-    serde_json::to_vec_pretty(value).unwrap()
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    serde_json::to_vec_pretty(&sorted).unwrap()
 }
 
 fn agent(change: &Value) -> Vec<u8> {
