@@ -34,7 +34,7 @@ fn forbids(source: &Source) -> bool {
 }
 
 fn is_member_manifest(path: &str) -> bool {
-    path.ends_with("/Cargo.toml") && ["crates/", "examples/", "xtask/"].iter().any(|folder| path.starts_with(folder))
+    path.ends_with("/Cargo.toml") && ["benches/", "crates/", "examples/", "xtask/"].iter().any(|folder| path.starts_with(folder))
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ fn is_ours(entry: &DirEntry) -> bool {
 }
 
 fn is_member_source(path: &str) -> bool {
-    path.ends_with(".rs") && ["crates/", "examples/", "xtask/"].iter().any(|folder| path.starts_with(folder))
+    path.ends_with(".rs") && ["benches/", "crates/", "examples/", "xtask/"].iter().any(|folder| path.starts_with(folder))
 }
 
 #[cfg(test)]

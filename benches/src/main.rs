@@ -1,0 +1,42 @@
+//! Measures a daemon as its users see it: over TLS and gRPC, through every layer. `cargo xtask bench` starts it and judges.
+//!
+//! **Boundary:** no part of the product. It prints samples as JSON and knows no limit.
+#![forbid(unsafe_code)]
+
+mod bare;
+mod client;
+mod start;
+mod tasks;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+/// What is measured.
+#[derive(Debug, Parser)]
+#[command(name = "scalbotics-bench", about = "Measures a ScalBotics daemon; `cargo xtask bench` runs it")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// One measurement.
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Time from exec of the daemon to its first authenticated answer, several times
+    Start(start::Options),
+    /// Time of tasks through a daemon that runs, one in flight, in turn with bare SQLite commits
+    Tasks(tasks::Options),
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("the runtime does not start")?;
+    let samples = match &arguments.what {
+        What::Start(options) => serde_json::to_string(&runtime.block_on(start::measure(options))?),
+        What::Tasks(options) => serde_json::to_string(&runtime.block_on(tasks::measure(options))?),
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", samples.context("samples have no JSON form")?).context("cannot print the samples")
+}

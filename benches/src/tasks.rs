@@ -1,0 +1,144 @@
+//! Tasks through a daemon that runs, one in flight, from the call that submits to the event that ends the task.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result, bail};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::TaskStatus;
+use scalbotics_proto::v1::submit_task_request::Goal;
+use scalbotics_proto::v1::task_service_client::TaskServiceClient;
+use serde::Serialize;
+use tokio::time::Instant;
+use tonic::transport::Channel;
+
+use crate::bare::{self, Bare};
+use crate::client::{Person, request, who_am_i};
+use crate::start::micros;
+
+/// Commits of the bare run that a task of three steps is held against.
+const BARE_COMMITS: usize = 4;
+
+/// Which tasks.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Where the command line keeps its contexts
+    #[arg(long)]
+    config_dir: PathBuf,
+    /// Who asks
+    #[arg(long)]
+    context: String,
+    /// The agent
+    #[arg(long)]
+    agent: String,
+    /// Workflows that are run in turn, one task each a round
+    #[arg(long = "workflow", required = true)]
+    workflows: Vec<String>,
+    /// Rounds that are measured
+    #[arg(long, default_value_t = 200)]
+    rounds: usize,
+    /// Rounds before that, which are not
+    #[arg(long, default_value_t = 50)]
+    warm_up: usize,
+    /// Folder in which bare SQLite commits are made in turn with the tasks
+    #[arg(long, requires = "database")]
+    beside: Option<PathBuf>,
+    /// The daemon's database: its growth during the warm-up tells how many bytes a bare commit writes
+    #[arg(long)]
+    database: Option<PathBuf>,
+}
+
+/// What was measured, in microseconds.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Samples {
+    /// From the call that submits to the event that ends the task, by workflow.
+    task_us: BTreeMap<String, Vec<u64>>,
+    /// The part until the submission was answered, by workflow: the first commit is durable then.
+    submit_us: BTreeMap<String, Vec<u64>>,
+    /// A call that does nothing but go through every layer.
+    call_us: Vec<u64>,
+    /// Four bare commits.
+    bare_us: Vec<u64>,
+    /// Bytes that a bare commit writes: what the store grows by for a task, by four.
+    bare_bytes: u32,
+}
+
+/// Runs the rounds.
+pub(crate) async fn measure(options: &Options) -> Result<Samples> {
+    let person = Person::load(&options.config_dir, &options.context)?;
+    let channel = person.connect(|| false).await.context("the daemon does not answer")?;
+    let token = person.log_in(&channel).await.context("cannot log in")?;
+    let round = Round { options, agent: person.resource("agents", &options.agent), channel, token };
+    let before = options.database.as_deref().map(bare::size).transpose()?;
+    for _ in 0..options.warm_up {
+        round.run(&mut Samples::default()).await?;
+    }
+    let grown = options.database.as_deref().map(bare::size).transpose()?.zip(before).map(|(after, before)| after - before);
+    let commits = BARE_COMMITS.saturating_mul(options.warm_up).saturating_mul(options.workflows.len());
+    let bare_bytes = grown.map_or(0, |grown| grown / u64::try_from(commits.max(1)).unwrap_or(u64::MAX));
+    let mut samples = Samples { bare_bytes: u32::try_from(bare_bytes)?, ..Samples::default() };
+    let bare = options.beside.as_deref().map(|dir| Bare::create(dir, samples.bare_bytes)).transpose()?;
+    for _ in 0..bare.as_ref().map_or(0, |_| options.warm_up) {
+        bare.as_ref().map_or(Ok(()), four)?;
+    }
+    for _ in 0..options.rounds {
+        round.run(&mut samples).await?;
+        if let Some(bare) = &bare {
+            let begun = Instant::now();
+            four(bare)?;
+            samples.bare_us.push(micros(begun.elapsed()));
+        }
+    }
+    Ok(samples)
+}
+
+fn four(bare: &Bare) -> Result<()> {
+    (0..BARE_COMMITS).try_for_each(|_| bare.commit())
+}
+
+/// One task of each workflow, and an empty call.
+struct Round<'a> {
+    options: &'a Options,
+    agent: String,
+    channel: Channel,
+    token: String,
+}
+
+impl Round<'_> {
+    async fn run(&self, samples: &mut Samples) -> Result<()> {
+        for workflow in &self.options.workflows {
+            let begun = Instant::now();
+            let task = self.submit(workflow).await?;
+            samples.submit_us.entry(workflow.clone()).or_default().push(micros(begun.elapsed()));
+            self.follow(task).await?;
+            samples.task_us.entry(workflow.clone()).or_default().push(micros(begun.elapsed()));
+        }
+        let begun = Instant::now();
+        who_am_i(&self.channel, &self.token).await?;
+        samples.call_us.push(micros(begun.elapsed()));
+        Ok(())
+    }
+
+    async fn submit(&self, workflow: &str) -> Result<String> {
+        let goal = Some(Goal::Workflow(workflow.to_owned()));
+        let submit = v1::SubmitTaskRequest { agent: self.agent.clone(), goal, ..v1::SubmitTaskRequest::default() };
+        let answer = TaskServiceClient::new(self.channel.clone()).submit_task(request(&self.token, submit)?).await;
+        Ok(answer.context("the task was not taken on")?.into_inner().name)
+    }
+
+    /// Waits for the event that ends the task.
+    async fn follow(&self, name: String) -> Result<()> {
+        let watch = v1::WatchTaskRequest { name: name.clone(), from_sequence: 0 };
+        let mut client = TaskServiceClient::new(self.channel.clone());
+        let mut events =
+            client.watch_task(request(&self.token, watch)?).await.context("the task cannot be watched")?.into_inner();
+        let mut last = TaskStatus::Unspecified;
+        while let Some(event) = events.message().await? {
+            last = event.status();
+            if last == TaskStatus::Completed {
+                return Ok(());
+            }
+        }
+        bail!("task {name} did not complete, its last status is {}", last.as_str_name())
+    }
+}
