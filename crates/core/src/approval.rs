@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::ids::{AgentUid, ApprovalId, EffectId, HumanUid, TaskId};
+use crate::ids::{AgentUid, ApprovalId, EffectId, GrantId, HumanUid, TaskId};
 use crate::principal::Uid;
 use crate::tenant::{Name, TenantId};
 use crate::time::{Span, Timestamp};
-use crate::tool::{ResolvedInput, Tier};
+use crate::tool::{ResolvedInput, Tier, call_digest_of_ids};
 
 /// How long an approval request waits unless policy says otherwise.
 pub const LIFETIME: Span = Span::from_ms(10 * 60_000);
@@ -68,6 +68,8 @@ pub struct Request {
     pub agent_name: Name,
     /// For whom, the human first.
     pub chain: Vec<Uid>,
+    /// Under which grants, one between each pair of neighbours.
+    pub grants: Vec<GrantId>,
     /// The tool.
     pub tool: Name,
     /// Its digest.
@@ -124,6 +126,8 @@ pub struct Statement {
     pub agent_name: Name,
     /// For whom, the human first.
     pub chain: Vec<Uid>,
+    /// Under which grants, one between each pair of neighbours.
+    pub grants: Vec<GrantId>,
     /// The tool.
     pub tool: Name,
     /// Its digest.
@@ -162,6 +166,7 @@ impl Statement {
             agent: request.agent,
             agent_name: request.agent_name.clone(),
             chain: request.chain.clone(),
+            grants: request.grants.clone(),
             tool: request.tool.clone(),
             tool_digest: request.tool_digest,
             tier: request.tier,
@@ -174,6 +179,19 @@ impl Statement {
             answer: reply.answer,
             reason: reply.reason,
         }
+    }
+
+    /// Whether the call digest is that of the tenant, chain, grants, tool, arguments and inputs that stand beside it.
+    ///
+    /// An approver's program signs nothing else: another digest would be another call than the one that is shown.
+    ///
+    /// # Errors
+    /// [`crate::json::Error`] when the arguments have no canonical form.
+    pub fn shows_its_call(&self) -> Result<bool, crate::json::Error> {
+        let args = crate::json::canonical(&self.args)?;
+        let ids = (self.chain.as_slice(), self.grants.as_slice());
+        let shown = call_digest_of_ids(self.tenant.as_str(), ids, &self.tool_digest, &args, &self.inputs);
+        Ok(shown == self.call)
     }
 
     /// The bytes to sign.
@@ -194,4 +212,64 @@ pub struct Reply {
     pub answer: Answer,
     /// In which words; at most [`REASON_LEN_MAX`] bytes.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::tool::call_digest_of_ids;
+
+    fn shown() -> Statement {
+        let chain = vec![Uid::Human(HumanUid::from_u128(1)), Uid::Agent(AgentUid::from_u128(2))];
+        let (grants, tool_digest) = (vec![GrantId::from_u128(3)], Digest::of_bytes(b"tool"));
+        let inputs = vec![ResolvedInput { name: "program /opt/pay".to_owned(), digest: Digest::of_bytes(b"pay") }];
+        let call = call_digest_of_ids("acme", (&chain, &grants), &tool_digest, br#"{"amount":7,"to":"bob"}"#, &inputs);
+        Statement {
+            version: 1,
+            trust_domain: "acme.test".to_owned(),
+            tenant: TenantId::parse("acme").unwrap(),
+            approval: ApprovalId::from_u128(4),
+            task: TaskId::from_u128(5),
+            effect: EffectId::from_u128(6),
+            agent: AgentUid::from_u128(2),
+            agent_name: Name::parse("clerk").unwrap(),
+            chain,
+            grants,
+            tool: Name::parse("pay").unwrap(),
+            tool_digest,
+            tier: Tier::Risky,
+            args: json!({ "to": "bob", "amount": 7 }),
+            inputs,
+            call,
+            nonce: Digest::of_bytes(b"nonce"),
+            expires_at: Timestamp::from_unix_ms(9_000),
+            approver: HumanUid::from_u128(8),
+            answer: Answer::Approve,
+            reason: "as shown".to_owned(),
+        }
+    }
+
+    #[test]
+    fn sem_2_3_what_is_signed_is_the_call_that_is_shown() {
+        assert!(shown().shows_its_call().unwrap());
+        let changes: [fn(&mut Statement); 8] = [
+            |shown| shown.tenant = TenantId::parse("evil").unwrap(),
+            |shown| shown.chain[0] = Uid::Human(HumanUid::from_u128(9)),
+            |shown| shown.grants.clear(),
+            |shown| shown.tool_digest = Digest::of_bytes(b"other"),
+            |shown| shown.args = json!({ "to": "eve", "amount": 7 }),
+            |shown| shown.inputs[0].digest = Digest::of_bytes(b"other"),
+            |shown| shown.inputs.clear(),
+            |shown| shown.call = Digest::of_bytes(b"other"),
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let mut other = shown();
+            change(&mut other);
+            assert!(!other.shows_its_call().unwrap(), "change {number}");
+        }
+        let fraction = Statement { args: json!(1e300), ..shown() };
+        assert!(fraction.shows_its_call().is_err() || !fraction.shows_its_call().unwrap());
+    }
 }

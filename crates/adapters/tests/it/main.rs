@@ -19,6 +19,8 @@ mod calls;
 mod confinement;
 mod endings;
 mod fixture;
+mod pinned;
+mod port;
 mod tool;
 
 use std::process::ExitCode;
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
         Some(fixture::TOOL) => tool::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(fixture::DRIVER) => endings::driver(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(_) | None => {
-            let trials = confinement::TESTS.iter().chain(endings::TESTS).chain(calls::TESTS);
+            let trials = confinement::TESTS.iter().chain(endings::TESTS).chain(calls::TESTS).chain(pinned::TESTS);
             let trials = trials
                 .map(|(name, test)| {
                     Trial::test(*name, || {

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{EffectClass, Tier};
 use crate::digest::Digest;
-use crate::ids::{AgentUid, EffectId, TaskId};
-use crate::principal::Chain;
+use crate::ids::{AgentUid, EffectId, GrantId, TaskId};
+use crate::principal::{Chain, Uid};
 use crate::tenant::{Name, TenantId};
 
 /// Domain tag of call digests.
@@ -78,8 +78,21 @@ impl std::fmt::Debug for Call {
 #[must_use]
 pub fn call_digest(chain: &Chain, tool_digest: &Digest, args: &[u8], inputs: &[ResolvedInput]) -> Digest {
     let tenant = chain.actor().map(|p| p.tenant.to_string()).unwrap_or_default();
-    let principals: Vec<String> = chain.principals.iter().map(|p| p.uid.to_string()).collect();
-    let grants: Vec<String> = chain.grants.iter().map(|g| g.id.to_string()).collect();
+    let principals: Vec<Uid> = chain.principals.iter().map(|p| p.uid).collect();
+    let grants: Vec<GrantId> = chain.grants.iter().map(|g| g.id).collect();
+    call_digest_of_ids(&tenant, (&principals, &grants), tool_digest, args, inputs)
+}
+
+/// The call digest, from the ids of a chain alone.
+pub(crate) fn call_digest_of_ids(
+    tenant: &str,
+    (principals, grants): (&[Uid], &[GrantId]),
+    tool_digest: &Digest,
+    args: &[u8],
+    inputs: &[ResolvedInput],
+) -> Digest {
+    let principals: Vec<String> = principals.iter().map(Uid::to_string).collect();
+    let grants: Vec<String> = grants.iter().map(GrantId::to_string).collect();
     let inputs: Vec<String> = inputs.iter().map(|i| format!("{}\0{}", i.name, i.digest)).collect();
     let list = |items: &[String]| Digest::of_parts(CALL_TAG, &items.iter().map(String::as_bytes).collect::<Vec<_>>());
     Digest::of_parts(
@@ -93,4 +106,67 @@ pub fn call_digest(chain: &Chain, tool_digest: &Digest, args: &[u8], inputs: &[R
             list(&inputs).as_bytes(),
         ],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::HumanUid;
+
+    /// A change of one part of a call.
+    type Change = fn(&mut Parts);
+
+    #[derive(Clone)]
+    struct Parts {
+        tenant: &'static str,
+        principals: Vec<Uid>,
+        grants: Vec<GrantId>,
+        tool: Digest,
+        args: &'static [u8],
+        inputs: Vec<ResolvedInput>,
+    }
+
+    impl Parts {
+        fn digest(&self) -> Digest {
+            call_digest_of_ids(self.tenant, (&self.principals, &self.grants), &self.tool, self.args, &self.inputs)
+        }
+    }
+
+    fn input(name: &str, content: &str) -> ResolvedInput {
+        ResolvedInput { name: name.to_owned(), digest: Digest::of_bytes(content.as_bytes()) }
+    }
+
+    #[test]
+    fn sem_2_2_every_part_of_a_call_changes_its_digest() {
+        let call = Parts {
+            tenant: "acme",
+            principals: vec![Uid::Human(HumanUid::from_u128(1)), Uid::Agent(AgentUid::from_u128(2))],
+            grants: vec![GrantId::from_u128(3)],
+            tool: Digest::of_bytes(b"tool"),
+            args: b"{}",
+            inputs: vec![input("program /a", "a"), input("file /b", "b")],
+        };
+        let changes: [Change; 13] = [
+            |call| call.tenant = "acmf",
+            |call| call.principals[0] = Uid::Human(HumanUid::from_u128(9)),
+            |call| call.principals[1] = Uid::Agent(AgentUid::from_u128(9)),
+            |call| call.principals.swap(0, 1),
+            |call| call.grants[0] = GrantId::from_u128(9),
+            |call| call.grants.clear(),
+            |call| call.tool = Digest::of_bytes(b"other"),
+            |call| call.args = b"{\"a\":1}",
+            |call| call.inputs[0].digest = Digest::of_bytes(b"other"),
+            |call| call.inputs[1].name.push('x'),
+            |call| call.inputs.swap(0, 1),
+            |call| call.inputs.truncate(1),
+            |call| call.inputs.clear(),
+        ];
+        let mut seen = vec![call.digest()];
+        for (number, change) in changes.iter().enumerate() {
+            let mut other = call.clone();
+            change(&mut other);
+            assert!(!seen.contains(&other.digest()), "change {number}");
+            seen.push(other.digest());
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod outcome;
 pub mod schema;
 mod tier;
 
+pub(crate) use call::call_digest_of_ids;
 pub use call::{Call, ResolvedInput, call_digest};
 pub use definition::{Builtin, Definition, Kind};
 pub use effect_class::EffectClass;

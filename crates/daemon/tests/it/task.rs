@@ -1,6 +1,7 @@
 //! One task from submission to evidence; a risky one through another human's signature.
 
 use scalbotics_core::approval::{Answer, Statement};
+use scalbotics_core::digest::Digest;
 use scalbotics_identity::holder::statement::sign_approval;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::approval_service_client::ApprovalServiceClient;
@@ -95,7 +96,8 @@ fn statement(world: &World, shown: &v1::Approval, approver: &str, answer: Answer
         "approval": shown.name.rsplit('/').next().unwrap(), "task": shown.task, "effect": shown.effect,
         "agent": shown.agent_uid, "agent_name": shown.agent, "chain": chain, "tool": shown.tool,
         "tool_digest": shown.tool_digest, "tier": shown.tier,
-        "args": serde_json::from_str::<Value>(&shown.args_json).unwrap(), "inputs": [], "call": shown.call_digest,
+        "args": serde_json::from_str::<Value>(&shown.args_json).unwrap(), "call": shown.call_digest,
+        "inputs": shown.inputs.iter().map(|i| json!({"name": i.name, "digest": i.digest})).collect::<Vec<_>>(), "grants": shown.grants,
         "nonce": shown.nonce, "expires_at": expires.seconds * 1_000 + i64::from(expires.nanos) / 1_000_000,
         "approver": world.uid(approver), "answer": answer, "reason": "as shown",
     });
@@ -115,7 +117,11 @@ async fn a_risky_call_waits_for_another_humans_signature() {
     let name = waiting[0].name.clone();
     let shown = approvals.get_approval(with(&bob, v1::GetApprovalRequest { name: name.clone() })).await.unwrap().into_inner();
     assert_eq!((shown.status(), shown.args_json.as_str()), (v1::ApprovalStatus::Waiting, "{}"));
+    // The program's bytes are among what is asked about, and the call digest is over all of it.
+    let program = Digest::of_bytes(&std::fs::read("/bin/true").unwrap()).to_string();
+    assert_eq!(shown.inputs, [v1::ResolvedInput { name: "program /bin/true".into(), digest: program }]);
     let yes = statement(&world, &shown, "bob", Answer::Approve);
+    assert!(serde_json::from_slice::<Statement>(&yes).unwrap().shows_its_call().unwrap());
     let key = world.key("bob", "approval");
     let decide = |statement: Vec<u8>, signature: Vec<u8>| v1::DecideApprovalRequest {
         name: name.clone(),

@@ -209,6 +209,7 @@ fn row(state: &State, intent: &Intent, approval: &ApprovalAsked, at: Timestamp) 
         agent: envelope.agent,
         agent_name: envelope.agent_name.clone(),
         chain: envelope.chain.principals.iter().map(|principal| principal.uid).collect(),
+        grants: envelope.chain.grants.iter().map(|grant| grant.id).collect(),
         tool: intent.tool.clone(),
         tool_digest: intent.tool_digest,
         tier: intent.tier,

@@ -5,6 +5,8 @@
 //!
 //! **Invariant:** the tool gets the copy of a pinned file, and only after its digest was found right.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -115,12 +117,17 @@ pub(super) fn prepare(root: &Path, pinned: &[Pinned], argv: &mut [String]) -> Re
     let size = PINNED_BYTES_MAX.saturating_add(1 << 20);
     let options = CString::new(format!("size={size},nr_inodes={inodes},mode=0700")).unwrap_or_default();
     mount("pinned", root, "tmpfs", flags, Some(options.as_c_str())).map_err(|errno: Errno| refused(&errno))?;
-    let mut left = PINNED_BYTES_MAX;
+    let (mut left, mut made) = (PINNED_BYTES_MAX, BTreeMap::<(String, Digest), PathBuf>::new());
     for (number, pin) in pinned.iter().enumerate() {
         let argument = argv.get_mut(pin.argument).ok_or_else(|| refused(&"argv is shorter than its pinned files"))?;
-        let path = PathBuf::from(argument.as_str());
-        let copy = copy(&path, &root.join(number.to_string()), pin.digest, &mut left)?;
-        *argument = copy.to_str().ok_or_else(|| refused(&"a path is no text"))?.to_owned();
+        let target = match made.entry((argument.clone(), pin.digest)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let target = copy(Path::new(argument.as_str()), &root.join(number.to_string()), pin.digest, &mut left)?;
+                new.insert(target)
+            }
+        };
+        *argument = target.to_str().ok_or_else(|| refused(&"a path is no text"))?.to_owned();
     }
     mount_remount(root, flags | MountFlags::RDONLY, c"").map_err(|errno| refused(&errno))
 }
@@ -135,11 +142,18 @@ fn copy(path: &Path, dir: &Path, wanted: Digest, left: &mut u64) -> Result<PathB
         Err(error) if is_another(&error) => return Err(Failed::Changed(path.to_owned())),
         Err(error) => return Err(refused(error)),
     };
+    // All of them fitted when they were pinned, so a file that does not fit has grown since.
+    if source.size > *left {
+        return Err(Failed::Changed(path.to_owned()));
+    }
     let target = dir.join(path.file_name().unwrap_or_default());
     std::fs::create_dir(dir).map_err(refused)?;
     let mut options = File::options();
     let mut file = options.write(true).create_new(true).mode(0o600).open(&target).map_err(refused)?;
-    let (digest, size) = hash_into(&mut source.file, &mut file, *left).map_err(refused)?;
+    let (digest, size) = match hash_into(&mut source.file, &mut file, *left) {
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Err(Failed::Changed(path.to_owned())),
+        hashed => hashed.map_err(refused)?,
+    };
     if digest != wanted {
         return Err(Failed::Changed(path.to_owned()));
     }

@@ -83,7 +83,9 @@ impl Hasher {
         let mut opened = open_regular(path)?;
         let version = Version::of(&opened)?;
         if version.size > bytes_max {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("files of more than {PINNED_BYTES_MAX} bytes")));
+            let words =
+                format!("the program and files of a tool have more than {PINNED_BYTES_MAX} bytes, which are copied for a run");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
         }
         if let Some(digest) = self.lock().get(&version) {
             return Ok((*digest, version.size));

@@ -33,11 +33,12 @@ pub(super) fn approval_json(approval: &v1::Approval) -> Value {
         "agent": approval.agent,
         "agent_uid": approval.agent_uid,
         "chain": approval.chain.iter().map(principal).collect::<Vec<_>>(),
+        "grants": approval.grants,
         "tool": approval.tool,
         "tool_digest": approval.tool_digest,
         "tier": approval.tier,
         "args": args,
-        "inputs": approval.inputs.iter().map(|i| format!("{} sha256:{}", i.name, i.digest)).collect::<Vec<_>>(),
+        "inputs": approval.inputs.iter().map(|i| json!({ "name": i.name, "sha256": i.digest })).collect::<Vec<_>>(),
         "call_digest": approval.call_digest,
         "nonce": approval.nonce,
         "created": wire::time(approval.create_time),
@@ -46,7 +47,8 @@ pub(super) fn approval_json(approval: &v1::Approval) -> Value {
     })
 }
 
-/// Prints a request; the arguments come last, whole, one escaped line each, so that nothing hides at their end.
+/// Prints a request; inputs have a line each, as `sha256sum` would print them, and the arguments come last, whole, one escaped
+/// line each, so that nothing hides at their end.
 pub(super) fn print(approval: &v1::Approval, printer: &Printer) -> Result<(), Failure> {
     let value = approval_json(approval);
     let columns = [
@@ -56,21 +58,22 @@ pub(super) fn print(approval: &v1::Approval, printer: &Printer) -> Result<(), Fa
         column("step", "/step"),
         column("agent", "/agent"),
         column("for", "/chain"),
+        column("grants", "/grants"),
         column("tool", "/tool"),
         column("tool digest", "/tool_digest"),
         column("tier", "/tier"),
-        column("inputs", "/inputs"),
         column("call digest", "/call_digest"),
         column("asked", "/created"),
         column("expires", "/expires"),
         column("answered by", "/answered_by"),
     ];
     printer.one(&value, &columns)?;
+    printer.section(&value, "/inputs", &[column("SHA-256", "/sha256"), column("INPUT", "/name")])?;
     if !printer.is_for_people() || approval.args_json.is_empty() {
         return Ok(());
     }
     let args = value.pointer("/args").unwrap_or(&Value::Null);
     let pretty = serde_json::to_string_pretty(args).unwrap_or_default();
     let lines: Vec<String> = pretty.lines().map(|line| format!("  {}", escape(line))).collect();
-    print_data(&format!("arguments ({} bytes)\n{}", approval.args_json.len(), lines.join("\n")))
+    print_data(&format!("\narguments ({} bytes)\n{}", approval.args_json.len(), lines.join("\n")))
 }

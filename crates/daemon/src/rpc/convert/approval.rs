@@ -31,6 +31,7 @@ pub(in crate::rpc) fn approval(request: &Request, trust_domain: &str, args: Opti
         create_time: Some(timestamp(request.asked_at)),
         expire_time: Some(timestamp(request.expires_at)),
         answered_by: request.answered_by.as_ref().map(principal),
+        grants: request.grants.iter().map(ToString::to_string).collect(),
     }
 }
 

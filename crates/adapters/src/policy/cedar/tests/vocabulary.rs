@@ -86,6 +86,7 @@ fn request() -> approval::Request {
         agent: AgentUid::from_u128(2),
         agent_name: name("clerk"),
         chain: vec![human(1, &[]).uid, agent(2, "clerk", &[]).uid],
+        grants: vec![],
         tool: name("pay"),
         tool_digest: zero(),
         tier: Tier::Risky,
