@@ -64,6 +64,18 @@ pub struct Principal {
     pub groups: Vec<Name>,
 }
 
+impl Principal {
+    /// The same without what tells a person: the name and groups of a human are the registry's at each use, never the journal's
+    /// (semantics §7.2).
+    #[must_use]
+    pub fn pseudonymous(&self) -> Self {
+        match (self.uid, Name::parse(self.uid.kind())) {
+            (Uid::Human(_), Ok(name)) => Self { name, groups: Vec::new(), ..self.clone() },
+            (Uid::Human(_) | Uid::Agent(_) | Uid::Service(_) | Uid::Daemon, _) => self.clone(),
+        }
+    }
+}
+
 /// What a grant allows at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
@@ -108,8 +120,8 @@ pub enum ChainError {
         /// Number of principals found.
         len: usize,
     },
-    /// The first principal is neither a human nor a service.
-    #[error("delegation chain does not start with a human or a service")]
+    /// The first principal is not a human, nor a service that calls for itself.
+    #[error("delegation chain does not start with a human")]
     NoSponsor,
     /// Two principals belong to different tenants.
     #[error("delegation chain crosses tenants")]
@@ -140,8 +152,10 @@ impl Chain {
         }
         let first = self.principals.first().ok_or(ChainError::Len { len })?;
         match first.uid {
-            Uid::Human(_) | Uid::Service(_) => {}
-            Uid::Agent(_) | Uid::Daemon => return Err(ChainError::NoSponsor),
+            Uid::Human(_) => {}
+            // A machine client calls the API for itself; whoever acts for another acts for a human in the end.
+            Uid::Service(_) if len == 1 => {}
+            Uid::Service(_) | Uid::Agent(_) | Uid::Daemon => return Err(ChainError::NoSponsor),
         }
         if self.principals.iter().any(|p| p.tenant != first.tenant) {
             return Err(ChainError::Tenants);

@@ -73,6 +73,7 @@ impl Running {
     pub fn reload(&self) -> Result<Vec<&'static str>, config::Error> {
         let (fresh, kept) = self.config.load().reloaded()?;
         self.context.limits.replace(fresh.settings.limits.clone());
+        self.context.quota.replace(fresh.settings.limits.audit_bytes_per_day);
         self.config.store(Arc::new(fresh));
         self.context.reconciler.nudge();
         Ok(kept)

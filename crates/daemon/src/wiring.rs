@@ -17,10 +17,10 @@ use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
-use scalbotics_runtime::audit::{Auditor, Checkpointer};
+use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::Reconciler;
-use scalbotics_runtime::{Ports, Supervisor, approval, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, task};
 use scalbotics_store::{Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -38,6 +38,9 @@ use crate::workspaces::InForceWorkspaces;
 
 /// The tenant of the installation itself, in whose log failed authentications stand (semantics §3.7).
 const SYSTEM: &str = "system";
+
+/// What the evidence of a `dev` installation says of itself (semantics §5.5).
+const DEV_STAMP: &str = "dev: approver keys not separated";
 
 /// Where the sandbox keeps its locks, below the data directory.
 const SANDBOX_DIR: &str = "sandbox";
@@ -82,12 +85,15 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let reconciler = Reconciler::new(ports.clone(), config.tenant.clone(), Arc::clone(&metrics));
     workspaces.follow(reconciler.states());
     reconciler.start(&supervisor).await;
-    let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics));
+    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
+    let states = reconciler.states();
+    let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
+    let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let system = TenantId::parse(SYSTEM)
         .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
-    let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics));
+    let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let tenants = vec![config.tenant.clone(), system];
     let trust_domain = config.trust_domain.as_str().to_owned();
     let checkpointer = Arc::new(Checkpointer::new(ports.clone(), trust_domain, tenants, Arc::clone(&metrics)));
@@ -101,6 +107,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         issuer,
         tasks,
         approvals,
+        decisions: Decisions::new(&ports),
+        quota,
         states: reconciler.states(),
         reconciler,
         auditor,
@@ -191,6 +199,7 @@ fn ports(
         payload_store: store.clone(),
         approval_store: store.clone(),
         decision_store: store.clone(),
+        epochs: store.clone(),
         registry: store,
         cipher: Arc::new(cipher),
         clock,

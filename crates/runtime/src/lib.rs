@@ -22,6 +22,7 @@
 pub mod approval;
 pub mod audit;
 mod caller;
+mod decisions;
 pub mod metrics;
 mod ports;
 pub mod reconcile;
@@ -32,5 +33,6 @@ mod tool;
 mod vault;
 
 pub use caller::Caller;
+pub use decisions::{Decisions, Error as DecisionError};
 pub use ports::Ports;
 pub use supervisor::{Drained, Supervisor};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, IdSource, PayloadCipher, PayloadStore, Registry, Signer,
-    StatementVerifier, TaskLog, ToolRunner,
+    ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher, PayloadStore, Registry,
+    Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
 use crate::reconcile::Compiler;
@@ -24,6 +24,8 @@ pub struct Ports {
     pub decision_store: Arc<dyn DecisionStore>,
     /// Humans and agents.
     pub registry: Arc<dyn Registry>,
+    /// The epochs that void warrants.
+    pub epochs: Arc<dyn Epochs>,
     /// Encryption of payloads.
     pub cipher: Arc<dyn PayloadCipher>,
     /// Time.

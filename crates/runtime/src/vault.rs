@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use scalbotics_core::ids::PayloadId;
 use scalbotics_core::payload::{Payload, Ref, Sealed};
-use scalbotics_core::ports::{CipherError, IdSource, PayloadCipher, PayloadStore, StoreError};
+use scalbotics_core::policy::Decision;
+use scalbotics_core::ports::{CipherError, IdSource, PayloadCipher, PayloadStore, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use crate::Ports;
@@ -20,6 +21,17 @@ pub(crate) enum OpenError {
     Store(#[from] StoreError),
     /// It does not open.
     #[error("payload could not be opened")]
+    Cipher(#[from] CipherError),
+}
+
+/// Why a decision could not be sealed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SealError {
+    /// It has no JSON.
+    #[error("decision has no JSON")]
+    Form(#[source] serde_json::Error),
+    /// The cipher refuses.
+    #[error("decision could not be sealed")]
     Cipher(#[from] CipherError),
 }
 
@@ -40,6 +52,15 @@ impl Vault {
     pub(crate) fn seal(&self, tenant: &TenantId, bytes: Vec<u8>) -> Result<Sealed, CipherError> {
         let payload = Payload { id: PayloadId::from_u128(self.ids.next()), salt: self.ids.salt(), bytes };
         self.cipher.seal(tenant, &payload)
+    }
+
+    /// Seals decisions, which name people, for the store (semantics §7.2).
+    pub(crate) fn seal_decisions(&self, tenant: &TenantId, decisions: &[Decision]) -> Result<Vec<SealedDecision>, SealError> {
+        let seal = |decision: &Decision| {
+            let bytes = serde_json::to_vec(decision).map_err(SealError::Form)?;
+            Ok(SealedDecision { id: decision.id, sealed: self.seal(tenant, bytes)? })
+        };
+        decisions.iter().map(seal).collect()
     }
 
     /// Opens a payload and checks that it is the one referred to.

@@ -8,14 +8,10 @@ use super::finding::{Finding, line_of, line_of_path};
 use super::links;
 use super::read::{self, Files, Source};
 use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PolicyFile, Snapshot};
-use crate::digest::Digest;
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
 use crate::tool::{Definition, Tier};
 use crate::workflow::{Fault, Workflow};
-
-/// Domain tag of policy bundles' digests.
-const BUNDLE_TAG: &str = "scalbotics/policy-bundle/v1";
 
 /// Directories that no agent gets, beside the root: what the kernel shows as files.
 const MOUNTS_REFUSED: [&str; 3] = ["/dev", "/proc", "/sys"];
@@ -40,14 +36,9 @@ impl Snapshot {
             return Err(findings);
         }
         let teams = files.teams.into_iter().filter_map(|(id, file)| file.map(|file| (id, file.value))).collect();
-        let bundle_digest = bundle_digest(&policies);
+        let bundle_digest = PolicyFile::bundle_digest(&policies);
         Ok(Self { tenant, commit, teams, agents, tools, workflows, policies, bundle_digest })
     }
-}
-
-fn bundle_digest(policies: &[PolicyFile]) -> Digest {
-    let parts: Vec<&[u8]> = policies.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]).collect();
-    Digest::of_parts(BUNDLE_TAG, &parts)
 }
 
 fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Definition>> {

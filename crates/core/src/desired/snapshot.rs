@@ -42,6 +42,20 @@ pub struct PolicyFile {
     pub text: String,
 }
 
+/// Domain tag of bundle digests.
+const BUNDLE_TAG: &str = "scalbotics/policy-bundle/v1";
+
+impl PolicyFile {
+    /// Digest of a bundle, whatever order its files are given in: desired state and every engine name a bundle by it.
+    #[must_use]
+    pub fn bundle_digest(files: &[Self]) -> Digest {
+        let mut sorted: Vec<&Self> = files.iter().collect();
+        sorted.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
+        let parts: Vec<&[u8]> = sorted.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]).collect();
+        Digest::of_parts(BUNDLE_TAG, &parts)
+    }
+}
+
 impl Snapshot {
     /// The tenant's own tools and the built-in ones.
     #[must_use]

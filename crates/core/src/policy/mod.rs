@@ -15,4 +15,4 @@ pub use decision::{Decision, Denial, Ruling};
 pub use explain::{Explanation, Link, Standing, Voice, explain};
 pub use permit::{Act, Commit, Permit, Warrant, seal_warrants};
 pub use request::{Answer, Deciding, Request, Resource, Verdict};
-pub use vocabulary::{tool_action, tool_context};
+pub use vocabulary::{SELF_APPROVAL, tool_action, tool_context};

@@ -18,6 +18,10 @@ pub fn tool_action(tool: &Name) -> String {
     format!("tool/{tool}")
 }
 
+/// The action that is asked about beside `approval.decide` when an approver would say yes to a call made for themselves; policy
+/// permits it or, by default, does not (semantics §5.3a).
+pub const SELF_APPROVAL: &str = "approval.self_approval";
+
 /// The context of a tool call: its arguments, and the task that it belongs to.
 #[must_use]
 pub fn tool_context(args: Value, state: &State) -> Value {
@@ -97,6 +101,18 @@ impl Resource {
     #[must_use]
     pub fn tenant(tenant: &TenantId) -> Self {
         Self::new("Tenant", tenant.to_string(), json!({}))
+    }
+
+    /// What the audit log may show of it: its id, or only its kind where the id is no more than a name that a caller made up.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let nothing = |attribute: &str| self.attributes.get(attribute).and_then(Value::as_str) == Some("");
+        let made_up = match self.kind.as_str() {
+            "Agent" => nothing("uid"),
+            "Tool" => nothing("digest"),
+            _ => false,
+        };
+        if made_up { format!("absent {}", self.kind.to_lowercase()) } else { self.id.clone() }
     }
 
     /// The one object of its kind in a tenant: `AuditLog`, `Repository`, `Session` or `Installation`.

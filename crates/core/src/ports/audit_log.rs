@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::StoreError;
+use super::{SealedDecision, StoreError};
 use crate::audit::{Kind, Record};
 use crate::digest::Digest;
 use crate::ids::TaskId;
-use crate::policy::Decision;
 use crate::tenant::TenantId;
 use crate::time::Timestamp;
 
@@ -52,7 +51,7 @@ pub trait AuditLog: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// [`StoreError`]: nothing was appended.
-    async fn append(&self, records: Vec<Record>, decisions: Vec<Decision>) -> Result<u64, StoreError>;
+    async fn append(&self, records: Vec<Record>, decisions: Vec<SealedDecision>) -> Result<u64, StoreError>;
 
     /// Entries in order of index.
     ///

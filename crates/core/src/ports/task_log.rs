@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 
-use super::StoredAnswer;
+use super::{SealedDecision, StoredAnswer};
 use crate::approval;
 use crate::audit::Record;
 use crate::ids::{EffectId, TaskId};
 use crate::payload::Sealed;
-use crate::policy::{Decision, Permit, Warrant};
+use crate::policy::{Permit, Warrant};
 use crate::task::{Event, State, Status};
 use crate::tenant::{Name, TenantId};
 use crate::time::Timestamp;
@@ -37,6 +37,15 @@ pub enum StoreError {
     /// The disk is full: effects wait, nothing is lost, it recovers by itself.
     #[error("store has no room")]
     Full,
+    /// The tenant's quota of audit bytes is used up: effects wait, and it recovers with time (semantics §7.1).
+    #[error("audit quota of tenant `{tenant}` is used up")]
+    Quota {
+        /// The tenant.
+        tenant: TenantId,
+    },
+    /// A later writer has taken the data over: nothing more is written by this process.
+    #[error("data was taken over by a later writer")]
+    Superseded,
     /// The store is closing.
     #[error("store is closing")]
     Closing,
@@ -88,7 +97,7 @@ pub struct Batch {
     /// Audit records, in order; the record of an intent stands among them.
     pub audit: Vec<Record>,
     /// Decisions that the records note.
-    pub decisions: Vec<Decision>,
+    pub decisions: Vec<SealedDecision>,
     /// One permit for each [`Event::Intended`].
     pub intents: Vec<IntentPermit>,
     /// The acting agent's epoch that the intents were decided under; checked when there are intents.

@@ -36,10 +36,31 @@ fn rights_only_shrink() {
 }
 
 #[test]
-fn no_chain_lacks_a_sponsor() {
+fn sem_3_5_no_chain_lacks_a_human() {
     let agent = principal(Uid::Agent(AgentUid::from_u128(2)), "acme");
     assert_eq!(Chain { principals: vec![agent], grants: vec![] }.check(), Err(ChainError::NoSponsor));
     assert_eq!(Chain { principals: vec![], grants: vec![] }.check(), Err(ChainError::Len { len: 0 }));
+    let (lead, worker) = (Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
+    let whole = chain_of(grant(lead, worker, &[], Tier::Read, 1));
+    assert_eq!(whole.check(), Ok(()));
+    for sponsor in [Uid::Service(ServiceUid::from_u128(9)), lead, Uid::Daemon] {
+        let mut chain = whole.clone();
+        chain.principals[0].uid = sponsor;
+        chain.grants[0].grantor = sponsor;
+        assert_eq!(chain.check(), Err(ChainError::NoSponsor), "{sponsor}");
+    }
+    let machine = principal(Uid::Service(ServiceUid::from_u128(9)), "acme");
+    assert_eq!(Chain { principals: vec![machine], grants: vec![] }.check(), Ok(()), "for itself");
+}
+
+#[test]
+fn sem_7_2_a_stored_human_has_neither_name_nor_groups() {
+    let human =
+        Principal { groups: vec![Name::parse("operators").unwrap()], ..principal(Uid::Human(HumanUid::from_u128(1)), "acme") };
+    let stored = human.pseudonymous();
+    assert_eq!((stored.name.as_str(), stored.groups.len(), stored.uid), ("human", 0, human.uid));
+    let agent = principal(Uid::Agent(AgentUid::from_u128(2)), "acme");
+    assert_eq!(agent.pseudonymous(), agent);
 }
 
 #[test]

@@ -50,6 +50,16 @@ pub struct Path {
     pub bundle: Digest,
     /// Digests of the agent's bootstrap files, by name.
     pub bootstrap: Vec<(String, Digest)>,
+    /// Digests of the tools that the workflow calls, by id.
+    pub tools: Vec<(Name, Digest)>,
+}
+
+impl Path {
+    /// Whether the task was submitted under exactly this tool.
+    #[must_use]
+    pub fn names(&self, tool: &Name, digest: &Digest) -> bool {
+        self.tools.iter().any(|(id, known)| id == tool && known == digest)
+    }
 }
 
 /// What a task may use at most.
@@ -134,7 +144,7 @@ pub enum EnvelopeError {
         /// The limit.
         max: u64,
     },
-    /// The chain is not sound, or does not end at the envelope's agent and tenant.
+    /// The chain is not sound, does not end at the envelope's agent and tenant, or holds a grant of another task.
     #[error("task envelope has a chain that does not lead from a human to agent `{agent}`")]
     Chain {
         /// The agent.
@@ -175,7 +185,8 @@ impl Envelope {
         }
         let actor = self.chain.actor();
         let ends_here = actor.is_some_and(|a| a.uid == crate::principal::Uid::Agent(self.agent) && a.tenant == self.tenant);
-        if self.chain.check().is_err() || !ends_here {
+        let of_this_task = self.chain.grants.iter().all(|grant| grant.task == self.id);
+        if self.chain.check().is_err() || !ends_here || !of_this_task {
             return Err(EnvelopeError::Chain { agent: self.agent_name.clone() });
         }
         Ok(())

@@ -3,6 +3,7 @@
 //! **Invariant:** stored state is the fold of its events through [`evolve`]; [`decide`] never sees a store, and the
 //! effects that it names run only after the events are durable (semantics §1.1).
 
+mod account;
 mod command;
 mod effect;
 mod envelope;
@@ -10,6 +11,7 @@ mod event;
 mod machine;
 mod state;
 
+pub use account::{Account, Usage};
 pub use command::{Command, Proposal, Verdict};
 pub use effect::Effect;
 pub use envelope::{
@@ -17,4 +19,4 @@ pub use envelope::{
 };
 pub use event::{ApprovalAsked, Doubt, Event, Failure, Intent};
 pub use machine::{Accepted, Corrupt, Rejection, decide, evolve, fold};
-pub use state::{CallState, Phase, State, Status, Usage};
+pub use state::{CallState, Phase, State, Status};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Doubt, Failure, Intent};
-use super::{Envelope, Path};
+use super::{Account, Envelope, Path};
 use crate::ids::{ApprovalId, EffectId};
 use crate::payload;
 use crate::principal::Uid;
@@ -115,15 +115,6 @@ pub struct CallState {
     pub approval: Option<ApprovalId>,
 }
 
-/// What a task has used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Calls intended, each effect once.
-    pub calls: u64,
-    /// Model tokens.
-    pub tokens: u64,
-}
-
 /// The state of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
@@ -137,8 +128,8 @@ pub struct State {
     pub calls: BTreeMap<EffectId, CallState>,
     /// The effect of each step that was proposed.
     pub steps: BTreeMap<String, EffectId>,
-    /// What it has used.
-    pub usage: Usage,
+    /// What it has used, and what is held for its effects.
+    pub account: Account,
     /// Who asked to cancel.
     pub cancel_requested_by: Option<Uid>,
     /// Output of a completed task.

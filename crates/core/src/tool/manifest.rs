@@ -16,7 +16,8 @@ pub struct Manifest {
     pub id: Name,
     /// One sentence for people and models.
     pub description: String,
-    /// Program and arguments, no shell. `{{args.name}}` and `{{idempotency_key}}` are replaced inside an element.
+    /// Program and arguments, no shell. `{{args.name}}` and `{{idempotency_key}}` are replaced inside an element. At tier 2 an
+    /// element that is the absolute path of a file is shown to the approver by its digest, and replaced by a read-only copy of it.
     pub argv: Vec<String>,
     /// JSON Schema of the arguments, in the subset of [`schema`].
     pub input: serde_json::Value,

@@ -55,6 +55,7 @@ pub const KEYS: &[Key] = &[
     fixed("limits.connections", Shape::Number),
     live("limits.streams_per_principal", Shape::Number),
     live("limits.drain", Shape::Text),
+    live("limits.audit_bytes_per_day", Shape::Number),
     live("limits.requests_per_second.read", Shape::Number),
     live("limits.requests_per_second.write", Shape::Number),
     live("limits.requests_per_second.stream", Shape::Number),

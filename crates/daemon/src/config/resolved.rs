@@ -107,6 +107,7 @@ impl Config {
         merged.settings.limits.requests_per_second = fresh.settings.limits.requests_per_second;
         merged.settings.limits.streams_per_principal = fresh.settings.limits.streams_per_principal;
         merged.settings.limits.drain = fresh.settings.limits.drain;
+        merged.settings.limits.audit_bytes_per_day = fresh.settings.limits.audit_bytes_per_day;
         for key in KEYS.iter().filter(|key| key.reloads) {
             match fresh.origins.get(key.path) {
                 Some(origin) => drop(merged.origins.insert(key.path, origin.clone())),
@@ -125,7 +126,7 @@ fn origin(origins: &BTreeMap<&'static str, Origin>, key: &str) -> Origin {
 fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<(), Error> {
     let limits = &settings.limits;
     let rates = &limits.requests_per_second;
-    let ranges: [(&'static str, u64, u64, u64); 8] = [
+    let ranges: [(&'static str, u64, u64, u64); 9] = [
         ("limits.message_bytes", limits.message_bytes.into(), 64 << 10, 64 << 20),
         ("limits.connections", limits.connections.into(), 1, 100_000),
         ("limits.streams_per_principal", limits.streams_per_principal.into(), 1, 10_000),
@@ -134,6 +135,7 @@ fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> E
         ("limits.requests_per_second.stream", rates.stream.into(), 1, 100_000),
         ("limits.requests_per_second.login", rates.login.into(), 1, 100_000),
         ("limits.drain", limits.drain.as_ms(), 0, 600_000),
+        ("limits.audit_bytes_per_day", limits.audit_bytes_per_day, 1 << 20, 1 << 40),
     ];
     match ranges.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
         Some((key, value, min, max)) => Err(refuse(key, format!("{value} is not between {min} and {max}"))),

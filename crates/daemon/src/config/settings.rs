@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Span;
+use scalbotics_runtime::audit::BYTES_PER_DAY;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +155,8 @@ pub struct Limits {
     pub requests_per_second: RateLimits,
     /// How long a drain waits for running tools and streams.
     pub drain: Span,
+    /// Bytes of audit records and decisions that one tenant may write in a day.
+    pub audit_bytes_per_day: u64,
 }
 
 impl Default for Limits {
@@ -164,6 +167,7 @@ impl Default for Limits {
             streams_per_principal: 64,
             requests_per_second: RateLimits::default(),
             drain: Span::from_ms(30_000),
+            audit_bytes_per_day: BYTES_PER_DAY,
         }
     }
 }

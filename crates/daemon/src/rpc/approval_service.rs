@@ -71,9 +71,11 @@ impl Approvals {
         let signed = SignedAnswer { statement: request.statement, signature: request.signature };
         let decided = self.0.approvals.decide(&caller, named.id, &signed).await;
         let decided = decided.map_err(|error| approval_failure(&error, &named.text))?;
-        call.audited_by_commit();
+        if !decided.replayed {
+            call.audited_by_commit();
+        }
         let shown = self.0.approvals.get(&caller, named.id).await.ok();
-        Ok(convert::approval(&decided, self.trust_domain(), shown.as_ref().map(|shown| shown.canonical.as_slice())))
+        Ok(convert::approval(&decided.request, self.trust_domain(), shown.as_ref().map(|shown| shown.canonical.as_slice())))
     }
 }
 

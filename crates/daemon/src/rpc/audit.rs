@@ -70,5 +70,6 @@ pub(super) fn audit_failure(error: &AuditError) -> Failure {
             Failure::new(codes::SHUTTING_DOWN, "the call cannot be audited any more").next("try again in a minute")
         }
         AuditError::Store(error) => store_failure(error),
+        AuditError::Form { source } => Failure::internal("make an audit record", source),
     }
 }

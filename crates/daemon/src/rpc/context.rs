@@ -10,7 +10,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Reconciler, States};
-use scalbotics_runtime::{Ports, Supervisor, approval, audit, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, task};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
@@ -30,6 +30,8 @@ pub struct Context {
     pub tasks: task::Service,
     /// Approvals.
     pub approvals: approval::Service,
+    /// Decisions that were made.
+    pub decisions: Decisions,
     /// The repository.
     pub reconciler: Arc<Reconciler>,
     /// What is in force.
@@ -42,6 +44,8 @@ pub struct Context {
     pub issuer: Issuer,
     /// Whether a token is one of ours.
     pub validator: Validator,
+    /// Audit bytes of tenants.
+    pub quota: Arc<audit::Quota>,
     /// Limits of callers.
     pub limits: Limits,
     /// Background tasks.

@@ -26,14 +26,14 @@ pub struct Parts {
 }
 
 impl Failure {
-    /// A failure with nothing but its code's meaning for a reason.
+    /// A failure with its code's meaning for a reason, and its code's page for the next step.
     #[must_use]
     pub fn new(code: Code, what: impl Into<String>) -> Self {
         Self(Box::new(Parts {
             code,
             what: what.into(),
             why: code.meaning().to_owned(),
-            next: String::new(),
+            next: format!("read the page errors/{} of the documentation", code.name()),
             decision: None,
             retry_after: None,
         }))
@@ -70,14 +70,17 @@ impl Failure {
     /// A field of the request that is refused.
     #[must_use]
     pub fn invalid(field: &str, why: impl Into<String>) -> Self {
-        Self::new(codes::INVALID_ARGUMENT, format!("`{field}` is refused")).why(why)
+        Self::new(codes::INVALID_ARGUMENT, format!("`{field}` is refused"))
+            .why(why)
+            .next(format!("correct `{field}` and call again"))
     }
 
     /// An object that is absent or foreign: one text for both.
     #[must_use]
     pub fn not_found(name: &str) -> Self {
         let name: String = name.chars().take(200).collect();
-        Self::new(codes::NOT_FOUND, format!("`{name}` does not exist"))
+        let next = what_there_is(&name);
+        Self::new(codes::NOT_FOUND, format!("`{name}` does not exist")).next(next)
     }
 
     /// A fault of the daemon; what is wrong is logged, not said.
@@ -97,5 +100,38 @@ impl Failure {
     #[must_use]
     pub const fn code(&self) -> Code {
         self.0.code
+    }
+}
+
+/// The command that shows which objects of a name's collection there are; it depends on nothing but the name's form, so that a
+/// foreign object looks like an absent one.
+fn what_there_is(name: &str) -> &'static str {
+    match name.split('/').nth(2) {
+        Some("agents") => "scalbotics agent list",
+        Some("approvals") => "scalbotics approval list",
+        Some("decisions") => "scalbotics audit tail",
+        Some("tasks") => "scalbotics task list",
+        Some("tools") => "scalbotics tool list",
+        Some(_) | None => "scalbotics whoami",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_has_a_next_step() {
+        for code in codes::ALL {
+            assert!(!Failure::new(*code, "x").parts().next.is_empty(), "{}", code.name());
+        }
+        for (name, next) in [
+            ("tenants/acme/agents/ghost", "scalbotics agent list"),
+            ("tenants/other/tools/ghost", "scalbotics tool list"),
+            ("tenants/other", "scalbotics whoami"),
+            ("", "scalbotics whoami"),
+        ] {
+            assert_eq!(Failure::not_found(name).parts().next, next, "{name}");
+        }
     }
 }

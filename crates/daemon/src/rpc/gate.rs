@@ -8,10 +8,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use http::header::AUTHORIZATION;
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::rpc::RateClass;
+use scalbotics_runtime::audit::Unauthenticated;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::service::Routes;
@@ -120,9 +122,26 @@ impl Gate {
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
         let identified = self.context.authenticate(head.headers(), self.is_agent).await;
         identified.inspect_err(|failure| {
+            if let Some(kind) = self.kind_of(failure, head) {
+                self.context.auditor.unauthenticated(kind);
+            }
             self.context.metrics.unauthenticated.add(1);
             // The reason is ours, never a byte of the token.
             tracing::info!(code = failure.code().name(), why = failure.parts().why.as_str(), "call not authenticated");
+        })
+    }
+
+    /// What kind of failed authentication it is; a store that cannot be read is none.
+    fn kind_of(&self, failure: &Failure, head: &Request<Incoming>) -> Option<Unauthenticated> {
+        let refused = [codes::UNAUTHENTICATED, codes::TOKEN_EXPIRED, codes::PRINCIPAL_SUSPENDED, codes::CLOCK_UNTRUSTED];
+        if !refused.contains(&failure.code()) {
+            return None;
+        }
+        let given = head.headers().contains_key(AUTHORIZATION);
+        Some(match (given, self.is_agent) {
+            (false, _) => Unauthenticated::Missing,
+            (true, true) => Unauthenticated::Certificate,
+            (true, false) => Unauthenticated::Token,
         })
     }
 

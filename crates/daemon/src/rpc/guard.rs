@@ -27,7 +27,7 @@ impl Context {
         named: &Named<Id>,
     ) -> Result<Permit<Method>, Failure> {
         let principal = call.identity()?.principal.clone();
-        let target = resource.id.clone();
+        let target = resource.target();
         let action = call.row.method.action.ok_or_else(|| Failure::internal("row without an action", &call.row.method.path))?;
         let request = Request { principal: principal.clone(), action: action.to_owned(), resource, context: json!({}) };
         let requests = vec![request];

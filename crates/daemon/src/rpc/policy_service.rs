@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status};
 use super::call::Call;
 use super::codes;
 use super::context::Context;
-use super::convert::{self, store_failure};
+use super::convert::{self, decision_failure, store_failure};
 use super::failure::Failure;
 use super::names::{self, Named};
 
@@ -43,7 +43,7 @@ impl Policies {
         let found = if named.foreign {
             None
         } else {
-            self.0.ports.decision_store.get(tenant, named.id).await.map_err(|error| store_failure(&error))?
+            self.0.decisions.get(tenant, named.id).await.map_err(|error| decision_failure(&error))?
         };
         let absent = || Resource::absent("Decision", &named.id.to_string());
         let resource = found.as_ref().map_or_else(absent, Resource::decision);

@@ -13,6 +13,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use scalbotics_runtime::audit::Unauthenticated;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -133,10 +134,12 @@ impl Shared {
             }
             Ok(Err(error)) => {
                 metrics.refused_handshake.add(1);
+                self.context.auditor.unauthenticated(Unauthenticated::Handshake);
                 tracing::debug!(%peer, %error, "handshake failed");
             }
             Err(_) => {
                 metrics.refused_handshake.add(1);
+                self.context.auditor.unauthenticated(Unauthenticated::Handshake);
                 tracing::debug!(%peer, "handshake timed out");
             }
         }

@@ -110,7 +110,14 @@ fn grpc(code: codes::Code) -> Code {
         ),
         (
             Code::ResourceExhausted,
-            &[codes::RATE_LIMITED, codes::STREAMS_EXHAUSTED, codes::CONNECTIONS_EXHAUSTED, codes::TASK_BUSY, codes::STORE_FULL],
+            &[
+                codes::RATE_LIMITED,
+                codes::STREAMS_EXHAUSTED,
+                codes::CONNECTIONS_EXHAUSTED,
+                codes::TASK_BUSY,
+                codes::STORE_FULL,
+                codes::AUDIT_QUOTA,
+            ],
         ),
         (Code::Aborted, &[codes::CONFLICT]),
         (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures_util::{Stream, StreamExt as _};
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::policy::Resource;
+use scalbotics_core::task::State;
 use scalbotics_core::tenant::Name;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::task_service_server::TaskService;
-use scalbotics_runtime::Caller;
-use scalbotics_runtime::task::{Settled, Word};
+use scalbotics_runtime::task::{Changed, Settled, SubmitError, Word};
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
@@ -45,9 +45,17 @@ impl Tasks {
         if found.is_none() { Err(Failure::not_found(name)) } else { Ok(named) }
     }
 
-    async fn show(&self, caller: &Caller, named: &Named<TaskId>, with_output: bool) -> Result<v1::Task, Failure> {
-        let view = self.0.tasks.get(caller, named.id, with_output).await;
-        view.map(convert::task).map_err(|error| convert::task_failure(&error, &named.text))
+    /// The task as the commit left it that a request made, now or when it came first.
+    async fn show(&self, state: State, name: &str) -> Result<v1::Task, Failure> {
+        let view = self.0.tasks.show(state).await;
+        view.map(convert::task).map_err(|error| convert::task_failure(&error, name))
+    }
+
+    async fn changed(&self, call: &Call, changed: Changed, name: &str) -> Result<v1::Task, Failure> {
+        if !changed.replayed {
+            call.audited_by_commit();
+        }
+        self.show(changed.state, name).await
     }
 
     async fn submit(&self, call: &Call, request: v1::SubmitTaskRequest) -> Result<v1::Task, Failure> {
@@ -58,20 +66,20 @@ impl Tasks {
         let (validate_only, caller) = (request.validate_only, call.caller(&request.request_id)?);
         let submit = convert::submit(request, named.id.clone())?;
         if validate_only {
-            let workflow = self.0.tasks.validate(&caller, &submit).await.map_err(|error| convert::submit_failure(&error))?;
+            let workflow = self.0.tasks.validate(&caller, &submit).await.map_err(|error| refused(&named, &error))?;
             return Ok(v1::Task { agent: named.text, workflow: workflow.to_string(), ..v1::Task::default() });
         }
-        let submitted = self.0.tasks.submit(&caller, &submit).await.map_err(|error| convert::submit_failure(&error))?;
+        let submitted = self.0.tasks.submit(&caller, &submit).await.map_err(|error| refused(&named, &error))?;
         if !submitted.replayed {
             call.audited_by_commit();
         }
-        let text = names::name(own, "tasks", &submitted.task);
-        self.show(&caller, &Named { id: submitted.task, text, foreign: false }, false).await
+        self.show(submitted.state, &names::name(own, "tasks", &submitted.task)).await
     }
 
     async fn get(&self, call: &Call, request: &v1::GetTaskRequest) -> Result<v1::Task, Failure> {
         let named = self.enter(call, &request.name).await?;
-        self.show(&call.caller("")?, &named, request.with_output).await
+        let view = self.0.tasks.get(&call.caller("")?, named.id, request.with_output).await;
+        view.map(convert::task).map_err(|error| convert::task_failure(&error, &named.text))
     }
 
     async fn list(&self, call: &Call, request: &v1::ListTasksRequest) -> Result<v1::ListTasksResponse, Failure> {
@@ -99,9 +107,7 @@ impl Tasks {
         let named = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
         let done = self.0.tasks.cancel(&caller, named.id).await;
-        done.map_err(|error| convert::task_failure(&error, &named.text))?;
-        call.audited_by_commit();
-        self.show(&caller, &named, false).await
+        self.changed(call, done.map_err(|error| convert::task_failure(&error, &named.text))?, &named.text).await
     }
 
     async fn retry(&self, call: &Call, request: &v1::RetryTaskRequest) -> Result<v1::Task, Failure> {
@@ -112,8 +118,7 @@ impl Tasks {
         if !submitted.replayed {
             call.audited_by_commit();
         }
-        let text = names::name(call.tenant()?, "tasks", &submitted.task);
-        self.show(&caller, &Named { id: submitted.task, text, foreign: false }, false).await
+        self.show(submitted.state, &names::name(call.tenant()?, "tasks", &submitted.task)).await
     }
 
     async fn settle(&self, call: &Call, request: v1::SettleEffectRequest) -> Result<v1::Task, Failure> {
@@ -131,10 +136,16 @@ impl Tasks {
         }
         let caller = call.caller(&request.request_id)?;
         let done = self.0.tasks.settle(&caller, named.id, effect, Word { outcome, reason: request.reason }).await;
-        done.map_err(|error| convert::task_failure(&error, &named.text))?;
-        call.audited_by_commit();
-        self.show(&caller, &named, false).await
+        self.changed(call, done.map_err(|error| convert::task_failure(&error, &named.text))?, &named.text).await
     }
+}
+
+/// A refused submission; an absent agent in the words of a foreign one.
+fn refused(agent: &Named<Name>, error: &SubmitError) -> Failure {
+    if matches!(error, SubmitError::UnknownAgent { .. }) {
+        return Failure::not_found(&agent.text);
+    }
+    convert::submit_failure(error)
 }
 
 #[tonic::async_trait]

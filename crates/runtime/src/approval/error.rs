@@ -1,7 +1,7 @@
 //! Why the approval service refuses.
 
 use scalbotics_core::approval::Status;
-use scalbotics_core::ids::ApprovalId;
+use scalbotics_core::ids::{ApprovalId, DecisionId};
 use scalbotics_core::ports::{CipherError, StoreError, VerifyError};
 
 /// Why an approval is not shown or not answered.
@@ -19,11 +19,13 @@ pub enum Error {
     /// The human may not act.
     #[error("approver may not act")]
     NotActive,
-    /// The call is made for the approver.
+    /// The call is made for the approver, and policy does not permit `self_approval`.
     #[error("approval `{approval}` is about a call that is made for you")]
     OwnCall {
         /// The approval.
         approval: ApprovalId,
+        /// The decision.
+        decision: DecisionId,
     },
     /// The statement cannot be read, or is too long.
     #[error("statement cannot be read")]

@@ -6,11 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::approval::{Answer, Request, Status};
-use scalbotics_core::ids::{ApprovalId, HumanUid};
+use scalbotics_core::audit::{DecisionNote, Kind, OutcomeNote, Record};
+use scalbotics_core::ids::{ApprovalId, DecisionId, HumanUid};
+use scalbotics_core::policy::{Act, Authorization, Request as Question, Resource, SELF_APPROVAL, authorize};
 use scalbotics_core::ports::{ApprovalFilter, Human, StoreError};
-use scalbotics_core::principal::Uid;
+use scalbotics_core::principal::{Chain, Uid};
 use scalbotics_core::task::{Command, Rejection};
 use scalbotics_core::tenant::TenantId;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Error;
@@ -25,6 +28,16 @@ pub struct Service {
     ports: Ports,
     shared: Arc<Shared>,
     trust_domain: Arc<str>,
+    stamp: Option<&'static str>,
+}
+
+/// A request that was answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// The request right after the commit of the answer.
+    pub request: Request,
+    /// Whether this is the answer to an earlier request with the same key; nothing was done or audited now.
+    pub replayed: bool,
 }
 
 /// A request with its arguments in the clear.
@@ -53,7 +66,13 @@ impl Service {
     /// A service over the tasks of `tasks`.
     #[must_use]
     pub fn new(ports: Ports, tasks: &TaskService, trust_domain: &str) -> Self {
-        Self { ports, shared: tasks.shared(), trust_domain: trust_domain.into() }
+        Self { ports, shared: tasks.shared(), trust_domain: trust_domain.into(), stamp: None }
+    }
+
+    /// The same, with words that every answer's evidence carries (semantics §5.5).
+    #[must_use]
+    pub fn stamped(self, stamp: &'static str) -> Self {
+        Self { stamp: Some(stamp), ..self }
     }
 
     /// Requests of the caller's tenant, newest first.
@@ -92,14 +111,11 @@ impl Service {
     ///
     /// # Errors
     /// [`Error`]; nothing has changed then.
-    pub async fn decide(&self, caller: &Caller, approval: ApprovalId, signed: &SignedAnswer) -> Result<Request, Error> {
+    pub async fn decide(&self, caller: &Caller, approval: ApprovalId, signed: &SignedAnswer) -> Result<Decided, Error> {
         let shown = self.get(caller, approval).await?;
         let human = self.approver(caller).await?;
-        if shown.request.chain.contains(&Uid::Human(human.uid)) {
-            return Err(Error::OwnCall { approval });
-        }
-        if self.is_replayed(caller, approval, signed).await? {
-            return Ok(shown.request);
+        if let Some(request) = self.replay(caller, &shown.request, signed).await? {
+            return Ok(Decided { request, replayed: true });
         }
         let asked = Asked { request: &shown.request, trust_domain: &self.trust_domain, args: shown.args, approver: human.uid };
         let answer = statement::check(asked, &signed.statement)?;
@@ -107,23 +123,79 @@ impl Service {
         if shown.request.status != Status::Waiting {
             return Err(Error::Answered { approval, status: shown.request.status });
         }
-        let sealed = self.shared.vault.seal(&shown.request.tenant, evidence(&human, signed, &key))?;
+        let self_approval = match answer {
+            Answer::Approve if shown.request.chain.contains(&Uid::Human(human.uid)) => {
+                Some(self.permit_self(caller, &shown.request).await?)
+            }
+            Answer::Approve | Answer::Deny => None,
+        };
+        let evidence = Evidence {
+            version: 1,
+            assurance: "cli",
+            statement: STANDARD.encode(&signed.statement),
+            signature: STANDARD.encode(&signed.signature),
+            key: &key,
+            enrolment: human.enrolment.as_ref().map(|bytes| STANDARD.encode(bytes)),
+            self_approval,
+            stamp: self.stamp,
+        };
+        let evidence = scalbotics_core::json::canonical_of(&evidence).map_err(Error::Form)?;
+        let sealed = self.shared.vault.seal(&shown.request.tenant, evidence)?;
         let (by, statement) = (Uid::Human(human.uid), sealed.reference);
-        let command = match answer {
-            Answer::Approve => Command::Approve { approval, by, statement },
-            Answer::Deny => Command::Deny { approval, by, statement },
+        let (command, status) = match answer {
+            Answer::Approve => (Command::Approve { approval, by, statement }, Status::Granted),
+            Answer::Deny => (Command::Deny { approval, by, statement }, Status::Denied),
         };
         let order = Order {
             tenant: tenant(caller).clone(),
             command,
             payloads: vec![sealed],
             cause: Cause::of(caller),
-            answer: self.repeat(caller, approval, signed).map(|repeat| repeat.answered(approval.to_string(), self.shared.now())),
+            repeat: self.repeat(caller, approval, signed),
         };
         let task = shown.request.task;
+        let answered = Request { status, answered_by: Some(by), ..shown.request };
         match self.shared.order(task, order).await {
-            Ok(_) => self.request(caller, approval).await,
-            Err(error) => Err(self.refusal(caller, approval, error).await),
+            Ok(_) => Ok(Decided { request: answered, replayed: false }),
+            // The same request may have come in twice at once: then the other one won, and its answer is the answer.
+            Err(error) => match self.replay(caller, &answered, signed).await? {
+                Some(request) => Ok(Decided { request, replayed: true }),
+                None => Err(self.refusal(caller, approval, error).await),
+            },
+        }
+    }
+
+    /// Asks policy whether the approver may say yes to a call that is made for themselves, and has the decision audited before
+    /// anything comes of it (semantics §5.3a).
+    async fn permit_self(&self, caller: &Caller, request: &Request) -> Result<DecisionId, Error> {
+        let question = Question {
+            principal: caller.principal.clone(),
+            action: SELF_APPROVAL.to_owned(),
+            resource: Resource::approval(request),
+            context: json!({}),
+        };
+        let requests = vec![question];
+        let answers = match self.shared.states.current() {
+            Some(in_force) => in_force.ask(&requests).await,
+            None => vec![Vec::new()],
+        };
+        let chain = Chain { principals: vec![caller.principal.clone()], grants: Vec::new() };
+        let (id, at) = (DecisionId::from_u128(self.ports.ids.next()), self.shared.now());
+        let asked = Authorization { id, at, chain: &chain, tool: None, requests, answers };
+        let (decision, permit) = authorize(SelfApproval(request.id), asked);
+        let mut record = Record::new(Kind::Decision, at, request.tenant.clone(), caller.principal.uid, SELF_APPROVAL);
+        record.approval = Some(request.id);
+        record.decision = Some(DecisionNote::of(&decision));
+        record.request = Some(caller.request);
+        record.trace = caller.trace.as_ref().map(|trace| trace.trace_id.clone());
+        let word = if permit.is_some() { "allowed" } else { "denied" };
+        record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
+        let sealed = self.shared.vault.seal_decisions(&request.tenant, std::slice::from_ref(&decision));
+        let sealed = sealed.map_err(|_| Error::Unreadable { approval: request.id })?;
+        self.ports.audit_log.append(vec![record], sealed).await?;
+        match permit {
+            Some(permit) if permit.act().0 == request.id => Ok(permit.decision()),
+            Some(_) | None => Err(Error::OwnCall { approval: request.id, decision: id }),
         }
     }
 
@@ -143,13 +215,19 @@ impl Service {
         crate::task::Repeat::of(caller, "approval.decide", &body)
     }
 
-    async fn is_replayed(&self, caller: &Caller, approval: ApprovalId, signed: &SignedAnswer) -> Result<bool, Error> {
-        let Some(repeat) = self.repeat(caller, approval, signed) else { return Ok(false) };
-        match self.ports.task_log.answer(&repeat.key, self.shared.now()).await? {
-            None => Ok(false),
-            Some(stored) if stored.body == repeat.body => Ok(true),
-            Some(_) => Err(Error::KeyReused),
+    /// The first answer to the same request, if there was one: the approval as it was right after it (semantics §9.1).
+    async fn replay(&self, caller: &Caller, request: &Request, signed: &SignedAnswer) -> Result<Option<Request>, Error> {
+        let Some(repeat) = self.repeat(caller, request.id, signed) else { return Ok(None) };
+        let Some(stored) = self.ports.task_log.answer(&repeat.key, self.shared.now()).await? else { return Ok(None) };
+        if stored.body != repeat.body {
+            return Err(Error::KeyReused);
         }
+        // The body is the statement that was taken, so it says what was answered.
+        let status = match statement::answer_of(&signed.statement)? {
+            Answer::Approve => Status::Granted,
+            Answer::Deny => Status::Denied,
+        };
+        Ok(Some(Request { status, answered_by: Some(caller.principal.uid), ..request.clone() }))
     }
 
     async fn refusal(&self, caller: &Caller, approval: ApprovalId, error: OrderError) -> Error {
@@ -168,18 +246,28 @@ impl Service {
     }
 }
 
-/// What is kept of the answer, for whoever verifies it without the daemon: statement, signature, key, enrolment.
-fn evidence(human: &Human, signed: &SignedAnswer, key: &str) -> Vec<u8> {
-    let enrolment = human.enrolment.as_ref().map(|bytes| STANDARD.encode(bytes));
-    let evidence = json!({
-        "version": 1,
-        "assurance": "cli",
-        "statement": STANDARD.encode(&signed.statement),
-        "signature": STANDARD.encode(&signed.signature),
-        "key": key,
-        "enrolment": enrolment,
-    });
-    evidence.to_string().into_bytes()
+/// The act of approving a call that is made for oneself.
+#[derive(Debug)]
+struct SelfApproval(ApprovalId);
+
+impl Act for SelfApproval {}
+
+/// What is kept of the answer, for whoever verifies it without the daemon: statement, signature, key, enrolment, and what
+/// makes it worth less than another's.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    version: u16,
+    /// How the approver saw what was signed (semantics §5.1).
+    assurance: &'static str,
+    statement: String,
+    signature: String,
+    key: &'a str,
+    enrolment: Option<String>,
+    /// The decision that let somebody approve a call made for themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_approval: Option<DecisionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stamp: Option<&'static str>,
 }
 
 const fn tenant(caller: &Caller) -> &TenantId {

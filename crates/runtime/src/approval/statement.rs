@@ -18,10 +18,19 @@ pub(super) struct Asked<'a> {
     pub(super) approver: HumanUid,
 }
 
+/// What `bytes` answer, if they are a statement at all.
+pub(super) fn answer_of(bytes: &[u8]) -> Result<Answer, Error> {
+    Ok(read(bytes)?.answer)
+}
+
+fn read(bytes: &[u8]) -> Result<Statement, Error> {
+    let value = scalbotics_core::json::parse_within(bytes, STATEMENT_LEN_MAX).map_err(Error::Form)?;
+    serde_json::from_value(value).map_err(|error| Error::Shape { reason: error.to_string() })
+}
+
 /// The answer that `bytes` give, if they are exactly the statement that the daemon would rebuild for it.
 pub(super) fn check(asked: Asked<'_>, bytes: &[u8]) -> Result<Answer, Error> {
-    let value = scalbotics_core::json::parse_within(bytes, STATEMENT_LEN_MAX).map_err(Error::Form)?;
-    let given: Statement = serde_json::from_value(value).map_err(|error| Error::Shape { reason: error.to_string() })?;
+    let given = read(bytes)?;
     if given.reason.len() > REASON_LEN_MAX {
         return Err(Error::ReasonLen { len: given.reason.len(), max: REASON_LEN_MAX });
     }

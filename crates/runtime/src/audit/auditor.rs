@@ -1,19 +1,24 @@
 //! Records of RPCs: awaited ones are durable before the answer, batched ones within a second (semantics §9.5).
 //!
 //! **Invariant:** a flood of failed logins costs a handful of records a second, not one each (semantics §7.1).
+//! **Invariant:** a batch that cannot be written is kept and tried again, and nothing more is taken until it is: a record is
+//! lost in a crash only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::StoreError;
+use scalbotics_core::ports::{SealedDecision, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
 use tokio::sync::mpsc;
 
+use super::Quota;
 use crate::metrics::Metrics;
+use crate::vault::Vault;
 use crate::{Ports, Supervisor};
 
 /// How long a batched record may wait, in milliseconds; half of the loss window that is stated, the rest is the commit's.
@@ -37,9 +42,16 @@ pub enum Error {
     /// The daemon is ending.
     #[error("daemon is shutting down")]
     Draining,
-    /// The log did not take it.
+    /// The log did not take it, or does not take the ones before it.
     #[error("audit record could not be written")]
     Store(#[from] StoreError),
+    /// It cannot be made: its decision does not seal, or it is too long.
+    #[error("audit record could not be made")]
+    Form {
+        /// What is wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 /// Kinds of failed authentication; a closed set, so that no caller can make a new record.
@@ -53,6 +65,8 @@ pub enum Unauthenticated {
     Certificate,
     /// A login assertion is refused.
     Assertion,
+    /// The TLS handshake failed or was not finished: there is no caller at all.
+    Handshake,
 }
 
 impl Unauthenticated {
@@ -62,27 +76,40 @@ impl Unauthenticated {
             Self::Token => "token",
             Self::Certificate => "certificate",
             Self::Assertion => "assertion",
+            Self::Handshake => "handshake",
         }
     }
+}
+
+/// A record that waits, with its decision.
+#[derive(Debug)]
+struct Waiting {
+    record: Record,
+    decisions: Vec<SealedDecision>,
 }
 
 /// Writes records of RPCs.
 #[derive(Debug)]
 pub struct Auditor {
     ports: Ports,
+    vault: Vault,
     system: TenantId,
     metrics: Arc<Metrics>,
-    queue: mpsc::Sender<(Record, Option<Decision>)>,
+    quota: Arc<Quota>,
+    queue: mpsc::Sender<Waiting>,
     failures: Mutex<BTreeMap<Unauthenticated, u64>>,
+    /// Whether the last batch could not be written.
+    stuck: AtomicBool,
 }
 
 impl Auditor {
     /// Starts the loop that writes batches; it writes what waits when a drain begins. `system` is the tenant in whose log
     /// failed authentications stand.
     #[must_use]
-    pub fn start(ports: Ports, system: TenantId, supervisor: &Supervisor, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn start(ports: Ports, system: TenantId, supervisor: &Supervisor, metrics: Arc<Metrics>, quota: Arc<Quota>) -> Arc<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
-        let this = Arc::new(Self { ports, system, metrics, queue, failures: Mutex::default() });
+        let (vault, failures, stuck) = (Vault::new(&ports), Mutex::default(), AtomicBool::new(false));
+        let this = Arc::new(Self { ports, vault, system, metrics, quota, queue, failures, stuck });
         let (auditor, owner) = (Arc::clone(&this), supervisor.clone());
         supervisor.spawn_essential("audit batches", async move { auditor.run(waiting, owner).await });
         this
@@ -91,9 +118,9 @@ impl Auditor {
     /// Writes a record and returns when it is durable.
     ///
     /// # Errors
-    /// [`Error::Store`]: the call must not be answered.
+    /// [`Error::Store`], [`Error::Form`]: the call must not be answered.
     pub async fn awaited(&self, record: Record, decision: Option<Decision>) -> Result<(), Error> {
-        let decisions = decision.into_iter().collect();
+        let Waiting { record, decisions } = self.admit(record, decision)?;
         self.ports.audit_log.append(vec![record], decisions).await?;
         Ok(())
     }
@@ -101,9 +128,14 @@ impl Auditor {
     /// Takes a record that is durable within [`LOSS_WINDOW_MS`] and its commit.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Draining`]: the call must not be answered.
+    /// [`Error`]: the call must not be answered.
     pub fn batched(&self, record: Record, decision: Option<Decision>) -> Result<(), Error> {
-        match self.queue.try_send((record, decision)) {
+        if self.stuck.load(Ordering::Acquire) {
+            self.metrics.audit_refused.add(1);
+            return Err(Error::Store(StoreError::Full));
+        }
+        let waiting = self.admit(record, decision)?;
+        match self.queue.try_send(waiting) {
             Ok(()) => {
                 self.metrics.audit_queued.rise();
                 Ok(())
@@ -116,6 +148,16 @@ impl Auditor {
         }
     }
 
+    /// Seals and counts; what passes here can be written as soon as the log can.
+    fn admit(&self, record: Record, decision: Option<Decision>) -> Result<Waiting, Error> {
+        let decisions: Vec<Decision> = decision.into_iter().collect();
+        let sealed = self.vault.seal_decisions(&record.tenant, &decisions);
+        let decisions = sealed.map_err(|error| Error::Form { source: error.into() })?;
+        record.canonical().map_err(|error| Error::Form { source: error.into() })?;
+        self.quota.admit_call(&record, &decisions, self.ports.clock.now())?;
+        Ok(Waiting { record, decisions })
+    }
+
     /// Counts a failed authentication; one record a kind is written every ten seconds, with the number.
     pub fn unauthenticated(&self, kind: Unauthenticated) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,8 +165,9 @@ impl Auditor {
         *count = count.saturating_add(1);
     }
 
-    async fn run(&self, mut waiting: mpsc::Receiver<(Record, Option<Decision>)>, supervisor: Supervisor) {
+    async fn run(&self, mut waiting: mpsc::Receiver<Waiting>, supervisor: Supervisor) {
         let mut aggregate_at = self.ports.clock.now().plus_ms(AGGREGATE_MS);
+        let mut backlog = VecDeque::new();
         loop {
             let draining = tokio::select! {
                 biased;
@@ -135,59 +178,53 @@ impl Auditor {
                 waiting.close();
             }
             let now = self.ports.clock.now();
-            if draining || now >= aggregate_at {
+            if (draining || now >= aggregate_at) && backlog.is_empty() {
                 aggregate_at = now.plus_ms(AGGREGATE_MS);
-                self.write(self.aggregates(), Vec::new()).await;
+                backlog.extend(self.aggregates());
             }
-            self.write_waiting(&mut waiting).await;
+            self.write_waiting(&mut backlog, &mut waiting).await;
             if draining {
-                return;
+                return self.give_up(&backlog);
             }
         }
     }
 
-    /// Writes all that waits, in batches of one tenant each.
-    async fn write_waiting(&self, waiting: &mut mpsc::Receiver<(Record, Option<Decision>)>) {
+    /// Writes all that waits, in batches of one tenant each; what cannot be written stays in `backlog`.
+    async fn write_waiting(&self, backlog: &mut VecDeque<Waiting>, waiting: &mut mpsc::Receiver<Waiting>) {
         loop {
-            let mut batches: BTreeMap<TenantId, (Vec<Record>, Vec<Decision>)> = BTreeMap::new();
-            let mut taken = 0;
-            while taken < BATCH_LEN_MAX {
-                let Ok((record, decision)) = waiting.try_recv() else { break };
+            while backlog.len() < BATCH_LEN_MAX {
+                let Ok(next) = waiting.try_recv() else { break };
                 self.metrics.audit_queued.fall();
-                taken += 1;
-                let batch = batches.entry(record.tenant.clone()).or_default();
-                batch.0.push(record);
-                batch.1.extend(decision);
+                backlog.push_back(next);
             }
-            for (records, decisions) in batches.into_values() {
-                self.write(records, decisions).await;
+            let Some(tenant) = backlog.front().map(|next| next.record.tenant.clone()) else { break };
+            let batch: Vec<&Waiting> = backlog.iter().filter(|next| next.record.tenant == tenant).collect();
+            let records = batch.iter().map(|next| next.record.clone()).collect();
+            let decisions = batch.iter().flat_map(|next| next.decisions.iter().cloned()).collect();
+            if let Err(error) = self.ports.audit_log.append(records, decisions).await {
+                tracing::error!(count = batch.len(), %error, "audit records of reads wait: reads are refused until they are written");
+                return self.stuck.store(true, Ordering::Release);
             }
-            if taken < BATCH_LEN_MAX {
-                return;
-            }
+            backlog.retain(|next| next.record.tenant != tenant);
+        }
+        self.stuck.store(false, Ordering::Release);
+    }
+
+    fn give_up(&self, backlog: &VecDeque<Waiting>) {
+        if !backlog.is_empty() {
+            tracing::error!(count = backlog.len(), "audit records of reads were lost: the log took none until the end");
+            self.metrics.audit_refused.add(u64::try_from(backlog.len()).unwrap_or(u64::MAX));
         }
     }
 
-    async fn write(&self, records: Vec<Record>, decisions: Vec<Decision>) {
-        if records.is_empty() {
-            return;
-        }
-        let count = records.len();
-        if let Err(error) = self.ports.audit_log.append(records, decisions).await {
-            // The calls are answered already: this is the stated loss window, and an operator must see it.
-            tracing::error!(count, %error, "audit records of reads were lost");
-            self.metrics.audit_refused.add(u64::try_from(count).unwrap_or(u64::MAX));
-        }
-    }
-
-    fn aggregates(&self) -> Vec<Record> {
+    fn aggregates(&self) -> Vec<Waiting> {
         let failures = std::mem::take(&mut *self.failures.lock().unwrap_or_else(PoisonError::into_inner));
         let at = self.ports.clock.now();
         let record = |(kind, count): (Unauthenticated, u64)| {
             let mut record = Record::new(Kind::Rpc, at, self.system.clone(), Uid::Daemon, "session.authenticate");
             record.target = Some(format!("{}: {count}", kind.word()));
             record.outcome = Some(OutcomeNote { word: "denied".to_owned(), attempt: None, commitment: None });
-            record
+            Waiting { record, decisions: Vec::new() }
         };
         failures.into_iter().map(record).collect()
     }

@@ -2,6 +2,8 @@
 
 mod auditor;
 mod checkpointer;
+mod quota;
 
 pub use auditor::{Auditor, Error, LOSS_WINDOW_MS, Unauthenticated};
 pub use checkpointer::{Checkpointer, PERIOD_MS, SIZE_STEP};
+pub use quota::{BYTES_PER_DAY, Quota};

@@ -127,7 +127,7 @@ impl Actor {
                     self.run = None;
                     continue;
                 }
-                Err(Trouble::Store(StoreError::Closing)) => return,
+                Err(Trouble::Store(StoreError::Closing | StoreError::Superseded)) => return,
                 Err(Trouble::Store(error)) => {
                     tracing::error!(task = %self.task, %error, "task waits for its store");
                     return self.sleep_after_trouble();
@@ -236,7 +236,7 @@ impl Actor {
                 Ok(()) => return Ok(Step::Go),
                 // The agent was suspended between decision and commit: decide again.
                 Err(StoreError::Revoked { .. }) => {}
-                Err(StoreError::Full) => {
+                Err(StoreError::Full | StoreError::Quota { .. }) => {
                     let until = self.wait.next(self.shared.now());
                     return Ok(Step::Rest(Some(until)));
                 }
@@ -325,10 +325,11 @@ impl Actor {
         let mut draft = self.draft().map_err(broken)?;
         draft.caused_by(order.cause);
         draft.payloads = order.payloads;
-        draft.answer = order.answer;
         // A person's settlement may bring a result or take a call back: what is in memory is built anew.
         let settles = matches!(order.command, Command::Settle { .. });
         draft.apply(order.command).map_err(broken)?;
+        let version = draft.state().map_err(broken)?.version;
+        draft.answer = order.repeat.map(|repeat| repeat.answered(version.to_string(), draft.at));
         match self.write(draft).await {
             Ok(()) => {
                 if settles {
@@ -338,7 +339,10 @@ impl Actor {
                 self.state().cloned().map_err(broken)
             }
             Err(error) => {
-                if !matches!(error, StoreError::Full | StoreError::Revoked { .. } | StoreError::Taken { .. }) {
+                if !matches!(
+                    error,
+                    StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. } | StoreError::Taken { .. }
+                ) {
                     self.reload().await;
                 }
                 Err(OrderError::Store(error))

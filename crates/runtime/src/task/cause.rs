@@ -41,7 +41,7 @@ impl Repeat {
         Some(Self { key, body: Digest::of_parts("scalbotics/request-body/v1", &[body]) })
     }
 
-    /// What is stored with the commit.
+    /// What is stored with the commit: of a task, the version whose state was the answer; of a submission, its id before that.
     pub(crate) fn answered(self, answer: String, at: Timestamp) -> (String, StoredAnswer) {
         (self.key, StoredAnswer { body: self.body, answer: answer.into_bytes(), at })
     }

@@ -12,12 +12,18 @@ use crate::vault::OpenError;
 /// Why a submission is refused. Nothing is durable then.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// Only humans and services submit; an agent delegates instead.
-    #[error("a task is submitted by a human or a service")]
+    /// Only humans submit; an agent delegates instead, and no chain lacks a human.
+    #[error("a task is submitted by a human")]
     NotSponsor,
     /// No commit of the repository was ever good.
     #[error("no desired state is in force")]
     NothingInForce,
+    /// The commit that the task to retry was submitted under cannot be had any more.
+    #[error("commit `{commit}` is not there any more")]
+    CommitGone {
+        /// The commit.
+        commit: String,
+    },
     /// The tenant has no such agent in force.
     #[error("agent `{agent}` does not exist")]
     UnknownAgent {

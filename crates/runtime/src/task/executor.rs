@@ -13,6 +13,7 @@ use super::residents::{Posted, Residence, Residents};
 use super::run::Born;
 use super::slots::{Slot, Slots};
 use super::watch::Watchers;
+use crate::audit::Quota;
 use crate::metrics::Metrics;
 use crate::reconcile::States;
 use crate::timers::{Sleeper, Timers};
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) states: States,
     pub(crate) supervisor: Supervisor,
     pub(crate) vault: Vault,
+    pub(super) quota: Arc<Quota>,
     pub(super) gate: Gate,
     pub(super) residents: Arc<Residents>,
     pub(super) slots: Arc<Slots>,
@@ -36,7 +38,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(ports: Ports, states: States, supervisor: Supervisor, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(super) fn new(
+        ports: Ports,
+        states: States,
+        supervisor: Supervisor,
+        metrics: Arc<Metrics>,
+        quota: Arc<Quota>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             gate: Gate::new(ports.clone(), Arc::clone(&metrics)),
             vault: Vault::new(&ports),
@@ -45,6 +53,7 @@ impl Shared {
             timers: Timers::default(),
             watchers: Watchers::new(Arc::clone(&metrics)),
             ports,
+            quota,
             metrics,
             states,
             supervisor,

@@ -26,7 +26,7 @@ mod watch;
 mod writer;
 
 pub use error::{Error, SubmitError};
-pub use service::{Service, Settled, Word};
+pub use service::{Changed, Service, Settled, Word};
 pub use slots::RUNNING_MAX;
 pub use submit::{Goal, Limits, Submit, Submitted};
 pub use view::View;

@@ -1,12 +1,12 @@
 //! A command from outside of the actor, and the answer to it.
 
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{StoreError, StoredAnswer};
+use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{Command, Rejection, State};
 use scalbotics_core::tenant::TenantId;
 use tokio::sync::oneshot;
 
-use super::Cause;
+use super::{Cause, Repeat};
 
 /// A command from outside, with everything that its commit holds.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub(crate) struct Order {
     pub(crate) command: Command,
     pub(crate) payloads: Vec<Sealed>,
     pub(crate) cause: Cause,
-    pub(crate) answer: Option<(String, StoredAnswer)>,
+    /// Under which the answer is kept, where the request may be repeated.
+    pub(crate) repeat: Option<Repeat>,
 }
 
 /// Why an order was not carried out.

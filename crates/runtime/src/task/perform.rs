@@ -34,12 +34,15 @@ impl Actor {
         if self.state().is_ok_and(|state| state.cancel_requested_by.is_some()) {
             return Some("the task is being canceled".to_owned());
         }
-        let agent = match self.shared.ports.registry.agent(warrant.act().agent).await {
-            Ok(agent) => agent,
-            Err(error) => return Some(format!("the agent's epoch cannot be read: {error}")),
+        let now = match self.shared.ports.epochs.now(warrant.act().agent).await {
+            Ok(now) => now,
+            Err(error) => return Some(format!("the epochs cannot be read: {error}")),
         };
-        let epoch = warrant.commit().revocation_epoch;
-        if agent.is_none_or(|agent| agent.standing != Standing::Active || agent.epoch != epoch) {
+        let commit = warrant.commit();
+        if now.writer != commit.writer_epoch {
+            return Some("a later writer has taken the data over".to_owned());
+        }
+        if now.agent.is_none_or(|agent| agent.standing != Standing::Active || agent.epoch != commit.revocation_epoch) {
             return Some("the agent was suspended".to_owned());
         }
         // Last, for reading the epoch may have taken its time.
@@ -125,6 +128,6 @@ pub(super) struct Sending {
 impl Actor {
     /// Whether a store error means that the outcome alone should be written, without what comes next.
     pub(super) const fn is_about_next(error: &StoreError) -> bool {
-        matches!(error, StoreError::Full | StoreError::Revoked { .. })
+        matches!(error, StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. })
     }
 }

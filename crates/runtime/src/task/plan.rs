@@ -7,7 +7,7 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{ApprovalId, EffectId};
 use scalbotics_core::payload;
 use scalbotics_core::policy::Permit;
-use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State};
+use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State, Usage};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, NotDone, ResolvedInput, Tier};
@@ -53,7 +53,7 @@ pub(super) async fn advance(shared: &Shared, run: &Run, draft: &mut Draft) -> Re
     match run.workflow.next(&run.input, &run.results) {
         Err(error) => draft.fail(&shared.vault, Failure::WorkflowFailed, &in_words(&error)),
         Ok(Next::Done { output }) => complete(shared, draft, &output),
-        Ok(Next::Call { step, tool, args }) => match wanted(shared, run, draft.state()?, step, &tool, args) {
+        Ok(Next::Call { step, tool, args }) => match wanted(shared, draft.state()?, step, &tool, args) {
             Ok(wanted) => propose(shared, draft, wanted).await,
             Err((failure, words)) => draft.fail(&shared.vault, failure, &words),
         },
@@ -75,18 +75,11 @@ fn complete(shared: &Shared, draft: &mut Draft, output: &Value) -> Result<(), Tr
 }
 
 /// Everything about the wanted call that can be refused before policy is asked.
-fn wanted(
-    shared: &Shared,
-    run: &Run,
-    state: &State,
-    step: String,
-    tool: &Name,
-    args: Value,
-) -> Result<Wanted, (Failure, String)> {
+fn wanted(shared: &Shared, state: &State, step: String, tool: &Name, args: Value) -> Result<Wanted, (Failure, String)> {
     let gone = |words: String| (Failure::Unavailable, words);
     let in_force = shared.states.current().ok_or_else(|| gone("no desired state is in force".to_owned()))?;
     let found = in_force.tools.get(tool).ok_or_else(|| gone(format!("tool `{tool}` is not in force any more")))?;
-    if run.pinned.tools.get(tool).is_none_or(|pinned| pinned.digest != found.digest) {
+    if !state.path.names(tool, &found.digest) {
         return Err(gone(format!("tool `{tool}` was changed since the task was submitted; submit it again")));
     }
     let refuse = |words: String| (Failure::WorkflowFailed, format!("arguments of step `{step}` are refused: {words}"));
@@ -96,7 +89,7 @@ fn wanted(
         return Err(refuse(format!("{} bytes are more than {}", canonical.len(), scalbotics_core::json::LEN_MAX)));
     }
     let known = state.steps.contains_key(&step);
-    if !known && state.usage.calls >= state.envelope.budget.calls {
+    if !known && !state.account.affords(Usage::ONE_CALL, &state.envelope.budget) {
         return Err((Failure::BudgetExhausted, format!("{} calls are used up", state.envelope.budget.calls)));
     }
     let tool = Arc::clone(found);

@@ -161,7 +161,9 @@ impl Actor {
         draft.intend(open.known.intent, permit, deadline)?;
         match self.write(draft).await {
             Ok(()) => Ok(Step::Go),
-            Err(StoreError::Full | StoreError::Revoked { .. }) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
+            Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. }) => {
+                Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000))))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -11,10 +11,11 @@ use scalbotics_core::tenant::{Name, TenantId};
 use serde_json::{Value, json};
 
 use super::cause::Repeat;
-use super::order::Order;
+use super::order::{Order, OrderError};
 use super::view::View;
 use super::watch::{self, Watched};
 use super::{Cause, Error, Goal, Limits, Shared, Submit, SubmitError, Submitted};
+use crate::audit::Quota;
 use crate::metrics::Metrics;
 use crate::reconcile::States;
 use crate::{Caller, Ports, Supervisor};
@@ -28,8 +29,8 @@ pub struct Service {
 impl Service {
     /// Starts the loops of the executor. Call [`Service::recover`] before the first request is served.
     #[must_use]
-    pub fn start(ports: Ports, states: States, supervisor: Supervisor, metrics: Arc<Metrics>) -> Self {
-        let shared = Shared::new(ports, states, supervisor, metrics);
+    pub fn start(ports: Ports, states: States, supervisor: Supervisor, metrics: Arc<Metrics>, quota: Arc<Quota>) -> Self {
+        let shared = Shared::new(ports, states, supervisor, metrics, quota);
         shared.start();
         Self { shared }
     }
@@ -54,7 +55,9 @@ impl Service {
     /// # Cancel safety
     /// Dropping the future may leave the task submitted; with a repeat key, asking again gives the same task.
     pub async fn submit(&self, caller: &Caller, submit: &Submit) -> Result<Submitted, SubmitError> {
-        Box::pin(self.shared.submit(caller, submit)).await
+        let body = scalbotics_core::json::canonical_of(submit).map_err(SubmitError::InputForm)?;
+        let repeat = Repeat::of(caller, "task.submit", &body);
+        Box::pin(self.shared.submit(caller, submit, repeat, None)).await
     }
 
     /// Checks a submission as [`Service::submit`] does and submits nothing; answers the workflow that would run.
@@ -62,7 +65,7 @@ impl Service {
     /// # Errors
     /// [`SubmitError`].
     pub async fn validate(&self, caller: &Caller, submit: &Submit) -> Result<Name, SubmitError> {
-        Ok(self.shared.prepare(caller, submit).await?.workflow().clone())
+        Ok(self.shared.prepare(caller, submit, None).await?.workflow().clone())
     }
 
     /// One task.
@@ -72,6 +75,14 @@ impl Service {
     pub async fn get(&self, caller: &Caller, task: TaskId, with_output: bool) -> Result<View, Error> {
         let state = self.state(caller, task).await?;
         self.shared.view(state, with_output).await
+    }
+
+    /// A state of a task as it is shown, such as the one that a mutation answered.
+    ///
+    /// # Errors
+    /// [`Error::Store`], [`Error::Unreadable`].
+    pub async fn show(&self, state: State) -> Result<View, Error> {
+        self.shared.view(state, false).await
     }
 
     /// The state of one task without its words; for deciding about an RPC.
@@ -128,10 +139,10 @@ impl Service {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<State, Error> {
+    pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<Changed, Error> {
         let repeat = Repeat::of(caller, "task.cancel", task.to_string().as_bytes());
-        if self.is_replayed(task, repeat.as_ref()).await? {
-            return self.state(caller, task).await;
+        if let Some(known) = self.replay(caller, task, repeat.as_ref()).await? {
+            return Ok(known);
         }
         self.state(caller, task).await?;
         let command = Command::Cancel { by: caller.principal.uid };
@@ -142,7 +153,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn settle(&self, caller: &Caller, task: TaskId, effect: EffectId, word: Word) -> Result<State, Error> {
+    pub async fn settle(&self, caller: &Caller, task: TaskId, effect: EffectId, word: Word) -> Result<Changed, Error> {
         if word.reason.len() > REASON_LEN_MAX {
             let (len, max) = (word.reason.len(), REASON_LEN_MAX);
             return Err(Error::TooLong { field: "reason", len, max });
@@ -152,9 +163,10 @@ impl Service {
             Settled::NotLanded => (false, None),
         };
         let body = json!({"task": task, "effect": effect, "landed": landed, "result": given, "reason": word.reason});
-        let repeat = Repeat::of(caller, "task.settle", body.to_string().as_bytes());
-        if self.is_replayed(task, repeat.as_ref()).await? {
-            return self.state(caller, task).await;
+        let body = scalbotics_core::json::canonical(&body).map_err(|_| Error::Unreadable { task })?;
+        let repeat = Repeat::of(caller, "task.settle", &body);
+        if let Some(known) = self.replay(caller, task, repeat.as_ref()).await? {
+            return Ok(known);
         }
         self.state(caller, task).await?;
         let seal = |bytes: Vec<u8>| self.shared.vault.seal(tenant(caller), bytes).map_err(|_| Error::Unreadable { task });
@@ -174,11 +186,17 @@ impl Service {
         self.order(caller, task, (command, payloads), repeat).await
     }
 
-    /// Submits a failed or canceled task again, as a new task of the caller under what is in force now.
+    /// Submits a failed or canceled task again, as a new task of the caller under the versions that the first one recorded
+    /// (semantics §9.3); policy and the agent's standing are those of now.
     ///
     /// # Errors
     /// [`Error::NotRetryable`], [`Error::Resubmit`], [`Error::Erased`], and what reading gives.
     pub async fn retry(&self, caller: &Caller, task: TaskId) -> Result<Submitted, Error> {
+        let resubmit = |source| Error::Resubmit { task, source: Box::new(source) };
+        let repeat = Repeat::of(caller, "task.retry", task.to_string().as_bytes());
+        if let Some(known) = self.shared.known(tenant(caller), repeat.as_ref()).await.map_err(resubmit)? {
+            return Ok(known);
+        }
         let state = self.state(caller, task).await?;
         match state.status {
             Status::Failed | Status::Canceled => {}
@@ -208,8 +226,10 @@ impl Service {
             timeout_ms: Some(envelope.deadline.since_ms(envelope.submitted_at)),
             priority: envelope.priority,
         };
-        let again = self.submit(caller, &submit).await;
-        again.map_err(|source| Error::Resubmit { task, source: Box::new(source) })
+        let commit = &state.path.commit;
+        let under = self.shared.states.at(commit).await;
+        let under = under.ok_or_else(|| resubmit(SubmitError::CommitGone { commit: commit.clone() }))?;
+        Box::pin(self.shared.submit(caller, &submit, repeat, Some(under))).await.map_err(resubmit)
     }
 
     /// Stops what runs for an agent that was just suspended; every new call is refused by the gate anyway.
@@ -217,14 +237,18 @@ impl Service {
         self.shared.residents.halt(agent);
     }
 
-    async fn is_replayed(&self, task: TaskId, repeat: Option<&Repeat>) -> Result<bool, Error> {
-        let Some(repeat) = repeat else { return Ok(false) };
+    /// The first answer to the same request, if there was one: the state as it was then (semantics §9.1).
+    async fn replay(&self, caller: &Caller, task: TaskId, repeat: Option<&Repeat>) -> Result<Option<Changed>, Error> {
+        let Some(repeat) = repeat else { return Ok(None) };
         let stored = self.shared.ports.task_log.answer(&repeat.key, self.shared.now()).await.map_err(Error::store(task))?;
-        match stored {
-            None => Ok(false),
-            Some(stored) if stored.body == repeat.body => Ok(true),
-            Some(_) => Err(Error::KeyReused),
+        let Some(stored) = stored else { return Ok(None) };
+        if stored.body != repeat.body {
+            return Err(Error::KeyReused);
         }
+        let version = String::from_utf8_lossy(&stored.answer).parse().map_err(|_| Error::Unreadable { task })?;
+        let state = self.shared.state_at(tenant(caller), task, version).await.map_err(Error::store(task))?;
+        let state = state.ok_or(Error::Unreadable { task })?;
+        Ok(Some(Changed { state, replayed: true }))
     }
 
     async fn order(
@@ -233,11 +257,28 @@ impl Service {
         task: TaskId,
         (command, payloads): (Command, Vec<scalbotics_core::payload::Sealed>),
         repeat: Option<Repeat>,
-    ) -> Result<State, Error> {
-        let answer = repeat.map(|repeat| repeat.answered(task.to_string(), self.shared.now()));
-        let order = Order { tenant: tenant(caller).clone(), command, payloads, cause: Cause::of(caller), answer };
-        self.shared.order(task, order).await.map_err(|error| Error::order(task, error))
+    ) -> Result<Changed, Error> {
+        let (cause, again) = (Cause::of(caller), repeat.clone());
+        let order = Order { tenant: tenant(caller).clone(), command, payloads, cause, repeat };
+        match self.shared.order(task, order).await {
+            Ok(state) => Ok(Changed { state, replayed: false }),
+            // The same request may have come in twice at once: then the other one won, and its answer is the answer.
+            Err(error @ (OrderError::Rejected(_) | OrderError::Store(StoreError::Taken { .. }))) => {
+                let known = self.replay(caller, task, again.as_ref()).await?;
+                known.ok_or_else(|| Error::order(task, error))
+            }
+            Err(error) => Err(Error::order(task, error)),
+        }
     }
+}
+
+/// A task that a request changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// Its state after the commit that did it.
+    pub state: State,
+    /// Whether this is the answer to an earlier request with the same key; nothing was done or audited now.
+    pub replayed: bool,
 }
 
 /// A person's word on an effect that is IN_DOUBT.

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use scalbotics_core::agent::Standing;
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{GrantId, TaskId};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::{Chain, Grant, Principal, Scope, Uid};
-use scalbotics_core::task::{Budget, Command, Envelope, Goal as StoredGoal, Path, Rejection, SCHEMA_VERSION};
-use scalbotics_core::tenant::Name;
+use scalbotics_core::task::{
+    Budget, Command, Envelope, EnvelopeError, GOAL_LEN_MAX, Goal as StoredGoal, INPUT_LEN_MAX, Path, Rejection, SCHEMA_VERSION,
+    State,
+};
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::workflow::Workflow;
 use serde::Serialize;
@@ -28,9 +32,6 @@ use crate::timers::Sleeper;
 
 /// Time after which somebody looks for a task whose commit was begun and not answered, in milliseconds: longer than a commit.
 const FOUNDLING_MS: u64 = 10_000;
-
-/// The method's name in the keys of repeated requests.
-const METHOD: &str = "task.submit";
 
 /// What a task is to reach.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,10 +72,12 @@ pub struct Submit {
 }
 
 /// A task that was submitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted {
     /// The task.
     pub task: TaskId,
+    /// Its state after the commit that took it on.
+    pub state: State,
     /// Whether this is the answer to an earlier request with the same key; nothing was done or audited now.
     pub replayed: bool,
 }
@@ -98,26 +101,31 @@ impl Prepared {
 }
 
 impl Shared {
-    pub(super) async fn submit(self: &Arc<Self>, caller: &Caller, submit: &Submit) -> Result<Submitted, SubmitError> {
+    /// Takes on a task, under the commit `under` or under what is in force.
+    pub(super) async fn submit(
+        self: &Arc<Self>,
+        caller: &Caller,
+        submit: &Submit,
+        repeat: Option<Repeat>,
+        under: Option<Arc<InForce>>,
+    ) -> Result<Submitted, SubmitError> {
         if self.supervisor.is_draining() {
             return Err(SubmitError::Draining);
         }
-        let body = scalbotics_core::json::canonical_of(submit).map_err(SubmitError::InputForm)?;
-        let repeat = Repeat::of(caller, METHOD, &body);
-        if let Some(known) = self.replay(repeat.as_ref()).await? {
+        if let Some(known) = self.known(&caller.principal.tenant, repeat.as_ref()).await? {
             return Ok(known);
         }
         let mut with_first_call = true;
         loop {
-            let prepared = self.prepare(caller, submit).await?;
+            let prepared = self.prepare(caller, submit, under.clone()).await?;
             let answer = repeat.clone();
             match self.take_on(caller, prepared, answer, with_first_call).await {
-                Ok(task) => return Ok(Submitted { task, replayed: false }),
+                Ok(state) => return Ok(Submitted { task: state.envelope.id, state, replayed: false }),
                 // The agent was suspended meanwhile: `prepare` says so now, or the task's own first decision will.
                 Err(Trouble::Store(StoreError::Revoked { .. })) if with_first_call => with_first_call = false,
                 // The same request came in twice at once: the other one won.
                 Err(Trouble::Store(StoreError::Taken { name })) => {
-                    let known = self.replay(repeat.as_ref()).await?;
+                    let known = self.known(&caller.principal.tenant, repeat.as_ref()).await?;
                     return known.ok_or(SubmitError::Store(StoreError::Taken { name }));
                 }
                 Err(Trouble::Store(error)) => return Err(error.into()),
@@ -129,26 +137,35 @@ impl Shared {
         }
     }
 
-    async fn replay(&self, repeat: Option<&Repeat>) -> Result<Option<Submitted>, SubmitError> {
+    /// The first answer to the same request, if there was one: the task as it was then (semantics §9.1).
+    pub(super) async fn known(&self, tenant: &TenantId, repeat: Option<&Repeat>) -> Result<Option<Submitted>, SubmitError> {
         let Some(repeat) = repeat else { return Ok(None) };
         let Some(stored) = self.ports.task_log.answer(&repeat.key, self.now()).await? else { return Ok(None) };
         if stored.body != repeat.body {
             return Err(SubmitError::KeyReused);
         }
         let text = String::from_utf8_lossy(&stored.answer);
-        match text.parse() {
-            Ok(task) => Ok(Some(Submitted { task, replayed: true })),
-            Err(_) => Err(SubmitError::Corrupt { what: format!("answer to `{}`", repeat.key) }),
-        }
+        let parts = text.split_once(' ').and_then(|(task, version)| Some((task.parse().ok()?, version.parse().ok()?)));
+        let corrupt = || SubmitError::Corrupt { what: format!("answer to `{}`", repeat.key) };
+        let (task, version): (TaskId, u64) = parts.ok_or_else(corrupt)?;
+        let state = self.state_at(tenant, task, version).await?.ok_or_else(corrupt)?;
+        Ok(Some(Submitted { task, state, replayed: true }))
     }
 
     /// Checks everything that can be checked without a commit.
-    pub(super) async fn prepare(&self, caller: &Caller, submit: &Submit) -> Result<Prepared, SubmitError> {
+    pub(super) async fn prepare(
+        &self,
+        caller: &Caller,
+        submit: &Submit,
+        under: Option<Arc<InForce>>,
+    ) -> Result<Prepared, SubmitError> {
         let sponsor = &caller.principal;
-        if !matches!(sponsor.uid, Uid::Human(_) | Uid::Service(_)) {
+        if !matches!(sponsor.uid, Uid::Human(_)) {
             return Err(SubmitError::NotSponsor);
         }
-        let pinned = self.states.current().ok_or(SubmitError::NothingInForce)?;
+        let input = scalbotics_core::json::canonical(&submit.input).map_err(SubmitError::InputForm)?;
+        check_lens(&submit.goal, &input)?;
+        let pinned = under.or_else(|| self.states.current()).ok_or(SubmitError::NothingInForce)?;
         let unknown = || SubmitError::UnknownAgent { agent: submit.agent.clone() };
         if pinned.snapshot.tenant != sponsor.tenant {
             return Err(unknown());
@@ -165,7 +182,6 @@ impl Shared {
             let (agent, workflow) = (submit.agent.clone(), workflow.id.clone());
             return Err(SubmitError::ToolNotGranted { agent, workflow, tool });
         }
-        let input = scalbotics_core::json::canonical(&submit.input).map_err(SubmitError::InputForm)?;
         let input = self.vault.seal(&sponsor.tenant, input)?;
         let mut payloads = vec![input];
         let goal = match &submit.goal {
@@ -183,6 +199,7 @@ impl Shared {
             commit: pinned.snapshot.commit.clone(),
             bundle: pinned.snapshot.bundle_digest,
             bootstrap: wanted.bootstrap_digests(),
+            tools: digests(&pinned, &workflow),
         };
         let given = Given { caller, submit, goal, input: payloads.first().map(|sealed| sealed.reference) };
         let envelope = self.envelope(given, &agent, wanted)?;
@@ -249,7 +266,7 @@ impl Shared {
             scope: Scope { tools: wanted.tools.iter().cloned().collect(), tier_max: wanted.tier_max },
             expires_at,
         };
-        Chain { principals: vec![sponsor.clone(), acting], grants: vec![grant] }
+        Chain { principals: vec![sponsor.pseudonymous(), acting], grants: vec![grant] }
     }
 
     /// The first commit: the submission and, where there is a place to run, its first move.
@@ -259,29 +276,31 @@ impl Shared {
         prepared: Prepared,
         repeat: Option<Repeat>,
         with_first_call: bool,
-    ) -> Result<TaskId, Trouble> {
+    ) -> Result<State, Trouble> {
         let Prepared { pinned, workflow, envelope, path, payloads, input, agent_epoch } = prepared;
         let (task, tenant, priority) = (envelope.id, envelope.tenant.clone(), envelope.priority);
         let mut draft = Draft::submission(task, envelope.submitted_at);
         draft.caused_by(Cause::of(caller));
         draft.agent_epoch = agent_epoch;
         draft.payloads = payloads;
-        draft.answer = repeat.map(|repeat| repeat.answered(task.to_string(), draft.at));
         draft.apply(Command::Submit { envelope: Box::new(envelope), path })?;
         let run = Run::new(pinned, workflow, input);
         let slot = if with_first_call { self.slots.take(task, priority) } else { None };
         if slot.is_some() {
             plan::advance(self, &run, &mut draft).await?;
         }
+        let version = draft.state()?.version;
+        draft.answer = repeat.map(|repeat| repeat.answered(format!("{task} {version}"), draft.at));
         // From before the commit on, so that nobody else brings the task to life with a state that the warrant is not of.
         let Posted::Opened(residence) = self.residents.post(task, Mail::Wake) else {
             return Err(Trouble::Rejected(Rejection::Exists));
         };
         let foundling = Foundling { shared: self, sleeper: Some(Sleeper { task, tenant, priority }) };
         let mut written = self.write(draft).await?;
+        let state = written.state.clone();
         self.adopt(residence, Born { state: written.state, run, warrant: written.warrants.pop(), slot });
         foundling.adopted();
-        Ok(task)
+        Ok(state)
     }
 }
 
@@ -311,6 +330,25 @@ struct Given<'a> {
     submit: &'a Submit,
     goal: StoredGoal,
     input: Option<scalbotics_core::payload::Ref>,
+}
+
+/// The tools that a workflow calls, by digest (semantics §9.3).
+fn digests(pinned: &InForce, workflow: &Workflow) -> Vec<(Name, Digest)> {
+    let tools = workflow.tools().into_iter().filter_map(|id| pinned.tools.get(id));
+    tools.map(|tool| (tool.id.clone(), tool.digest)).collect()
+}
+
+/// Checks what the envelope limits before any workflow is tried with it.
+fn check_lens(goal: &Goal, input: &[u8]) -> Result<(), EnvelopeError> {
+    let goal_len = match goal {
+        Goal::Text(text) => text.len(),
+        Goal::Workflow(_) => 0,
+    };
+    let limits = [("goal", goal_len, GOAL_LEN_MAX), ("input", input.len(), INPUT_LEN_MAX)];
+    match limits.into_iter().find(|(_, found, max)| found > max) {
+        Some((field, found, max)) => Err(EnvelopeError::Limit { field, found: found as u64, max: max as u64 }),
+        None => Ok(()),
+    }
 }
 
 /// The workflow that is named, or the first of the agent's that serves the goal and input.

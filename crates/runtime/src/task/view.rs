@@ -2,7 +2,9 @@
 
 use scalbotics_core::ids::{DecisionId, TaskId};
 use scalbotics_core::payload::Ref;
-use scalbotics_core::task::{Event, Failure, Goal, State};
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::task::{Event, Failure, Goal, State, evolve};
+use scalbotics_core::tenant::TenantId;
 use serde_json::Value;
 
 use super::Error;
@@ -27,6 +29,24 @@ pub struct View {
 const TAIL: u64 = 4;
 
 impl Shared {
+    /// The state that a task had at a version; `None` when it never had it.
+    pub(super) async fn state_at(&self, tenant: &TenantId, task: TaskId, version: u64) -> Result<Option<State>, StoreError> {
+        let (mut state, mut read): (Option<State>, u64) = (None, 0);
+        while read < version {
+            let limit = usize::try_from(version - read).unwrap_or(usize::MAX);
+            let page = self.ports.task_log.events(tenant, task, read, limit).await?;
+            if page.is_empty() {
+                return Ok(None);
+            }
+            for stored in page {
+                let next = evolve(state.take(), &stored.event, stored.at);
+                state = Some(next.map_err(|error| StoreError::Corrupt { what: error.to_string() })?);
+                read = stored.sequence.saturating_add(1);
+            }
+        }
+        Ok(state)
+    }
+
     pub(super) async fn view(&self, state: State, with_output: bool) -> Result<View, Error> {
         let goal = match &state.envelope.goal {
             Goal::Text { text } => self.words(&state, text).await?,

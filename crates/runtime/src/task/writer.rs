@@ -25,6 +25,8 @@ impl Shared {
         let corrupt = |what: &str| StoreError::Corrupt { what: what.to_owned() };
         let approvals = self.rows(&draft).await?;
         let state = draft.state.ok_or_else(|| corrupt("a draft without a state"))?;
+        let sealed = self.vault.seal_decisions(&state.envelope.tenant, &draft.decisions);
+        let decisions = sealed.map_err(|error| corrupt(&error.to_string()))?;
         let ends: Vec<Event> = draft.events.iter().filter(|event| is_counted(event)).cloned().collect();
         let batch = Batch {
             task: draft.task,
@@ -35,12 +37,13 @@ impl Shared {
             payloads: draft.payloads,
             approvals,
             audit: draft.audit,
-            decisions: draft.decisions,
+            decisions,
             intents: draft.intents,
             agent_epoch: draft.agent_epoch,
             answer: draft.answer,
         };
         batch.check().map_err(|error| corrupt(&error.to_string()))?;
+        self.quota.admit(&batch, self.now())?;
         let begun = tokio::time::Instant::now();
         let committed = self.ports.task_log.commit(batch).await;
         self.metrics.commit_duration.observe(begun.elapsed());

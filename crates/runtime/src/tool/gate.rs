@@ -155,6 +155,7 @@ impl Gate {
         let (active, epoch) = match stored.uid {
             Uid::Human(uid) => match self.ports.registry.human_by_uid(uid).await? {
                 Some(human) if human.tenant == stored.tenant => {
+                    principal.name = human.name;
                     principal.groups = human.groups;
                     (human.standing == Standing::Active, human.epoch)
                 }

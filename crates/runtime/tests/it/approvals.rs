@@ -18,7 +18,7 @@ async fn an_approved_call_runs_once() {
     let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
     assert_eq!(shown.canonical, br#"{"to":"world"}"#);
     let answered = bed.approvals.decide(&bed.bob(), approval, &bed.signed(&shown, Answer::Approve)).await.unwrap();
-    assert!(matches!(answered.status, Stands::Granted | Stands::Consumed));
+    assert_eq!((answered.request.status, answered.replayed), (Stands::Granted, false));
     assert_eq!(bed.ended(task).await.status, Status::Completed);
     assert_eq!(bed.disk.tools.sent().len(), 1);
     let request = bed.approvals.request(&bed.bob(), approval).await.unwrap();
@@ -103,8 +103,8 @@ async fn only_the_exact_statement_of_another_enrolled_human_counts() {
     }
     let forged = SignedAnswer { signature: b"signed by ada".to_vec(), ..good.clone() };
     assert!(matches!(decide(&forged).await, Error::Signature(_)));
-    let own = bed.approvals.decide(&bed.ada(), approval, &good).await.unwrap_err();
-    assert!(matches!(own, Error::OwnCall { .. }));
+    let others = bed.approvals.decide(&bed.ada(), approval, &good).await.unwrap_err();
+    assert!(matches!(others, Error::Differs { .. }), "a statement is its approver's");
     let mut machine = bed.bob();
     machine.principal.uid = scalbotics_core::principal::Uid::Daemon;
     assert!(matches!(bed.approvals.decide(&machine, approval, &good).await, Err(Error::NotHuman)));

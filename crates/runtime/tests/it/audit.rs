@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use scalbotics_core::audit::Kind;
 use scalbotics_core::audit::checkpoint::Checkpoint;
-use scalbotics_core::ports::{AuditLog, DecisionStore};
+use scalbotics_core::ports::AuditLog;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Error, Unauthenticated};
 
 use super::bed::Bed;
+
+fn start(bed: &Bed) -> Arc<Auditor> {
+    let (metrics, quota) = (Arc::clone(&bed.metrics), Arc::clone(&bed.quota));
+    Auditor::start(bed.ports.clone(), bed.tenant().clone(), &bed.supervisor, metrics, quota)
+}
 
 fn count(records: &[scalbotics_core::audit::Record], action: &str) -> usize {
     records.iter().filter(|record| record.action == action).count()
@@ -17,7 +22,7 @@ fn count(records: &[scalbotics_core::audit::Record], action: &str) -> usize {
 #[tokio::test(start_paused = true)]
 async fn batched_records_are_durable_within_a_second_and_at_the_end() {
     let bed = Bed::new().await;
-    let auditor = Auditor::start(bed.ports.clone(), bed.tenant().clone(), &bed.supervisor, Arc::clone(&bed.metrics));
+    let auditor = start(&bed);
     let record = || bed.disk.world.record(Kind::Rpc, "task.read");
     auditor.awaited(record(), None).await.unwrap();
     assert_eq!(count(&bed.records().await, "task.read"), 1);
@@ -37,7 +42,7 @@ async fn batched_records_are_durable_within_a_second_and_at_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_failed_logins_is_one_record_in_ten_seconds() {
     let bed = Bed::new().await;
-    let auditor = Auditor::start(bed.ports.clone(), bed.tenant().clone(), &bed.supervisor, Arc::clone(&bed.metrics));
+    let auditor = start(&bed);
     for _ in 0..100_000 {
         auditor.unauthenticated(Unauthenticated::Token);
     }
@@ -149,7 +154,7 @@ async fn the_log_and_the_journal_hold_no_words_of_anyone() {
     let mut decisions = String::new();
     for record in bed.records().await {
         if let Some(note) = record.decision {
-            let decision = DecisionStore::get(bed.disk.store.as_ref(), bed.tenant(), note.id).await.unwrap().unwrap();
+            let decision = bed.decision(note.id).await;
             decisions.push_str(&serde_json::to_string(&decision).unwrap());
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::Kind;
 use scalbotics_core::policy::{Denial, Ruling};
-use scalbotics_core::ports::{DecisionStore, Human, Registry};
+use scalbotics_core::ports::{Human, Registry};
 use scalbotics_core::task::{Doubt, Event, Failure, Phase, Status};
 use scalbotics_runtime::task::{Settled, SubmitError, Word};
 use scalbotics_testkit::Reply;
@@ -22,7 +22,7 @@ async fn a_denied_first_call_is_a_failed_task_with_its_decision() {
     let view = bed.tasks.get(&bed.ada(), task, false).await.unwrap();
     assert_eq!((view.state.status, view.state.failure), (Status::Failed, Some(Failure::PolicyDenied)));
     assert_eq!(bed.crash.commits(), 1);
-    let decision = bed.disk.store.get(bed.tenant(), view.denial.unwrap()).await.unwrap().unwrap();
+    let decision = bed.decision(view.denial.unwrap()).await;
     assert!(matches!(decision.ruling, Ruling::Deny(Denial::Policy { .. })));
     let denied = bed.records().await.into_iter().find(|record| record.kind == Kind::Decision).unwrap();
     assert_eq!(denied.decision.unwrap().denial.as_deref(), Some("policy"));
@@ -81,7 +81,7 @@ async fn a_suspended_agent_is_stopped_and_its_outcome_written_down() {
         let bed = Bed::new().await;
         bed.disk.tools.script(step, Reply::UntilStopped);
         let task = bed.submit(workflow).await;
-        bed.until(task, |state| state.usage.calls == 2 && state.open_calls().next().is_some()).await;
+        bed.until(task, |state| state.account.taken().calls == 2 && state.open_calls().next().is_some()).await;
         bed.suspend().await;
         let state = bed.until(task, |state| state.open_calls().next().is_none()).await;
         match step {
@@ -140,7 +140,7 @@ async fn canceling_stops_what_runs_and_waits_for_its_outcome() {
         let bed = Bed::new().await;
         bed.disk.tools.script(step, Reply::UntilStopped);
         let task = bed.submit(&format!("{step}-flow")).await;
-        bed.until(task, |state| state.usage.calls == 2 && state.open_calls().next().is_some()).await;
+        bed.until(task, |state| state.account.taken().calls == 2 && state.open_calls().next().is_some()).await;
         let begun = tokio::time::Instant::now();
         bed.tasks.cancel(&bed.ada(), task).await.unwrap();
         let state = bed.until(task, |state| state.open_calls().next().is_none()).await;
@@ -151,7 +151,7 @@ async fn canceling_stops_what_runs_and_waits_for_its_outcome() {
             let effect = *state.parked_calls().next().unwrap().0;
             let word = Word { outcome: Settled::NotLanded, reason: String::new() };
             let after = bed.tasks.settle(&bed.ada(), task, effect, word).await.unwrap();
-            assert_eq!(after.status, Status::Canceled);
+            assert_eq!(after.state.status, Status::Canceled);
         }
         assert_eq!(bed.disk.tools.sent().len(), 2);
         assert!(bed.events(task).await.iter().any(|event| matches!(event, Event::CancelRequested { .. })));
@@ -184,7 +184,7 @@ async fn a_tool_that_leaves_the_agents_file_is_denied_though_the_grant_lists_it(
     bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
     assert_eq!(bed.ended(task).await.failure, Some(Failure::PolicyDenied));
     let view = bed.tasks.get(&bed.ada(), task, false).await.unwrap();
-    let decision = bed.disk.store.get(bed.tenant(), view.denial.unwrap()).await.unwrap().unwrap();
+    let decision = bed.decision(view.denial.unwrap()).await;
     assert!(matches!(decision.ruling, Ruling::Deny(Denial::Policy { engine, .. }) if engine == "agent-file"));
     assert!(bed.disk.tools.sent().is_empty());
 }

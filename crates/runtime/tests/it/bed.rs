@@ -6,17 +6,19 @@ use std::time::Duration;
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::approval::{Answer, Reply, Statement};
 use scalbotics_core::audit::{Kind, Record};
-use scalbotics_core::ids::{ApprovalId, HumanUid, RequestId, TaskId};
+use scalbotics_core::ids::{ApprovalId, DecisionId, HumanUid, RequestId, TaskId};
+use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{AuditLog, AuditQuery, Clock, Human, IdSource, Registry};
 use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_core::task::{Event, State, Status, fold};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::approval::{Service as Approvals, Shown, SignedAnswer};
+use scalbotics_runtime::audit::Quota;
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::Reconciler;
 use scalbotics_runtime::task::{Goal, Limits, Service as Tasks, Submit};
-use scalbotics_runtime::{Caller, Ports, Supervisor};
+use scalbotics_runtime::{Caller, Decisions, Ports, Supervisor};
 use scalbotics_testkit::fixture::World;
 use scalbotics_testkit::{MemoryStore, PlainCipher, Scripted, ScriptedTools, SeededIds};
 use serde_json::json;
@@ -71,6 +73,7 @@ pub struct Bed {
     pub ports: Ports,
     pub crash: Arc<Crash>,
     pub metrics: Arc<Metrics>,
+    pub quota: Arc<Quota>,
     pub supervisor: Supervisor,
     pub reconciler: Arc<Reconciler>,
     pub tasks: Tasks,
@@ -97,6 +100,7 @@ impl Bed {
             approval_store: disk.store.clone(),
             decision_store: disk.store.clone(),
             registry: disk.store.clone(),
+            epochs: disk.store.clone(),
             cipher: Arc::new(PlainCipher),
             clock,
             ids: disk.ids.clone(),
@@ -107,13 +111,15 @@ impl Bed {
             compiler: Arc::new(JsonCompiler { tenant: disk.world.tenant.clone(), engine: disk.engine.clone() }),
         };
         let metrics = Arc::new(Metrics::default());
+        let quota = Arc::new(Quota::default());
         let supervisor = Supervisor::new(Arc::clone(&metrics));
         let reconciler = Reconciler::new(ports.clone(), disk.world.tenant.clone(), Arc::clone(&metrics));
         reconciler.start(&supervisor).await;
-        let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics));
+        let tasks =
+            Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
         let approvals = Approvals::new(ports.clone(), &tasks, "example.org");
         tasks.recover().await.unwrap();
-        Self { disk, ports, crash, metrics, supervisor, reconciler, tasks, approvals }
+        Self { disk, ports, crash, metrics, quota, supervisor, reconciler, tasks, approvals }
     }
 
     pub fn tenant(&self) -> &TenantId {
@@ -196,6 +202,10 @@ impl Bed {
         let query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
         let entries = self.disk.store.read(self.tenant(), &query).await.unwrap();
         entries.iter().map(|entry| serde_json::from_slice(&entry.leaf).unwrap()).collect()
+    }
+
+    pub async fn decision(&self, id: DecisionId) -> Decision {
+        Decisions::new(&self.ports).get(self.tenant(), id).await.unwrap().unwrap()
     }
 
     /// The stored state is the fold of the journal, and every event has its record (semantics §1.1, §1.2).

@@ -19,7 +19,7 @@ async fn three_steps_cost_four_commits() {
     bed.disk.tools.script("look", Reply::Land(b"three".to_vec()));
     let task = bed.submit("keyed-flow").await;
     let state = bed.ended(task).await;
-    assert_eq!((state.status, state.usage.calls), (Status::Completed, 3));
+    assert_eq!((state.status, state.account.taken().calls), (Status::Completed, 3));
     assert_eq!(bed.crash.commits(), 4);
     assert_eq!(bed.tasks.result(&bed.ada(), task).await.unwrap(), json!({"last": "three"}));
     let kinds: Vec<Kind> = bed.records().await.into_iter().filter(|r| r.task == Some(task)).map(|r| r.kind).collect();
@@ -160,7 +160,7 @@ async fn canceling_and_retrying() {
     let task = bed.submit("publish-flow").await;
     bed.asked(task).await;
     assert!(matches!(bed.tasks.retry(&bed.ada(), task).await, Err(Error::NotRetryable { .. })));
-    assert_eq!(bed.tasks.cancel(&bed.ada(), task).await.unwrap().status, Status::Canceled);
+    assert_eq!(bed.tasks.cancel(&bed.ada(), task).await.unwrap().state.status, Status::Canceled);
     let again = bed.tasks.cancel(&bed.ada(), task).await.unwrap_err();
     assert!(matches!(again, Error::Rejected { source: Rejection::Final, .. }));
     let retried = bed.tasks.retry(&bed.ada(), task).await.unwrap();

@@ -57,7 +57,7 @@ async fn calls_are_counted_once_an_effect() {
     submit.limits.calls = Some(2);
     let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
     let state = bed.ended(task).await;
-    assert_eq!((state.failure, state.usage.calls), (Some(Failure::BudgetExhausted), 2));
+    assert_eq!((state.failure, state.account.taken().calls), (Some(Failure::BudgetExhausted), 2));
     assert_eq!(bed.disk.tools.sent().len(), 3);
 }
 
@@ -80,7 +80,7 @@ async fn a_full_disk_stops_effects_and_nothing_else() {
     let bed = Bed::new().await;
     bed.disk.tools.script("keyed", Reply::UntilStopped);
     let task = bed.submit("keyed-flow").await;
-    bed.until(task, |state| state.usage.calls == 2).await;
+    bed.until(task, |state| state.account.taken().calls == 2).await;
     bed.disk.store.set_full(true);
     let refused = bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await.unwrap_err();
     assert!(matches!(refused, SubmitError::Store(scalbotics_core::ports::StoreError::Full)));
@@ -98,7 +98,7 @@ async fn an_outcome_is_written_though_the_next_intent_has_no_room() {
     let bed = Bed::new().await;
     bed.disk.tools.script("look", Reply::UntilStopped);
     let task = bed.submit("keyed-flow").await;
-    bed.until(task, |state| state.usage.calls == 1).await;
+    bed.until(task, |state| state.account.taken().calls == 1).await;
     bed.disk.store.set_full(true);
     tokio::time::sleep(Duration::from_secs(300)).await;
     assert_eq!(bed.disk.tools.sent().len(), 1);
@@ -112,7 +112,7 @@ async fn a_drain_lets_the_running_call_end_and_begins_nothing() {
     let bed = Bed::new().await;
     bed.disk.tools.script("keyed", Reply::UntilStopped);
     let task = bed.submit("keyed-flow").await;
-    bed.until(task, |state| state.usage.calls == 2).await;
+    bed.until(task, |state| state.account.taken().calls == 2).await;
     assert_eq!(bed.supervisor.drain(Duration::from_secs(2)).await, Drained { left: 0 });
     let state = bed.state(task).await;
     assert_eq!((state.status, bed.disk.tools.sent().len()), (Status::Working, 2));
@@ -133,7 +133,7 @@ async fn a_drain_writes_the_outcome_down_and_intends_nothing_more() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(bed.supervisor.drain(Duration::from_secs(5)).await, Drained { left: 0 });
     let state = bed.state(task).await;
-    assert_eq!((state.usage.calls, state.open_calls().count()), (1, 0));
+    assert_eq!((state.account.taken().calls, state.open_calls().count()), (1, 0));
     assert!(state.calls.values().all(|call| matches!(call.phase, Phase::Landed { .. })));
     assert_eq!(bed.disk.tools.sent().len(), 1);
 }

@@ -6,32 +6,31 @@ use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle::Frontier;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, StoreError};
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::SqliteStore;
 use super::column::{blob, count, integer, page, word};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
-use super::journal::write_decisions;
+use super::journal::{check_decisions, write_decisions};
 use super::leaves::leaves;
 use super::logs::{self, entry, index_of};
-use super::prepared::decision_row;
 
 /// Leaf hashes that one step towards a tree reads.
 const HASHES_PAGE: i64 = 4_096;
 
 #[async_trait]
 impl AuditLog for SqliteStore {
-    async fn append(&self, records: Vec<Record>, decisions: Vec<Decision>) -> Result<u64, StoreError> {
+    async fn append(&self, records: Vec<Record>, decisions: Vec<SealedDecision>) -> Result<u64, StoreError> {
         let tenant = records.first().map(|record| record.tenant.clone());
         let tenant = tenant.ok_or_else(|| refused("append to the audit log", "there is no record"))?;
         let leaves = leaves(&tenant, &records)?;
-        let rows = decisions.iter().map(decision_row).collect::<Result<Vec<_>, _>>()?;
-        let weight = leaves.iter().map(|leaf| leaf.bytes.len()).chain(rows.iter().map(|row| row.decision.len())).sum();
+        check_decisions(&tenant, &decisions)?;
+        let sealed = decisions.iter().map(|decision| decision.sealed.ciphertext.len());
+        let weight = leaves.iter().map(|leaf| leaf.bytes.len()).chain(sealed).sum();
         let apply = move |tx: &mut Tx<'_>| {
-            write_decisions(tx.conn, tenant.as_str(), &rows)?;
+            write_decisions(tx.conn, &decisions)?;
             tx.logs.append(tx.conn, &tenant, &leaves)
         };
         self.write(Class { weight, essential: false }, apply, |first| first).await

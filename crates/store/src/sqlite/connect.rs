@@ -43,7 +43,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn engine(path: &Path, attempt: &'static str) -> impl Fn(rusqlite::Error) -> OpenError {
     move |error| match Failure::of(&error) {
         Failure::Corrupt(what) => OpenError::Corrupt { path: path.to_owned(), what },
-        Failure::Full | Failure::Unsynced(_) | Failure::Other(_) => {
+        Failure::Full | Failure::Unsynced(_) | Failure::Superseded | Failure::Other(_) => {
             OpenError::Engine { path: path.to_owned(), attempt, source: Box::new(error) }
         }
     }

@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Corrupt(String),
     /// An fsync failed: nothing that this process reads back can be believed any more.
     Unsynced(String),
+    /// A later writer has taken the data over.
+    Superseded,
     /// Anything else.
     Other(String),
 }
@@ -44,6 +46,7 @@ impl Failure {
         match self {
             Self::Full => StoreError::Full,
             Self::Corrupt(what) => StoreError::Corrupt { what: what.clone() },
+            Self::Superseded => StoreError::Superseded,
             Self::Unsynced(said) | Self::Other(said) => StoreError::Failed { attempt, source: Box::new(Said(said.clone())) },
         }
     }

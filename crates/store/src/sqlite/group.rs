@@ -5,6 +5,7 @@ use scalbotics_core::failpoint;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::tenant::TenantId;
 
+use super::epochs::writer_epoch;
 use super::failure::Failure;
 use super::job::{Job, Tx};
 use super::logs::Logs;
@@ -16,9 +17,9 @@ pub(super) struct Done {
     pub(super) grown: Vec<(TenantId, u64)>,
 }
 
-/// Does the jobs and commits. On failure nothing of the group is durable, unless the fsync itself failed.
-pub(super) fn commit(conn: &Connection, logs: &mut Logs, jobs: &mut [Box<dyn Job>]) -> Result<Done, Failure> {
-    let done = within(conn, logs, jobs);
+/// Does the jobs and commits under the writer's epoch. On failure nothing of the group is durable, unless the fsync itself failed.
+pub(super) fn commit(conn: &Connection, epoch: i64, logs: &mut Logs, jobs: &mut [Box<dyn Job>]) -> Result<Done, Failure> {
+    let done = within(conn, epoch, logs, jobs);
     if done.is_err() {
         logs.forget();
         if !conn.is_autocommit() {
@@ -29,8 +30,12 @@ pub(super) fn commit(conn: &Connection, logs: &mut Logs, jobs: &mut [Box<dyn Job
     done
 }
 
-fn within(conn: &Connection, logs: &mut Logs, jobs: &mut [Box<dyn Job>]) -> Result<Done, Failure> {
+fn within(conn: &Connection, epoch: i64, logs: &mut Logs, jobs: &mut [Box<dyn Job>]) -> Result<Done, Failure> {
     run(conn, "BEGIN IMMEDIATE")?;
+    // The lock of the data is a file that somebody may remove; the epoch is in the transaction (semantics §2.1).
+    if writer_epoch(conn).map_err(|error| Failure::of(&error))? != epoch {
+        return Err(Failure::Superseded);
+    }
     let mut results = Vec::with_capacity(jobs.len());
     for job in jobs {
         results.push(one(conn, logs, job.as_mut())?);
@@ -76,8 +81,11 @@ fn of_store(error: &StoreError) -> Failure {
         StoreError::Full => Failure::Full,
         StoreError::Corrupt { what } => Failure::Corrupt(what.clone()),
         StoreError::Failed { source, .. } => Failure::Other(source.to_string()),
-        StoreError::Conflict { .. } | StoreError::Revoked { .. } | StoreError::Taken { .. } | StoreError::Closing => {
-            Failure::Other(error.to_string())
-        }
+        StoreError::Superseded => Failure::Superseded,
+        StoreError::Conflict { .. }
+        | StoreError::Revoked { .. }
+        | StoreError::Taken { .. }
+        | StoreError::Quota { .. }
+        | StoreError::Closing => Failure::Other(error.to_string()),
     }
 }

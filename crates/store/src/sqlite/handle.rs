@@ -83,7 +83,7 @@ impl SqliteStore {
                 Reserve::surrender(dir);
                 begin(&conn, options.installation)
             }
-            Failure::Corrupt(_) | Failure::Unsynced(_) | Failure::Other(_) => Err(error),
+            Failure::Corrupt(_) | Failure::Unsynced(_) | Failure::Superseded | Failure::Other(_) => Err(error),
         });
         let facts = facts.map_err(connect::engine(&path, "begin a writer epoch"))?;
         connect::extend_log(&path, options.wal_len)?;
@@ -96,7 +96,8 @@ impl SqliteStore {
         let checkpointer = Checkpointer::start(connect::checkpointer(&path)?, tell).map_err(|error| io(&path, error))?;
         let growth = Arc::new(Growth::default());
         let reserve = Reserve::open(dir, options.reserve_len);
-        let writer = Writer { conn, checkpointer, reserve, growth: Arc::clone(&growth), fatal, lock };
+        let epoch = i64::try_from(facts.writer_epoch).unwrap_or(i64::MAX);
+        let writer = Writer { conn, epoch, checkpointer, reserve, growth: Arc::clone(&growth), fatal, lock };
         let (jobs, queue) = mpsc::channel(QUEUE_LEN);
         let thread = writer::start(writer, queue).map_err(|error| io(&path, error))?;
         let inner = Inner { path, facts, jobs: Some(jobs), readers, growth, fatal: fatal_seen, thread: Some(thread) };

@@ -1,12 +1,14 @@
 //! A prepared batch inside the transaction: compare, check the right to act, insert.
 
 use rusqlite::{Connection, OptionalExtension as _, params};
-use scalbotics_core::ports::StoreError;
+use scalbotics_core::payload::Sealed;
+use scalbotics_core::ports::{SealedDecision, StoreError};
+use scalbotics_core::tenant::TenantId;
 
 use super::column::{blob, integer};
 use super::failure::{corrupt, failed};
 use super::job::Tx;
-use super::prepared::{Authority, DecisionRow, Prepared, TaskRow};
+use super::prepared::{Authority, Prepared, TaskRow};
 
 /// How long an answer is kept, in milliseconds (semantics §9.1).
 pub(super) const ANSWER_LIFE_MS: i64 = 24 * 3_600_000;
@@ -22,9 +24,9 @@ pub(super) fn apply(tx: &mut Tx<'_>, batch: &Prepared) -> Result<u64, StoreError
     }
     write_task(tx.conn, batch)?;
     write_events(tx.conn, batch)?;
-    write_payloads(tx.conn, batch)?;
+    write_payloads(tx.conn, &batch.payloads)?;
     write_approvals(tx.conn, batch)?;
-    write_decisions(tx.conn, batch.tenant.as_str(), &batch.decisions)?;
+    write_decisions(tx.conn, &batch.decisions)?;
     write_answer(tx.conn, batch)?;
     tx.logs.append(tx.conn, &batch.tenant, &batch.leaves)
 }
@@ -101,8 +103,8 @@ fn write_events(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_payloads(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
-    for sealed in &batch.payloads {
+fn write_payloads<'a>(conn: &Connection, payloads: impl IntoIterator<Item = &'a Sealed>) -> Result<(), StoreError> {
+    for sealed in payloads {
         let reference = &sealed.reference;
         let len = integer(reference.len)?;
         conn.prepare_cached(
@@ -135,11 +137,21 @@ fn write_approvals(conn: &Connection, batch: &Prepared) -> Result<(), StoreError
     Ok(())
 }
 
-/// Writes decisions, each once.
-pub(super) fn write_decisions(conn: &Connection, tenant: &str, decisions: &[DecisionRow]) -> Result<(), StoreError> {
-    for row in decisions {
-        conn.prepare_cached("INSERT INTO decision (id, tenant, decision) VALUES (?1, ?2, ?3)")
-            .and_then(|mut insert| insert.execute(params![row.id, tenant, row.decision]))
+/// Refuses decisions of another tenant.
+pub(super) fn check_decisions(tenant: &TenantId, decisions: &[SealedDecision]) -> Result<(), StoreError> {
+    let foreign = decisions.iter().any(|decision| decision.sealed.tenant != *tenant);
+    if foreign { Err(corrupt(format!("a decision of another tenant than `{tenant}`"))) } else { Ok(()) }
+}
+
+/// Writes decisions, each once: a payload, and the row that finds it.
+pub(super) fn write_decisions(conn: &Connection, decisions: &[SealedDecision]) -> Result<(), StoreError> {
+    write_payloads(conn, decisions.iter().map(|decision| &decision.sealed))?;
+    for SealedDecision { id, sealed } in decisions {
+        conn.prepare_cached("INSERT INTO decision (id, tenant, payload) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| {
+                let payload = blob(sealed.reference.id.as_u128());
+                insert.execute(params![blob(id.as_u128()), sealed.tenant.as_str(), payload])
+            })
             .map_err(failed("write a decision"))?;
     }
     Ok(())

@@ -13,6 +13,7 @@ mod column;
 mod connect;
 mod data_lock;
 mod decisions;
+mod epochs;
 mod failure;
 mod group;
 mod growth;

@@ -5,14 +5,14 @@ use scalbotics_core::approval;
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::{Batch, IntentPermit, StoreError, StoredAnswer};
+use scalbotics_core::ports::{Batch, IntentPermit, SealedDecision, StoreError, StoredAnswer};
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
 
 use super::column::{blob, document, integer, word};
 use super::failure::corrupt;
 use super::job::Class;
+use super::journal::check_decisions;
 use super::leaves::{Leaf, leaves};
 use super::snapshot;
 
@@ -22,13 +22,6 @@ pub(super) struct ApprovalRow {
     pub(super) id: [u8; 16],
     pub(super) status: &'static str,
     pub(super) request: Vec<u8>,
-}
-
-/// A row of a decision.
-#[derive(Debug)]
-pub(super) struct DecisionRow {
-    pub(super) id: [u8; 16],
-    pub(super) decision: Vec<u8>,
 }
 
 /// What the row of a task says beside its journal.
@@ -65,7 +58,7 @@ pub(super) struct Prepared {
     pub(super) events: Vec<Vec<u8>>,
     pub(super) payloads: Vec<Sealed>,
     pub(super) approvals: Vec<ApprovalRow>,
-    pub(super) decisions: Vec<DecisionRow>,
+    pub(super) decisions: Vec<SealedDecision>,
     pub(super) leaves: Vec<Leaf>,
     pub(super) authority: Option<Authority>,
     pub(super) answer: Option<(String, StoredAnswer)>,
@@ -88,6 +81,7 @@ pub(super) fn prepare(batch: Batch) -> Result<(Prepared, Intents), StoreError> {
         batch;
     let tenant = state.envelope.tenant.clone();
     check_tenant(&tenant, &payloads, &approvals)?;
+    check_decisions(&tenant, &decisions)?;
     let authority = (!intents.is_empty()).then(|| authority(&state, agent_epoch)).transpose()?;
     let permits = intents.into_iter().map(|intent| {
         let place = place_of(&audit, intent.permit.act().effect)?;
@@ -101,7 +95,7 @@ pub(super) fn prepare(batch: Batch) -> Result<(Prepared, Intents), StoreError> {
         events: events.iter().map(document).collect::<Result<_, _>>()?,
         payloads,
         approvals: approvals.iter().map(approval_row).collect::<Result<_, _>>()?,
-        decisions: decisions.iter().map(decision_row).collect::<Result<_, _>>()?,
+        decisions,
         leaves: leaves(&tenant, &audit)?,
         authority,
         answer,
@@ -154,18 +148,13 @@ fn approval_row(request: &approval::Request) -> Result<ApprovalRow, StoreError> 
     Ok(ApprovalRow { id: blob(request.id.as_u128()), status: request.status.as_str(), request: document(request)? })
 }
 
-/// The row of a decision.
-pub(super) fn decision_row(decision: &Decision) -> Result<DecisionRow, StoreError> {
-    Ok(DecisionRow { id: blob(decision.id.as_u128()), decision: document(decision)? })
-}
-
 impl Prepared {
     /// How the writer has to treat it. What neither begins a task nor sends anything is an outcome, which must always find room.
     pub(super) fn class(&self) -> Class {
         let payloads = self.payloads.iter().map(|p| p.ciphertext.len());
         let documents = self.events.iter().chain(&self.row.snapshot).map(Vec::len);
         let leaves = self.leaves.iter().map(|leaf| leaf.bytes.len());
-        let decisions = self.decisions.iter().map(|d| d.decision.len());
+        let decisions = self.decisions.iter().map(|decision| decision.sealed.ciphertext.len());
         Class {
             weight: payloads.chain(documents).chain(leaves).chain(decisions).fold(0, usize::saturating_add),
             essential: self.authority.is_none() && self.row.base_version > 0,

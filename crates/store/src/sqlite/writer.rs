@@ -37,6 +37,8 @@ pub(super) type Fatal = watch::Sender<Option<String>>;
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) conn: Connection,
+    /// The epoch that this writer began; nothing is committed under another.
+    pub(super) epoch: i64,
     pub(super) checkpointer: Checkpointer,
     pub(super) reserve: Reserve,
     pub(super) growth: Arc<Growth>,
@@ -113,7 +115,7 @@ impl Writer {
         if group.is_empty() {
             return Ok(());
         }
-        match group::commit(&self.conn, logs, &mut group) {
+        match group::commit(&self.conn, self.epoch, logs, &mut group) {
             Ok(done) => {
                 for (job, result) in group.into_iter().zip(done.results) {
                     job.finish(result);
@@ -131,9 +133,13 @@ impl Writer {
         for job in group {
             job.finish(Err(failure.to_error(ATTEMPT)));
         }
-        let (Failure::Unsynced(said), lock) = (failure, &self.lock) else { return Ok(()) };
-        tracing::error!(error = %said, lock = ?lock, "fsync failed: the store writes nothing more");
-        self.fatal.send_replace(Some(said.clone()));
+        let said = match failure {
+            Failure::Unsynced(said) => format!("an fsync failed: {said}"),
+            Failure::Superseded => "a later writer has taken the data over".to_owned(),
+            Failure::Full | Failure::Corrupt(_) | Failure::Other(_) => return Ok(()),
+        };
+        tracing::error!(error = said, lock = ?self.lock, "the store writes nothing more");
+        self.fatal.send_replace(Some(said));
         Err(())
     }
 }
@@ -165,7 +171,9 @@ mod tests {
         let checkpointer = Checkpointer::start(connect::checkpointer(&path).unwrap(), |_| {}).unwrap();
         let (fatal, seen) = watch::channel(None);
         let growth = Arc::new(Growth::default());
-        (Writer { conn, checkpointer, reserve: Reserve::open(dir, 4_096), growth, fatal: Arc::new(fatal), lock }, seen)
+        conn.execute("INSERT INTO installation (one, id, writer_epoch) VALUES (1, x'00', 7)", []).unwrap();
+        let reserve = Reserve::open(dir, 4_096);
+        (Writer { conn, epoch: 7, checkpointer, reserve, growth, fatal: Arc::new(fatal), lock }, seen)
     }
 
     type Answer = tokio::sync::oneshot::Receiver<Result<(), StoreError>>;
@@ -176,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_failed_fsync_ends_the_writer() {
+    fn sem_1_3_only_a_failed_fsync_or_a_later_writer_ends_the_writer() {
         let dir = tempfile::tempdir().unwrap();
         let (writer, fatal) = writer(dir.path());
         for (failure, ends) in [
@@ -184,6 +192,7 @@ mod tests {
             (Failure::Other("busy".to_owned()), false),
             (Failure::Corrupt("page 7".to_owned()), false),
             (Failure::Unsynced("disk I/O error".to_owned()), true),
+            (Failure::Superseded, true),
         ] {
             let (job, mut answer) = job(true, Vec::new());
             assert_eq!(writer.give_up(&failure, vec![job]).is_err(), ends, "{failure:?}");
@@ -206,6 +215,21 @@ mod tests {
         assert!(writer.write(&mut logs, vec![late]).is_ok());
         assert!(matches!(late_answer.try_recv().unwrap(), Err(StoreError::Full)), "not even with it");
         assert!(fatal.borrow().is_none());
+    }
+
+    #[test]
+    fn sem_2_1_nothing_is_committed_once_a_later_writer_began() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut writer, fatal) = writer(dir.path());
+        let mut logs = Logs::default();
+        let (first, mut first_answer) = job(false, Vec::new());
+        assert!(writer.write(&mut logs, vec![first]).is_ok());
+        assert!(first_answer.try_recv().unwrap().is_ok());
+        writer.conn.execute("UPDATE installation SET writer_epoch = 8", []).unwrap();
+        let (late, mut late_answer) = job(true, Vec::new());
+        assert!(writer.write(&mut logs, vec![late]).is_err(), "not even an outcome: the later writer settles it");
+        assert!(matches!(late_answer.try_recv().unwrap(), Err(StoreError::Superseded)));
+        assert!(fatal.borrow().is_some());
     }
 
     #[test]

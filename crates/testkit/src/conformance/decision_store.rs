@@ -1,7 +1,7 @@
 //! Decisions: kept once, with the commit or append that notes them.
 
 use scalbotics_core::audit::Kind;
-use scalbotics_core::ports::DecisionStore;
+use scalbotics_core::ports::{DecisionStore, SealedDecision};
 
 use super::Store;
 use crate::fixture::World;
@@ -21,10 +21,12 @@ pub(super) async fn suite(store: &dyn Store) {
     let other = World::new("decisions-2", 51);
     for decision in [committed, appended.clone()] {
         let id = decision.id;
-        assert_eq!(DecisionStore::get(store, &world.tenant, id).await.unwrap(), Some(decision));
+        assert_eq!(DecisionStore::get(store, &world.tenant, id).await.unwrap(), Some(decision.sealed));
         assert_eq!(DecisionStore::get(store, &other.tenant, id).await.unwrap(), None, "another tenant");
     }
     let size = store.head(&world.tenant).await.unwrap().size;
     assert!(store.append(vec![world.record(Kind::Decision, "b")], vec![appended]).await.is_err(), "a decision is kept once");
+    let foreign = SealedDecision { sealed: other.payload(b"{}"), ..world.intend(&state, "c").decisions.remove(0) };
+    assert!(store.append(vec![world.record(Kind::Decision, "c")], vec![foreign]).await.is_err(), "another tenant's");
     assert_eq!(store.head(&world.tenant).await.unwrap().size, size);
 }

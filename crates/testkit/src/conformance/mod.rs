@@ -5,6 +5,7 @@
 mod approval_store;
 mod audit_log;
 mod decision_store;
+mod epochs;
 mod payload_store;
 mod registry;
 mod store;

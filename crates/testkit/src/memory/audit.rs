@@ -5,8 +5,7 @@ use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, StoreError};
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -17,7 +16,7 @@ const PAGE_MAX: usize = 1_000;
 
 #[async_trait]
 impl AuditLog for MemoryStore {
-    async fn append(&self, records: Vec<Record>, decisions: Vec<Decision>) -> Result<u64, StoreError> {
+    async fn append(&self, records: Vec<Record>, decisions: Vec<SealedDecision>) -> Result<u64, StoreError> {
         let tenant = records.first().map(|record| record.tenant.clone()).ok_or_else(|| refused("there is no record"))?;
         self.change(false, |tables| {
             tables.decide(&tenant, decisions)?;

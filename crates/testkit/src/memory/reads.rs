@@ -1,11 +1,10 @@
-//! Payloads, approvals and decisions.
+//! Payloads, approvals, decisions and epochs.
 
 use async_trait::async_trait;
 use scalbotics_core::approval::Request;
-use scalbotics_core::ids::{ApprovalId, DecisionId, PayloadId};
+use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, PayloadId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::{ApprovalFilter, ApprovalStore, DecisionStore, PayloadStore, StoreError};
+use scalbotics_core::ports::{ApprovalFilter, ApprovalStore, DecisionStore, Epochs, EpochsNow, PayloadStore, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -38,7 +37,14 @@ impl ApprovalStore for MemoryStore {
 
 #[async_trait]
 impl DecisionStore for MemoryStore {
-    async fn get(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<Decision>, StoreError> {
-        Ok(self.tables().decisions.get(&id).filter(|(of, _)| of == tenant).map(|(_, decision)| decision.clone()))
+    async fn get(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<Sealed>, StoreError> {
+        Ok(self.tables().decisions.get(&id).filter(|sealed| sealed.tenant == *tenant).cloned())
+    }
+}
+
+#[async_trait]
+impl Epochs for MemoryStore {
+    async fn now(&self, agent: AgentUid) -> Result<EpochsNow, StoreError> {
+        Ok(EpochsNow { writer: self.writer_epoch, agent: self.tables().agents.get(&agent).cloned() })
     }
 }

@@ -10,8 +10,7 @@ use scalbotics_core::audit::merkle::{Frontier, leaf_hash};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, HumanUid, PayloadId, TaskId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::{Human, StoreError, StoredAnswer, StoredEvent};
+use scalbotics_core::ports::{Human, SealedDecision, StoreError, StoredAnswer, StoredEvent};
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
 use tokio::sync::watch;
@@ -39,7 +38,7 @@ pub(super) struct Tables {
     pub(super) tasks: BTreeMap<TaskId, (State, Vec<StoredEvent>)>,
     pub(super) payloads: BTreeMap<PayloadId, Sealed>,
     pub(super) approvals: BTreeMap<ApprovalId, approval::Request>,
-    pub(super) decisions: BTreeMap<DecisionId, (TenantId, Decision)>,
+    pub(super) decisions: BTreeMap<DecisionId, Sealed>,
     pub(super) logs: BTreeMap<TenantId, Log>,
     pub(super) humans: BTreeMap<HumanUid, Human>,
     pub(super) agents: BTreeMap<AgentUid, Agent>,
@@ -62,9 +61,12 @@ impl Tables {
     }
 
     /// Keeps decisions, each once.
-    pub(super) fn decide(&mut self, tenant: &TenantId, decisions: Vec<Decision>) -> Result<(), StoreError> {
-        for decision in decisions {
-            if self.decisions.insert(decision.id, (tenant.clone(), decision)).is_some() {
+    pub(super) fn decide(&mut self, tenant: &TenantId, decisions: Vec<SealedDecision>) -> Result<(), StoreError> {
+        for SealedDecision { id, sealed } in decisions {
+            if sealed.tenant != *tenant {
+                return Err(corrupt("a decision of another tenant"));
+            }
+            if self.decisions.insert(id, sealed).is_some() {
                 return Err(refused("a decision is kept once"));
             }
         }

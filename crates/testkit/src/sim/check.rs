@@ -27,7 +27,7 @@ pub(super) async fn at_end(life: &Life) {
     for state in &states {
         let task = state.envelope.id;
         stage.trace.must(state.status.is_final(), || format!("{task} never ended: {:?} {:?}", state.status, state.calls));
-        let over = state.usage.calls > state.envelope.budget.calls;
+        let over = state.account.taken().calls > state.envelope.budget.calls;
         stage.trace.must(!over, || format!("{task} used more calls than its budget"));
         let events = stage.store().events(&stage.world.tenant, task, 0, 1_000).await.unwrap_or_default();
         audited(stage, task, &events, &records);

@@ -71,7 +71,8 @@ impl Life {
             payload_store: reads.clone(),
             approval_store: store.clone(),
             decision_store: store.clone(),
-            registry: reads,
+            registry: reads.clone(),
+            epochs: reads,
             cipher: Arc::new(PlainCipher),
             clock: stage.clock.clone(),
             ids: stage.ids.clone(),
@@ -85,7 +86,7 @@ impl Life {
         let supervisor = Supervisor::new(Arc::clone(&metrics));
         let reconciler = Reconciler::new(ports.clone(), stage.world.tenant.clone(), Arc::clone(&metrics));
         reconciler.start(&supervisor).await;
-        let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics));
+        let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::default());
         let approvals = Approvals::new(ports, &tasks, TRUST_DOMAIN);
         stage.weather.start(false);
         let recovered = tasks.recover().await;

@@ -8,7 +8,7 @@ use scalbotics_core::agent::Agent;
 use scalbotics_core::audit::Record;
 use scalbotics_core::ids::{AgentUid, HumanUid, PayloadId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{Human, PayloadStore, Registry, StoreError};
+use scalbotics_core::ports::{Epochs, EpochsNow, Human, PayloadStore, Registry, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::stage::Stage;
@@ -48,6 +48,14 @@ impl PayloadStore for Reads {
     async fn get(&self, tenant: &TenantId, id: PayloadId) -> Result<Option<Sealed>, StoreError> {
         read(&self.stage).await?;
         PayloadStore::get(self.store.as_ref(), tenant, id).await
+    }
+}
+
+#[async_trait]
+impl Epochs for Reads {
+    async fn now(&self, agent: AgentUid) -> Result<EpochsNow, StoreError> {
+        read(&self.stage).await?;
+        Epochs::now(self.store.as_ref(), agent).await
     }
 }
 

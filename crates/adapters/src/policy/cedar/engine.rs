@@ -14,12 +14,9 @@ use scalbotics_core::tool::Definition;
 
 use super::compile::{Bundle, compile, finding};
 use super::place::Place;
-use super::schema::{self, RPC_ACTIONS};
+use super::schema::{self, INNER_ACTIONS, RPC_ACTIONS};
 use super::slice::{Kinds, Slice};
 use super::{answer, arguments};
-
-/// Domain tag of bundle digests, as desired state uses it: both name one bundle by one digest.
-const BUNDLE_TAG: &str = "scalbotics/policy-bundle/v1";
 
 /// Domain tag of the digest that stands where no entities could be made from a request.
 const NO_SLICE_TAG: &str = "scalbotics/policy-no-slice/v1";
@@ -70,13 +67,21 @@ impl Engine {
         let kinds = Kinds::new().ok_or_else(broken)?;
         let known = schema.action_entities().map_err(|_| broken())?;
         let tools = tools.iter().map(|(id, tool)| (tool_action(id), Some((Arc::clone(tool), Resource::tool(tool)))));
-        let rpcs = RPC_ACTIONS.iter().map(|(id, _)| ((*id).to_owned(), None));
+        let rpcs = RPC_ACTIONS.iter().chain(&INNER_ACTIONS).map(|(id, _)| ((*id).to_owned(), None));
         let actions = rpcs.chain(tools).map(|(id, tool)| {
             let action = Action::find(&id, tool, &kinds, &known)?;
             Some((id, action))
         });
         let actions = actions.collect::<Option<_>>().ok_or_else(broken)?;
-        Ok(Self { authorizer: Authorizer::new(), schema, kinds, bundle: digest(files), policies, places, actions })
+        Ok(Self {
+            authorizer: Authorizer::new(),
+            schema,
+            kinds,
+            bundle: PolicyFile::bundle_digest(files),
+            policies,
+            places,
+            actions,
+        })
     }
 
     /// Digest of the bundle of policies in force.
@@ -164,14 +169,6 @@ fn names(given: &Resource, expected: &Resource) -> bool {
         && given.id == expected.id
         && have.iter().all(|(name, value)| name == "tenant" || want.get(name) == Some(value))
         && want.keys().all(|name| have.contains_key(name))
-}
-
-/// Digest of a bundle, whatever order its files are given in.
-fn digest(files: &[PolicyFile]) -> Digest {
-    let mut sorted: Vec<&PolicyFile> = files.iter().collect();
-    sorted.sort_by(|a, b| (&a.path, &a.text).cmp(&(&b.path, &b.text)));
-    let parts: Vec<&[u8]> = sorted.iter().flat_map(|file| [file.path.as_bytes(), file.text.as_bytes()]).collect();
-    Digest::of_parts(BUNDLE_TAG, &parts)
 }
 
 impl std::fmt::Debug for Engine {

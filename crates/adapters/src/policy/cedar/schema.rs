@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Schema, SchemaFragment};
 use scalbotics_core::desired::Finding;
-use scalbotics_core::policy::tool_action;
+use scalbotics_core::policy::{SELF_APPROVAL, tool_action};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
 use scalbotics_core::tool::schema::{Kind, Object, Schema as Shape};
@@ -51,6 +51,9 @@ pub const RPC_ACTIONS: [(&str, &str); 24] = [
     ("tool.list", "Tenant"),
     ("tool.read", "Tool"),
 ];
+
+/// Actions that the daemon asks about while it carries out an RPC, with the entity type of their resource.
+pub const INNER_ACTIONS: [(&str, &str); 1] = [(SELF_APPROVAL, "Approval")];
 
 /// Kind of an attribute that a resource of a request carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use scalbotics_core::desired::PolicyFile;
-use scalbotics_core::policy::{Answer, Request, Resource, Verdict};
+use scalbotics_core::policy::{Answer, Request, Resource, SELF_APPROVAL, Verdict};
 use scalbotics_core::principal::Principal;
 use serde_json::json;
 
@@ -156,8 +156,8 @@ fn who_may_decide_approvals() {
     let both = human(1, &["approvers", "operators"]);
     check(vec![
         ("approver decides", rpc(approver(), "approval.decide", approval(&operator())), Allow, &["approvers-decide"]),
-        ("approver about the own task", rpc(approver(), "approval.decide", approval(&approver())), Deny, &["no-self-approval"]),
-        ("both roles, own task", rpc(both.clone(), "approval.decide", approval(&operator())), Deny, &["no-self-approval"]),
+        ("approver about the own task", rpc(approver(), SELF_APPROVAL, approval(&approver())), Deny, &["no-self-approval"]),
+        ("both roles, own task", rpc(both.clone(), SELF_APPROVAL, approval(&operator())), Deny, &["no-self-approval"]),
         ("both roles, other's task", rpc(both, "approval.decide", approval(&admin())), Allow, &["approvers-decide"]),
         (
             "approver about what is not there",
@@ -183,6 +183,30 @@ fn who_may_decide_approvals() {
         ("operator reads one", rpc(operator(), "approval.read", approval(&operator())), Allow, &["operators-look"]),
         ("nobody lists", rpc(nobody(), "approval.list", only("Tenant")), Deny, &[]),
     ]);
+}
+
+#[test]
+fn sem_5_3a_self_approval_is_permitted_by_a_rule_that_names_it_and_by_no_other() {
+    let own = || rpc(human(2, &["approvers", "solo"]), SELF_APPROVAL, approval(&human(2, &[])));
+    let verdict = |change: &dyn Fn(&str, &str) -> String| {
+        let files: Vec<PolicyFile> = defaults().iter().map(|(path, text)| file(path, &change(path, text))).collect();
+        CedarEngine::compile(&files, &tools()).unwrap().answer(&own()).verdict
+    };
+    let guarded = |path: &str| path == "policies/guardrails.cedar";
+    let narrowed = |text: &str| {
+        let rule = "action == Action::\"approval.self_approval\", resource);";
+        text.replace(rule, &rule.replace(';', "\nunless { principal in Group::\"solo\" };"))
+    };
+    let permitted = |path: &str, text: &str| {
+        let rule = "permit (principal is Human in Group::\"solo\", action == Action::\"approval.self_approval\", resource);";
+        if path == "policies/approvers.cedar" { format!("{text}\n@id(\"solo\")\n{rule}") } else { text.to_owned() }
+    };
+    assert_eq!(verdict(&|_, text| text.to_owned()), Verdict::Deny);
+    assert_eq!(verdict(&permitted), Verdict::Deny, "the guardrail stands");
+    let without_guard = |path: &str, text: &str| if guarded(path) { narrowed(text) } else { text.to_owned() };
+    assert_eq!(verdict(&without_guard), Verdict::Deny, "deciding approvals is not deciding one's own");
+    let both = |path: &str, text: &str| if guarded(path) { narrowed(text) } else { permitted(path, text) };
+    assert_eq!(verdict(&both), Verdict::Allow);
 }
 
 #[test]

@@ -267,7 +267,7 @@ fn a_chain_that_is_none_is_denied_before_anything_else() {
                 case.chain.principals.remove(0);
                 case.chain.grants.remove(0);
             },
-            "delegation chain does not start with a human or a service",
+            "delegation chain does not start with a human",
         ),
         (
             "the daemon acts for itself",
@@ -275,7 +275,7 @@ fn a_chain_that_is_none_is_denied_before_anything_else() {
                 case.chain.principals = vec![principal(Uid::Daemon)];
                 case.chain.grants.clear();
             },
-            "delegation chain does not start with a human or a service",
+            "delegation chain does not start with a human",
         ),
         (
             "a foreign link",
@@ -307,11 +307,21 @@ fn a_chain_longer_than_the_limit_is_denied() {
 }
 
 #[test]
-fn a_service_may_stand_first() {
-    let mut case = Case::good();
+fn a_service_acts_for_itself_alone() {
     let service = Uid::Service(ServiceUid::from_u128(5));
-    case.chain.principals[0].uid = service;
-    case.chain.grants[0].grantor = service;
-    case.requests[0].principal.uid = service;
-    assert!(case.decide().1.is_some());
+    let mut alone = Case::good();
+    alone.chain = Chain { principals: vec![principal(service)], grants: vec![] };
+    alone.requests = vec![request(&principal(service))];
+    alone.answers.truncate(1);
+    alone.tool = None;
+    assert!(alone.decide().1.is_some());
+    check(
+        "a service in front of agents",
+        |case| {
+            case.chain.principals[0].uid = service;
+            case.chain.grants[0].grantor = service;
+            case.requests[0].principal.uid = service;
+        },
+        &Denial::Chain { message: "delegation chain does not start with a human".to_owned() },
+    );
 }

@@ -5,7 +5,7 @@ use crate::ids::EffectId;
 use crate::payload;
 use crate::principal::Uid;
 use crate::task::event::{Doubt, Intent};
-use crate::task::{CallState, Effect, Event, Phase, Proposal, State, Verdict};
+use crate::task::{CallState, Effect, Event, Phase, Proposal, State, Usage, Verdict};
 use crate::time::Timestamp;
 use crate::tool::{EffectClass, Tier, Verification};
 
@@ -53,7 +53,7 @@ pub(super) fn admissible(state: &State, intent: &Intent, now: Timestamp) -> Resu
     match state.calls.get(&intent.effect) {
         Some(call) if call.intent != *intent => Err(Rejection::StepTaken { step: intent.step.clone() }),
         Some(_) => Ok(()),
-        None if state.usage.calls >= state.envelope.budget.calls => Err(Rejection::BudgetExhausted),
+        None if !state.account.affords(Usage::ONE_CALL, &state.envelope.budget) => Err(Rejection::BudgetExhausted),
         None => Ok(()),
     }
 }

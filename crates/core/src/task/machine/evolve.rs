@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::ids::{ApprovalId, EffectId};
 use crate::task::event::Intent;
-use crate::task::{CallState, Event, Phase, State, Status, Usage};
+use crate::task::{Account, CallState, Event, Phase, State, Status, Usage};
 use crate::time::Timestamp;
 use crate::tool::EffectClass;
 
@@ -51,7 +51,7 @@ fn first(event: &Event, at: Timestamp) -> Result<State, Corrupt> {
         status: Status::Submitted,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
-        usage: Usage::default(),
+        account: Account::default(),
         cancel_requested_by: None,
         output: None,
         failure: None,
@@ -77,7 +77,10 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
             call.phase = Phase::Approved { approval: *approval, expires_at };
         }
         Event::ApprovalDenied { approval, .. } | Event::ApprovalExpired { approval } => {
-            by_approval(state, *approval)?.phase = Phase::Failed;
+            let call = by_approval(state, *approval)?;
+            call.phase = Phase::Failed;
+            let effect = call.intent.effect;
+            state.account.release(effect);
         }
         Event::Intended { intent, attempt, approval, send_deadline, .. } => {
             intended(state, intent, *attempt, at)?;
@@ -86,8 +89,14 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
             call.send_deadline = Some(*send_deadline);
         }
         Event::CallDenied { .. } => {}
-        Event::Landed { effect, result, .. } => call(state, *effect)?.phase = Phase::Landed { result: Some(*result) },
-        Event::CallFailed { effect, .. } => call(state, *effect)?.phase = Phase::Failed,
+        Event::Landed { effect, result, .. } => {
+            call(state, *effect)?.phase = Phase::Landed { result: Some(*result) };
+            state.account.charge(*effect, Usage::ONE_CALL);
+        }
+        Event::CallFailed { effect, .. } => {
+            call(state, *effect)?.phase = Phase::Failed;
+            state.account.charge(*effect, Usage::ONE_CALL);
+        }
         Event::NotLanded { effect, .. } => {
             let call = call(state, *effect)?;
             // What is known about one attempt says nothing about the ones before it.
@@ -99,13 +108,17 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
                 call.first_sent_at = None;
             }
         }
-        Event::InDoubt { effect, doubt } => call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt },
+        Event::InDoubt { effect, doubt } => {
+            call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt };
+            state.account.forfeit(*effect);
+        }
         Event::Settled { effect, landed, result, .. } => {
             let call = call(state, *effect)?;
             call.phase = if *landed { Phase::Landed { result: *result } } else { Phase::Ready };
             call.earlier_open = false;
             if !*landed {
                 call.first_sent_at = None;
+                state.account.restore(*effect, Usage::ONE_CALL);
             }
         }
         Event::CancelRequested { by } => state.cancel_requested_by = Some(*by),
@@ -117,6 +130,9 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
         Event::Canceled => {}
     }
     state.status = status_after(state, event);
+    if state.status.is_final() {
+        state.account.close();
+    }
     Ok(())
 }
 
@@ -135,7 +151,7 @@ fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'stat
     };
     state.steps.insert(intent.step.clone(), intent.effect);
     state.calls.insert(intent.effect, call);
-    state.usage.calls += 1;
+    state.account.reserve(intent.effect, Usage::ONE_CALL);
     Ok(())
 }
 

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use scalbotics_core::ports::{StoreError, VerifyError};
-use scalbotics_runtime::approval;
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
+use scalbotics_runtime::{DecisionError, approval};
 
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
@@ -16,7 +16,8 @@ pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Revoked { .. } => (codes::AGENT_NOT_ACTIVE, "scalbotics agent list"),
         StoreError::Taken { .. } => (codes::CONFLICT, "choose another name"),
         StoreError::Full => (codes::STORE_FULL, "free space on the daemon's host; it goes on by itself"),
-        StoreError::Closing => (codes::SHUTTING_DOWN, "try again in a minute"),
+        StoreError::Quota { .. } => (codes::AUDIT_QUOTA, "try again later, or raise limits.audit_bytes_per_day"),
+        StoreError::Closing | StoreError::Superseded => (codes::SHUTTING_DOWN, "try again in a minute"),
         StoreError::Corrupt { .. } => (codes::STORE_CORRUPT, "scalbotics doctor"),
         StoreError::Failed { .. } => (codes::STORE_FAILED, "scalbotics doctor"),
     };
@@ -24,12 +25,23 @@ pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
     Failure::new(code, error.to_string()).next(next)
 }
 
+/// A decision's that cannot be read.
+pub(in crate::rpc) fn decision_failure(error: &DecisionError) -> Failure {
+    match error {
+        DecisionError::Store(error) => store_failure(error),
+        DecisionError::Cipher(_) | DecisionError::Form { .. } => corrupt(error),
+    }
+}
+
 /// A submission's.
 pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
     let list = |names: &[scalbotics_core::tenant::Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let refuse = |code: Code| Failure::new(code, error.to_string());
     match error {
-        SubmitError::NotSponsor => refuse(codes::INVALID_ARGUMENT),
+        SubmitError::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("submit it as a human"),
+        SubmitError::CommitGone { .. } => refuse(codes::TASK_STATE)
+            .why("a retry runs under the versions of the first run")
+            .next("submit it anew: scalbotics task run --help"),
         SubmitError::NothingInForce => refuse(codes::NOTHING_IN_FORCE).next("scalbotics repo status"),
         SubmitError::UnknownAgent { .. } => refuse(codes::NOT_FOUND).next("scalbotics agent list"),
         SubmitError::AgentNotActive { .. } => refuse(codes::AGENT_NOT_ACTIVE).next("scalbotics agent list"),
@@ -45,17 +57,21 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
             };
             refuse(codes::NO_PATH).why(why).next(format!("scalbotics agent show {agent}"))
         }
-        SubmitError::Input { source, .. } => refuse(codes::INPUT_INVALID).why(chain(source)),
-        SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)),
+        SubmitError::Input { source, workflow } => refuse(codes::INPUT_INVALID)
+            .why(chain(source))
+            .next(format!("give what `input` of workflows/{workflow}.yaml in the repository asks for")),
+        SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)).next("correct the input"),
         SubmitError::ToolNotGranted { agent, .. } => {
             refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}"))
         }
-        SubmitError::Envelope(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)),
+        SubmitError::Envelope(source) => {
+            refuse(codes::INVALID_ARGUMENT).why(chain(source)).next("stay within the limit; longer matter belongs into files")
+        }
         SubmitError::KeyReused => reused(),
         SubmitError::Draining => draining(),
         SubmitError::Store(error) => store_failure(error),
         SubmitError::Cipher(source) => Failure::internal("seal a payload", source),
-        SubmitError::Rejected(source) => refuse(codes::TASK_STATE).why(chain(source)),
+        SubmitError::Rejected(source) => refuse(codes::TASK_STATE).why(chain(source)).next("scalbotics task list"),
         SubmitError::Corrupt { .. } => corrupt(error),
     }
 }
@@ -73,7 +89,7 @@ pub(in crate::rpc) fn task_failure(error: &TaskError, name: &str) -> Failure {
         TaskError::Resubmit { source, .. } => submit_failure(source),
         TaskError::Erased { .. } => refuse(codes::PAYLOAD_ERASED),
         TaskError::Unreadable { .. } => corrupt(error),
-        TaskError::TooLong { .. } => refuse(codes::INVALID_ARGUMENT),
+        TaskError::TooLong { .. } => refuse(codes::INVALID_ARGUMENT).next("say it in fewer words"),
         TaskError::KeyReused => reused(),
         TaskError::Busy { .. } => refuse(codes::TASK_BUSY).next("try again in a second"),
         TaskError::Draining => draining(),
@@ -87,11 +103,11 @@ pub(in crate::rpc) fn approval_failure(error: &approval::Error, name: &str) -> F
     let refuse = |code: Code| Failure::new(code, error.to_string());
     match error {
         Refused::NotFound { .. } => Failure::not_found(name),
-        Refused::NotHuman | Refused::NotActive => refuse(codes::PRINCIPAL_SUSPENDED),
-        Refused::OwnCall { approval } => {
-            let next = format!("scalbotics --context <another person's> approval show {approval}");
-            refuse(codes::SELF_APPROVAL).next(next)
-        }
+        Refused::NotHuman | Refused::NotActive => refuse(codes::PRINCIPAL_SUSPENDED).next("ask an administrator of the tenant"),
+        Refused::OwnCall { approval, decision } => refuse(codes::SELF_APPROVAL)
+            .why("policy does not permit you `approval.self_approval`")
+            .next(format!("ask another person to run `scalbotics approval show {approval}`"))
+            .decision(decision.to_string()),
         Refused::Form(source) => refuse(codes::STATEMENT_REFUSED).why(chain(source)),
         Refused::Shape { .. } | Refused::ReasonLen { .. } => refuse(codes::STATEMENT_REFUSED),
         Refused::Differs { approval } => {

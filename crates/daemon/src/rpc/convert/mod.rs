@@ -17,7 +17,7 @@ pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, verified};
 pub(super) use decision::decision;
-pub(super) use failure::{approval_failure, store_failure, submit_failure, task_failure};
+pub(super) use failure::{approval_failure, decision_failure, store_failure, submit_failure, task_failure};
 pub(super) use filter::task_filter;
 pub(super) use json::{from_struct, from_value, to_value};
 pub(super) use page::{limit, next_token, parse_token};

@@ -48,10 +48,11 @@ CREATE TABLE approval (
 ) STRICT;
 CREATE INDEX approval_tenant ON approval (tenant, id);
 
+-- A decision names people, so it is a payload: sealed, and erased like one.
 CREATE TABLE decision (
-    id       BLOB PRIMARY KEY,
-    tenant   TEXT NOT NULL,
-    decision BLOB NOT NULL
+    id      BLOB PRIMARY KEY,
+    tenant  TEXT NOT NULL,
+    payload BLOB NOT NULL REFERENCES payload (id)
 ) STRICT;
 
 CREATE TABLE audit_head (

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::super::Engine;
 use super::super::compile::{ID_LEN_MAX, IFS_MAX, NESTING_MAX, OPERATORS_MAX, POLICIES_MAX, TEXT_LEN_MAX, TOKENS_MAX};
-use super::super::schema::{RPC_ACTIONS, build};
+use super::super::schema::{INNER_ACTIONS, RPC_ACTIONS, build};
 use crate::policy::fixture::{agent, call, file, tool, tools};
 
 const ALL: &str = "permit (principal, action, resource);\n";
@@ -192,7 +192,8 @@ fn the_schema_has_exactly_the_actions_of_the_list() {
             found.insert((id.clone(), resource.to_string()));
         }
     }
-    let listed = RPC_ACTIONS.iter().map(|(action, resource)| ((*action).to_owned(), (*resource).to_owned()));
+    let listed =
+        RPC_ACTIONS.iter().chain(&INNER_ACTIONS).map(|(action, resource)| ((*action).to_owned(), (*resource).to_owned()));
     let own = tools();
     let listed = listed.chain(own.keys().map(|id| (format!("tool/{id}"), "Tool".to_owned())));
     assert_eq!(found, listed.collect());

@@ -8,7 +8,7 @@ use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, EffectId, GrantId, 
 use scalbotics_core::payload::Ref;
 use scalbotics_core::policy::{Decision, Request, Resource, Ruling, Verdict, tool_action, tool_context};
 use scalbotics_core::principal::{Chain, Grant, Scope};
-use scalbotics_core::task::{Budget, Envelope, Goal, Path, State, Status, Usage};
+use scalbotics_core::task::{Account, Budget, Envelope, Goal, Path, State, Status};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::Tier;
@@ -41,8 +41,14 @@ fn state() -> State {
         scope: Scope { tools: vec![name("pay")], tier_max: Tier::Risky },
         expires_at: Timestamp::from_unix_ms(9_000),
     };
-    let path =
-        Path { workflow: name("refund"), workflow_digest: zero(), commit: String::new(), bundle: zero(), bootstrap: vec![] };
+    let path = Path {
+        workflow: name("refund"),
+        workflow_digest: zero(),
+        commit: String::new(),
+        bundle: zero(),
+        bootstrap: vec![],
+        tools: vec![],
+    };
     let envelope = Envelope {
         schema_version: 1,
         id: TaskId::from_u128(1),
@@ -66,7 +72,7 @@ fn state() -> State {
         status: Status::Working,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
-        usage: Usage::default(),
+        account: Account::default(),
         cancel_requested_by: None,
         output: None,
         failure: None,

@@ -106,7 +106,7 @@ fn sem_2_5_a_boundary_that_knows_that_the_call_never_left_says_so() {
         life.go(never_left(1), at(1));
         assert_eq!(life.phase(), &Phase::Ready, "{class:?}");
         life.go(intend(1, class, Tier::Change, 2), at(2));
-        assert_eq!(life.state().usage.calls, 1, "{class:?}: one effect is one call of the budget");
+        assert_eq!(life.state().account.taken().calls, 1, "{class:?}: one effect is one call of the budget");
         life.go(landed(2), at(3));
     }
 }

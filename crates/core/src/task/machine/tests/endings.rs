@@ -1,7 +1,8 @@
 //! How tasks begin and end: nothing ends over an open effect, nothing begins after the end.
 
 use super::fixture::*;
-use crate::task::{Command, Doubt, Effect, EnvelopeError, Event, Failure, Rejection, Status, decide, evolve, fold};
+use crate::ids::{AgentUid, TaskId};
+use crate::task::{Command, Doubt, Effect, Envelope, EnvelopeError, Event, Failure, Rejection, Status, decide, evolve, fold};
 use crate::tool::{EffectClass, Tier};
 
 #[test]
@@ -14,11 +15,18 @@ fn sem_1_1_a_task_is_submitted_once_with_a_sound_envelope() {
             assert_eq!(decide(None, command, START), Err(Rejection::Absent));
         }
     }
-    let mut bad = envelope(3);
-    bad.chain.grants.clear();
     let Command::Submit { path, .. } = submit(3) else { unreachable!() };
-    let refused = decide(None, Command::Submit { envelope: Box::new(bad), path }, START);
-    assert!(matches!(refused, Err(Rejection::Envelope(EnvelopeError::Chain { .. }))));
+    let changes: [fn(&mut Envelope); 3] = [
+        |bad| bad.chain.grants.clear(),
+        |bad| bad.chain.grants[0].task = TaskId::from_u128(99),
+        |bad| bad.agent = AgentUid::from_u128(99),
+    ];
+    for change in changes {
+        let mut bad = envelope(3);
+        change(&mut bad);
+        let refused = decide(None, Command::Submit { envelope: Box::new(bad), path: path.clone() }, START);
+        assert!(matches!(refused, Err(Rejection::Envelope(EnvelopeError::Chain { .. }))));
+    }
 }
 
 /// One command of each kind.
@@ -114,11 +122,46 @@ fn sem_6_1_budget_and_deadline_stop_new_effects() {
     assert_eq!(life.refused(intend(4, EffectClass::Pure, Tier::Read, 0), START), Rejection::BudgetExhausted);
     assert_eq!(life.refused(ask(4, EffectClass::Keyed), START), Rejection::BudgetExhausted);
     life.go(intend(1, EffectClass::Pure, Tier::Read, 1), at(1));
-    assert_eq!(life.state().usage.calls, 3);
+    assert_eq!(life.state().account.taken().calls, 3);
     let over = DEADLINE.since_ms(START);
     assert_eq!(life.refused(intend(1, EffectClass::Pure, Tier::Read, over), DEADLINE), Rejection::DeadlineExceeded);
     let mut life = Life::begun();
     assert_eq!(life.refused(ask(1, EffectClass::Keyed), DEADLINE), Rejection::DeadlineExceeded);
+}
+
+/// What was charged and what is taken in all, in calls.
+fn account(life: &Life) -> (u64, u64) {
+    (life.state().account.used().calls, life.state().account.taken().calls)
+}
+
+#[test]
+fn sem_6_1_every_end_of_a_call_settles_its_hold() {
+    let charged: [(EffectClass, Vec<Command>); 3] = [
+        (EffectClass::Pure, vec![landed(1)]),
+        (EffectClass::Keyed, vec![failed(1)]),
+        (EffectClass::Opaque, vec![park(Doubt::Opaque), settle(true)]),
+    ];
+    for (class, commands) in charged {
+        let mut life = Life::sent(class, 0);
+        assert_eq!(account(&life), (0, 1), "held before it is sent");
+        for command in commands {
+            life.go(command, at(1));
+        }
+        assert_eq!(account(&life), (1, 1), "{class:?}");
+    }
+
+    let mut doubtful = Life::sent(EffectClass::Opaque, 0);
+    doubtful.go(park(Doubt::Opaque), at(1));
+    assert_eq!(account(&doubtful), (1, 1), "a lost reply charges its whole hold");
+    doubtful.go(settle(false), at(2));
+    assert_eq!(account(&doubtful), (0, 1), "held again for another attempt");
+    doubtful.go(fail(), at(3));
+    assert_eq!(account(&doubtful), (0, 0), "nothing of it was ever carried out");
+
+    let mut waiting = Life::waiting();
+    assert_eq!(account(&waiting), (0, 1));
+    waiting.go(deny(1), at(1));
+    assert_eq!(account(&waiting), (0, 0), "a call that nobody approves costs nothing");
 }
 
 #[test]

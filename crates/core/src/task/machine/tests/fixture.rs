@@ -103,6 +103,7 @@ pub(super) fn submit(calls: u64) -> Command {
         commit: "c".to_owned(),
         bundle: Digest::of_bytes(b"bundle"),
         bootstrap: Vec::new(),
+        tools: vec![(name("tool"), Digest::of_bytes(b"tool"))],
     };
     Command::Submit { envelope: Box::new(envelope(calls)), path }
 }

@@ -98,7 +98,7 @@ fn check(life: &Life) -> Result<(), TestCaseError> {
         }
     }
     prop_assert!(consumed.values().all(|times| *times == 1), "an approval was used twice");
-    prop_assert!(life.state().usage.calls <= life.state().envelope.budget.calls);
+    prop_assert!(life.state().account.taken().calls <= life.state().envelope.budget.calls);
     Ok(())
 }
 
