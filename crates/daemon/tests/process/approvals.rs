@@ -1,5 +1,6 @@
 //! What was approved is what runs, once.
 
+use scalbotics_core::digest::Digest;
 use serde_json::json;
 
 use crate::command::Answer;
@@ -99,7 +100,7 @@ fn a_tool_that_was_changed_after_the_question_does_not_run() {
     assert_eq!(ran, usize::from(shown["status"] == "COMPLETED"), "{shown:#}");
 }
 
-/// Approve X, run Y: the program behind an unchanged manifest was overwritten.
+/// Approve X, run Y: the program behind an unchanged manifest was overwritten, or not.
 #[test]
 fn a_program_that_was_overwritten_after_the_question_is_known_by_its_digest() {
     let installation = Installation::with(|desired| {
@@ -113,12 +114,29 @@ fn a_program_that_was_overwritten_after_the_question_is_known_by_its_digest() {
         }));
     });
     let _daemon = installation.start();
-    let task = installation.run("script", &json!({}));
-    let approval = installation.approval_of(&task);
-    let ran = installation.ledger.folder.join("ran");
-    std::fs::write(installation.ledger.folder.join("script"), format!("#!/bin/sh\necho second >>{}\n", ran.display())).unwrap();
-    let approved = installation.bob(&["approval", "approve", &approval, "--reason", "as shown"]);
+    let (script, ran) = (installation.ledger.folder.join("script"), installation.ledger.folder.join("ran"));
+    let asked = || {
+        let task = installation.run("script", &json!({}));
+        let approval = installation.approval_of(&task);
+        (task, approval)
+    };
+    let (task, approval) = asked();
+    let digest = Digest::of_bytes(&std::fs::read(&script).unwrap()).to_string();
+    let input = json!({ "name": format!("program {}", script.display()), "sha256": digest });
+    assert_eq!(installation.bob(&["approval", "show", &approval]).exits(0).json()["inputs"], json!([input]));
+    installation.approve(&approval);
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+    assert_eq!(std::fs::read_to_string(&ran).unwrap(), "first\n");
+
+    let (task, approval) = asked();
+    std::fs::write(&script, format!("#!/bin/sh\necho second >>{}\n", ran.display())).unwrap();
+    installation.approve(&approval);
     let shown = installation.rest(&task);
-    let ran = std::fs::read_to_string(ran).unwrap_or_default();
-    assert!(!ran.contains("second"), "an overwritten program ran under the approval of the first: {approved:#?} {shown:#}");
+    assert_eq!((&shown["status"], &shown["failure"]), (&json!("FAILED"), &json!("UNAVAILABLE")), "{shown:#}");
+    let words = format!("program {} changed since it was approved", script.display());
+    assert_eq!(shown["failure_detail"], json!(words));
+    let error = installation.ann(&["task", "watch", "--wait", &task]).exits(1).error();
+    assert_eq!((error.code.as_str(), error.why.contains(&words)), ("UNAVAILABLE", true), "{error:?}");
+    assert_eq!(std::fs::read_to_string(&ran).unwrap(), "first\n", "an overwritten program ran under the approval of the first");
+    installation.verify_audit();
 }
