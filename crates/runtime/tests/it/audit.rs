@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use scalbotics_core::audit::Kind;
 use scalbotics_core::audit::checkpoint::Checkpoint;
-use scalbotics_core::ports::AuditLog;
+use scalbotics_core::ids::HumanUid;
+use scalbotics_core::ports::{AuditLog, Human, IdSource, Registry, StoreError};
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Error, Unauthenticated};
 
-use super::bed::Bed;
+use super::bed::{Bed, Disk};
+use super::fakes::Crash;
+use super::repo::name;
 
 fn start(bed: &Bed) -> Arc<Auditor> {
     let (metrics, quota) = (Arc::clone(&bed.metrics), Arc::clone(&bed.quota));
@@ -161,5 +164,86 @@ async fn the_log_and_the_journal_hold_no_words_of_anyone() {
     assert!(decisions.contains("redacted"));
     for text in [log, journal, state, decisions] {
         assert!(!text.contains(canary), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_5_a_batch_that_finds_no_room_is_kept_and_reads_wait_for_it() {
+    let bed = Bed::new().await;
+    let auditor = start(&bed);
+    let record = || bed.disk.world.record(Kind::Rpc, "task.read");
+    auditor.batched(record(), None).unwrap();
+    bed.disk.store.set_full(true);
+    auditor.batched(record(), None).unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(count(&bed.records().await, "task.read"), 0);
+    assert!(matches!(auditor.batched(record(), None), Err(Error::Store(StoreError::Full))), "no record, no answer");
+    bed.disk.store.set_full(false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(count(&bed.records().await, "task.read"), 2, "none was lost");
+    auditor.batched(record(), None).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_1_failed_authentications_are_counted_until_they_can_be_written() {
+    let bed = Bed::new().await;
+    let auditor = start(&bed);
+    bed.disk.store.set_full(true);
+    for kind in [Unauthenticated::Token, Unauthenticated::Missing, Unauthenticated::Handshake] {
+        auditor.unauthenticated(kind);
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    auditor.unauthenticated(Unauthenticated::Token);
+    bed.disk.store.set_full(false);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    let records = bed.records().await;
+    let targets = records.iter().filter(|record| record.action == "session.authenticate").filter_map(|r| r.target.as_deref());
+    let mut targets: Vec<&str> = targets.collect();
+    targets.sort_unstable();
+    assert_eq!(targets, ["handshake: 1", "missing: 1", "token: 1", "token: 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_1_calls_beyond_a_tenants_quota_are_refused() {
+    let bed = Bed::new().await;
+    let auditor = start(&bed);
+    bed.quota.replace(1);
+    let record = || bed.disk.world.record(Kind::Rpc, "task.read");
+    for refused in [auditor.batched(record(), None), auditor.awaited(record(), None).await] {
+        assert!(matches!(refused, Err(Error::Store(StoreError::Quota { .. }))), "{refused:?}");
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(count(&bed.records().await, "task.read"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_2_who_people_are_stands_only_in_what_is_sealed() {
+    let mut disk = Disk::new();
+    disk.bob = Human { name: name("bob-canary"), ..disk.bob };
+    let ada = Human { name: name("ada-canary"), groups: vec![name("role-canary")], ..disk.world.human.clone() };
+    let bed = Bed::on(disk, Crash::at(None)).await;
+    let uid = HumanUid::from_u128(bed.disk.ids.next());
+    let ada = Human { uid, ..ada };
+    bed.disk.store.put_human(ada.clone(), bed.disk.world.record(Kind::Rpc, "human.add")).await.unwrap();
+    let caller = bed.human(&ada);
+    let task = bed.tasks.submit(&caller, &super::bed::submission("publish-flow")).await.unwrap().task;
+    let approval = bed.asked(task).await;
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
+    bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
+    let state = bed.ended(task).await;
+    assert_eq!(state.status, scalbotics_core::task::Status::Completed);
+    let asked = bed.disk.engine.asked();
+    let about = asked.iter().find(|request| request.principal.uid == state.envelope.chain.principals[0].uid).unwrap();
+    assert_eq!((about.principal.name.as_str(), &about.principal.groups), ("ada-canary", &ada.groups), "policy sees who it is");
+    let request = bed.approvals.request(&bed.bob(), approval).await.unwrap();
+    let texts = [
+        serde_json::to_string(&bed.records().await).unwrap(),
+        serde_json::to_string(&bed.events(task).await).unwrap(),
+        serde_json::to_string(&state).unwrap(),
+        serde_json::to_string(&request).unwrap(),
+    ];
+    for text in texts {
+        assert!(!text.contains("canary"), "{text}");
     }
 }

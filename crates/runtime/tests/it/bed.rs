@@ -8,7 +8,7 @@ use scalbotics_core::approval::{Answer, Reply, Statement};
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::{ApprovalId, DecisionId, HumanUid, RequestId, TaskId};
 use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::{AuditLog, AuditQuery, Clock, Human, IdSource, Registry};
+use scalbotics_core::ports::{AuditLog, AuditQuery, Clock, Human, IdSource, PayloadCipher, PayloadStore, Registry};
 use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_core::task::{Event, State, Status, fold};
 use scalbotics_core::tenant::TenantId;
@@ -21,7 +21,7 @@ use scalbotics_runtime::task::{Goal, Limits, Service as Tasks, Submit};
 use scalbotics_runtime::{Caller, Decisions, Ports, Supervisor};
 use scalbotics_testkit::fixture::World;
 use scalbotics_testkit::{MemoryStore, PlainCipher, Scripted, ScriptedTools, SeededIds};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fakes::{ConstantSigner, Crash, CrashingLog, CrashingTools, NameVerifier, TokioClock, signature};
 use super::repo::{JsonCompiler, Repo, name, standard};
@@ -88,12 +88,17 @@ impl Bed {
 
     /// A life on what is there, which stops where `crash` says.
     pub async fn on(disk: Disk, crash: Arc<Crash>) -> Self {
+        Self::over(disk, crash, |_| {}).await
+    }
+
+    /// The same, over ports that were changed.
+    pub async fn over(disk: Disk, crash: Arc<Crash>, change: impl FnOnce(&mut Ports)) -> Self {
         let clock = Arc::new(TokioClock::at(disk.now));
         if disk.store.agent(disk.world.agent.uid).await.unwrap().is_none() {
             disk.world.register(disk.store.as_ref()).await.unwrap();
             disk.store.put_human(disk.bob.clone(), disk.world.record(Kind::Rpc, "human.add")).await.unwrap();
         }
-        let ports = Ports {
+        let mut ports = Ports {
             task_log: Arc::new(CrashingLog { inner: Arc::clone(&disk.store), crash: Arc::clone(&crash) }),
             audit_log: disk.store.clone(),
             payload_store: disk.store.clone(),
@@ -110,6 +115,7 @@ impl Bed {
             desired_source: disk.repo.clone(),
             compiler: Arc::new(JsonCompiler { tenant: disk.world.tenant.clone(), engine: disk.engine.clone() }),
         };
+        change(&mut ports);
         let metrics = Arc::new(Metrics::default());
         let quota = Arc::new(Quota::default());
         let supervisor = Supervisor::new(Arc::clone(&metrics));
@@ -188,9 +194,17 @@ impl Bed {
 
     /// The statement that Bob's program would sign.
     pub fn signed(&self, shown: &Shown, answer: Answer) -> SignedAnswer {
-        let reply = Reply { approver: self.disk.bob.uid, answer, reason: "looked at it".to_owned() };
-        let statement = Statement::of(&shown.request, &shown.trust_domain, shown.args.clone(), reply);
-        SignedAnswer { statement: statement.canonical().unwrap(), signature: signature(&self.disk.bob) }
+        signed_by(&self.disk.bob, shown, answer)
+    }
+
+    /// The evidence of the task's one answer.
+    pub async fn evidence(&self, task: TaskId) -> Value {
+        let statement = self.events(task).await.iter().find_map(|event| match event {
+            Event::ApprovalGranted { statement, .. } | Event::ApprovalDenied { statement, .. } => Some(*statement),
+            _ => None,
+        });
+        let sealed = PayloadStore::get(self.disk.store.as_ref(), self.tenant(), statement.unwrap().id).await.unwrap().unwrap();
+        serde_json::from_slice(&PlainCipher.open(&sealed).unwrap().bytes).unwrap()
     }
 
     pub async fn events(&self, task: TaskId) -> Vec<Event> {
@@ -223,6 +237,13 @@ impl Bed {
         self.disk.store.put_agent(agent, self.disk.world.record(Kind::Rpc, "agent.suspend")).await.unwrap();
         self.tasks.halt(uid);
     }
+}
+
+/// The statement that a human's program would sign.
+pub fn signed_by(human: &Human, shown: &Shown, answer: Answer) -> SignedAnswer {
+    let reply = Reply { approver: human.uid, answer, reason: "looked at it".to_owned() };
+    let statement = Statement::of(&shown.request, &shown.trust_domain, shown.args.clone(), reply);
+    SignedAnswer { statement: statement.canonical().unwrap(), signature: signature(human) }
 }
 
 pub fn submission(workflow: &str) -> Submit {

@@ -1,11 +1,16 @@
 //! Tasks that end well, and what callers see of them.
 
+use std::time::Duration;
+
 use futures_util::StreamExt;
 use scalbotics_core::audit::Kind;
+use scalbotics_core::ids::{ServiceUid, TaskId};
 use scalbotics_core::ports::TaskFilter;
-use scalbotics_core::task::{Event, Rejection, Status};
+use scalbotics_core::principal::Uid;
+use scalbotics_core::task::{Event, Failure, Rejection, Status};
 use scalbotics_core::tenant::TenantId;
-use scalbotics_runtime::task::{Error, Goal, SubmitError, Watched};
+use scalbotics_runtime::Caller;
+use scalbotics_runtime::task::{Error, Goal, Settled, Submit, SubmitError, Watched, Word};
 use scalbotics_testkit::Reply;
 use serde_json::json;
 
@@ -52,7 +57,7 @@ async fn watching_shows_every_event_once_and_ends() {
         let cancel = async {
             if from == 0 {
                 bed.asked(task).await;
-                tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+                tokio::time::sleep(Duration::from_secs(5)).await;
                 bed.tasks.cancel(&bed.ada(), task).await.unwrap();
             }
         };
@@ -78,7 +83,7 @@ async fn the_first_workflow_that_serves_the_goal_runs() {
     assert!(bed.tasks.get(&bed.ada(), task, true).await.unwrap().output.is_some());
 }
 
-type Change = fn(&mut scalbotics_runtime::task::Submit);
+type Change = fn(&mut Submit);
 type Wanted = fn(&SubmitError) -> bool;
 
 #[tokio::test(start_paused = true)]
@@ -181,4 +186,119 @@ async fn a_tool_that_fails_ends_the_task_in_its_words() {
     assert!(matches!(bed.tasks.result(&bed.ada(), task).await, Err(Error::NoResult { .. })));
     let end: Vec<Event> = bed.events(task).await.into_iter().rev().take(2).collect();
     assert!(matches!(end[..], [Event::Failed { .. }, Event::CallFailed { .. }]));
+}
+
+/// Every version that the task's answers were of.
+async fn version(bed: &Bed, task: TaskId) -> u64 {
+    bed.state(task).await.version
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_1_the_first_answer_is_given_again_whatever_happened_since() {
+    let bed = Bed::new().await;
+    let key = |name: &str| Caller { repeat_key: Some(name.to_owned()), ..bed.ada() };
+    let first = bed.tasks.submit(&key("r1"), &submission("publish-flow")).await.unwrap();
+    let task = first.task;
+    bed.asked(task).await;
+    let canceled = bed.tasks.cancel(&key("r1"), task).await.unwrap();
+    assert!(!canceled.replayed, "a key is of one method");
+    let end = version(&bed, task).await;
+    for _ in 0..2 {
+        let again = bed.tasks.submit(&key("r1"), &submission("publish-flow")).await.unwrap();
+        assert_eq!((again.state, again.replayed), (first.state.clone(), true));
+        let again = bed.tasks.cancel(&key("r1"), task).await.unwrap();
+        assert_eq!((again.state, again.replayed), (canceled.state.clone(), true));
+    }
+    let other = bed.submit("publish-flow").await;
+    assert!(matches!(bed.tasks.cancel(&key("r1"), other).await, Err(Error::KeyReused)));
+    assert_eq!(version(&bed, task).await, end, "nothing was done again");
+
+    let retried = bed.tasks.retry(&key("r1"), task).await.unwrap();
+    let again = bed.tasks.retry(&key("r1"), task).await.unwrap();
+    assert_eq!((again.state, again.replayed), (retried.state, true));
+    assert_ne!(retried.task, task);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_1_of_the_same_request_twice_at_once_one_does_it_and_both_are_answered() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("opaque", Reply::Lose);
+    let task = bed.submit("opaque-flow").await;
+    let state = bed.until(task, |state| state.parked_calls().next().is_some()).await;
+    let effect = *state.parked_calls().next().unwrap().0;
+    let word = || Word { outcome: Settled::Landed { result: Some(json!({"b": 1, "a": 2})) }, reason: "asked".to_owned() };
+    let key = || Caller { repeat_key: Some("r1".to_owned()), ..bed.ada() };
+    let (one, two) = (key(), key());
+    let (a, b) = tokio::join!(bed.tasks.settle(&one, task, effect, word()), bed.tasks.settle(&two, task, effect, word()));
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!(a.state, b.state);
+    assert_ne!(a.replayed, b.replayed);
+    bed.ended(task).await;
+    assert_eq!(bed.tasks.settle(&key(), task, effect, word()).await.unwrap().state, a.state);
+    assert_eq!(bed.events(task).await.iter().filter(|event| matches!(event, Event::Settled { .. })).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_1_a_key_is_forgotten_after_a_day() {
+    let bed = Bed::new().await;
+    let key = || Caller { repeat_key: Some("r1".to_owned()), ..bed.ada() };
+    let first = bed.tasks.submit(&key(), &submission("pure-flow")).await.unwrap().task;
+    tokio::time::sleep(Duration::from_secs(24 * 3_600 - 1)).await;
+    assert_eq!(bed.tasks.submit(&key(), &submission("pure-flow")).await.unwrap().task, first);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_ne!(bed.tasks.submit(&key(), &submission("pure-flow")).await.unwrap().task, first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_3_5_a_submission_makes_a_root_grant_that_ends_with_the_task() {
+    let bed = Bed::new().await;
+    let submit = Submit { timeout_ms: Some(60_000), ..submission("publish-flow") };
+    let state = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().state;
+    let envelope = &state.envelope;
+    let (human, agent) = (Uid::Human(bed.disk.world.human.uid), Uid::Agent(bed.disk.world.agent.uid));
+    let [grant] = &envelope.chain.grants[..] else { panic!("one grant") };
+    assert_eq!((grant.grantor, grant.grantee, grant.task), (human, agent, state.envelope.id));
+    assert_eq!((grant.expires_at, envelope.deadline), (envelope.deadline, envelope.submitted_at.plus_ms(60_000)));
+    assert!(grant.scope.tools.contains(&name("publish")));
+    for other in [agent, Uid::Service(ServiceUid::from_u128(7)), Uid::Daemon] {
+        let mut caller = bed.ada();
+        caller.principal.uid = other;
+        assert!(matches!(bed.tasks.submit(&caller, &submit).await, Err(SubmitError::NotSponsor)), "{other}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_3_a_task_records_what_it_runs_under_and_a_retry_runs_under_it_again() {
+    let bed = Bed::new().await;
+    bed.disk.tools.script("look", Reply::Fail("not today".to_owned()));
+    let task = bed.submit("pure-flow").await;
+    let path = bed.ended(task).await.path;
+    let tools: Vec<&str> = path.tools.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!((path.commit.as_str(), tools), ("c1", vec!["look", "pure"]));
+
+    let mut files = super::repo::standard();
+    let place = files.iter().position(|(path, _)| *path == "workflows/pure").unwrap();
+    files[place].1["steps"].as_array_mut().unwrap().remove(1);
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    let retried = bed.tasks.retry(&bed.ada(), task).await.unwrap();
+    let state = bed.ended(retried.task).await;
+    assert_eq!((state.path, state.steps.len()), (path.clone(), 3), "the workflow of then, with its middle step");
+    assert_eq!(state.status, Status::Completed);
+    let anew = bed.submit("pure-flow").await;
+    let state = bed.ended(anew).await;
+    assert_eq!((state.path.commit.as_str(), state.steps.len()), ("c2", 2));
+
+    // A tool that changed since is another tool.
+    let place = files.iter().position(|(path, _)| *path == "tools/pure").unwrap();
+    files[place].1["timeout"] = "9s".into();
+    bed.disk.repo.commit("c3", &files);
+    bed.reconciler.look().await;
+    let retried = bed.tasks.retry(&bed.ada(), task).await.unwrap();
+    assert_eq!(bed.ended(retried.task).await.failure, Some(Failure::Unavailable));
+
+    bed.disk.repo.forget("c1");
+    let reborn = Bed::on(bed.disk.clone(), super::fakes::Crash::at(None)).await;
+    let gone = reborn.tasks.retry(&reborn.ada(), task).await.unwrap_err();
+    assert!(matches!(gone, Error::Resubmit { source, .. } if matches!(*source, SubmitError::CommitGone { .. })));
 }

@@ -1,14 +1,20 @@
 //! Deadlines, budgets, full disks, drains.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
+use scalbotics_core::ids::AgentUid;
+use scalbotics_core::ports::{Epochs, EpochsNow, StoreError};
 use scalbotics_core::task::{Event, Failure, Phase, Status};
 use scalbotics_core::tool::NotDone;
-use scalbotics_runtime::Drained;
 use scalbotics_runtime::task::SubmitError;
-use scalbotics_testkit::Reply;
+use scalbotics_runtime::{Drained, Ports};
+use scalbotics_testkit::{MemoryStore, Reply};
 
-use super::bed::{Bed, submission};
+use super::bed::{Bed, Disk, submission};
+use super::fakes::Crash;
 
 #[tokio::test(start_paused = true)]
 async fn time_is_up_while_waiting() {
@@ -83,7 +89,7 @@ async fn a_full_disk_stops_effects_and_nothing_else() {
     bed.until(task, |state| state.account.taken().calls == 2).await;
     bed.disk.store.set_full(true);
     let refused = bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await.unwrap_err();
-    assert!(matches!(refused, SubmitError::Store(scalbotics_core::ports::StoreError::Full)));
+    assert!(matches!(refused, SubmitError::Store(StoreError::Full)));
     // The tool ends at its limit; the next attempt has no room for its intent.
     tokio::time::sleep(Duration::from_secs(600)).await;
     assert_eq!(bed.disk.tools.sent().len(), 2);
@@ -117,8 +123,8 @@ async fn a_drain_lets_the_running_call_end_and_begins_nothing() {
     let state = bed.state(task).await;
     assert_eq!((state.status, bed.disk.tools.sent().len()), (Status::Working, 2));
     assert!(matches!(bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await, Err(SubmitError::Draining)));
-    let disk = super::bed::Disk { store: std::sync::Arc::new(bed.disk.store.restarted()), ..bed.disk.clone() };
-    let next = Bed::on(disk, super::fakes::Crash::at(None)).await;
+    let disk = Disk { store: Arc::new(bed.disk.store.restarted()), ..bed.disk.clone() };
+    let next = Bed::on(disk, Crash::at(None)).await;
     assert_eq!(next.ended(task).await.status, Status::Completed);
     let intents = next.events(task).await.into_iter().filter(|event| matches!(event, Event::Intended { .. })).count();
     assert_eq!(intents, 4);
@@ -136,4 +142,54 @@ async fn a_drain_writes_the_outcome_down_and_intends_nothing_more() {
     assert_eq!((state.account.taken().calls, state.open_calls().count()), (1, 0));
     assert!(state.calls.values().all(|call| matches!(call.phase, Phase::Landed { .. })));
     assert_eq!(bed.disk.tools.sent().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_1_without_quota_effects_wait_and_outcomes_are_written() {
+    let bed = Bed::new().await;
+    bed.crash.slow(1_000);
+    let task = bed.submit("keyed-flow").await;
+    bed.quota.replace(1);
+    let state = bed.until(task, |state| state.account.used().calls == 1).await;
+    assert_eq!(state.account.taken().calls, 1, "the outcome is written, the next effect is not begun");
+    let refused = bed.tasks.submit(&bed.ada(), &submission("pure-flow")).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::Store(StoreError::Quota { tenant }) if tenant == *bed.tenant()));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(bed.disk.tools.sent().len(), 1);
+    bed.quota.replace(1 << 40);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(bed.ended(task).await.status, Status::Completed);
+    bed.check_journal(task).await;
+}
+
+/// The epochs as they are once a later writer has begun, from the chosen look on.
+#[derive(Debug)]
+struct Overtaken {
+    inner: Arc<MemoryStore>,
+    from: usize,
+    looks: AtomicUsize,
+}
+
+#[async_trait]
+impl Epochs for Overtaken {
+    async fn now(&self, agent: AgentUid) -> Result<EpochsNow, StoreError> {
+        let overtaken = self.looks.fetch_add(1, Ordering::SeqCst) >= self.from;
+        let now = Epochs::now(self.inner.as_ref(), agent).await?;
+        Ok(EpochsNow { writer: now.writer + u64::from(overtaken), ..now })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_2_1_epochs_are_read_again_before_each_send() {
+    for from in 0..3 {
+        let disk = Disk::new();
+        let inner = Arc::clone(&disk.store);
+        let change = |ports: &mut Ports| ports.epochs = Arc::new(Overtaken { inner, from, looks: AtomicUsize::new(0) });
+        let bed = Bed::over(disk, Crash::at(None), change).await;
+        let task = bed.submit("opaque-flow").await;
+        let state = bed.ended(task).await;
+        assert_eq!((bed.disk.tools.sent().len(), state.status), (from, Status::Failed), "a warrant of an older writer is void");
+        let never_left = bed.events(task).await.iter().filter(|event| matches!(event, Event::NotLanded { .. })).count();
+        assert!(never_left > 0);
+    }
 }
