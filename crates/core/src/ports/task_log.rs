@@ -75,6 +75,8 @@ pub struct IntentPermit {
     pub attempt: u32,
     /// Nothing is sent at or after this moment.
     pub send_deadline: Timestamp,
+    /// Most bytes that its outcome has: the store keeps room for them, so that it can always be written (semantics §1.3).
+    pub outcome_len_max: u64,
 }
 
 /// One commit of a task: all of it becomes durable, or none.

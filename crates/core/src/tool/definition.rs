@@ -105,6 +105,17 @@ impl Definition {
     }
 }
 
+impl Definition {
+    /// Most bytes that the result of one call has, as it is stored.
+    #[must_use]
+    pub fn outcome_len_max(&self) -> u64 {
+        match &self.kind {
+            Kind::Builtin(_) => crate::payload::LEN_MAX as u64,
+            Kind::Process(manifest) => manifest.limits.output_bytes.min(crate::payload::LEN_MAX as u64),
+        }
+    }
+}
+
 impl Manifest {
     fn check(&self, input: &Schema) -> Result<(), ManifestError> {
         let tool = || self.id.clone();

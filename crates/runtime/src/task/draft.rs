@@ -12,7 +12,7 @@ use scalbotics_core::task::{
     ApprovalAsked, Command, Corrupt, Event, Failure, Intent, Phase, Proposal, Rejection, State, decide, evolve,
 };
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::Call;
+use scalbotics_core::tool::{Call, Definition};
 
 use super::Cause;
 use super::record;
@@ -131,14 +131,20 @@ impl Draft {
         Ok(())
     }
 
-    /// Applies an intent with its permit.
-    pub(super) fn intend(&mut self, intent: Intent, permit: Permit<Call>, send_deadline: Timestamp) -> Result<(), Trouble> {
+    /// Applies an intent of a call of `tool` with its permit.
+    pub(super) fn intend(
+        &mut self,
+        intent: Intent,
+        permit: Permit<Call>,
+        (tool, send_deadline): (&Definition, Timestamp),
+    ) -> Result<(), Trouble> {
         let proposal = Box::new(Proposal { intent, decision: permit.decision() });
         let before = self.events.len();
         self.apply(Command::Intend { proposal, send_deadline })?;
         // The machine says which attempt this is, and may shorten the deadline.
         if let Some(Event::Intended { attempt, send_deadline, .. }) = self.events.get(before) {
-            self.intents.push(IntentPermit { permit, attempt: *attempt, send_deadline: *send_deadline });
+            let (attempt, send_deadline, outcome_len_max) = (*attempt, *send_deadline, tool.outcome_len_max());
+            self.intents.push(IntentPermit { permit, attempt, send_deadline, outcome_len_max });
         }
         Ok(())
     }

@@ -149,7 +149,7 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
         }
         _ => {
             let deadline = send_deadline(draft.at, intent.timeout.as_ms());
-            draft.intend(intent, permit, deadline)
+            draft.intend(intent, permit, (&wanted.tool, deadline))
         }
     }
 }

@@ -158,7 +158,7 @@ impl Actor {
         draft.agent_epoch = agent_epoch;
         draft.decisions.push(decision);
         let deadline = plan::send_deadline(draft.at, open.known.intent.timeout.as_ms());
-        draft.intend(open.known.intent, permit, deadline)?;
+        draft.intend(open.known.intent, permit, (&open.tool, deadline))?;
         match self.write(draft).await {
             Ok(()) => Ok(Step::Go),
             Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. }) => {

@@ -33,7 +33,7 @@ impl AuditLog for SqliteStore {
             write_decisions(tx.conn, &decisions)?;
             tx.logs.append(tx.conn, &tenant, &leaves)
         };
-        self.write(Class { weight, essential: false }, apply, |first| first).await
+        self.write(Class::new(weight, false), apply, |first| first).await
     }
 
     async fn read(&self, tenant: &TenantId, query: &AuditQuery) -> Result<Vec<AuditEntry>, StoreError> {
@@ -67,7 +67,7 @@ impl AuditLog for SqliteStore {
         let tree = reached.filter(|tree| tree.root() == root);
         let tree =
             tree.ok_or_else(|| refused("keep a checkpoint", format!("the log never had size {size} and root `{root}`")))?;
-        let class = Class { weight: note.len(), essential: false };
+        let class = Class::new(note.len(), false);
         let apply = move |tx: &mut Tx<'_>| put_checkpoint(tx.conn, &for_write, &tree, &note);
         self.write(class, apply, |()| ()).await
     }

@@ -5,6 +5,7 @@ use scalbotics_core::ports::StoreError;
 use tokio::sync::oneshot;
 
 use super::logs::Logs;
+use super::reserve::Change;
 
 /// What a job works with.
 #[derive(Debug)]
@@ -23,6 +24,9 @@ pub(super) trait Job: Send {
     /// Whether it may use the room that is kept for outcomes.
     fn essential(&self) -> bool;
 
+    /// What it changes about that room.
+    fn change(&self) -> &Change;
+
     /// Does it; may be called again after a rollback.
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError>;
 
@@ -31,10 +35,18 @@ pub(super) trait Job: Send {
 }
 
 /// How a job stands to others.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Class {
     pub(super) weight: usize,
     pub(super) essential: bool,
+    pub(super) change: Change,
+}
+
+impl Class {
+    /// The class of a job that begins and ends no effect.
+    pub(super) fn new(weight: usize, essential: bool) -> Self {
+        Self { weight, essential, change: Change::default() }
+    }
 }
 
 /// A job made of two closures: the work, and what becomes of its result once it is durable.
@@ -73,6 +85,10 @@ where
 
     fn essential(&self) -> bool {
         self.class.essential
+    }
+
+    fn change(&self) -> &Change {
+        &self.class.change
     }
 
     fn apply(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {

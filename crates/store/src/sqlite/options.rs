@@ -5,7 +5,8 @@ use scalbotics_core::ids::InstallationId;
 /// Read connections unless told otherwise: one for a listing that takes long, one for everybody else.
 const READERS: usize = 2;
 
-/// Room kept for outcomes on a full disk, in bytes: one outcome with the largest payload, its indexes, and its copy in the WAL.
+/// Room kept for outcomes on a full disk while nothing is under way, in bytes: one outcome with the largest payload, in the WAL
+/// and in the database.
 const RESERVE_LEN: u64 = 16 << 20;
 
 /// Size that the write-ahead log has from the start, in bytes, so that a commit does not change the file's size.
@@ -18,7 +19,7 @@ pub struct Options {
     pub installation: InstallationId,
     /// Read connections, each with a thread; at least 1.
     pub readers: usize,
-    /// Bytes kept for outcomes on a full disk.
+    /// Least bytes kept for outcomes on a full disk; more are kept while more is under way.
     pub reserve_len: u64,
     /// Bytes that the write-ahead log has from the start.
     pub wal_len: u64,

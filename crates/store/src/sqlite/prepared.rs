@@ -6,7 +6,7 @@ use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::{Batch, IntentPermit, SealedDecision, StoreError, StoredAnswer};
-use scalbotics_core::task::State;
+use scalbotics_core::task::{Event, State};
 use scalbotics_core::tenant::TenantId;
 
 use super::column::{blob, document, integer, word};
@@ -14,6 +14,7 @@ use super::failure::corrupt;
 use super::job::Class;
 use super::journal::check_decisions;
 use super::leaves::{Leaf, leaves};
+use super::reserve::{Change, room};
 use super::snapshot;
 
 /// A row of an approval.
@@ -61,6 +62,7 @@ pub(super) struct Prepared {
     pub(super) decisions: Vec<SealedDecision>,
     pub(super) leaves: Vec<Leaf>,
     pub(super) authority: Option<Authority>,
+    pub(super) change: Change,
     pub(super) answer: Option<(String, StoredAnswer)>,
 }
 
@@ -82,6 +84,7 @@ pub(super) fn prepare(batch: Batch) -> Result<(Prepared, Intents), StoreError> {
     let tenant = state.envelope.tenant.clone();
     check_tenant(&tenant, &payloads, &approvals)?;
     check_decisions(&tenant, &decisions)?;
+    let change = change(&events, &intents);
     let authority = (!intents.is_empty()).then(|| authority(&state, agent_epoch)).transpose()?;
     let permits = intents.into_iter().map(|intent| {
         let place = place_of(&audit, intent.permit.act().effect)?;
@@ -98,10 +101,36 @@ pub(super) fn prepare(batch: Batch) -> Result<(Prepared, Intents), StoreError> {
         decisions,
         leaves: leaves(&tenant, &audit)?,
         authority,
+        change,
         answer,
         tenant,
     };
     Ok((prepared, intents))
+}
+
+/// The room that is needed more and less after the batch.
+fn change(events: &[Event], intents: &[IntentPermit]) -> Change {
+    let key = |effect: EffectId| blob(effect.as_u128());
+    let opens = intents.iter().map(|intent| (key(intent.permit.act().effect), room(intent.outcome_len_max)));
+    let closes = events.iter().filter_map(|event| match event {
+        Event::Landed { effect, .. }
+        | Event::CallFailed { effect, .. }
+        | Event::NotLanded { effect, .. }
+        | Event::InDoubt { effect, .. } => Some(key(*effect)),
+        Event::Submitted { .. }
+        | Event::ApprovalRequested { .. }
+        | Event::ApprovalGranted { .. }
+        | Event::ApprovalDenied { .. }
+        | Event::ApprovalExpired { .. }
+        | Event::Intended { .. }
+        | Event::CallDenied { .. }
+        | Event::Settled { .. }
+        | Event::CancelRequested { .. }
+        | Event::Completed { .. }
+        | Event::Failed { .. }
+        | Event::Canceled => None,
+    });
+    Change { opens: opens.collect(), closes: closes.collect() }
 }
 
 fn check_versions(batch: &Batch) -> Result<(), StoreError> {
@@ -158,6 +187,7 @@ impl Prepared {
         Class {
             weight: payloads.chain(documents).chain(leaves).chain(decisions).fold(0, usize::saturating_add),
             essential: self.authority.is_none() && self.row.base_version > 0,
+            change: self.change.clone(),
         }
     }
 }

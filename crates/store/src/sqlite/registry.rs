@@ -21,8 +21,8 @@ const WRITE: &str = "write the registry";
 const ROW_WEIGHT: usize = 1 << 10;
 
 /// A change of the registry may not use the room that is kept for outcomes; suspension may, since it only takes away.
-const fn class(standing: Standing, weight: usize) -> Class {
-    Class { weight, essential: matches!(standing, Standing::Suspended | Standing::Offboarded) }
+fn class(standing: Standing, weight: usize) -> Class {
+    Class::new(weight, matches!(standing, Standing::Suspended | Standing::Offboarded))
 }
 
 #[async_trait]

@@ -15,7 +15,7 @@ use super::group;
 use super::growth::Growth;
 use super::job::Job;
 use super::logs::Logs;
-use super::reserve::Reserve;
+use super::reserve::{Change, Reserve};
 use super::threads;
 
 /// Jobs that may wait; a caller beyond that waits itself.
@@ -92,21 +92,27 @@ fn gather(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<B
 impl Writer {
     /// Commits a group and answers; an error means that nothing more may be written.
     fn write(&mut self, logs: &mut Logs, group: Vec<Box<dyn Job>>) -> Result<(), ()> {
-        // While the room for outcomes is given up, only outcomes are written: nothing new may start.
-        let group = if self.reserve.take() { group } else { essential_of(group) };
+        // While the room for outcomes is not held, only outcomes are written: nothing new may start.
+        let changes: Vec<&Change> = group.iter().map(|job| job.change()).collect();
+        let held = self.reserve.take(&changes);
+        let group = if held { group } else { essential_of(group) };
         match self.attempt(logs, group) {
             Ok(()) => Ok(()),
-            Err((Failure::Full, group)) => {
-                let outcomes = essential_of(group);
-                if !outcomes.is_empty() {
-                    self.reserve.release();
-                }
-                match self.attempt(logs, outcomes) {
-                    Ok(()) => Ok(()),
-                    Err((failure, group)) => self.give_up(&failure, group),
-                }
-            }
+            Err((Failure::Full, group)) => self.write_with_kept_room(logs, essential_of(group)),
             Err((failure, group)) => self.give_up(&failure, group),
+        }
+    }
+
+    /// Writes outcomes into the room that was kept for them, giving back no more of it at a time than they may take.
+    fn write_with_kept_room(&mut self, logs: &mut Logs, mut outcomes: Vec<Box<dyn Job>>) -> Result<(), ()> {
+        loop {
+            let bytes = outcomes.iter().fold(0, |sum: usize, job| sum.saturating_add(job.weight()));
+            let more = !outcomes.is_empty() && self.reserve.release(bytes);
+            outcomes = match self.attempt(logs, outcomes) {
+                Ok(()) => return Ok(()),
+                Err((Failure::Full, outcomes)) if more => outcomes,
+                Err((failure, outcomes)) => return self.give_up(&failure, outcomes),
+            };
         }
     }
 
@@ -118,6 +124,9 @@ impl Writer {
         match group::commit(&self.conn, self.epoch, logs, &mut group) {
             Ok(done) => {
                 for (job, result) in group.into_iter().zip(done.results) {
+                    if result.is_ok() {
+                        self.reserve.note(job.change());
+                    }
                     job.finish(result);
                 }
                 for (tenant, size) in done.grown {
@@ -180,7 +189,7 @@ mod tests {
 
     fn job(essential: bool, mut errors: Vec<StoreError>) -> (Box<dyn Job>, Answer) {
         let apply = move |_: &mut Tx<'_>| errors.pop().map_or(Ok(()), Err);
-        Work::boxed(Class { weight: 1, essential }, apply, |()| ())
+        Work::boxed(Class::new(1, essential), apply, |()| ())
     }
 
     #[test]
@@ -239,7 +248,7 @@ mod tests {
             assert!(sender.try_send(job(true, Vec::new()).0).is_ok());
         }
         assert_eq!(gather(job(true, Vec::new()).0, &mut jobs).len(), GROUP_JOBS_MAX);
-        let heavy = Work::boxed(Class { weight: GROUP_BYTES_MAX, essential: true }, |_: &mut Tx<'_>| Ok(()), |()| ()).0;
+        let heavy = Work::boxed(Class::new(GROUP_BYTES_MAX, true), |_: &mut Tx<'_>| Ok(()), |()| ()).0;
         assert_eq!(gather(heavy, &mut jobs).len(), 1);
         assert_eq!(gather(job(true, Vec::new()).0, &mut jobs).len(), 12);
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scalbotics_core::ports::{AuditLog, StoreError, TaskLog};
+use scalbotics_core::ids::EffectId;
+use scalbotics_core::ports::{AuditLog, Batch, StoreError, TaskLog};
 use scalbotics_core::task::{Command as Ask, State};
 use scalbotics_store::{Options, SqliteStore};
 use scalbotics_testkit::fixture::World;
@@ -14,12 +15,16 @@ use crate::place::{open, options};
 /// Names a small file system of its own to the child.
 const DIR: &str = "STORE_TEST_FULL_DIR";
 
-/// Runs the child in a mount namespace of its own, where it has a disk of 8 MiB.
+/// Calls that are under way when the disk fills up, and the length of each one's result, in bytes.
+const CALLS: usize = 20;
+const RESULT_LEN: usize = 64 << 10;
+
+/// Runs the child in a mount namespace of its own, where it has a disk of 16 MiB.
 #[test]
-fn a_small_disk() {
+fn sem_1_3_on_a_full_disk_every_outcome_is_written_and_nothing_begins() {
     let dir = tempfile::tempdir().unwrap();
     let script = format!(
-        "mount -t tmpfs -o size=8m tmpfs \"${DIR}\" && exec \"$0\" --exact full_disk::on_this_disk --nocapture --test-threads 1"
+        "mount -t tmpfs -o size=16m tmpfs \"${DIR}\" && exec \"$0\" --exact full_disk::on_this_disk --nocapture --test-threads 1"
     );
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
@@ -43,15 +48,20 @@ async fn on_this_disk() {
     let (disk, data) = (PathBuf::from(&dir), Path::new(&dir).join("data"));
     let store = SqliteStore::open(&data, &Options { reserve_len: 1 << 20, ..options() }).unwrap();
     world.register(&store).await.unwrap();
-    let open_calls = begun(&store, &world, 10).await;
+    let open_calls = begun(&store, &world, CALLS).await;
     fill(&disk);
     let refused = until_full(&store, &world).await;
     assert!(matches!(refused, StoreError::Full), "{refused:?}");
     for state in &open_calls {
         let effect = *state.steps.get("read").unwrap();
-        store.commit(world.land(state, effect)).await.unwrap();
+        store.commit(landed(&world, state, effect)).await.unwrap();
     }
-    assert!(matches!(store.commit(world.submit()).await, Err(StoreError::Full)), "nothing new begins");
+    // What was kept for them and not needed is room again; once that is taken too, nothing new begins.
+    fill(&disk);
+    let refused = until_full(&store, &world).await;
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
+    let refused = until_full_of(&store, &world, 0).await;
+    assert!(matches!(refused, StoreError::Full), "{refused:?}");
     let next = store.state(&world.tenant, open_calls[0].envelope.id).await.unwrap().unwrap();
     assert!(matches!(store.commit(world.intend(&next, "again")).await, Err(StoreError::Full)), "nothing more is sent");
     let size = store.head(&world.tenant).await.unwrap().size;
@@ -77,7 +87,8 @@ async fn begun(store: &SqliteStore, world: &World, count: usize) -> Vec<State> {
     let mut states = Vec::new();
     for _ in 0..count {
         let batch = world.submit();
-        let sent = world.intend(&batch.state, "read");
+        let mut sent = world.intend(&batch.state, "read");
+        sent.intents.first_mut().unwrap().outcome_len_max = RESULT_LEN as u64;
         states.push(sent.state.clone());
         store.commit(batch).await.unwrap();
         store.commit(sent).await.unwrap();
@@ -85,18 +96,31 @@ async fn begun(store: &SqliteStore, world: &World, count: usize) -> Vec<State> {
     states
 }
 
+/// The largest outcome that was announced.
+fn landed(world: &World, state: &State, effect: EffectId) -> Batch {
+    let result = world.payload(&vec![7; RESULT_LEN]);
+    let landed = Ask::RecordLanded { effect, attempt: 1, result: result.reference, truncated: false };
+    let mut batch = world.decided(Some(state), landed);
+    batch.payloads.push(result);
+    batch
+}
+
 /// Takes all room that is left.
 fn fill(disk: &Path) {
-    let mut filler = fs::File::create(disk.join("filler")).unwrap();
+    let mut filler = fs::File::options().create(true).append(true).open(disk.join("filler")).unwrap();
     while std::io::Write::write(&mut filler, &[1; 4_096]).is_ok_and(|written| written > 0) {}
 }
 
 /// Begins tasks with large inputs until one is refused.
 async fn until_full(store: &SqliteStore, world: &World) -> StoreError {
-    for _ in 0..1_000 {
+    until_full_of(store, world, 16 << 10).await
+}
+
+async fn until_full_of(store: &SqliteStore, world: &World, len: usize) -> StoreError {
+    for _ in 0..10_000 {
         let (envelope, _) = world.envelope();
         let mut batch = world.decided(None, Ask::Submit { envelope: Box::new(envelope), path: world.path() });
-        batch.payloads.push(world.payload(&[7; 16 << 10]));
+        batch.payloads.push(world.payload(&vec![7; len]));
         if let Err(error) = store.commit(batch).await {
             return error;
         }
