@@ -76,6 +76,18 @@ impl Printer {
         }
     }
 
+    /// Prints a document that has a form of its own, such as a task's output: as JSON where no other format is asked for.
+    pub(crate) fn document(&self, item: &Value) -> Result<(), Failure> {
+        if let Some(fields) = &self.fields {
+            fields.check(std::slice::from_ref(item))?;
+        }
+        match self.format {
+            Format::Table | Format::Wide | Format::Json | Format::Name => print_data(&pretty(&self.part(item))),
+            Format::Yaml => print_data(&yaml(&self.part(item))?),
+            Format::Jsonl => self.line(item),
+        }
+    }
+
     /// Prints the list at `pointer` of a resource that was just printed, for people only: programs have it already.
     pub(crate) fn section(&self, item: &Value, pointer: &str, columns: &[Column]) -> Result<(), Failure> {
         match item.pointer(pointer).and_then(Value::as_array) {

@@ -1,5 +1,7 @@
 //! Verbs of `audit`.
 
+use std::collections::VecDeque;
+
 use clap::Subcommand;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
@@ -14,6 +16,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Printer, escape, pretty};
 use crate::session::Session;
 
+/// Newest records that are printed where nothing is said.
+const LINES: u64 = 20;
+
 /// Records fetched in one call.
 const PAGE: i32 = 500;
 
@@ -23,9 +28,9 @@ pub(crate) enum Verb {
     /// Print the newest records, and with --follow go on as they come.
     #[command(before_help = "Example: scalbotics audit tail --follow")]
     Tail {
-        /// How many of the newest.
-        #[arg(short = 'n', long, default_value_t = 20)]
-        lines: u64,
+        /// How many of the newest: 20 where nothing is said, and all of a task.
+        #[arg(short = 'n', long)]
+        lines: Option<u64>,
         /// Go on as they come.
         #[arg(short, long)]
         follow: bool,
@@ -108,9 +113,10 @@ async fn page(session: &Session, from: u64, task: &str) -> Result<v1::ListAuditR
     Ok(client(session).list_audit_records(session.request(request)?).await?.into_inner())
 }
 
-async fn tail(session: &Session, lines: u64, follow: bool, task: Option<&str>, printer: &Printer) -> Result<(), Failure> {
+async fn tail(session: &Session, lines: Option<u64>, follow: bool, task: Option<&str>, printer: &Printer) -> Result<(), Failure> {
     let head = client(session).get_audit_head(session.request(v1::GetAuditHeadRequest::default())?).await?.into_inner();
-    let mut from = if task.is_some() { 0 } else { head.size.saturating_sub(lines) };
+    // Where the records of a task lie is known only when all were looked at.
+    let mut from = if task.is_some() { 0 } else { head.size.saturating_sub(lines.unwrap_or(LINES)) };
     if follow {
         let request = v1::TailAuditRecordsRequest { from_index: from, ..v1::TailAuditRecordsRequest::default() };
         let mut records = client(session).tail_audit_records(session.stream(request)?).await?.into_inner();
@@ -120,17 +126,18 @@ async fn tail(session: &Session, lines: u64, follow: bool, task: Option<&str>, p
         }
         return Ok(());
     }
+    let most = lines.and_then(|lines| usize::try_from(lines).ok()).unwrap_or(usize::MAX);
+    let mut newest = VecDeque::new();
     while from < head.size {
         let answer = page(session, from, task.unwrap_or_default()).await?;
-        for record in answer.records.iter().filter(|record| record.index < head.size) {
-            printer.item(&record_json(record), || line(record))?;
-        }
+        newest.extend(answer.records.into_iter().filter(|record| record.index < head.size));
+        newest.drain(..newest.len().saturating_sub(most));
         if answer.next_index <= from {
             break;
         }
         from = answer.next_index;
     }
-    Ok(())
+    newest.iter().try_for_each(|record| printer.item(&record_json(record), || line(record)))
 }
 
 async fn show(session: &Session, index: u64, printer: &Printer) -> Result<(), Failure> {

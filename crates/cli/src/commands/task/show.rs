@@ -8,7 +8,7 @@ use super::verb;
 use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, column, pretty, print_data};
+use crate::output::{Printer, column};
 use crate::session::Session;
 
 /// Fetches a task.
@@ -90,14 +90,11 @@ pub(super) fn print(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
 }
 
 /// Prints the output of a completed task.
-pub(super) async fn result(session: &Session, task: &str) -> Result<(), Failure> {
+pub(super) async fn result(session: &Session, task: &str, printer: &Printer) -> Result<(), Failure> {
     let task = get(session, task, true).await?;
     let id = wire::short(&task.name);
     match (task.status(), task.output) {
-        (TaskStatus::Completed, Some(output)) => {
-            let json = wire::json(output);
-            print_data(&pretty(&json))
-        }
+        (TaskStatus::Completed, Some(output)) => printer.document(&wire::json(output)),
         (status, _) => Err(Failure::new(Exit::Conflict, codes::NO_OUTPUT, format!("task {id} has no output"))
             .why(format!("it is {}", status.as_str_name().trim_start_matches("TASK_STATUS_")))
             .next(format!("scalbotics task show {id}"))),

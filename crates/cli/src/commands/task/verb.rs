@@ -83,7 +83,7 @@ pub(crate) async fn run(session: &Session, verb: Verb, printer: &Printer) -> Res
             let task = client(session).retry_task(session.request(request)?).await?.into_inner();
             show::print(&task, printer)
         }
-        Verb::Result { task } => show::result(session, &task).await,
+        Verb::Result { task } => show::result(session, &task, printer).await,
         Verb::Settle(args) => settle::settle(session, &args, printer).await,
     }
 }
