@@ -3,7 +3,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use scalbotics_daemon::program::{Arguments, run};
 
 #[global_allocator]
@@ -22,7 +21,7 @@ fn main() -> ExitCode {
     }
     #[cfg(feature = "failpoints")]
     scalbotics_daemon::failpoint::arm();
-    let arguments = Arguments::parse();
+    let arguments = Arguments::of_process();
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).thread_name("scalboticsd").enable_all();
     match runtime.build() {

@@ -4,10 +4,10 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
 use crate::setup;
@@ -85,8 +85,22 @@ enum ConfigVerb {
     },
     /// Do everything that a start does, short of listening.
     Validate,
-    /// Print the JSON Schema of the file.
-    Schema,
+    /// Print the JSON Schema of the daemon's file, or of a kind of desired-state file.
+    #[command(before_help = "Example: scalboticsd config schema workflow > workflow.schema.json")]
+    Schema {
+        /// The kind of file.
+        #[arg(value_enum, default_value = "daemon")]
+        kind: Kind,
+    },
+}
+
+impl Arguments {
+    /// Those of this process; ends it with a message when they cannot be read.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let matches = setup::with_twins(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
 }
 
 /// Runs the program.
@@ -104,7 +118,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
         Some(Verb::Dev(flags)) => dev(&flags).await,
         Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust })) => verify(sources, data, trust),
-        Some(Verb::Config(ConfigVerb::Schema)) => print(&config::schema_text()),
+        Some(Verb::Config(ConfigVerb::Schema { kind })) => print(&kind.schema_text()),
         Some(Verb::Config(ConfigVerb::Validate)) => check(sources).await,
         Some(Verb::Config(ConfigVerb::Show { .. })) => match load(sources) {
             Ok(config) => print(&config::origins_text(&config)),

@@ -9,6 +9,7 @@ mod keys;
 mod layers;
 mod origin;
 mod resolved;
+mod schema;
 mod settings;
 mod show;
 mod suggest;
@@ -19,10 +20,11 @@ pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;
 pub use origin::Origin;
 pub use resolved::{Config, UnlockBy};
+pub use schema::Kind;
 pub use settings::{
     Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Repository, Server, Settings, Trust, Workspaces,
 };
-pub use show::{defaults_text, origins_text, schema_text};
+pub use show::{defaults_text, origins_text};
 
 #[cfg(test)]
 mod tests;

@@ -52,10 +52,3 @@ pub fn defaults_text() -> String {
     }
     text
 }
-
-/// The JSON Schema of the file.
-#[must_use]
-pub fn schema_text() -> String {
-    let schema = schemars::schema_for!(Settings);
-    serde_json::to_string_pretty(&schema).unwrap_or_default()
-}

@@ -155,5 +155,5 @@ fn the_printed_defaults_are_a_configuration() {
     let text = defaults_text();
     let parsed: Settings = toml::from_str(&text).unwrap();
     assert_eq!(parsed, Settings::default());
-    assert!(schema_text().contains("trust_domain"));
+    assert!(Kind::Daemon.schema_text().contains("trust_domain"));
 }

@@ -15,7 +15,7 @@ pub enum Mode {
 /// Makes an installation: keys, trust file, repository, people, first team and agent. A second run changes nothing.
 #[derive(Debug, Clone, Args)]
 #[command(
-    before_help = "Example: scalbotics initialize --dir ./box --trust-domain acme.example --tenant acme --admin ann --approver bob"
+    before_help = "Example: scalbotics initialize --dir ./box --trust-domain acme.example --tenant-name acme --admin ann --approver bob"
 )]
 pub struct Initialize {
     /// Directory of the installation.

@@ -102,7 +102,7 @@ impl Dev {
             desired: self.desired.clone(),
             listen: local(self.port),
             admin_listen: local(admin_port),
-            workspace_roots: self.workspace_roots.clone(),
+            workspace_roots: initialize::absolute(&self.workspace_roots)?,
             dev: true,
         })
     }
@@ -128,9 +128,10 @@ impl Prepared {
              \x20 you        dev-admin (context dev), dev-approver (context dev-approver)\n\
              \x20 security   TLS 1.3, deny by default, approvals, audit; dev: approver keys not separated\n\
              \x20 directory  {}\n\
-             \x20 next       scalbotics --context dev task run --agent clerk \"take stock\"",
+             \x20 next       {}",
             env!("CARGO_PKG_VERSION"),
             self.plan.root.display(),
+            self.plan.first_command(),
         )
     }
 

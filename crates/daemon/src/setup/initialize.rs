@@ -99,7 +99,7 @@ impl Plan {
             desired: flags.desired.clone(),
             listen: flags.listen,
             admin_listen: flags.admin_listen,
-            workspace_roots: flags.workspace_roots.clone(),
+            workspace_roots: absolute(&flags.workspace_roots)?,
             dev: false,
         };
         plan.resume()?;
@@ -159,13 +159,20 @@ impl Plan {
             "\nkeep    {}: give it to auditors, off this host\n\
              move    {} and {}: never needed to run, move them off this host\n\
              start   scalboticsd --config {}\n\
-             next    scalbotics --context {} task run --agent clerk \"take stock\"\n",
+             next    {}\n",
             at(layout::TRUST),
             at(layout::ROOT_KEYSTORE_KEY),
             at(layout::ADMIN_KEYSTORE_KEY),
             at(layout::CONFIG),
-            self.context_name(&self.admin, false),
+            self.first_command(),
         )
+    }
+
+    /// A command that works in what was made: the starter's task, or a look at the agents of somebody's own desired state.
+    pub(super) fn first_command(&self) -> String {
+        let context = self.context_name(&self.admin, false);
+        let words = if self.desired.is_none() { r#"task run --agent clerk "take stock""# } else { "agent list" };
+        format!("scalbotics --context {context} {words}")
     }
 
     fn people(&self) -> [Person; 2] {
@@ -202,6 +209,14 @@ impl Plan {
             toml::Value::Array(roots),
         )
     }
+}
+
+/// The paths, those that are relative seen from the working directory.
+///
+/// # Errors
+/// [`Error::File`] when there is no working directory.
+pub(super) fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    paths.iter().map(|path| std::path::absolute(path).map_err(error::file("resolve", path))).collect()
 }
 
 /// What was made, and for whom.

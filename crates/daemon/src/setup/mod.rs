@@ -15,6 +15,7 @@ mod report;
 mod repository;
 mod run;
 mod starter;
+mod twins;
 
 pub use arguments::Initialize;
 pub use dev::{Dev, Prepared};
@@ -23,6 +24,7 @@ pub use error::Error;
 pub use initialize::{Environment, Plan, initialize, preview};
 pub use report::{Change, Report};
 pub use run::{DevError, run_dev, run_initialize};
+pub use twins::with_twins;
 
 #[cfg(test)]
 mod tests;

@@ -167,3 +167,24 @@ async fn what_never_changes_is_refused() {
     let error = Plan::from_flags(&other, &environment).unwrap_err();
     assert!(matches!(error, Error::Flag { flag: "--trust-domain", .. }), "{error}");
 }
+
+#[test]
+fn relative_workspace_roots_are_seen_from_where_the_command_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let roots = vec![PathBuf::from("files"), PathBuf::from("/srv/files")];
+    let plan = Plan::from_flags(&Initialize { workspace_roots: roots, ..flags(dir.path()) }, &environment(dir.path())).unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(plan.workspace_roots, [here.join("files"), PathBuf::from("/srv/files")]);
+}
+
+#[test]
+fn the_first_command_works_in_what_was_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = |desired: Option<PathBuf>| {
+        let plan = Plan::from_flags(&Initialize { desired, ..flags(dir.path()) }, &environment(dir.path()));
+        plan.unwrap().first_command()
+    };
+    assert_eq!(first(None), r#"scalbotics --context acme-ann task run --agent clerk "take stock""#);
+    // Somebody's own desired state may have no clerk.
+    assert_eq!(first(Some("desired".into())), "scalbotics --context acme-ann agent list");
+}

@@ -32,6 +32,7 @@ mod ledger;
 mod next_steps;
 mod process;
 mod repository;
+mod reviewed;
 mod secrets;
 mod serving;
 mod signals;
