@@ -70,6 +70,10 @@ class Git:
             "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C",
             "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_ATTR_NOSYSTEM": "1",
         }
+        # One process answers for all objects: a long history has many, and a start costs more than an answer.
+        self.objects = subprocess.Popen([*self.base, "cat-file", "--batch"], env=self.env, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.lines = {"0" * 40: 0, "0" * 64: 0}
 
     def run(self, *arguments, stdin=None):
         done = subprocess.run([*self.base, *arguments], env=self.env, input=stdin, capture_output=True, check=False)
@@ -77,18 +81,20 @@ class Git:
             raise RuntimeError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()}")
         return done.stdout
 
-    def objects(self, ids):
-        """Contents of objects by id."""
-        ids = list(dict.fromkeys(ids))
-        raw = self.run("cat-file", "--batch", stdin=("\n".join(ids) + "\n").encode()) if ids else b""
-        contents, at = {}, 0
-        for _ in ids:
-            end = raw.index(b"\n", at)
-            name, _kind, size = raw[at:end].split()
-            start, size = end + 1, int(size)
-            contents[name.decode()] = raw[start:start + size]
-            at = start + size + 1
-        return contents
+    def content(self, name):
+        """Content of an object."""
+        self.objects.stdin.write(f"{name}\n".encode())
+        self.objects.stdin.flush()
+        answer = self.objects.stdout.readline().split()
+        if len(answer) != 3:
+            raise RuntimeError(f"git has no object {name}")
+        return self.objects.stdout.read(int(answer[2]) + 1)[:-1]
+
+    def line_count(self, name):
+        """Lines of an object; none where there is no object."""
+        if name not in self.lines:
+            self.lines[name] = lines_of(self.content(name))
+        return self.lines[name]
 
 
 def lines_of(content):
@@ -111,46 +117,44 @@ def tree_of(git, commit):
     return tree
 
 
-def changes_of(git, commit):
-    """Path, added, removed, old and new blob of what a commit changed; counts are None for binary files."""
-    raw = git.run("diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", "--raw", "--no-abbrev", commit)
-    fields, blobs, at = raw.split(b"\0"), {}, 0
-    while at + 1 < len(fields):
-        _modes, _mode, old, new, _status = fields[at].decode().split()
-        blobs[fields[at + 1]] = (old, new)
-        at += 2
-    numbers = git.run("diff-tree", "-r", "-z", "--root", "--no-commit-id", "--no-renames", "--numstat", "--no-ext-diff",
-                      "--no-textconv", "--diff-algorithm=myers", commit)
-    for entry in numbers.split(b"\0"):
-        if entry:
+def changes_of(git, commits):
+    """Of each commit what it changed: path, added, removed, and old and new blob. Counts are None for binary files, blobs are
+    None for what is no file of this repository."""
+    raw = git.run("diff-tree", "--stdin", "-r", "-z", "--root", "--no-renames", "--raw", "--no-abbrev", "--numstat",
+                  "--no-ext-diff", "--no-textconv", "--diff-algorithm=myers", stdin="".join(f"{c}\n" for c in commits).encode())
+    commit, blobs, entries = None, {}, iter(raw.split(b"\0"))
+    for entry in entries:
+        if entry.startswith(b":"):
+            before, after, old, new, _status = entry[1:].decode().split()
+            blobs[next(entries)] = (None, None) if "160000" in (before, after) else (old, new)
+        elif b"\t" in entry:
             added, removed, path = entry.split(b"\t", 2)
             counted = (None, None) if added == b"-" else (int(added), int(removed))
-            yield path, *counted, *blobs[path]
+            yield commit, path, *counted, *blobs[path]
+        elif entry:
+            commit, blobs = entry.decode(), {}
 
 
-def history(git, commit, checker):
+def history(git, head, checker):
     """Commits without merges, and per path: commits, added, removed, newest time."""
     paths = collections.defaultdict(lambda: [0, 0, 0, None])
-    commits = 0
-    for line in git.run("rev-list", "--parents", commit).decode().splitlines():
-        name, *parents = line.split()
-        if len(parents) > 1:
-            continue
-        commits += 1
-        header = git.objects([name])[name].split(b"\n\n", 1)[0]
-        time = int(re.search(rb"^committer .* (-?\d+) [+-]\d{4}$", header, re.M).group(1))
-        changes = list(changes_of(git, name))
-        contents = git.objects(b for change in changes if change[1] is not None for b in change[3:] if set(b) != {"0"})
-        for path, added, removed, old, new in changes:
-            row = paths[path]
-            row[0] += 1
-            row[3] = time if row[3] is None else max(row[3], time)
-            if added is not None:
-                row[1] += added
-                row[2] += removed
-                grown = lines_of(contents.get(new, b"")) - lines_of(contents.get(old, b""))
+    lines = git.run("rev-list", "--parents", head).decode().splitlines()
+    commits = [line.split()[0] for line in lines if len(line.split()) <= 2]
+    times = {}
+    for name in commits:
+        header = git.content(name).split(b"\n\n", 1)[0]
+        times[name] = int(re.search(rb"^committer .* (-?\d+) [+-]\d{4}$", header, re.M).group(1))
+    for name, path, added, removed, old, new in changes_of(git, commits):
+        row = paths[path]
+        row[0] += 1
+        row[3] = times[name] if row[3] is None else max(row[3], times[name])
+        if added is not None:
+            row[1] += added
+            row[2] += removed
+            if new is not None:
+                grown = git.line_count(new) - git.line_count(old)
                 checker.same(f"growth of {text(path)} in {name[:12]}, by counting lines", added - removed, grown)
-    return commits, paths
+    return len(commits), paths
 
 
 def secret_of(line, start):
@@ -174,13 +178,12 @@ def search(git, tree):
     """Findings by kind, files and bytes searched, and what was skipped."""
     found, secrets = {kind: [] for kind in PATTERNS}, []
     skipped, files, size = dict.fromkeys(SKIPS, 0), 0, 0
-    contents = git.objects(blob for mode, blob in tree.values() if mode.startswith("100"))
     for path, (mode, blob) in tree.items():
         if mode == "120000":
             skipped["links"] += 1
         if not mode.startswith("100"):
             continue
-        content = contents[blob]
+        content = git.content(blob)
         if len(content) > FILE_LIMIT:
             skipped["large"] += 1
             continue
@@ -239,7 +242,7 @@ def recompute(git, top, checker):
     commit = git.run("rev-parse", "--verify", "HEAD^{commit}").decode().strip()
     tree = tree_of(git, commit)
     regular = {path: blob for path, (mode, blob) in tree.items() if mode.startswith("100")}
-    sizes = {name: len(content) for name, content in git.objects(regular.values()).items()}
+    sizes = {name: len(git.content(name)) for name in set(regular.values())}
     commits, changed = history(git, commit, checker)
     found, files, size, skipped, secrets = search(git, tree)
     ranked = []
