@@ -5,11 +5,13 @@
 mod cargo;
 mod demo;
 mod fuzz;
+mod ports;
 mod runner;
 mod say;
 mod sim;
 mod test;
 mod tidy;
+mod transcript;
 mod wheel;
 
 use std::path::PathBuf;

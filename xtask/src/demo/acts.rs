@@ -1,26 +1,21 @@
 //! The play, act by act.
 
-use std::net::TcpListener;
-
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::checks::Checks;
 use super::daemon::Daemon;
 use super::evidence;
-use super::shell::{Ran, Shell};
+use super::shell::{Part, Ran, Shell, WHOLE, part, typed};
 use super::stage::{PLANTED_CREDENTIAL, PLANTED_MARKER, Stage};
-use crate::say;
+use crate::ports;
 
 /// Exit codes of the command line (`scalbotics help exit-codes`).
 const DENIED: i32 = 5;
 const WAITING: i32 = 6;
 
-/// Lines of a command's output that are shown; what is cut is counted.
-const LINES: usize = 40;
-
-/// Lines of an approval: its fields, and the beginning of what would be published.
-const LINES_OF_APPROVAL: usize = 24;
+/// The second human's commands begin with this.
+const AS_APPROVER: [&str; 3] = ["scalbotics", "--context", "dev-approver"];
 
 /// What is being played.
 #[derive(Debug)]
@@ -40,7 +35,7 @@ struct Waiting {
 
 impl<'a> Play<'a> {
     pub(super) fn new(stage: &'a Stage) -> Result<Self> {
-        Ok(Self { stage, act: 0, port: free_port()?, daemon: None })
+        Ok(Self { stage, act: 0, port: ports::free_pair()?, daemon: None })
     }
 
     /// Plays all acts.
@@ -49,8 +44,7 @@ impl<'a> Play<'a> {
         let waiting = self.ask(checks)?;
         self.look_at_the_approval(&waiting, checks)?;
         self.approve_and_kill(&waiting, checks)?;
-        self.restart()?;
-        self.finish(&waiting, checks)?;
+        self.recover(&waiting, checks)?;
         self.read_the_report(checks)?;
         self.ask_why(&waiting, checks)?;
         self.prove(&waiting, checks)
@@ -62,42 +56,28 @@ impl<'a> Play<'a> {
 
     fn title(&mut self, text: &str) {
         self.act += 1;
-        say::line(&format!("\n{}. {text}", self.act));
+        self.shell().say(&format!("\n{}. {text}", self.act));
     }
 
-    fn show(&self, words: &[&str], lines: usize) -> Result<Ran> {
-        self.shell().show(words, lines)
+    fn show(&self, words: &[&str], part: Part) -> Result<Ran> {
+        self.shell().show(words, part)
     }
 
     /// An installation with security on, and the example's desired state in it.
     fn start(&mut self) -> Result<()> {
-        self.title("Start a whole installation: keys, certificates, two humans, policies, an agent");
-        let (folder, desired) = (text(&self.stage.path("box"))?, text(&self.stage.path("desired"))?);
+        self.title("A whole installation in one command: certificates, two humans, policies, an agent");
         let port = self.port.to_string();
-        let (repo, reports) = (text(&self.stage.path("repo"))?, text(&self.stage.path("reports"))?);
-        let words = [
-            "scalbotics",
-            "dev",
-            "--persist",
-            &folder,
-            "--port",
-            &port,
-            "--desired",
-            &desired,
-            "--workspace-root",
-            &repo,
-            "--workspace-root",
-            &reports,
-        ];
-        say::line(&format!("$ {} &", words.join(" ")));
-        self.launch(&words)?;
+        let roots = ["--workspace-root", "repo", "--workspace-root", "reports"];
+        let words = ["scalbotics", "dev", "--persist", "box", "--port", &port, "--desired", "desired"];
+        self.launch(&[words.as_slice(), &roots].concat())?;
         let log = std::fs::read_to_string(self.stage.log()).context("cannot read the daemon's log")?;
-        log.lines().filter(|line| !line.starts_with('{')).take(LINES).for_each(say::line);
+        log.lines().filter(|line| !line.starts_with('{')).for_each(|line| self.shell().say(line));
         Ok(())
     }
 
     fn launch(&mut self, words: &[&str]) -> Result<()> {
         let shell = self.shell();
+        shell.say_command(&format!("{} &", typed(words)));
         let mut daemon = Daemon::start(shell.command(words), &self.stage.log())?;
         daemon.wait_until("the daemon answers", || shell.succeeds(&["scalbotics", "whoami", "-o", "json"]))?;
         self.daemon = Some(daemon);
@@ -106,10 +86,10 @@ impl<'a> Play<'a> {
 
     /// The first human asks for a review; it runs until the agent wants to publish.
     fn ask(&mut self, checks: &mut Checks) -> Result<Waiting> {
-        self.title("The first human, dev-admin, asks the agent for a review; publishing is tier 2, so the task waits");
-        let ran = self.show(&["scalbotics", "task", "run", "--agent", "reviewer", "review the repository"], LINES)?;
-        checks.that("the task stops and waits for an approval before it publishes", ran.code == WAITING);
-        checks.that("nothing is published before the approval", self.stage.entries().is_empty());
+        self.title("dev-admin asks for a review: a workflow of local tools runs, until a call needs another human");
+        let ran = self.show(&["scalbotics", "task", "run", "--agent", "reviewer", "review the repository"], part(3, 4))?;
+        checks
+            .that("the task waits for an approval, and nothing is published before", ran.code == WAITING && self.entries() == 0);
         let task = first_name(&self.shell().ask(&["scalbotics", "task", "list", "-o", "json"])?)?;
         let approval = first_name(&self.shell().ask(&["scalbotics", "approval", "list", "-o", "json"])?)?;
         Ok(Waiting { task, approval })
@@ -117,101 +97,80 @@ impl<'a> Play<'a> {
 
     /// The asker cannot approve; the other human sees exactly what would run.
     fn look_at_the_approval(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
-        self.title("Who asked cannot approve");
-        let own = self.show(&["scalbotics", "approval", "approve", &waiting.approval, "--reason", "trust me"], LINES)?;
-        checks.that("the human who asked has no approval key and cannot approve", own.code == DENIED);
-        self.title("The second human, dev-approver, looks at what would run");
-        let approver = ["scalbotics", "--context", "dev-approver"];
-        let show = [approver.as_slice(), &["approval", "show", &waiting.approval]].concat();
-        let shown = self.show(&show, LINES_OF_APPROVAL)?;
-        checks.that("the approver sees the exact call", shown.code == 0 && shown.text.contains("report.publish"));
-        checks.that("no secret is shown to the approver", !shown.text.contains("SCALBOTICSDEMO00"));
+        self.title("Who asked cannot approve; dev-approver looks at what exactly would run");
+        let own = self.show(&["scalbotics", "approval", "approve", &waiting.approval, "--reason", "trust me"], part(1, 0))?;
+        checks.that("the human who asked cannot approve", own.code == DENIED);
+        let words = ["approval", "show", &waiting.approval, "--fields", "tool,tier,inputs,call_digest,args"];
+        let shown = self.show(&[&AS_APPROVER[..], &words].concat(), WHOLE)?;
+        let is_exact = shown.code == 0 && shown.text.contains("report.publish") && shown.text.contains(PLANTED_MARKER);
+        checks.that("the approver sees the exact call, and no secret in it", is_exact && !has_secret(&shown.text));
         Ok(())
     }
 
     /// The worst moment: after the effect, before its record.
     fn approve_and_kill(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
-        self.title(
-            "dev-approver signs; as soon as the entry stands in the ledger, and before the daemon knows, it is killed with -9",
-        );
-        let words = ["--context", "dev-approver", "approval", "approve", &waiting.approval, "--reason", "numbers look right"];
-        let signed = self.show(&[["scalbotics"].as_slice(), &words].concat(), 1)?;
-        checks.that("the second human can approve", signed.code == 0);
-        let stage = self.stage;
+        self.title("dev-approver signs. The report is published, and before the daemon can note that, it is killed with -9");
+        let words = ["approval", "approve", &waiting.approval, "--reason", "numbers look right"];
+        let signed = self.show(&[&AS_APPROVER[..], &words].concat(), part(0, 1))?;
         let mut daemon = self.daemon.take().context("no daemon runs")?;
-        daemon.wait_until("the report is published", || !stage.entries().is_empty())?;
+        daemon.wait_until("the report is published", || self.entries() > 0)?;
         let pid = daemon.pid();
         daemon.kill()?;
-        say::line(&format!("$ kill -9 {pid}"));
-        let ledger = text(&self.stage.path("ledger"))?;
-        self.show(&["ls", &ledger], LINES)?;
-        checks.that("the entry was written before the kill", self.stage.entries().len() == 1);
-        let down = !self.shell().succeeds(&["scalbotics", "whoami"]);
-        checks.that("the daemon is gone", down);
+        self.shell().say_command(&format!("kill -9 {pid}"));
+        self.show(&["ls", "ledger"], WHOLE)?;
+        let is_down = !self.shell().succeeds(&["scalbotics", "whoami"]);
+        checks
+            .that("another human can, and the daemon dies behind the effect", signed.code == 0 && is_down && self.entries() == 1);
         Ok(())
     }
 
-    fn restart(&mut self) -> Result<()> {
-        self.title(
-            "Start the daemon again; recovery proves leftover processes dead, then runs the keyed effect with the same key",
-        );
-        let config = text(&self.stage.path("box").join("scalbotics.toml"))?;
-        let words = ["scalboticsd", "--config", &config];
-        say::line(&format!("$ {} &", words.join(" ")));
-        self.launch(&words)
-    }
-
     /// The task goes on where it was, and nothing happens twice.
-    fn finish(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
-        self.title("The task comes to its end by itself");
-        let watched = self.show(&["scalbotics", "task", "watch", &waiting.task, "--wait"], LINES)?;
-        checks.that("the task completes after the kill, without anybody's help", watched.code == 0);
+    fn recover(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
+        self.title("Started again, it proves that no process of the old run lives, and repeats the keyed call with the same key");
+        self.launch(&["scalboticsd", "--config", "box/scalbotics.toml"])?;
+        let watched = self.show(&["scalbotics", "task", "watch", &waiting.task, "--wait"], part(0, 4))?;
         let shown = self.shell().ask(&["scalbotics", "task", "show", &waiting.task, "-o", "json"])?;
-        self.show(&["scalbotics", "task", "show", &waiting.task], LINES)?;
-        checks.that("task show says COMPLETED", shown.pointer("/status").and_then(Value::as_str) == Some("COMPLETED"));
+        let is_done = shown.pointer("/status").and_then(Value::as_str) == Some("COMPLETED");
+        checks.that("after the kill the task completes without anybody's help", watched.code == 0 && is_done);
         let calls = shown.pointer("/calls").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let publish = calls.iter().find(|call| call.pointer("/tool").and_then(Value::as_str) == Some("report.publish"));
         let attempts = publish.and_then(|call| call.pointer("/attempts")).and_then(Value::as_u64);
-        checks.that("publishing took two attempts under one approval", attempts == Some(2));
         let result = self.shell().ask(&["scalbotics", "task", "result", &waiting.task])?;
-        self.show(&["scalbotics", "task", "result", &waiting.task], LINES)?;
-        checks.that(
-            "the second attempt found the first one's entry",
-            result.pointer("/existed").and_then(Value::as_bool) == Some(true),
-        );
-        let ledger = text(&self.stage.path("ledger"))?;
-        self.show(&["ls", &ledger], LINES)?;
-        checks.that("the ledger has exactly one entry", self.stage.entries().len() == 1);
+        let existed = result.pointer("/existed").and_then(Value::as_bool) == Some(true);
+        self.show(&["ls", "ledger"], WHOLE)?;
+        let is_one = attempts == Some(2) && existed && self.entries() == 1;
+        checks.that("two attempts under one approval, and one entry: the second found the first one's", is_one);
         Ok(())
     }
 
     fn read_the_report(&mut self, checks: &mut Checks) -> Result<()> {
-        self.title("What the agent found");
-        let path = self.stage.path("reports/report.md");
-        let report = self.show(&["head", "--lines=40", &text(&path)?], LINES)?;
-        checks.that("there is a report", report.code == 0);
-        let report = std::fs::read_to_string(&path).context("cannot read the report")?;
-        checks.that("the planted credential is found", report.contains(&format!("| AWS access key | `{PLANTED_CREDENTIAL}` |")));
-        checks.that("the planted conflict marker is found", report.contains(&format!("| `{PLANTED_MARKER}` |")));
-        checks.that("the report does not repeat the credential", !report.contains("SCALBOTICSDEMO00"));
-        Ok(())
+        self.title("What the agent found; a script that shares nothing with it recomputes every number from the same commit");
+        let rows = "commits,|credentials|conflict markers|deploy/|^. 1 ";
+        self.show(&["grep", "--extended-regexp", rows, "reports/report.md"], WHOLE)?;
+        let report = std::fs::read_to_string(self.stage.path("reports/report.md")).context("cannot read the report")?;
+        let credential = report.contains(&format!("| AWS access key | `{PLANTED_CREDENTIAL}` |"));
+        let is_found = credential && report.contains(&format!("| `{PLANTED_MARKER}` |"));
+        checks.that(
+            "the planted credential and marker are found, and the secret is not repeated",
+            is_found && !has_secret(&report),
+        );
+        evidence::recompute(self.shell(), checks)
     }
 
     /// Decisions can be asked about, and what was not granted is denied.
     fn ask_why(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
         self.title("Why was publishing allowed? And what is not?");
         let decision = self.decision_about_publishing(&waiting.task)?;
-        let explained = self.show(&["scalbotics", "policy", "explain", &decision], LINES)?;
-        checks.that(
-            "a decision is explained by the rules that made it",
-            explained.code == 0 && explained.text.contains("policies/"),
-        );
+        let explained = self.show(&["scalbotics", "policy", "explain", &decision], part(0, 2))?;
+        let is_explained = explained.code == 0 && explained.text.contains("policies/");
+        checks.that("a decision is explained by the rules that made it", is_explained);
         let can_i = ["scalbotics", "policy", "can-i", "--agent", "reviewer", "--tool"];
         let write = r#"{"path":"repo/README.md","content":"mine"}"#;
-        let denied = self.show(&[can_i.as_slice(), &["fs.write", "--args", write]].concat(), LINES)?;
-        checks.that("the agent may not write outside of its reports", denied.code == DENIED);
-        let denied = self.show(&[can_i.as_slice(), &["fs.list", "--args", r#"{"path":"repo"}"#]].concat(), LINES)?;
-        checks.that("a tool that the agent's file does not list is denied", denied.code == DENIED);
+        let denied = self.show(&[&can_i[..], &["fs.write", "--args", write, "--fields", "why"]].concat(), part(1, 0))?;
+        let list = [&can_i[..], &["fs.list", "--args", r#"{"path":"repo"}"#, "-o", "json"]].concat();
+        let unlisted = self.shell().command(&list).output()?.status.code();
+        let is_denied = denied.code == DENIED && unlisted == Some(DENIED);
+        checks.that("the agent may not write elsewhere, nor use a tool that its file does not list", is_denied);
         Ok(())
     }
 
@@ -228,21 +187,27 @@ impl<'a> Play<'a> {
 
     /// The log proves what happened; a changed byte in a copy of it is found.
     fn prove(&mut self, waiting: &Waiting, checks: &mut Checks) -> Result<()> {
-        self.title("The audit log of the task; the daemon recomputes all of it");
-        self.show(&["scalbotics", "audit", "tail", "--task", &waiting.task], LINES)?;
-        let verified = self.show(&["scalbotics", "audit", "verify"], LINES)?;
+        self.title("The audit log has all of it: the call was intended twice and landed once");
+        let fields = "index,record/kind,record/action,record/outcome/word,record/effect";
+        self.show(&["scalbotics", "audit", "tail", "--task", &waiting.task, "--lines", "4", "--fields", fields], WHOLE)?;
+        let verified = self.show(&["scalbotics", "audit", "verify"], part(2, 1))?;
         checks.that("audit verify is content", verified.code == 0);
         let record = evidence::approval_record(self.shell(), &waiting.task)?;
-        self.title("Stop the daemon, verify a copy of its data offline, then change one byte of one record in the copy: the digit of a time");
+        self.title("The daemon stops. A copy of its data verifies offline; then one bit of one record in the copy is changed");
         let daemon = self.daemon.take().context("no daemon runs")?;
-        say::line(&format!("$ kill {}", daemon.pid()));
-        checks.that("the daemon drains and ends well", daemon.stop()?);
-        evidence::forge(self.stage, &record, checks)
+        self.shell().say_command(&format!("kill {}", daemon.pid()));
+        let is_drained = daemon.stop()?;
+        evidence::forge(self.stage, is_drained, &record, checks)
+    }
+
+    /// Entries in the ledger.
+    fn entries(&self) -> usize {
+        self.stage.entries().len()
     }
 }
 
-fn text(path: &std::path::Path) -> Result<String> {
-    path.to_str().map(str::to_owned).with_context(|| format!("the path {} is no text", path.display()))
+fn has_secret(text: &str) -> bool {
+    text.contains("SCALBOTICSDEMO00")
 }
 
 /// The name of the first item of a list.
@@ -253,32 +218,15 @@ fn first_name(list: &Value) -> Result<String> {
     }
 }
 
-/// A port that is free now, and whose next one is too: the admin address takes that.
-fn free_port() -> Result<u16> {
-    for _ in 0..100 {
-        let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr())?.port();
-        let next = port.checked_add(1).filter(|next| TcpListener::bind(("127.0.0.1", *next)).is_ok());
-        if next.is_some() {
-            return Ok(port);
-        }
-    }
-    bail!("there are no two free ports beside each other on 127.0.0.1")
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::{first_name, free_port};
+    use super::first_name;
 
     #[test]
     fn an_empty_list_is_said_to_be_so() {
         assert_eq!(first_name(&json!([{"name": "task_1"}, {"name": "task_0"}])).unwrap(), "task_1");
         assert!(first_name(&json!([])).unwrap_err().to_string().contains("there is none"));
-    }
-
-    #[test]
-    fn the_port_and_the_next_are_free() {
-        assert!(free_port().unwrap() > 0);
     }
 }

@@ -35,10 +35,23 @@ impl Checks {
         self.0.push((promise.to_owned(), Outcome::NotMade));
     }
 
-    /// Prints all of them; a failure if one was broken, or if there are none.
-    pub(super) fn summary(&self) -> ExitCode {
-        say::line("\nChecked:");
-        for (promise, outcome) in &self.0 {
+    /// How many promises were kept, were broken, and were not looked at.
+    fn counts(&self) -> (usize, usize, usize) {
+        let count = |outcome: &Outcome| self.0.iter().filter(|(_, is)| is == outcome).count();
+        (count(&Outcome::Kept), count(&Outcome::Broken), count(&Outcome::NotMade))
+    }
+
+    /// The last line.
+    pub(super) fn verdict(&self) -> String {
+        let (kept, broken, not_made) = self.counts();
+        format!("demo: {kept} checks held, {broken} failed, {not_made} not run")
+    }
+
+    /// Prints those that were not kept, or all of them; a failure if one was broken, if nothing was looked at, or if `all` have to be
+    /// and one was not.
+    pub(super) fn summary(&self, all: bool) -> ExitCode {
+        say::line("");
+        for (promise, outcome) in self.0.iter().filter(|(_, outcome)| all || *outcome != Outcome::Kept) {
             let word = match outcome {
                 Outcome::Kept => "ok     ",
                 Outcome::Broken => "FAILED ",
@@ -46,10 +59,10 @@ impl Checks {
             };
             say::line(&format!("  {word} {promise}"));
         }
-        let count = |outcome: &Outcome| self.0.iter().filter(|(_, is)| is == outcome).count();
-        let (kept, broken) = (count(&Outcome::Kept), count(&Outcome::Broken));
-        say::line(&format!("demo: {kept} checks held, {broken} failed"));
-        if broken == 0 && kept > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        say::line(&self.verdict());
+        let (kept, broken, not_made) = self.counts();
+        let is_good = broken == 0 && kept > 0 && (not_made == 0 || !all);
+        if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
@@ -61,15 +74,15 @@ mod tests {
 
     #[test]
     fn only_kept_promises_are_a_success() {
-        let said = |checks: &Checks| format!("{:?}", checks.summary());
+        let said = |checks: &Checks, all| format!("{:?}", checks.summary(all));
         let (good, bad) = (format!("{:?}", ExitCode::SUCCESS), format!("{:?}", ExitCode::FAILURE));
         let mut checks = Checks::default();
-        assert_eq!(said(&checks), bad);
+        assert_eq!(said(&checks, false), bad);
         checks.not_made("a");
-        assert_eq!(said(&checks), bad);
+        assert_eq!(said(&checks, false), bad);
         checks.that("b", true);
-        assert_eq!(said(&checks), good);
+        assert_eq!((said(&checks, false), said(&checks, true)), (good, bad.clone()));
         checks.failed("c");
-        assert_eq!(said(&checks), bad);
+        assert_eq!(said(&checks, false), bad);
     }
 }

@@ -7,10 +7,9 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 use super::checks::Checks;
-use super::shell::Shell;
+use super::shell::{Shell, WHOLE, part};
 use super::stage::{PLANTED_CREDENTIAL, PLANTED_MARKER, Stage};
 use super::wal;
-use crate::say;
 
 /// The core database, in the installation's folder of data.
 const DATABASE: &str = "core.db";
@@ -28,24 +27,24 @@ pub(super) fn approval_record(shell: &Shell, task: &str) -> Result<Vec<u8>> {
     serde_json::to_vec(&record).context("a record has no JSON")
 }
 
-/// Verifies a sound copy of the data and a forged one, without a daemon.
-pub(super) fn forge(stage: &Stage, record: &[u8], checks: &mut Checks) -> Result<()> {
-    let (data, copy) = (stage.path("box").join("data"), stage.path("forged"));
+/// Verifies a sound copy of the data and a forged one, without a daemon, which ended well or not.
+pub(super) fn forge(stage: &Stage, is_drained: bool, record: &[u8], checks: &mut Checks) -> Result<()> {
+    let (data, copy) = (stage.path("box").join("data"), stage.path("copy"));
     copy_files(&data, &copy)?;
-    let sound = verify(stage, &copy)?;
-    checks.that("offline verification of the untouched copy is content", sound);
+    let sound = verify(stage)?;
+    checks.that("the daemon drains, and offline verification of its data is content", is_drained && sound);
     let database = merge(&copy)?;
     let bytes = fs::read(&database).with_context(|| format!("cannot read `{}`", database.display()))?;
     let mut found = false;
     for at in places(&bytes, record) {
         let (offset, forged) = forged(&bytes, at, record).context("the record has no time")?;
         fs::write(&database, forged).context("cannot write the forged database")?;
-        say::line(&format!("  one bit of byte {offset} of forged/{DATABASE} is flipped"));
-        found = !verify(stage, &copy)?;
+        stage.shell.say(&format!("(bit 0 of byte {offset} of copy/{DATABASE} is flipped: the last digit of an approval's time)"));
+        found = !verify(stage)?;
         if found {
             break;
         }
-        say::line("  that byte was in a page's free space, where an older copy of the record stands; the next one");
+        stage.shell.say("(that byte was in a page's free space, where an older copy of the record stands; the next one)");
     }
     checks.that("one changed byte in a copy of the audit log is found", found);
     Ok(())
@@ -65,13 +64,10 @@ fn merge(copy: &Path) -> Result<PathBuf> {
     Ok(database)
 }
 
-/// `audit verify` over files.
-fn verify(stage: &Stage, data: &Path) -> Result<bool> {
-    let data = data.to_str().context("the path is no text")?;
-    let trust = stage.path("box").join("trust.json");
-    let trust = trust.to_str().context("the path is no text")?;
-    let ran = stage.shell.show(&["scalboticsd", "audit", "verify", "--offline", "--data", data, "--trust", trust], 20)?;
-    Ok(ran.code == 0)
+/// `audit verify` over the copy's files.
+fn verify(stage: &Stage) -> Result<bool> {
+    let words = ["scalbotics", "audit", "verify", "--offline", "--data", "copy", "--trust", "box/trust.json"];
+    Ok(stage.shell.show(&words, part(2, 0))?.code == 0)
 }
 
 fn copy_files(from: &Path, to: &Path) -> Result<()> {
@@ -106,37 +102,18 @@ fn forged(bytes: &[u8], at: usize, record: &[u8]) -> Option<(usize, Vec<u8>)> {
 }
 
 /// Recomputes the report's numbers by the independent script.
-pub(super) fn recompute(root: &Path, stage: &Stage, checks: &mut Checks) -> Result<()> {
+pub(super) fn recompute(shell: &Shell, checks: &mut Checks) -> Result<()> {
     const PROMISE: &str = "every number of the report is recomputed by check.py and agrees";
-    say::line("\nAn independent script recomputes every number from the same commit");
-    if !stage.shell.succeeds(&["python3", "--version"]) {
-        say::line("  there is no python3 here, so this is left out");
+    if !shell.succeeds(&["python3", "--version"]) {
+        shell.say("(there is no python3 here, so nothing is recomputed)");
         checks.not_made(PROMISE);
         return Ok(());
     }
-    let text = |path: &Path| path.to_str().map(str::to_owned).context("the path is no text");
-    let script = text(&root.join("examples/repo-review/check.py"))?;
-    let (repo, ledger) = (text(&stage.path("repo"))?, text(&stage.path("ledger"))?);
-    let (summary, report) = (text(&stage.path("reports/report.json"))?, text(&stage.path("reports/report.md"))?);
     let credential = format!("AWS access key={PLANTED_CREDENTIAL}");
     let marker = format!("conflict marker={PLANTED_MARKER}");
-    let words = [
-        "python3",
-        &script,
-        "--repo",
-        &repo,
-        "--summary",
-        &summary,
-        "--report",
-        &report,
-        "--ledger",
-        &ledger,
-        "--planted",
-        &credential,
-        "--planted",
-        &marker,
-    ];
-    let ran = stage.shell.show(&words, 40)?;
+    let files = ["--repo", "repo", "--summary", "reports/report.json", "--report", "reports/report.md", "--ledger", "ledger"];
+    let planted = ["--planted", &credential, "--planted", &marker];
+    let ran = shell.show(&[&["python3", "check.py"], &files[..], &planted].concat(), WHOLE)?;
     checks.that(PROMISE, ran.code == 0);
     Ok(())
 }

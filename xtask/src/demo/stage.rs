@@ -6,11 +6,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
+use super::leftovers::{self, Claim};
 use super::shell::Shell;
-use crate::{cargo, say};
-
-/// Marks the folder as ours; without it nothing is removed.
-const MARK: &str = ".made-by-cargo-xtask-demo";
+use crate::cargo;
 
 /// The planted credential's file, in the clone.
 pub(super) const PLANTED_CREDENTIAL: &str = "deploy/cloud.ini";
@@ -25,30 +23,32 @@ const LINGER_MS: u64 = 3_000;
 #[derive(Debug)]
 pub(super) struct Stage {
     folder: PathBuf,
-    /// Where the three programs are.
-    pub(super) programs: PathBuf,
-    /// Runs commands as the people of the installation.
+    programs: PathBuf,
+    /// Runs commands in the folder, as the people of the installation.
     pub(super) shell: Shell,
+    _claim: Claim,
 }
 
 impl Stage {
     /// Removes what an earlier run left, and sets the stage anew.
     pub(super) fn prepare(root: &Path, programs: PathBuf) -> Result<Self> {
-        let folder = cargo::target_directory(root)?.join("demo");
-        clear(&folder)?;
-        fs::create_dir_all(&folder).context("cannot make the scratch folder")?;
-        fs::write(folder.join(MARK), "cargo xtask demo removes this folder when it starts.\n")
-            .context("cannot mark the folder")?;
-        let box_ = folder.join("box");
-        let environment = vec![("SCALBOTICS_CONFIG_DIR", box_.join("config")), ("SCALBOTICS_STATE_DIR", box_.join("state"))];
-        let shell = Shell::new(programs.clone(), environment);
-        let stage = Self { folder, programs, shell };
+        let folder = folder(root)?;
+        let claim = leftovers::claim(&folder)?;
+        let folder = folder.canonicalize().context("cannot find the scratch folder")?;
+        let state = folder.join("box");
+        let environment = vec![("SCALBOTICS_CONFIG_DIR", state.join("config")), ("SCALBOTICS_STATE_DIR", state.join("state"))];
+        let shell = Shell::new(programs.clone(), folder.clone(), environment);
+        let stage = Self { folder, programs, shell, _claim: claim };
         for name in ["reports", "ledger"] {
             fs::create_dir(stage.path(name)).with_context(|| format!("cannot make the folder `{name}`"))?;
         }
-        say::line(&format!("\nScratch folder: {}", stage.folder.display()));
+        fs::copy(root.join("examples/repo-review/check.py"), stage.path("check.py")).context("cannot copy check.py")?;
         stage.clone_and_plant(root)?;
         stage.write_desired(root)?;
+        stage.shell.say(&format!(
+            "repo/ is a clone of this repository; a commit on top plants a fake credential ({PLANTED_CREDENTIAL}) and a conflict\n\
+             marker ({PLANTED_MARKER}). desired/ is the agent, its tools and its workflow, from examples/repo-review."
+        ));
         Ok(stage)
     }
 
@@ -71,8 +71,13 @@ impl Stage {
     }
 
     fn clone_and_plant(&self, root: &Path) -> Result<()> {
-        let repo = self.path("repo");
-        git(Path::new("."), &["clone", "--quiet", "--no-hardlinks", "--", &text(root)?, &text(&repo)?])?;
+        let (repo, config) = (self.path("repo"), self.path("gitconfig"));
+        fs::write(&config, GIT_CONFIG).context("cannot write git's configuration")?;
+        let git = |folder: &Path, arguments: &[&str]| git(&config, folder, arguments);
+        if git(root, &["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).is_err() {
+            bail!("`{}` is no git clone with a commit: the demonstration reviews one, get it by `git clone`", root.display());
+        }
+        git(root, &["clone", "--quiet", "--no-hardlinks", "--template=", "--", &text(root)?, &text(&repo)?])?;
         // Put together here, so that this source holds nothing that looks like a credential or a conflict.
         let key = ["AK", "IA", "SCALBOTICSDEMO00"].concat();
         let credential = format!("# Planted by cargo xtask demo. It opens nothing.\n[default]\naws_access_key_id = {key}\n");
@@ -83,15 +88,7 @@ impl Stage {
             fs::write(repo.join(path), content).with_context(|| format!("cannot plant `{path}`"))?;
         }
         git(&repo, &["add", "--force", "--", PLANTED_CREDENTIAL, PLANTED_MARKER])?;
-        git(&repo, &["commit", "--quiet", "--no-verify", "--message", "Plant a fake credential and a conflict marker"])?;
-        say::line(&format!(
-            "  repo/     a clone of this repository, with a commit on top that plants a fake credential ({PLANTED_CREDENTIAL})\n            \
-             and a conflict marker ({PLANTED_MARKER})\n  \
-             reports/  the only place where the agent may write\n  \
-             ledger/   where a report is published: one file an entry, never changed\n  \
-             desired/  team, agent, tools, workflow and policies: examples/repo-review/desired and the default policies"
-        ));
-        Ok(())
+        git(&repo, &["commit", "--quiet", "--no-verify", "--message", "Plant a fake credential and a conflict marker"])
     }
 
     /// Copies the example's desired state, with the paths of this machine in it, and the default policies.
@@ -110,15 +107,9 @@ impl Stage {
     }
 }
 
-/// Removes the folder if it is one of ours.
-fn clear(folder: &Path) -> Result<()> {
-    if !folder.try_exists().context("cannot look at the scratch folder")? {
-        return Ok(());
-    }
-    if !folder.join(MARK).is_file() {
-        bail!("`{}` was not made by this demonstration: move it away", folder.display());
-    }
-    fs::remove_dir_all(folder).with_context(|| format!("cannot remove `{}`", folder.display()))
+/// Where the demonstration works: in cargo's target folder.
+pub(super) fn folder(root: &Path) -> Result<PathBuf> {
+    Ok(cargo::target_directory(root)?.join("demo"))
 }
 
 /// Copies the YAML, Markdown and Cedar files of a folder and its folders.
@@ -150,13 +141,16 @@ fn text(path: &Path) -> Result<String> {
     path.to_str().map(str::to_owned).with_context(|| format!("the path {} is no text", path.display()))
 }
 
-/// git without the user's configuration: the demonstration must not depend on it.
-fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
+/// What git is told instead of anybody's configuration. The clone may belong to another than the one who runs this, as in containers;
+/// a setting on the command line would not reach the git that reads the cloned side.
+const GIT_CONFIG: &str = "[user]\n\tname = demo\n\temail = demo@localhost\n[core]\n\thooksPath = /dev/null\n\tautocrlf = false\n\
+                          [commit]\n\tgpgSign = false\n[safe]\n\tdirectory = *\n";
+
+/// git with the configuration in `config` and no other.
+fn git(config: &Path, folder: &Path, arguments: &[&str]) -> Result<()> {
     let mut command = Command::new("git");
-    command.args(["-c", "user.name=demo", "-c", "user.email=demo@localhost", "-c", "core.hooksPath=/dev/null"]);
-    command.args(["-c", "core.autocrlf=false", "-c", "safe.directory=*"]).args(arguments).current_dir(folder);
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
+    command.args(arguments).current_dir(folder).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", config);
+    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"] {
         command.env_remove(name);
     }
     cargo::output(&mut command).map(drop)
@@ -166,25 +160,13 @@ fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::{MARK, clear, copy, quoted};
+    use super::{copy, quoted};
 
     fn folder(name: &str) -> PathBuf {
         let folder = std::env::temp_dir().join(format!("xtask-demo-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         folder
-    }
-
-    #[test]
-    fn only_a_folder_of_ours_is_removed() {
-        let folder = folder("clear");
-        std::fs::write(folder.join("precious"), "x").unwrap();
-        assert!(clear(&folder).is_err());
-        assert!(folder.join("precious").is_file());
-        std::fs::write(folder.join(MARK), "").unwrap();
-        clear(&folder).unwrap();
-        assert!(!folder.is_dir());
-        clear(&folder).unwrap();
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! Every document of the repository: what its console blocks show is run, and the commands that its text names exist.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use walkdir::WalkDir;
+
+use super::machine::{Machine, programs, steps};
+use super::{Block, LEFT_OUT, blocks};
+use crate::Arguments;
+
+/// Folders without documents of ours.
+const SKIPPED: [&str; 5] = ["target", "node_modules", "corpus", "artifacts", "desired"];
+
+/// The block of this is the demonstration's transcript: `cargo xtask demo --check` compares it with what it printed.
+const DEMO: &str = "cargo xtask demo";
+
+/// What the daemon runs itself as; nobody types it.
+const INTERNAL: [&str; 1] = ["scalboticsd sandbox"];
+
+/// Path from the root, and text.
+fn documents() -> Vec<(PathBuf, String)> {
+    let root = crate::root().unwrap();
+    let is_ours = |entry: &walkdir::DirEntry| {
+        let name = entry.file_name().to_string_lossy();
+        entry.depth() == 0 || !(name.starts_with('.') || SKIPPED.contains(&name.as_ref()))
+    };
+    let walk = WalkDir::new(&root).sort_by_file_name().into_iter().filter_entry(is_ours).map(Result::unwrap);
+    let files = walk.filter(|entry| entry.path().extension().is_some_and(|ending| ending == "md"));
+    files
+        .map(|file| {
+            let path = file.path().strip_prefix(&root).unwrap().to_owned();
+            (path, std::fs::read_to_string(file.path()).unwrap())
+        })
+        .collect()
+}
+
+fn is_demo(block: &Block<'_>) -> bool {
+    steps(block).first().is_some_and(|step| step.command == DEMO)
+}
+
+#[test]
+fn every_console_block_runs_as_it_stands() {
+    let (mut run, mut differences) = (BTreeSet::new(), Vec::new());
+    for (path, text) in documents() {
+        let blocks = blocks(&text);
+        let shown: Vec<_> = blocks.iter().filter(|block| block.language == "console" && !is_demo(block)).collect();
+        if shown.is_empty() {
+            continue;
+        }
+        let mut machine = Machine::new(&path.to_string_lossy().replace('/', "-"));
+        for step in shown.iter().flat_map(|block| steps(block)) {
+            run.insert(path.clone());
+            differences.extend(machine.run(&path, &step).err());
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+    assert!(run.contains(Path::new("README.md")), "README.md shows no commands: {run:?}");
+}
+
+#[test]
+fn every_fence_says_what_it_holds_and_commands_stand_in_console_blocks() {
+    let mut found = Vec::new();
+    for (path, text) in documents() {
+        for block in blocks(&text) {
+            let has_commands = block.lines.iter().any(|line| line.starts_with("$ "));
+            let at = format!("{}:{}", path.display(), block.line);
+            if block.language.is_empty() {
+                found.push(format!("{at}: the fence does not say what it holds: console, text, yaml …"));
+            } else if has_commands != (block.language == "console") {
+                found.push(format!("{at}: what has `$ ` before it is a command, and commands stand in console blocks"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Code spans that name a command of ours, with their place.
+fn named(path: &Path, text: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut in_block = false;
+    for (at, line) in text.lines().enumerate() {
+        in_block ^= line.starts_with("```");
+        let spans = if in_block { "" } else { line }.split('`').skip(1).step_by(2);
+        let ours = spans.filter(|span| {
+            let is_command = ["scalbotics ", "scalboticsd ", "cargo xtask "].iter().any(|program| span.starts_with(program));
+            is_command && !span.contains('<') && !INTERNAL.contains(span)
+        });
+        found.extend(ours.map(|span| (format!("{}:{}", path.display(), at + 1), span.to_owned())));
+    }
+    found
+}
+
+/// Whether the program knows the words: with `--help` behind them it reads them and does nothing.
+fn exists(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().filter(|word| !word.chars().eq([LEFT_OUT])).collect();
+    let Some((program, words)) = words.split_first() else { return false };
+    if *program == "cargo" {
+        let words = [words, &["--help"]].concat();
+        return Arguments::command().try_get_matches_from(words).is_err_and(|error| error.kind() == ErrorKind::DisplayHelp);
+    }
+    let mut run = Command::new(programs().join(program));
+    run.args(words).arg("--help").env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
+    run.output().unwrap().status.success()
+}
+
+#[test]
+fn every_named_command_exists() {
+    let (mut seen, mut missing) = (BTreeSet::new(), Vec::new());
+    for (path, text) in documents() {
+        for (at, command) in named(&path, &text) {
+            if seen.insert(command.clone()) && !exists(&command) {
+                missing.push(format!("{at}: there is no `{command}`"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(seen.len() > 20, "only {} commands are named: {seen:?}", seen.len());
+}
+
+#[test]
+fn commands_that_are_no_more_are_found() {
+    for command in
+        ["scalbotics task show TASK", "scalbotics task run --within 2h …", "cargo xtask demo --check", "scalbotics dev"]
+    {
+        assert!(exists(command), "{command}");
+    }
+    for command in ["scalbotics task shw TASK", "scalbotics task show --no-flag", "cargo xtask dmo", "scalboticsd --no-flag"] {
+        assert!(!exists(command), "{command}");
+    }
+    let spans = named(Path::new("a.md"), "a `scalbotics x` b `y`\n```\n`scalbotics z`\n```\n`cargo xtask t`");
+    let wanted = [("a.md:1", "scalbotics x"), ("a.md:5", "cargo xtask t")].map(|(at, text)| (at.to_owned(), text.to_owned()));
+    assert_eq!(spans, wanted);
+}

@@ -1,0 +1,11 @@
+//! What documents show of commands: fenced blocks, and the comparison of what they promise with what was printed.
+
+mod blocks;
+#[cfg(test)]
+mod documents;
+#[cfg(test)]
+mod machine;
+mod pattern;
+
+pub(crate) use blocks::{Block, blocks};
+pub(crate) use pattern::{LEFT_OUT, first_difference};
