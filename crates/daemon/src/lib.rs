@@ -32,6 +32,7 @@ pub mod layout;
 pub mod logging;
 pub mod notify;
 pub mod offline;
+mod open_files;
 mod open_metrics;
 pub mod program;
 pub mod rpc;

@@ -31,6 +31,7 @@ use crate::compiler::LocalCompiler;
 use crate::config::Config;
 use crate::id_source::UuidIds;
 use crate::keys::{self, Certifier};
+use crate::open_files;
 use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
 use crate::start_error::{BoxError, StartError};
@@ -72,6 +73,7 @@ struct Keys {
 /// [`StartError`]; nothing was served then.
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
     let server = &config.settings.server;
+    open_files::raise(config.settings.limits.connections);
     let api = listen(server.listen, "server.listen").await?;
     let admin = listen(server.admin_listen, "server.admin_listen").await?;
     let keys = unlock(&config)?;

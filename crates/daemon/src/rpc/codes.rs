@@ -66,6 +66,7 @@ codes! {
     STREAMS_EXHAUSTED "STREAMS_EXHAUSTED" "too many open streams of one principal";
     CONNECTIONS_EXHAUSTED "CONNECTIONS_EXHAUSTED" "too many connections";
     AUDIT_QUOTA "AUDIT_QUOTA" "the tenant has written the audit bytes of its day";
+    MESSAGE_TOO_LARGE "MESSAGE_TOO_LARGE" "the message, or all that are on their way, are too large";
     // The daemon's own state.
     STORE_FULL "STORE_FULL" "the disk is full: effects wait, nothing is lost";
     STORE_FAILED "STORE_FAILED" "the store could not do it";

@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use http::header::AUTHORIZATION;
-use http::{HeaderValue, Request, Response};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::rpc::RateClass;
@@ -25,41 +25,55 @@ use super::codes;
 use super::context::Context;
 use super::failure::Failure;
 use super::held::Held;
+use super::intake::{Counted, Intake};
 use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
-use super::status::{Reference, is_bare, outcome, status, succeeded};
+use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
+use super::strangers::Stranger;
 
 /// The response header that names the request.
 const REQUEST_HEADER: &str = "x-request-id";
 
+/// What every content type of gRPC begins with.
+const GRPC_CONTENT: &str = "application/grpc";
+
+/// One connection, as its calls see it.
+#[derive(Debug, Clone)]
+pub(super) struct Connection {
+    /// The other end.
+    pub(super) peer: SocketAddr,
+    /// Whether it presented a client certificate.
+    pub(super) is_agent: bool,
+    /// Counts its calls, and is held by each call and open stream.
+    pub(super) begun: Arc<AtomicU64>,
+    /// Whether anybody is known to be behind it.
+    pub(super) stranger: Arc<Stranger>,
+    /// What half messages hold, of all connections.
+    pub(super) intake: Arc<Intake>,
+}
+
 /// The way of one connection's calls to the handlers.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate {
+pub(super) struct Gate {
     routes: Routes,
     context: Arc<Context>,
-    peer: SocketAddr,
-    is_agent: bool,
-    begun: Arc<AtomicU64>,
+    connection: Connection,
 }
 
 impl Gate {
-    /// A gate of a connection; `is_agent` when it presented a client certificate; `begun` counts its calls, and is held by
-    /// each call and open stream.
+    /// A gate of a connection.
     #[must_use]
-    pub(crate) const fn new(
-        routes: Routes,
-        context: Arc<Context>,
-        peer: SocketAddr,
-        is_agent: bool,
-        begun: Arc<AtomicU64>,
-    ) -> Self {
-        Self { routes, context, peer, is_agent, begun }
+    pub(super) const fn new(routes: Routes, context: Arc<Context>, connection: Connection) -> Self {
+        Self { routes, context, connection }
     }
 
     /// Takes one call through all layers.
-    pub(crate) async fn call(self, request: Request<Incoming>) -> Response<Body> {
+    pub(super) async fn call(self, request: Request<Incoming>) -> Response<Body> {
         let begun = Instant::now();
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.connection.begun.fetch_add(1, Ordering::Relaxed);
+        if let Some(refusal) = not_grpc(&request) {
+            return refusal;
+        }
         let id = RequestId::from_u128(self.context.ports.ids.next());
         let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
         let trace = header("traceparent").and_then(parse_traceparent);
@@ -102,13 +116,14 @@ impl Gate {
         let identity = match row.admission {
             Admission::Open => None,
             Admission::Login => {
-                self.limit(Whose::Address(self.peer.ip()), row.method.rate)?;
+                self.limit(Whose::Address(self.connection.peer.ip()), row.method.rate)?;
                 None
             }
             Admission::Policy | Admission::Token => Some(self.identify(head).await?),
         };
         let mut slot = None;
         if let Some(identity) = &identity {
+            self.connection.stranger.becomes_known();
             let uid = identity.principal.uid;
             self.limit(Whose::Principal(uid), row.method.rate)?;
             if row.method.rate == RateClass::Stream {
@@ -120,7 +135,7 @@ impl Gate {
     }
 
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
-        let identified = self.context.authenticate(head.headers(), self.is_agent).await;
+        let identified = self.context.authenticate(head.headers(), self.connection.is_agent).await;
         identified.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {
                 self.context.auditor.unauthenticated(kind);
@@ -138,7 +153,7 @@ impl Gate {
             return None;
         }
         let given = head.headers().contains_key(AUTHORIZATION);
-        Some(match (given, self.is_agent) {
+        Some(match (given, self.connection.is_agent) {
             (false, _) => Unauthenticated::Missing,
             (true, true) => Unauthenticated::Certificate,
             (true, false) => Unauthenticated::Token,
@@ -152,7 +167,8 @@ impl Gate {
 
     async fn handle(mut self, call: Arc<Call>, slot: Option<Slot>, mut request: Request<Incoming>) -> Response<Body> {
         request.extensions_mut().insert(Arc::clone(&call));
-        let response = match self.routes.call(request).await {
+        let (is_open, intake) = (call.row.is_open(), Arc::clone(&self.connection.intake));
+        let response = match self.routes.call(request.map(|body| Counted::new(body, intake, is_open))).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
@@ -161,13 +177,24 @@ impl Gate {
             return status(&fault, &call.reference()).into_http();
         }
         if is_bare(response.headers()) {
-            let why = response.headers().get("grpc-message").and_then(|value| value.to_str().ok()).unwrap_or_default();
-            let refused = Failure::invalid("message", why.replace("%20", " "));
-            return status(&refused, &call.reference()).into_http();
+            return status(&dressed(response.headers()), &call.reference()).into_http();
         }
         match (slot, succeeded(response.headers())) {
-            (Some(slot), true) => response.map(|body| Held::body(body, (slot, self.begun), call, self.context)),
+            (Some(slot), true) => response.map(|body| Held::body(body, (slot, self.connection.begun), call, self.context)),
             (Some(_) | None, _) => response,
         }
     }
+}
+
+/// The answer to what is no gRPC at all, such as a browser's question.
+fn not_grpc<B>(request: &Request<B>) -> Option<Response<Body>> {
+    let content = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let code = match (request.method() == Method::POST, content.starts_with(GRPC_CONTENT)) {
+        (true, true) => return None,
+        (true, false) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        (false, _) => StatusCode::METHOD_NOT_ALLOWED,
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    Some(response)
 }

@@ -26,6 +26,14 @@ pub struct Row {
     pub admission: Admission,
 }
 
+impl Row {
+    /// Whether its messages come over a long time, and not one at the beginning.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        [REFLECTION.method.path, REFLECTION_ALPHA.method.path].contains(&self.method.path)
+    }
+}
+
 const fn row(path: &'static str, action: &'static str, resource: &'static str, rate: RateClass, audit: Audit) -> Row {
     Row { method: Method { path, action: Some(action), resource, rate, audit }, admission: Admission::Policy }
 }
@@ -97,8 +105,12 @@ pub const HEALTH_WATCH: Row = outside("/grpc.health.v1.Health/Watch", RateClass:
 pub const REFLECTION: Row =
     outside("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", RateClass::Stream, Admission::Token);
 
+/// The same under the older name, the only one that many clients know. Not audited.
+pub const REFLECTION_ALPHA: Row =
+    outside("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", RateClass::Stream, Admission::Token);
+
 /// Rows that policy is not asked about, each with its reason above.
-const UNDECIDED: &[&Row] = &[&EXCHANGE_ASSERTION, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION];
+const UNDECIDED: &[&Row] = &[&EXCHANGE_ASSERTION, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
 
 /// Every row.
 pub fn all() -> impl Iterator<Item = &'static Row> {
@@ -138,6 +150,7 @@ mod tests {
         let mut all = described(scalbotics_proto::DESCRIPTORS);
         all.extend(described(tonic_health::pb::FILE_DESCRIPTOR_SET));
         all.extend(described(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET));
+        all.extend(described(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET));
         all
     }
 

@@ -18,6 +18,7 @@ mod gate;
 mod guard;
 mod held;
 mod installation_service;
+mod intake;
 mod limits;
 pub mod methods;
 pub mod metrics;
@@ -28,6 +29,7 @@ mod routes;
 mod server;
 mod session_service;
 mod status;
+mod strangers;
 mod task_service;
 mod tool_service;
 

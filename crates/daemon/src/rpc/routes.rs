@@ -25,33 +25,44 @@ use super::session_service::Sessions;
 use super::task_service::Tasks;
 use super::tool_service::Tools;
 
+/// Longest message of services that take names and filters only, in bytes.
+const SMALL_MAX: usize = 64 << 10;
+
+/// Longest message of a login, in bytes: nobody is known yet, and an assertion has at most 8 KiB.
+const LOGIN_MAX: usize = 16 << 10;
+
+/// Longest question about health, in bytes: anybody may ask it.
+const HEALTH_MAX: usize = 1 << 10;
+
 /// Why the routes could not be made.
 #[derive(Debug, thiserror::Error)]
 #[error("reflection of the API cannot be built")]
 pub struct RoutesError(#[from] tonic_reflection::server::Error);
 
-/// The routes, with messages of at most `message_bytes`, and the reporter of their health.
+/// The routes, with messages of at most `message_bytes` where a message carries somebody's own content, and the reporter of their health.
 ///
 /// # Errors
 /// [`RoutesError`] when the descriptor does not parse.
 pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, HealthReporter), RoutesError> {
     let max = usize::try_from(message_bytes).unwrap_or(usize::MAX);
     let shared = || Arc::clone(context);
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(scalbotics_proto::DESCRIPTORS)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()?;
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(scalbotics_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
     let (reporter, health) = tonic_health::server::health_reporter();
     let routes = Routes::new(TaskServiceServer::new(Tasks(shared())).max_decoding_message_size(max))
         .add_service(ApprovalServiceServer::new(Approvals(shared())).max_decoding_message_size(max))
         .add_service(PolicyServiceServer::new(Policies(shared())).max_decoding_message_size(max))
-        .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(max))
-        .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(max))
-        .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(max))
-        .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(max))
-        .add_service(SessionServiceServer::new(Sessions(shared())).max_decoding_message_size(max))
-        .add_service(InstallationServiceServer::new(Installations(shared())).max_decoding_message_size(max))
-        .add_service(health)
-        .add_service(reflection);
+        .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(SessionServiceServer::new(Sessions(shared())).max_decoding_message_size(LOGIN_MAX))
+        .add_service(InstallationServiceServer::new(Installations(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(health.max_decoding_message_size(HEALTH_MAX))
+        .add_service(reflection().build_v1()?.max_decoding_message_size(SMALL_MAX))
+        .add_service(reflection().build_v1alpha()?.max_decoding_message_size(SMALL_MAX));
     Ok((routes, reporter))
 }

@@ -21,7 +21,10 @@ use tokio_rustls::server::TlsStream;
 use tonic::service::Routes;
 
 use super::context::Context;
-use super::gate::Gate;
+use super::gate::{Connection, Gate};
+use super::intake::Intake;
+use super::metrics::Counters;
+use super::strangers::{Stranger, Strangers};
 
 /// Time for the TLS handshake; a client on the other side of the world needs a second.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,6 +51,9 @@ const RESETS_MAX: usize = 20;
 /// Bytes of a connection that wait to be sent, beyond which its handlers wait.
 const SEND_BUFFER: usize = 256 << 10;
 
+/// How long a new connection waits for the place of one that was told to leave.
+const PLACE_WAIT: Duration = Duration::from_secs(1);
+
 /// How long the listener waits after an error of accept: most are "too many open files", which ends by itself.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -63,6 +69,8 @@ struct Shared {
     context: Arc<Context>,
     routes: Routes,
     acceptor: TlsAcceptor,
+    strangers: Arc<Strangers>,
+    intake: Arc<Intake>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -75,8 +83,11 @@ impl Server {
     /// A server on a bound listener with at most `connections` connections.
     #[must_use]
     pub fn new(listener: TcpListener, context: Arc<Context>, routes: Routes, acceptor: TlsAcceptor, connections: u32) -> Self {
-        let places = Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(usize::MAX)));
-        Self { listener, shared: Arc::new(Shared { context, routes: routes.prepare(), acceptor }), places }
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(connections));
+        let (strangers, intake) = (Strangers::new(connections), Arc::default());
+        let shared = Arc::new(Shared { context, routes: routes.prepare(), acceptor, strangers, intake });
+        Self { listener, shared, places }
     }
 
     /// The address that it listens on.
@@ -100,27 +111,40 @@ impl Server {
                 Ok((tcp, peer)) => self.take(tcp, peer),
                 Err(error) => {
                     tracing::warn!(%error, "connection could not be accepted");
+                    // Most likely there are too many files, and strangers hold them.
+                    self.shared.strangers.evict();
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
     }
 
-    /// Takes the connection if there is a place; without one it is closed at once, so that the kernel's queue stays short.
+    /// Takes the connection if there is a place, or if the oldest one that nobody is known behind can make room; else it is
+    /// closed at once, so that the kernel's queue stays short.
     fn take(&self, tcp: TcpStream, peer: SocketAddr) {
-        let metrics = &self.shared.context.metrics;
-        match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => {
-                let shared = Arc::clone(&self.shared);
-                self.shared.context.supervisor.spawn("connection", async move { shared.connection(tcp, peer, place).await });
+        let (shared, places) = (Arc::clone(&self.shared), Arc::clone(&self.places));
+        let Some(stranger) = shared.strangers.enter().map(Arc::new) else {
+            shared.context.metrics.refused_limit.add(1);
+            return;
+        };
+        self.shared.context.supervisor.spawn("connection", async move {
+            let connection = async {
+                match tokio::time::timeout(PLACE_WAIT, places.acquire_owned()).await {
+                    Ok(Ok(place)) => shared.connection(tcp, peer, place, &stranger).await,
+                    Ok(Err(_)) | Err(_) => shared.context.metrics.refused_limit.add(1),
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stranger.told_to_leave() => shared.context.metrics.refused_limit.add(1),
+                () = connection => {}
             }
-            Err(_) => metrics.refused_limit.add(1),
-        }
+        });
     }
 }
 
 impl Shared {
-    async fn connection(self: Arc<Self>, tcp: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit) {
+    async fn connection(&self, tcp: TcpStream, peer: SocketAddr, _place: OwnedSemaphorePermit, stranger: &Arc<Stranger>) {
         let metrics = Arc::clone(&self.context.metrics);
         let handshake = async {
             tcp.set_nodelay(true)?;
@@ -128,9 +152,8 @@ impl Shared {
         };
         match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
             Ok(Ok(tls)) => {
-                metrics.connections.rise();
-                self.serve(tls, peer).await;
-                metrics.connections.fall();
+                let _open = Open::new(metrics);
+                self.serve(tls, peer, stranger).await;
             }
             Ok(Err(error)) => {
                 metrics.refused_handshake.add(1);
@@ -145,10 +168,12 @@ impl Shared {
         }
     }
 
-    async fn serve(&self, tls: TlsStream<TcpStream>, peer: SocketAddr) {
+    async fn serve(&self, tls: TlsStream<TcpStream>, peer: SocketAddr, stranger: &Arc<Stranger>) {
         let is_agent = tls.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
         let begun = Arc::new(AtomicU64::new(0));
-        let gate = Gate::new(self.routes.clone(), Arc::clone(&self.context), peer, is_agent, Arc::clone(&begun));
+        let (stranger, intake) = (Arc::clone(stranger), Arc::clone(&self.intake));
+        let connection = Connection { peer, is_agent, begun: Arc::clone(&begun), stranger, intake };
+        let gate = Gate::new(self.routes.clone(), Arc::clone(&self.context), connection);
         let service = service_fn(move |request| {
             let gate = gate.clone();
             async move { Ok::<_, Infallible>(gate.call(request).await) }
@@ -184,6 +209,22 @@ impl Shared {
                 }
             }
         }
+    }
+}
+
+/// A connection in the count of open ones, however it ends.
+struct Open(Arc<Counters>);
+
+impl Open {
+    fn new(metrics: Arc<Counters>) -> Self {
+        metrics.connections.rise();
+        Self(metrics)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.fall();
     }
 }
 

@@ -72,6 +72,53 @@ pub(crate) fn is_bare(headers: &http::HeaderMap) -> bool {
     !succeeded(headers) && !headers.contains_key(GRPC_DETAILS)
 }
 
+/// What a message ends with for which there is no memory.
+#[must_use]
+pub(crate) fn no_room() -> Status {
+    Status::resource_exhausted("messages that have not arrived wholly hold all memory that is for them")
+}
+
+/// What a message ends with that is not waited for any longer.
+#[must_use]
+pub(crate) fn late() -> Status {
+    Status::invalid_argument("it did not arrive in time")
+}
+
+/// What a message ends with whose connection broke.
+#[must_use]
+pub(crate) fn broken(error: Box<dyn std::error::Error + Send + Sync + 'static>) -> Status {
+    Status::from_error(error)
+}
+
+/// The failure that a bare one is: what the library said, under a code of ours.
+#[must_use]
+pub(crate) fn dressed(headers: &http::HeaderMap) -> Failure {
+    let bare = Status::from_header_map(headers);
+    let (code, why) = bare.as_ref().map_or((Code::Unknown, ""), |bare| (bare.code(), bare.message()));
+    match code {
+        Code::NotFound => Failure::new(codes::NOT_FOUND, "the service does not exist").why(why),
+        // What the library calls a message over its limit.
+        Code::OutOfRange | Code::ResourceExhausted => {
+            let failure = Failure::new(codes::MESSAGE_TOO_LARGE, "the message is refused").why(why);
+            failure.next("send less at once, or have the daemon's operator raise limits.message_bytes")
+        }
+        Code::Ok
+        | Code::Cancelled
+        | Code::Unknown
+        | Code::InvalidArgument
+        | Code::DeadlineExceeded
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::FailedPrecondition
+        | Code::Aborted
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::Unavailable
+        | Code::DataLoss
+        | Code::Unauthenticated => Failure::invalid("message", why),
+    }
+}
+
 /// The word of a response's outcome for the log: `ok` or the gRPC code's number.
 #[must_use]
 pub(crate) fn outcome(headers: &http::HeaderMap) -> &str {
@@ -114,6 +161,7 @@ fn grpc(code: codes::Code) -> Code {
                 codes::RATE_LIMITED,
                 codes::STREAMS_EXHAUSTED,
                 codes::CONNECTIONS_EXHAUSTED,
+                codes::MESSAGE_TOO_LARGE,
                 codes::TASK_BUSY,
                 codes::STORE_FULL,
                 codes::AUDIT_QUOTA,
@@ -153,6 +201,24 @@ mod tests {
         assert_eq!(details.request_info().unwrap().request_id, "req_1");
         assert_eq!(details.help().unwrap().links[0].url, "errors/POLICY_DENIED");
         assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_the_library_says_gets_a_code_of_ours() {
+        let cases = [
+            (Status::out_of_range("message of 5 bytes is too long"), codes::MESSAGE_TOO_LARGE),
+            (Status::resource_exhausted("no room"), codes::MESSAGE_TOO_LARGE),
+            (Status::not_found("service not registered"), codes::NOT_FOUND),
+            (Status::unimplemented("gzip is not spoken"), codes::INVALID_ARGUMENT),
+            (Status::internal("malformed"), codes::INVALID_ARGUMENT),
+        ];
+        for (bare, wanted) in cases {
+            let mut headers = http::HeaderMap::new();
+            bare.add_header(&mut headers).unwrap();
+            assert!(is_bare(&headers), "{bare}");
+            let failure = dressed(&headers);
+            assert_eq!((failure.code(), failure.parts().why.as_str()), (wanted, bare.message()));
+        }
     }
 
     #[test]

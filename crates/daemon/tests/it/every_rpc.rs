@@ -150,7 +150,7 @@ async fn security_7_a_foreign_name_is_an_absent_one() {
 async fn what_is_not_in_the_table_is_not_there() {
     let world = World::closed().await;
     let token = world.token("ann").await;
-    for path in ["/scalbotics.v1.TaskService/Nothing", "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "/x"] {
+    for path in ["/scalbotics.v1.TaskService/Nothing", "/grpc.reflection.v2.ServerReflection/ServerReflectionInfo", "/x"] {
         let refused = call(&world.channel, path, Vec::new(), Some(&token)).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unimplemented, "{path}");
     }

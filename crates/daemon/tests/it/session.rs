@@ -38,7 +38,7 @@ async fn an_assertion_counts_once_here_and_now() {
         ("early", world.assertion("ann", "acme.test", now.plus_ms(600_000))),
         ("forged", format!("{head}.{flipped}{}", &signature[1..])),
         ("empty", String::new()),
-        ("long", "x".repeat(100_000)),
+        ("long", "x".repeat(10_000)),
     ] {
         let refused = client.exchange_assertion(v1::ExchangeAssertionRequest { assertion: bad }).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{what}");

@@ -133,6 +133,11 @@ impl World {
         Self { dir, running: Some(running), channel, plan }
     }
 
+    /// Opens another connection, and calls over it from now on.
+    pub(crate) async fn reconnect(&mut self) {
+        self.channel = connect(&self.plan, self.running.as_ref().unwrap().api()).await;
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().canonicalize().unwrap().join(name)
     }
