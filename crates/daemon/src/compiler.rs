@@ -74,4 +74,14 @@ mod tests {
         }
         assert!(!LocalCompiler::new(TenantId::parse("acme").unwrap(), Vec::new()).allows(Path::new("/srv")));
     }
+
+    #[test]
+    fn the_engine_names_the_bundle_as_the_snapshot_does() {
+        let policies = scalbotics_adapters::policy::defaults();
+        let files = policies.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
+        let files = RawFiles { commit: "c0".to_owned(), files };
+        let snapshot = Snapshot::assemble(TenantId::parse("acme").unwrap(), files, &Yaml).unwrap();
+        let engine = Engine::compile(&snapshot.policies, &snapshot.tools_with_builtins()).unwrap();
+        assert_eq!(engine.bundle(), snapshot.bundle_digest);
+    }
 }

@@ -85,7 +85,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
     let reconciler = Reconciler::new(ports.clone(), config.tenant.clone(), Arc::clone(&metrics));
-    workspaces.follow(reconciler.states());
+    workspaces.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     let states = reconciler.states();

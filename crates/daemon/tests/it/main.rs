@@ -12,6 +12,7 @@
     reason = "tests may unwrap"
 )]
 
+mod audit;
 mod every_rpc;
 mod limits;
 mod repository;

@@ -152,6 +152,12 @@ impl World {
         self.running = Some(running);
     }
 
+    /// Ends the daemon; answers its store.
+    pub(crate) async fn stop(&mut self) -> SqliteStore {
+        assert_eq!(self.running.take().unwrap().shutdown().await.left, 0);
+        SqliteStore::open(&self.plan.root.join(layout::DATA), &Options::new(self.plan.installation)).unwrap()
+    }
+
     pub(crate) fn key(&self, human: &str, kind: &str) -> Pair {
         Pair::load(&self.plan.root.join(layout::PEOPLE).join(human).join(format!("{kind}.pem"))).unwrap()
     }

@@ -1,0 +1,81 @@
+//! What the audit log says of calls: denials, failed authentications, repeated requests, and nothing that callers made up.
+
+use scalbotics_core::audit::{Kind, Record};
+use scalbotics_core::ids::TaskId;
+use scalbotics_core::ports::{AuditLog, AuditQuery};
+use scalbotics_core::tenant::TenantId;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::session_service_client::SessionServiceClient;
+use scalbotics_proto::v1::task_service_client::TaskServiceClient;
+use tonic::Code;
+
+use crate::world::{World, with};
+
+/// Everything in a tenant's log, once the daemon has written what waits.
+async fn records(world: &mut World, tenant: &str) -> Vec<Record> {
+    let store = world.stop().await;
+    let query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
+    let entries = store.read(&TenantId::parse(tenant).unwrap(), &query).await.unwrap();
+    entries.iter().map(|entry| serde_json::from_slice(&entry.leaf).unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_7_1_failed_authentications_are_few_records_without_a_byte_of_the_token() {
+    let mut world = World::open().await;
+    let mut session = SessionServiceClient::new(world.channel.clone());
+    for _ in 0..20 {
+        let missing = session.who_am_i(v1::WhoAmIRequest {}).await.unwrap_err();
+        let forged = session.who_am_i(with("canary.canary.canary", v1::WhoAmIRequest {})).await.unwrap_err();
+        assert_eq!((missing.code(), forged.code()), (Code::Unauthenticated, Code::Unauthenticated));
+    }
+    let assertion = "canary.canary.canary".to_owned();
+    session.exchange_assertion(v1::ExchangeAssertionRequest { assertion }).await.unwrap_err();
+    let failed: Vec<Record> =
+        records(&mut world, "system").await.into_iter().filter(|record| record.action == "session.authenticate").collect();
+    let count = |kind: &str| -> u64 {
+        let of_kind = failed.iter().filter_map(|record| record.target.as_deref()?.strip_prefix(kind)?.strip_prefix(": "));
+        of_kind.map(|number| number.parse::<u64>().unwrap()).sum()
+    };
+    assert_eq!((count("missing"), count("token"), count("assertion")), (20, 20, 1));
+    assert!(failed.len() < 10, "{failed:?}");
+    assert!(!serde_json::to_string(&failed).unwrap().contains("canary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_9_1_a_repeated_request_is_answered_again_and_audited_as_a_call() {
+    let mut world = World::open().await;
+    let token = world.token("ann").await;
+    let mut tasks = TaskServiceClient::new(world.channel.clone());
+    let goal = Some(v1::submit_task_request::Goal::Workflow("stamp".to_owned()));
+    let submit = v1::SubmitTaskRequest { agent: "tenants/acme/agents/clerk".to_owned(), goal, ..Default::default() };
+    let task = tasks.submit_task(with(&token, submit)).await.unwrap().into_inner();
+    let cancel = || with(&token, v1::CancelTaskRequest { name: task.name.clone(), request_id: "r1".to_owned() });
+    let first = tasks.cancel_task(cancel()).await.unwrap().into_inner();
+    let again = tasks.cancel_task(cancel()).await.unwrap().into_inner();
+    assert_eq!(first, again);
+    let canceled: Vec<Record> =
+        records(&mut world, "acme").await.into_iter().filter(|record| record.action == "task.cancel").collect();
+    let said: Vec<(Kind, &str)> =
+        canceled.iter().map(|record| (record.kind, record.outcome.as_ref().unwrap().word.as_str())).collect();
+    assert_eq!(said, [(Kind::Task, "requested"), (Kind::Rpc, "ok")]);
+    assert!(canceled.iter().all(|record| record.request.is_some() && record.decision.as_ref().is_some_and(|note| note.allow)));
+    assert_ne!(canceled[0].request, canceled[1].request);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_7_2_a_name_that_a_caller_made_up_does_not_enter_the_log() {
+    let mut world = World::open().await;
+    let token = world.token("ann").await;
+    let mut tasks = TaskServiceClient::new(world.channel.clone());
+    let goal = Some(v1::submit_task_request::Goal::Text("read it".to_owned()));
+    let submit = v1::SubmitTaskRequest { agent: "tenants/acme/agents/canary".to_owned(), goal, ..Default::default() };
+    let refused = tasks.submit_task(with(&token, submit)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::NotFound);
+    let absent = TaskId::from_u128(7);
+    let name = format!("tenants/acme/tasks/{absent}");
+    tasks.get_task(with(&token, v1::GetTaskRequest { name, with_output: false })).await.unwrap_err();
+    let records = records(&mut world, "acme").await;
+    assert!(records.iter().any(|record| record.target.as_deref() == Some("absent agent")), "{records:?}");
+    assert!(records.iter().any(|record| record.target == Some(absent.to_string())), "an id is no name");
+    assert!(!serde_json::to_string(&records).unwrap().contains("canary"));
+}
