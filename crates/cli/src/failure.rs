@@ -96,7 +96,7 @@ pub(crate) struct Parts {
     pub(crate) code: String,
     /// Why.
     pub(crate) why: String,
-    /// The next step; a command where there is one.
+    /// The next step: a command as a whole, or words in which commands stand in backticks.
     pub(crate) next: String,
     /// Request id and trace id, where a request was made.
     pub(crate) reference: String,
@@ -112,7 +112,8 @@ impl Failure {
 
     /// A failure under a code of the daemon's.
     pub(crate) fn told(exit: Exit, code: &str, what: impl Into<String>) -> Self {
-        let (why, next, reference) = (String::new(), String::new(), String::new());
+        let (why, reference) = (String::new(), String::new());
+        let next = format!("read the page errors/{code} of the documentation");
         Self(Box::new(Parts { what: what.into(), code: code.to_owned(), why, next, reference, exit }))
     }
 

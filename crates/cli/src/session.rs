@@ -67,8 +67,11 @@ impl Session {
     pub(crate) fn stream<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
         let mut request = tonic::Request::new(message);
         let value = format!("Bearer {}", self.token).parse();
-        let value =
-            value.map_err(|_| Failure::new(Exit::NotLoggedIn, codes::TOKEN, "the token is not one").next("scalbotics login"))?;
+        let value = value.map_err(|_| {
+            Failure::new(Exit::NotLoggedIn, codes::TOKEN, "the token is not one")
+                .why("it holds what no token holds")
+                .next("scalbotics login")
+        })?;
         request.metadata_mut().insert("authorization", value);
         Ok(request)
     }

@@ -142,7 +142,7 @@ impl StartError {
             Self::Keystore { .. } => {
                 "check keystore.path and what unlocks it in the configuration; a keystore opens only with the key it was made with".to_owned()
             }
-            Self::Key { .. } => "scalboticsd initialize, which makes the keys that are missing".to_owned(),
+            Self::Key { .. } => "run this installation's `initialize` again, which makes the keys that are missing".to_owned(),
             Self::Trust { .. } => "put back the trust file that initialize printed; it is public".to_owned(),
             Self::Certificate { .. } => "check the issuing CA's certificate beside the keystore, server.san_dns and the clock".to_owned(),
             Self::Store { source, .. } => source.next_step().to_owned(),

@@ -49,7 +49,7 @@ pub(crate) fn exec<S: AsRef<OsStr>>(verb: S, arguments: &[OsString]) -> Result<(
     let error = std::process::Command::new(&program).arg(verb).args(arguments).exec();
     Err(Failure::new(Exit::Failed, codes::NO_DAEMON, format!("cannot run {}", program.display()))
         .why(error.to_string())
-        .next("install scalboticsd beside scalbotics, or on PATH"))
+        .next("install `scalboticsd` beside `scalbotics`, or on PATH"))
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub(super) fn man(directory: &Path) -> Result<(), Failure> {
     let cannot = |error: std::io::Error| {
         Failure::new(Exit::Failed, codes::MAN, format!("cannot write man pages to {}", directory.display()))
             .why(error.to_string())
+            .next("name a directory that you can write")
     };
     std::fs::create_dir_all(directory).map_err(cannot)?;
     clap_mangen::generate_to(tree::command(), directory).map_err(cannot)

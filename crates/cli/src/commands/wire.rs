@@ -62,7 +62,9 @@ pub(super) fn parse_object(flag: &str, text: &str) -> Result<prost_types::Struct
     match parse(flag, text)? {
         Value::Object(map) => Ok(object(map)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Failure::usage(format!("{flag} is not a JSON object")).why(format!("got `{text}`")))
+            Err(Failure::usage(format!("{flag} is not a JSON object"))
+                .why(format!("got `{text}`"))
+                .next(format!("give {flag} '{{\"key\":\"value\"}}'")))
         }
     }
 }

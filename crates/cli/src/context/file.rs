@@ -61,7 +61,7 @@ impl Contexts {
         let broken = |why: String| {
             Failure::new(Exit::Failed, codes::CONTEXTS, format!("cannot use {}", path.display()))
                 .why(why)
-                .next("correct the file, or remove it and add contexts with: scalbotics context add --help")
+                .next("correct the file, or remove it; `scalbotics context add --help` tells how contexts are made")
         };
         let bytes = match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -76,8 +76,11 @@ impl Contexts {
     pub(crate) fn save(&self) -> Result<(), Failure> {
         let path = path()?;
         let text = toml::to_string(self).map_err(|error| Failure::internal("contexts have no TOML form", &error))?;
-        let cannot =
-            |why: String| Failure::new(Exit::Failed, codes::CONTEXTS, format!("cannot write {}", path.display())).why(why);
+        let cannot = |why: String| {
+            Failure::new(Exit::Failed, codes::CONTEXTS, format!("cannot write {}", path.display()))
+                .why(why)
+                .next("give SCALBOTICS_CONFIG_DIR a directory that you can write")
+        };
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| cannot(error.to_string()))?;
         }

@@ -43,7 +43,8 @@ fn answered(input: &mut impl BufRead, plan: &str, name: &str) -> Result<(), Fail
         return Ok(());
     }
     Err(Failure::new(Exit::Failed, codes::NOT_CONFIRMED, format!("not confirmed: {plan}"))
-        .why("another text than the name was typed; nothing was changed"))
+        .why("another text than the name was typed; nothing was changed")
+        .next("run it again and type the name"))
 }
 
 #[cfg(test)]

@@ -63,7 +63,9 @@ impl Fields {
         let unknown = self.iter().find(|field| items.iter().all(|item| item.pointer(field.pointer()).is_none()));
         let Some(field) = unknown else { return Ok(()) };
         let known: Vec<&str> = first.keys().map(String::as_str).collect();
-        Err(Failure::usage(format!("the answer has no field {}", field.name)).why(format!("it has: {}", known.join(", "))))
+        Err(Failure::usage(format!("the answer has no field {}", field.name))
+            .why(format!("it has: {}", known.join(", ")))
+            .next("name some of these with --fields"))
     }
 
     /// The item with these fields only, each under its name.

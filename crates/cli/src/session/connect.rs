@@ -28,8 +28,11 @@ pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
 
 /// A connection to the context's daemon.
 pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Channel, Failure> {
-    let unusable =
-        |why: String| Failure::new(Exit::Usage, codes::SERVER, format!("server {} is not usable", context.server)).why(why);
+    let unusable = |why: String| {
+        Failure::new(Exit::Usage, codes::SERVER, format!("server {} is not usable", context.server))
+            .why(why)
+            .next("scalbotics context list")
+    };
     let uri: Uri = context.server.parse().map_err(|error: http_error::InvalidUri| unusable(error.to_string()))?;
     if uri.scheme_str() != Some("https") || uri.host().is_none() {
         return Err(unusable("it is not https://host:port".to_owned()));

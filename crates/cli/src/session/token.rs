@@ -83,8 +83,11 @@ pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, c
 
 fn keep(name: &str, kept: &Kept) -> Result<(), Failure> {
     let path = token_path(name)?;
-    let cannot =
-        |why: String| Failure::new(Exit::Failed, codes::TOKEN, format!("cannot keep the token in {}", path.display())).why(why);
+    let cannot = |why: String| {
+        Failure::new(Exit::Failed, codes::TOKEN, format!("cannot keep the token in {}", path.display()))
+            .why(why)
+            .next("give SCALBOTICS_STATE_DIR a directory that you can write")
+    };
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory).map_err(|error| cannot(error.to_string()))?;
     }
@@ -98,8 +101,8 @@ pub(crate) fn forget(name: &str) -> Result<bool, Failure> {
     match std::fs::remove_file(&path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-        Err(error) => {
-            Err(Failure::new(Exit::Failed, codes::TOKEN, format!("cannot remove {}", path.display())).why(error.to_string()))
-        }
+        Err(error) => Err(Failure::new(Exit::Failed, codes::TOKEN, format!("cannot remove {}", path.display()))
+            .why(error.to_string())
+            .next("remove the file by hand: it is a token that counts")),
     }
 }

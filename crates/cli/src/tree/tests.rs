@@ -149,13 +149,15 @@ fn next_steps() -> Vec<String> {
 fn every_next_step_that_is_a_command_can_be_typed() {
     let mut commands = 0;
     for step in next_steps() {
-        let Some((_, command)) = step.split_once("scalbotics ") else { continue };
-        let line = format!("scalbotics {command}");
-        if line.starts_with("scalbotics, ") || step.contains("beside scalbotics") {
-            continue;
+        // A step is a command as a whole, or words in which commands stand in backticks.
+        let whole = step.starts_with("scalbotic");
+        let (told, words): (Vec<_>, Vec<_>) =
+            step.split('`').enumerate().partition(|(at, _)| if whole { *at == 0 } else { at % 2 == 1 });
+        assert!(words.iter().all(|(_, part)| !part.contains("scalbotics ")), "a command outside of backticks: {step}");
+        for (_, line) in told.into_iter().filter(|(_, part)| part.starts_with("scalbotics ")) {
+            commands += 1;
+            assert_eq!(refusal(line), None, "{step}");
         }
-        commands += 1;
-        assert_eq!(refusal(&line), None, "{step}");
     }
     assert!(commands > 15, "only {commands} were found");
 }

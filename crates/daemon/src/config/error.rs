@@ -57,11 +57,15 @@ impl Error {
     #[must_use]
     pub fn next_step(&self) -> String {
         match self {
-            Self::Unreadable { .. } => "scalboticsd --config FILE, or scalbotics initialize to make an installation".to_owned(),
-            Self::Refused { .. } | Self::Value { .. } => "scalboticsd config schema shows what each key takes".to_owned(),
+            Self::Unreadable { .. } => {
+                "name the file with --config; `scalbotics initialize --help` tells how an installation is made".to_owned()
+            }
+            Self::Refused { .. } | Self::Value { .. } => "scalboticsd config schema".to_owned(),
             Self::UnknownKey { suggestion: Some(key), .. } => format!("did you mean `{key}`?"),
-            Self::UnknownKey { suggestion: None, .. } => "scalboticsd --print-default-config shows every key".to_owned(),
-            Self::Missing { key } => format!("set `{key}` in the file, or run scalbotics initialize, which writes it"),
+            Self::UnknownKey { suggestion: None, .. } => "scalboticsd --print-default-config".to_owned(),
+            Self::Missing { key } => {
+                format!("set `{key}` in the file, or make an installation, which writes it: `scalbotics initialize --help`")
+            }
         }
     }
 }

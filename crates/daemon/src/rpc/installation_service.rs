@@ -33,7 +33,7 @@ impl Context {
         }
         if !seen.findings.is_empty() {
             let head = seen.head.as_deref().unwrap_or("head").chars().take(12).collect::<String>();
-            reasons.push(format!("commit {head} is refused with {} findings; see scalbotics repo status", seen.findings.len()));
+            reasons.push(format!("commit {head} is refused with {} findings; see `scalbotics repo status`", seen.findings.len()));
         }
         if let Some(why) = seen.unreadable {
             reasons.push(format!("the repository could not be brought into force: {why}"));

@@ -62,7 +62,7 @@ impl Sessions {
     async fn check(&self, assertion: &str, now: Timestamp) -> Result<(Human, LoggedIn), Failure> {
         let refuse = |why: String| {
             let failure = Failure::new(codes::ASSERTION_REFUSED, "the login is refused");
-            failure.why(why).next("scalbotics doctor checks the login key, the context and the clock")
+            failure.why(why).next("scalbotics doctor")
         };
         if let Some(alarm) = self.0.clock.alarm() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, "the login is refused");

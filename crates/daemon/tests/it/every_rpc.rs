@@ -141,6 +141,10 @@ async fn security_7_a_foreign_name_is_an_absent_one() {
                 let absent = call(&world.channel, path, own, Some(token)).await.unwrap_err();
                 assert_eq!(absent.code(), Code::NotFound, "{path}: {absent}");
                 assert_eq!(refused.message().replace("tenants/other", "tenants/acme"), absent.message(), "{path}");
+                // Reason, why and next step too: nothing tells them apart.
+                let told = [&refused, &absent].map(|status| status.get_error_details().error_info().cloned().unwrap());
+                assert_eq!(told[0].metadata, told[1].metadata, "{path}");
+                assert_eq!(told[0].reason, told[1].reason, "{path}");
             }
         }
     }

@@ -63,10 +63,16 @@ fn write_at(path: &Path, at: u64, bytes: &[u8]) {
     file.write_all_at(bytes, at).unwrap();
 }
 
-/// A start that is refused in four parts; the database is named.
+/// A start that is refused in four parts; the database is named. Answers what was said.
 #[track_caller]
-fn refused(installation: &Installation, database: &Path) {
+fn refused(installation: &Installation, database: &Path) -> String {
     remove_beside(database);
+    refused_with_its_log(installation, database)
+}
+
+/// The same with what lies beside the database.
+#[track_caller]
+fn refused_with_its_log(installation: &Installation, database: &Path) -> String {
     let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.path("refused.log"), installation.admin);
     assert!(!daemon.is_ready(), "a damaged database is served");
     let said = std::fs::read_to_string(installation.path("refused.log")).unwrap();
@@ -76,6 +82,7 @@ fn refused(installation: &Installation, database: &Path) {
         assert!(said.contains(part), "no `{part}`: {said}");
     }
     assert!(!said.contains("panicked"), "{said}");
+    said
 }
 
 #[test]
@@ -137,9 +144,8 @@ fn remove_beside(database: &Path) {
     }
 }
 
-/// One changed byte of one leaf, found offline and by the running daemon.
-#[test]
-fn one_changed_byte_of_the_audit_log_is_found() {
+/// A running daemon with one finished task, and where its submission stands in the log: index and bytes of the leaf.
+fn with_a_leaf() -> (Installation, Daemon, u64, String) {
     let installation = Installation::new();
     let daemon = installation.start();
     let task = id(&installation.submit(Class::Keyed, "kept", Times::default()));
@@ -147,24 +153,58 @@ fn one_changed_byte_of_the_audit_log_is_found() {
     let records = installation.ann(&["audit", "tail", "--lines", "500"]).exits(0).lines();
     let submitted = |record: &&Value| record["record"]["action"] == "task.submit" && record["record"]["task"] == task.as_str();
     let record = records.iter().find(submitted).unwrap_or_else(|| panic!("no record of the submission: {records:#?}"));
-    let index = record["index"].as_u64().unwrap();
     installation.verify_audit();
+    // The leaf is the record's canonical JSON: keys in order, no blanks.
+    (installation, daemon, record["index"].as_u64().unwrap(), record["record"].to_string())
+}
+
+/// Changes one byte of the leaf wherever the file holds it; answers how often that is.
+fn change_leaf(path: &Path, leaf: &str) -> usize {
+    let places = find(&std::fs::read(path).unwrap(), leaf.as_bytes());
+    for at in &places {
+        write_at(path, (at + leaf.find("task.submit").unwrap() + 3) as u64, b"c");
+    }
+    places.len()
+}
+
+/// One changed byte of one leaf, found offline and at the next start.
+#[test]
+fn one_changed_byte_of_the_audit_log_is_found() {
+    let (installation, daemon, index, leaf) = with_a_leaf();
     assert!(daemon.stop().0.success());
     offline(&installation, 0);
-
     let database = database(&installation);
-    let bytes = std::fs::read(&database).unwrap();
-    // The leaf is the record's canonical JSON: keys in order, no blanks.
-    let leaf = record["record"].to_string();
-    for at in find(&bytes, leaf.as_bytes()) {
-        let changed = at + leaf.find("task.submit").unwrap() + 3;
-        write_at(&database, changed as u64, b"c");
-    }
+    assert!(change_leaf(&database, &leaf) > 0);
     let said = offline(&installation, 1);
-    assert!(said.stderr.contains(&index.to_string()) || said.stdout.contains(&index.to_string()), "{index}: {said:#?}");
+    assert!(said.stderr.contains(&format!("leaf {index} ")), "{index}: {said:#?}");
+    let said = refused(&installation, &database);
+    assert!(said.contains(&format!("leaf {index} was edited")), "{index}: {said}");
+}
 
-    let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.log(), installation.admin);
-    assert!(daemon.is_ready(), "{}", installation.log_text());
+/// The same where SQLite would stop reading its write-ahead log, and show less as if it were all.
+#[test]
+fn one_changed_byte_of_the_write_ahead_log_is_found() {
+    let (installation, daemon, _, leaf) = with_a_leaf();
+    assert!(daemon.stop().0.success());
+    let log = beside(&installation.root.join("data").join("core.db"), "-wal");
+    let whole = std::fs::read(&log).unwrap();
+    assert!(change_leaf(&log, &leaf) > 0, "the leaf is not in the log");
+    let said = offline(&installation, 1);
+    assert!(said.stderr.contains("write-ahead log does not fit its checksum"), "{said:#?}");
+    refused_with_its_log(&installation, &log);
+    std::fs::write(&log, whole).unwrap();
+    offline(&installation, 0);
+    let _daemon = installation.start();
+    installation.verify_audit();
+}
+
+/// The same under a daemon that runs, which read the log when it was whole.
+#[test]
+fn a_byte_changed_under_a_running_daemon_is_found() {
+    let (installation, daemon, index, leaf) = with_a_leaf();
+    let database = installation.root.join("data").join("core.db");
+    let places = change_leaf(&database, &leaf) + change_leaf(&beside(&database, "-wal"), &leaf);
+    assert!(places > 0, "the leaf is nowhere");
     let verified = installation.ann(&["audit", "verify"]).exits(1);
     assert_eq!(verified.json()["fault_index"].as_u64(), Some(index), "{verified:#?}");
     assert_eq!(verified.json()["ok"], false);
@@ -183,9 +223,7 @@ fn a_missing_log_is_a_refusal() {
 
 /// Where the part stands; a page that was divided may keep an old copy, so perhaps more than once.
 fn find(bytes: &[u8], part: &[u8]) -> Vec<usize> {
-    let found: Vec<_> = (0..bytes.len() - part.len()).filter(|at| bytes[*at..].starts_with(part)).collect();
-    assert!(!found.is_empty(), "{}", String::from_utf8_lossy(part));
-    found
+    bytes.windows(part.len()).enumerate().filter(|(_, window)| *window == part).map(|(at, _)| at).collect()
 }
 
 /// `audit verify --offline`, which needs no daemon.

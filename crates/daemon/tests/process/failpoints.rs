@@ -97,9 +97,11 @@ fn verify_of_every_class() {
                 assert!(daemon.ended().is_none(), "{point} was hit for a {} effect", class.word());
             }
             daemon.kill();
-            let _daemon = installation.start();
+            let daemon = installation.start();
             recovered(&installation, class, &entry, None);
+            daemon.kill();
         }
+        let _daemon = installation.start();
         installation_is_sound(&installation, Class::ALL.len());
     }
 }

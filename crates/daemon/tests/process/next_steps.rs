@@ -49,7 +49,7 @@ fn every_next_step_works_as_printed() {
         run("pure", "forbidden").exits(5),
         run("none", "x").exits(2),
         installation.ann(&["task", "run", "--agent", "nobody", "hello"]).exits(10),
-        installation.ann(&["task", "run", "--agent", "clerk", "hello"]).exits(7),
+        installation.ann(&["task", "run", "--agent", "clerk", "hello"]).exits(2),
         installation.ann(&["task", "show", "task_00000000000000000000000000"]).exits(10),
         installation.ann(&["task", "retry", &task]).exits(7),
         installation.ann(&["task", "cancel", &task]).exits(7),

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::OpenError;
 use super::failure::Failure;
+use super::log_damage;
 
 /// Name of the database.
 pub(super) const NAME: &str = "core.db";
@@ -58,6 +59,15 @@ pub(super) fn prepare_file(path: &Path) -> Result<(), OpenError> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io(path))?;
     let dir = path.parent().unwrap_or(path);
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(io(dir))
+}
+
+/// Refuses a write-ahead log of which SQLite would silently drop acknowledged commits.
+pub(super) fn refuse_damaged_log(path: &Path) -> Result<(), OpenError> {
+    let wal = beside(path, "-wal");
+    match log_damage::find(path).map_err(io(&wal))? {
+        Some(what) => Err(OpenError::Corrupt { path: wal, what }),
+        None => Ok(()),
+    }
 }
 
 /// Gives the write-ahead log its size by writing zeros behind its end, which reading it stops at.

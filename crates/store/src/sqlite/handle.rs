@@ -72,6 +72,7 @@ impl SqliteStore {
         let lock = DataLock::take(dir)?;
         let path = connect::database(dir);
         connect::prepare_file(&path)?;
+        connect::refuse_damaged_log(&path)?;
         let mut conn = connect::writer(&path)?;
         schema::migrate(&mut conn, &path)?;
         if options.quick_check {

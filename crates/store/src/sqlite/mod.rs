@@ -21,6 +21,7 @@ mod handle;
 mod job;
 mod journal;
 mod leaves;
+mod log_damage;
 mod logs;
 mod offline;
 mod open_error;

@@ -27,6 +27,7 @@ pub fn open_read_only(dir: &Path) -> Result<Offline, OpenError> {
     let path = connect::database(dir);
     let here = path.try_exists().map_err(|source| OpenError::Io { path: path.clone(), source })?;
     let len = if here { std::fs::metadata(&path).map_or(0, |metadata| metadata.len()) } else { 0 };
+    connect::refuse_damaged_log(&path)?;
     let conn = if len == 0 && log_is_empty(&path)? {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     } else if beside(&path, "-shm").try_exists().unwrap_or(false) {

@@ -87,6 +87,49 @@ async fn a_flip_inside_of_a_leaf_is_always_found() {
     }
 }
 
+/// Frames of a log: where each begins, and whether it ends a commit.
+fn frames(wal: &[u8]) -> Vec<(usize, bool)> {
+    let page_len = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
+    let frames = (32..wal.len() - 24).step_by(24 + page_len).take_while(|at| wal[at + 8..at + 16] == wal[16..24]);
+    frames.map(|at| (at, wal[at + 4..at + 8] != [0; 4])).collect()
+}
+
+/// SQLite would stop at the changed byte and drop every commit behind it without a word.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flip_in_the_log_is_refused_unless_only_the_last_commit_is_lost() {
+    let origin = tempfile::tempdir().unwrap();
+    let world = World::new("acme", 1);
+    let store = open(origin.path());
+    for _ in 0..10 {
+        store.commit(world.submit()).await.unwrap();
+    }
+    let size = store.head(&world.tenant).await.unwrap().size;
+    drop(store);
+    let wal = fs::read(origin.path().join("core.db-wal")).unwrap();
+    let commits: Vec<_> = frames(&wal).into_iter().filter(|(_, ends)| *ends).map(|(at, _)| at).collect();
+    let [.., last_but_one, last] = commits[..] else { panic!("{commits:?}") };
+    let dir = tempfile::tempdir().unwrap();
+    // The header, the first frames closely, then everywhere; the frame that ends the last commit but one, and the last commit.
+    let places = (0..64).chain((64..last_but_one).step_by(4_999)).chain(last_but_one..last_but_one + 30);
+    for at in places.chain([last + 99]) {
+        let _absent = fs::remove_file(dir.path().join("core.db-shm"));
+        fs::copy(origin.path().join("core.db"), dir.path().join("core.db")).unwrap();
+        let mut bent = wal.clone();
+        bent[at] ^= 1 << (at % 8);
+        fs::write(dir.path().join("core.db-wal"), &bent).unwrap();
+        let (opened, read) = (SqliteStore::open(dir.path(), &options()), open_read_only(dir.path()));
+        if at < last {
+            let Err(refused) = opened.map_err(|error| error.to_string()) else { panic!("the flip at {at} passed") };
+            assert!(refused.contains("core.db-wal") && refused.contains("checksum"), "{at}: {refused}");
+            assert!(matches!(read, Err(OpenError::Corrupt { .. })), "{at}: {read:?}");
+        } else {
+            // As after a crash in that very commit, which nobody can tell from this.
+            let size_now = opened.unwrap().head(&world.tenant).await.unwrap().size;
+            assert!(size_now > 0 && size_now < size, "{size_now} of {size}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_torn_log_loses_only_its_tail() {
     let origin = tempfile::tempdir().unwrap();

@@ -145,6 +145,7 @@ async fn show(session: &Session, index: u64, printer: &Printer) -> Result<(), Fa
     let found = answer.records.iter().find(|record| record.index == index);
     let record = found.ok_or_else(|| {
         Failure::new(Exit::NotFound, codes::NOT_FOUND, format!("the audit log has no record {index}"))
+            .why("records are numbered from 0, without a gap, and this is behind the last")
             .next("scalbotics audit tail")
     })?;
     let value = record_json(record);

@@ -42,7 +42,9 @@ pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), F
     if answer.ok {
         return Ok(());
     }
-    Err(Failure::new(Exit::Failed, codes::AUDIT_FAULT, "the audit log does not agree with itself").why(answer.fault))
+    Err(Failure::new(Exit::Failed, codes::AUDIT_FAULT, "the audit log does not agree with itself")
+        .why(answer.fault)
+        .next("keep a copy of the data directory as it is; compare it with a backup or a checkpoint kept elsewhere"))
 }
 
 fn checkpoint(session: &Session, note: &str) -> Result<String, Failure> {

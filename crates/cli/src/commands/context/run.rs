@@ -125,8 +125,9 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
 }
 
 fn entry(args: &AddArgs) -> Result<Entry, Failure> {
-    let wrong =
-        |flag: &str, error: &dyn std::error::Error| Failure::usage(format!("{flag} is not usable")).why(error.to_string());
+    let wrong = |flag: &str, error: &dyn std::error::Error| {
+        Failure::usage(format!("{flag} is not usable")).why(error.to_string()).next("scalbotics context add --help")
+    };
     Ok(Entry {
         server: args.server.clone(),
         trust_file: args.trust_file.clone(),

@@ -33,6 +33,7 @@ pub(crate) async fn doctor(globals: &Globals) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(Exit::Failed, codes::DOCTOR, format!("{failed} of {} checks failed", findings.len()))
+        .why("each is named above with its reason")
         .next("follow the NEXT column from the top; checks that depend on a failed one were not run"))
 }
 

@@ -61,7 +61,9 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
     ];
     printer.one(&value, &columns)?;
     if args.exit_code && status.health != "ok" {
-        return Err(Failure::new(Exit::Failed, codes::DEGRADED, "the installation is degraded").why(status.reasons.join("; ")));
+        return Err(Failure::new(Exit::Failed, codes::DEGRADED, "the installation is degraded")
+            .why(status.reasons.join("; "))
+            .next("scalbotics doctor"));
     }
     Ok(())
 }

@@ -2,4 +2,4 @@
 
 mod verb;
 
-pub(crate) use verb::{Verb, run};
+pub(crate) use verb::{Verb, explain, run};

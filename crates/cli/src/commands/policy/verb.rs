@@ -41,13 +41,18 @@ pub(crate) struct CanIArgs {
     args: String,
 }
 
+/// Fetches a decision with its reasons.
+pub(crate) async fn explain(session: &Session, decision: &str) -> Result<v1::Decision, Failure> {
+    let mut client = PolicyServiceClient::new(session.channel.clone());
+    let request = v1::ExplainDecisionRequest { name: session.resource("decisions", decision) };
+    Ok(client.explain_decision(session.request(request)?).await?.into_inner())
+}
+
 /// Runs a verb.
 pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
-    let mut client = PolicyServiceClient::new(session.channel.clone());
     match verb {
         Verb::Explain { decision } => {
-            let request = v1::ExplainDecisionRequest { name: session.resource("decisions", decision) };
-            let decision = client.explain_decision(session.request(request)?).await?.into_inner();
+            let decision = explain(session, decision).await?;
             print(&decision, printer)
         }
         Verb::CanI(args) => {
@@ -56,6 +61,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
                 tool: args.tool.clone(),
                 args: Some(wire::parse_object("--args", &args.args)?),
             };
+            let mut client = PolicyServiceClient::new(session.channel.clone());
             let decision = client.check_access(session.request(request)?).await?.into_inner();
             print(&decision, printer)?;
             if decision.allow {

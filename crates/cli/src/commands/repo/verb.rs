@@ -42,7 +42,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
     }
     Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {} is refused", repository.head))
         .why(format!("it has {} findings; {} stays in force", repository.findings.len(), repository.commit))
-        .next("correct the files, commit, and run: scalbotics repo apply"))
+        .next("correct the files and commit; then `scalbotics repo apply`"))
 }
 
 fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use tokio_stream::StreamExt as _;
 
 use super::{show, verb};
 use crate::codes;
+use crate::commands::policy::explain;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
 use crate::output::{Printer, escape, pad};
@@ -19,17 +20,23 @@ pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: &
     while let Some(event) = events.next().await {
         let event = event?;
         printer.item(&event_json(&event), || line(&event))?;
-        if !wait && event.status() == TaskStatus::InputRequired && parked(&event.kind) {
+        if !wait && event.status() == TaskStatus::InputRequired && parked(session, name, &event).await? {
             return Err(waiting(session, name, &event));
         }
     }
     let task = show::get(session, name, false).await?;
-    ended(&task, printer)
+    ended(session, &task, printer).await
 }
 
-/// Whether the event itself is what the task now waits for, so that a replayed older one does not end the following.
-fn parked(kind: &str) -> bool {
-    matches!(kind, "approval_requested" | "in_doubt")
+/// Whether the event is what the task waits for now, so that a replayed older one does not end the following.
+async fn parked(session: &Session, name: &str, event: &v1::TaskEvent) -> Result<bool, Failure> {
+    let phase = match event.kind.as_str() {
+        "approval_requested" => "waiting",
+        "in_doubt" => "in_doubt",
+        _ => return Ok(false),
+    };
+    let task = show::get(session, name, false).await?;
+    Ok(task.calls.iter().any(|call| call.effect == event.effect && call.phase == phase))
 }
 
 fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
@@ -49,7 +56,7 @@ fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
 }
 
 /// How a task that has ended shows in the exit code: a task whose action was denied has not succeeded.
-pub(super) fn ended(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
+async fn ended(session: &Session, task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
     let id = wire::short(&task.name);
     match task.status() {
         TaskStatus::Completed => {
@@ -57,6 +64,7 @@ pub(super) fn ended(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
             Ok(())
         }
         TaskStatus::Canceled => Err(Failure::new(Exit::Failed, codes::CANCELED, format!("task {id} was canceled"))
+            .why("somebody asked for its end")
             .next(format!("scalbotics task show {id}"))),
         TaskStatus::Unspecified
         | TaskStatus::Submitted
@@ -64,11 +72,24 @@ pub(super) fn ended(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
         | TaskStatus::InputRequired
         | TaskStatus::AuthRequired
         | TaskStatus::Failed
-        | TaskStatus::Rejected => Err(failed(task, id)),
+        | TaskStatus::Rejected => Err(failed(task, id, why(session, task).await)),
     }
 }
 
-fn failed(task: &v1::Task, id: &str) -> Failure {
+/// Why a task failed: its own words, else those of the decision that denied its call, as far as the caller may read them.
+async fn why(session: &Session, task: &v1::Task) -> String {
+    if !task.failure_detail.is_empty() {
+        return task.failure_detail.clone();
+    }
+    if !task.decision.is_empty()
+        && let Ok(decision) = explain(session, &task.decision).await
+    {
+        return decision.why;
+    }
+    format!("it is {}, and no more is recorded", task.status().as_str_name().trim_start_matches("TASK_STATUS_"))
+}
+
+fn failed(task: &v1::Task, id: &str, why: String) -> Failure {
     let known = codes::TASK_ENDS.iter().find(|(code, _)| *code == task.failure);
     let exit = known.map_or(Exit::Failed, |(_, exit)| *exit);
     let rejected = task.status() == TaskStatus::Rejected;
@@ -82,7 +103,7 @@ fn failed(task: &v1::Task, id: &str) -> Failure {
     } else {
         format!("scalbotics policy explain {}", task.decision)
     };
-    Failure::told(exit, code, format!("task {id} ended without reaching its goal")).why(task.failure_detail.clone()).next(next)
+    Failure::told(exit, code, format!("task {id} ended without reaching its goal")).why(why).next(next)
 }
 
 fn event_json(event: &v1::TaskEvent) -> Value {

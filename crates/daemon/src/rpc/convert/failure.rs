@@ -41,7 +41,7 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
         SubmitError::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("submit it as a human"),
         SubmitError::CommitGone { .. } => refuse(codes::TASK_STATE)
             .why("a retry runs under the versions of the first run")
-            .next("submit it anew: scalbotics task run --help"),
+            .next("submit it anew; `scalbotics task run --help` tells how"),
         SubmitError::NothingInForce => refuse(codes::NOTHING_IN_FORCE).next("scalbotics repo status"),
         SubmitError::UnknownAgent { .. } => refuse(codes::NOT_FOUND).next("scalbotics agent list"),
         SubmitError::AgentNotActive { .. } => refuse(codes::AGENT_NOT_ACTIVE).next("scalbotics agent list"),
