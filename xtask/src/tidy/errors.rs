@@ -11,10 +11,13 @@ const TABLES: &[&str] = &["crates/daemon/src/rpc/codes.rs", "crates/cli/src/code
 /// Where the pages are.
 const PAGES: &str = "docs/errors/";
 
+/// Headings of a page, in this order.
+const PARTS: [&str; 3] = ["## What happened", "## Why", "## What to do"];
+
 /// Pages that are about the folder, not about a code.
 const ABOUT: &[&str] = &["README", "index"];
 
-/// Codes without a page, pages without a code, pages with another heading. Legal: before the first code of a table there is no table.
+/// Codes without a page, pages without a code, pages with other headings. Legal: before the first code of a table there is no table.
 pub(crate) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut known = BTreeSet::new();
@@ -39,8 +42,11 @@ fn page_fault(tree: &Tree, code: &str, place: (&str, usize)) -> Option<Finding> 
     let Some(page) = tree.text(&path) else {
         return Some(Finding::failure(place.0, place.1, format!("error code `{code}` has no page {path}")));
     };
-    let headed = page.lines().next() == Some(format!("# {code}").as_str());
-    (!headed).then(|| Finding::failure(&path, 1, format!("the page begins with `# {code}`")))
+    if page.lines().next() != Some(format!("# {code}").as_str()) {
+        return Some(Finding::failure(&path, 1, format!("the page begins with `# {code}`")));
+    }
+    let parts: Vec<_> = page.lines().filter(|line| line.starts_with("## ")).collect();
+    (parts != PARTS).then(|| Finding::failure(&path, 0, format!("a page has the parts {}", PARTS.join(", "))))
 }
 
 fn orphans(tree: &Tree, codes: &BTreeSet<String>) -> Vec<Finding> {
@@ -69,9 +75,10 @@ mod tests {
     #[test]
     fn codes_and_pages_match() {
         let table = (TABLES[0], "pub const ALL: &[&str] = &[\"POLICY_DENIED\"]; // \"NOT_ONE\"");
-        let page = ("docs/errors/POLICY_DENIED.md", "# POLICY_DENIED\n");
+        let page = ("docs/errors/POLICY_DENIED.md", "# POLICY_DENIED\n## What happened\n## Why\n## What to do\n");
         let other = (TABLES[1], "codes! { A \"CLI_X\"; }");
-        let cases: [(&[(&str, &str)], usize); 10] = [
+        let cli_page = ("docs/errors/CLI_X.md", "# CLI_X\n## What happened\n## Why\n## What to do\n");
+        let cases: [(&[(&str, &str)], usize); 12] = [
             (&[table, page], 0),
             (&[table], 1),
             (&[table, ("docs/errors/POLICY_DENIED.md", "# Denied\n")], 1),
@@ -80,8 +87,10 @@ mod tests {
             (&[page], 1),
             (&[(TABLES[0], "pub enum Code {}")], 1),
             (&[table, page, other], 1),
-            (&[table, page, other, ("docs/errors/CLI_X.md", "# CLI_X\n")], 0),
-            (&[other, page, ("docs/errors/CLI_X.md", "# CLI_X\n")], 1),
+            (&[table, page, other, cli_page], 0),
+            (&[other, page, cli_page], 1),
+            (&[table, ("docs/errors/POLICY_DENIED.md", "# POLICY_DENIED\n## Why\n## What to do\n")], 1),
+            (&[table, ("docs/errors/POLICY_DENIED.md", "# POLICY_DENIED\n## What happened\n## What to do\n## Why\n")], 1),
         ];
         for (files, wanted) in cases {
             assert_eq!(check(&tree(files)).len(), wanted, "{files:?}");

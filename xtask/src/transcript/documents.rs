@@ -22,7 +22,7 @@ const DEMO: &str = "cargo xtask demo";
 const INTERNAL: [&str; 1] = ["scalboticsd sandbox"];
 
 /// Path from the root, and text.
-fn documents() -> Vec<(PathBuf, String)> {
+pub(super) fn documents() -> Vec<(PathBuf, String)> {
     let root = crate::root().unwrap();
     let is_ours = |entry: &walkdir::DirEntry| {
         let name = entry.file_name().to_string_lossy();
@@ -78,33 +78,40 @@ fn every_fence_says_what_it_holds_and_commands_stand_in_console_blocks() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
-/// Code spans that name a command of ours, with their place.
+/// Programs whose commands a text may name.
+const PROGRAMS: [&str; 3] = ["scalbotics ", "scalboticsd ", "cargo xtask "];
+
+/// Code spans, and lines of text blocks up to the explanation behind two blanks, that name a command of ours; with their place.
 fn named(path: &Path, text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
+    let mut spans = Vec::new();
     let mut in_block = false;
     for (at, line) in text.lines().enumerate() {
-        in_block ^= line.starts_with("```");
-        let spans = if in_block { "" } else { line }.split('`').skip(1).step_by(2);
-        let ours = spans.filter(|span| {
-            let is_command = ["scalbotics ", "scalboticsd ", "cargo xtask "].iter().any(|program| span.starts_with(program));
-            is_command && !span.contains('<') && !INTERNAL.contains(span)
-        });
-        found.extend(ours.map(|span| (format!("{}:{}", path.display(), at + 1), span.to_owned())));
+        let is_fence = line.starts_with("```");
+        in_block ^= is_fence;
+        if !in_block && !is_fence {
+            spans.extend(line.split('`').skip(1).step_by(2).map(|span| (at + 1, span)));
+        }
     }
-    found
+    for block in blocks(text).iter().filter(|block| block.language == "text") {
+        let lines = block.lines.iter().enumerate();
+        spans.extend(lines.map(|(at, line)| (block.line + at + 1, line.split("  ").next().unwrap_or_default())));
+    }
+    let is_command = |span: &str| PROGRAMS.iter().any(|program| span.starts_with(program));
+    let ours = spans.into_iter().filter(|(_, span)| is_command(span) && !span.contains('<') && !INTERNAL.contains(span));
+    ours.map(|(line, span)| (format!("{}:{line}", path.display()), span.to_owned())).collect()
 }
 
 /// Whether the program knows the words: with `--help` behind them it reads them and does nothing.
 fn exists(command: &str) -> bool {
     let words: Vec<&str> = command.split_whitespace().filter(|word| !word.chars().eq([LEFT_OUT])).collect();
-    let Some((program, words)) = words.split_first() else { return false };
-    if *program == "cargo" {
-        let words = [words, &["--help"]].concat();
-        return Arguments::command().try_get_matches_from(words).is_err_and(|error| error.kind() == ErrorKind::DisplayHelp);
+    if let Some(words) = words.strip_prefix(&["cargo"]) {
+        let parsed = Arguments::command().try_get_matches_from([words, &["--help"]].concat());
+        return parsed.map_or_else(|error| error.kind() == ErrorKind::DisplayHelp, |_| true);
     }
-    let mut run = Command::new(programs().join(program));
-    run.args(words).arg("--help").env_clear().env("HOME", "/nonexistent").stdin(Stdio::null());
-    run.output().unwrap().status.success()
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("{} --help", words.join(" "))]).stdin(Stdio::null());
+    shell.env_clear().env("PATH", programs()).env("HOME", "/nonexistent");
+    shell.output().unwrap().status.success()
 }
 
 #[test]
@@ -131,7 +138,8 @@ fn commands_that_are_no_more_are_found() {
     for command in ["scalbotics task shw TASK", "scalbotics task show --no-flag", "cargo xtask dmo", "scalboticsd --no-flag"] {
         assert!(!exists(command), "{command}");
     }
-    let spans = named(Path::new("a.md"), "a `scalbotics x` b `y`\n```\n`scalbotics z`\n```\n`cargo xtask t`");
-    let wanted = [("a.md:1", "scalbotics x"), ("a.md:5", "cargo xtask t")].map(|(at, text)| (at.to_owned(), text.to_owned()));
+    let text = "a `scalbotics x` b `y`\n```yaml\n`scalbotics z`\n```\n`cargo xtask t`\n```text\ncargo xtask u v   why\n```\n";
+    let wanted = [("a.md:1", "scalbotics x"), ("a.md:5", "cargo xtask t"), ("a.md:7", "cargo xtask u v")];
+    let (spans, wanted) = (named(Path::new("a.md"), text), wanted.map(|(at, text)| (at.to_owned(), text.to_owned())));
     assert_eq!(spans, wanted);
 }

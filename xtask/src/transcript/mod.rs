@@ -5,6 +5,8 @@ mod blocks;
 mod documents;
 #[cfg(test)]
 mod machine;
+#[cfg(test)]
+mod paths;
 mod pattern;
 
 pub(crate) use blocks::{Block, blocks};
