@@ -51,13 +51,15 @@ fn nothing_outside() {
     std::fs::create_dir(&outside).unwrap();
     std::fs::create_dir(&inside).unwrap();
     std::fs::write(outside.join("file"), "secret").unwrap();
+    std::fs::set_permissions(outside.join("file"), std::fs::Permissions::from_mode(0o600)).unwrap();
     let mut job = job(&["probe", outside.to_str().unwrap(), inside.to_str().unwrap()]);
     job.write_paths = vec![inside.clone()];
     let seen = output(&f.run(&job));
     let (yes, no) = ("allowed", "refused");
     let want = json!({
         "read outside": no, "list outside": no, "write outside": no, "truncate outside": no, "remove outside": no,
-        "link outside": no, "read shadow": no, "read root's home": no, "read another's environment": no,
+        "change mode outside": no, "change times outside": no, "set attribute outside": no, "change mode of the system's": no,
+        "change mode inside": yes, "change times inside": yes, "link outside": no, "read shadow": no, "read root's home": no, "read another's environment": no,
         "read init's descriptors": no, "write init's memory": no, "write /usr": no, "write sysctl": no, "write inside": yes, "write scratch": yes,
         "run from scratch": no, "run from inside": no, "run the system's": yes, "tcp": no, "udp": no, "unix": no,
         "socket pair": yes, "mount": no, "unshare": no, "trace": no, "kill init": yes, "thread": yes,
@@ -66,6 +68,7 @@ fn nothing_outside() {
     // `kill` answers 0 for init, and nothing happens: the rest of the report is the proof.
     assert_eq!(seen, want);
     assert_eq!(text(&outside.join("file")), "secret");
+    assert_eq!(std::fs::metadata(outside.join("file")).unwrap().permissions().mode() & 0o777, 0o600, "its mode is as it was");
     assert!(f.is_clean());
     assert_eq!(std::fs::read_dir(f.path("run/scratch")).unwrap().count(), 0, "scratch is private");
 }

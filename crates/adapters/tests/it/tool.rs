@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use rustix::fs::{AtFlags, Mode};
 use serde_json::{Value, json};
 
 pub(crate) fn main(args: &[String]) -> ExitCode {
@@ -59,8 +60,15 @@ fn probe(outside: &str, inside: &str) {
     };
     let here = rustix::fs::CWD;
     std::fs::write("script", "#!/bin/sh\nexit 0\n").unwrap();
-    rustix::fs::chmodat(here, "script", rustix::fs::Mode::RWXU, rustix::fs::AtFlags::empty()).unwrap();
+    rustix::fs::chmodat(here, "script", Mode::RWXU, AtFlags::empty()).unwrap();
     std::fs::copy("/bin/true", format!("{inside}/program")).unwrap();
+    let chmod = |path: &str| rustix::fs::chmodat(here, path, Mode::RWXU | Mode::RGRP | Mode::ROTH, AtFlags::empty()).is_ok();
+    let touch = |path: &str| {
+        let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+        let times = rustix::fs::Timestamps { last_access: now, last_modification: now };
+        rustix::fs::utimensat(here, path, &times, AtFlags::empty()).is_ok()
+    };
+    let mark = |path: &str| rustix::fs::setxattr(path, "user.mark", b"x", rustix::fs::XattrFlags::empty()).is_ok();
     let truncating = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::TRUNC;
     let mount = rustix::mount::mount("x", ".", "tmpfs", rustix::mount::MountFlags::empty(), None);
     #[expect(deprecated, reason = "the test wants the refusal")]
@@ -69,8 +77,14 @@ fn probe(outside: &str, inside: &str) {
         "read outside": word(std::fs::read(format!("{outside}/file")).is_ok()),
         "list outside": word(std::fs::read_dir(outside).is_ok()),
         "write outside": word(std::fs::write(format!("{outside}/new"), "x").is_ok()),
-        "truncate outside": word(rustix::fs::openat(here, format!("{outside}/file"), truncating, rustix::fs::Mode::empty()).is_ok()),
+        "truncate outside": word(rustix::fs::openat(here, format!("{outside}/file"), truncating, Mode::empty()).is_ok()),
         "remove outside": word(std::fs::remove_file(format!("{outside}/file")).is_ok()),
+        "change mode outside": word(chmod(&format!("{outside}/file"))),
+        "change times outside": word(touch(&format!("{outside}/file"))),
+        "set attribute outside": word(mark(&format!("{outside}/file"))),
+        "change mode of the system's": word(chmod("/bin/true")),
+        "change mode inside": word(chmod(&format!("{inside}/program"))),
+        "change times inside": word(touch(&format!("{inside}/program"))),
         "link outside": word(std::fs::hard_link(format!("{outside}/file"), "stolen").is_ok()),
         "read shadow": word(std::fs::read("/etc/shadow").is_ok()),
         "read root's home": word(std::fs::read_dir("/root").is_ok()),

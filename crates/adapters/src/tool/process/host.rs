@@ -59,13 +59,13 @@ pub(super) fn report(report: &Report) {
     }
 }
 
-/// Takes the shared lock of the attempt.
-pub(super) fn hold(lock: &Path) -> Result<Hold, Refusal> {
-    Hold::take(lock).map_err(|error| Refusal::new("lock the attempt", error, "nothing: the daemon that wanted it is gone"))
+/// The shared lock of the attempt, or why nothing may start without it.
+pub(super) fn held(hold: io::Result<Hold>) -> Result<Hold, Refusal> {
+    hold.map_err(|error| Refusal::new("lock the attempt", error, "nothing: the daemon that wanted it is gone"))
 }
 
 fn outer(lock: &Path, host_network: bool) -> Result<(), Refusal> {
-    let hold = hold(lock)?;
+    let hold = held(Hold::take(lock))?;
     let refused = |attempt: &str, error: io::Error| Refusal::new(attempt, error, NEXT_NAMESPACES);
     // Out of memory: the tool goes first, not the daemon. Raising the score needs no right and never fails in practice.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");

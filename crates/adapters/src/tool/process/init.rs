@@ -18,11 +18,12 @@ use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
 };
 
-use super::host::{hold, report};
+use super::host::{held, report};
 use super::job::{FIXED_ENV, Limits};
 use super::mounts::{self, ProcessCount};
 use super::outcome::Refusal;
 use super::pinned::{self, Failed};
+use super::scope::Hold;
 use super::wire::{self, Report, Spec};
 use super::{paths, syscalls};
 
@@ -49,7 +50,7 @@ pub(super) fn run(lock: &Path) -> Result<(), Failed> {
     if std::process::id() != 1 {
         return Err(Refusal::new("be pid 1", "init was started outside a sandbox", "start tools through the daemon").into());
     }
-    let _hold = hold(lock)?;
+    let _hold = held(Hold::follow(lock))?;
     let (mut spec, input) = wire::decode(io::stdin().lock())
         .map_err(|error| Refusal::new("read the job", error, "nothing: the daemon that wanted it is gone"))?;
     let program = spec.argv.first().cloned().unwrap_or_default();
@@ -75,7 +76,7 @@ fn confine(spec: &mut Spec) -> Result<ProcessCount, Failed> {
     let refused = |attempt: &'static str| move |errno: Errno| Refusal::new(attempt, errno, NEXT_KERNEL);
     // A tool of the same user could otherwise reach the daemon's socket through /proc/1/fd.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide init"))?;
-    let count = mounts::prepare(&spec.scratch, spec.limits.scratch_bytes)?;
+    let count = mounts::prepare(spec)?;
     pinned::prepare(&spec.copies, &spec.pinned, &mut spec.argv)?;
     narrow_pids(spec.limits.processes);
     let image = image_bytes().map_err(|error| Refusal::new("measure init", error, NEXT_KERNEL))?;

@@ -6,7 +6,7 @@
 //! ```text
 //! daemon ──socket──┐ (its end closes → everything below dies)
 //!   └ scalboticsd sandbox outer   new user, pid, mount, ipc, uts and network namespaces; waits for init's end
-//!       └ scalboticsd sandbox init   pid 1: private mounts, copies of pinned files, rlimits, Landlock, no capabilities, seccomp; then
+//!       └ scalboticsd sandbox init   pid 1: private and read-only mounts, copies of pinned files, rlimits, Landlock, no capabilities, seccomp; then
 //!           └ the tool             inherits all of it and cannot undo any of it
 //! ```
 //!
@@ -25,6 +25,7 @@ mod mounts;
 mod outcome;
 mod paths;
 mod pinned;
+mod readonly;
 mod sandbox;
 mod scope;
 mod syscalls;

@@ -1,13 +1,14 @@
 //! The private view of the file system: a scratch directory in memory, and a `/proc` that shows the sandbox only.
 
 use std::ffi::CString;
-use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 use rustix::io::Errno;
 use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
 
 use super::outcome::Refusal;
+use super::readonly;
+use super::wire::Spec;
 
 /// Files and directories in the scratch directory; each takes kernel memory of its own.
 const SCRATCH_FILES_MAX: u64 = 16_384;
@@ -33,11 +34,13 @@ impl ProcessCount {
     }
 }
 
-/// Mounts both; nothing of it is seen outside. A container that masks its own `/proc` forbids a new one: then there is none for
+/// Mounts both over what becomes read-only but for the paths to write; nothing of it is seen outside. A container that masks its own `/proc` forbids a new one: then there is none for
 /// the tool, and the count of processes is left to the kernel's limit.
-pub(super) fn prepare(scratch: &Path, bytes: u64) -> Result<ProcessCount, Refusal> {
+pub(super) fn prepare(spec: &Spec) -> Result<ProcessCount, Refusal> {
+    let (scratch, bytes) = (spec.scratch.as_path(), spec.limits.scratch_bytes);
     let refused = |attempt: &'static str| move |errno: Errno| Refusal::new(attempt, errno, NEXT);
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).map_err(refused("make mounts private"))?;
+    readonly::seal(&spec.write_paths)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     let options = CString::new(format!("size={bytes},nr_inodes={SCRATCH_FILES_MAX},mode=0700")).unwrap_or_default();
     mount("scratch", scratch, "tmpfs", flags, Some(options.as_c_str())).map_err(refused("mount the scratch directory"))?;

@@ -99,6 +99,9 @@ const NAMESPACES: [libc::c_int; 8] = [
 /// `CLONE_NEWTIME` of `linux/sched.h`; shares its bit with the exit signal of `clone`, whose numbers never reach it.
 const CLONE_NEWTIME: libc::c_int = 0x80;
 
+/// The bit of `O_TMPFILE` that is not `O_DIRECTORY`'s.
+const O_TMPFILE_ALONE: libc::c_int = libc::O_TMPFILE & !libc::O_DIRECTORY;
+
 /// Why the filter is not in force.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Error {
@@ -127,13 +130,14 @@ fn program(network: bool, truncate_is_open: bool) -> Result<BpfProgram, seccompi
     }
     rules.insert(libc::SYS_clone, clone);
     rules.insert(libc::SYS_socket, refused_sockets(network)?);
-    if truncate_is_open {
-        rules.extend(truncate_rules()?);
+    let truncating = if truncate_is_open { truncate_rules()? } else { Vec::new() };
+    for (call, more) in set_id_rules()?.into_iter().chain(truncating) {
+        rules.entry(call).or_default().extend(more);
     }
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let eperm = SeccompAction::Errno(libc::EPERM.unsigned_abs());
     let filter = SeccompFilter::new(rules, SeccompAction::Allow, eperm, arch)?;
-    let mut program = first_looks(truncate_is_open);
+    let mut program = first_looks();
     program.extend(BpfProgram::try_from(filter)?);
     Ok(program)
 }
@@ -146,6 +150,43 @@ fn refused_sockets(network: bool) -> Result<Vec<SeccompRule>, seccompiler::Backe
     }
     let other_than = |family: libc::c_int| Condition::new(0, Len::Dword, Op::Ne, u64::try_from(family).unwrap_or_default());
     Ok(vec![SeccompRule::new(vec![other_than(libc::AF_INET)?, other_than(libc::AF_INET6)?])?])
+}
+
+/// No file that runs as another: what a tool leaves in a workspace belongs to the daemon's user, and anybody on the host may find it.
+fn set_id_rules() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::BackendError> {
+    let bit = |argument: u8, bit: libc::mode_t| Condition::new(argument, Len::Dword, Op::MaskedEq(bit.into()), bit.into());
+    let mode = |argument: u8| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+        [libc::S_ISUID, libc::S_ISGID].into_iter().map(|set| SeccompRule::new(vec![bit(argument, set)?])).collect()
+    };
+    // Without one of these flags there is no mode, and whatever is in its place means nothing.
+    let opening = |flags: u8| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+        let mut rules = Vec::new();
+        for making in [libc::O_CREAT, O_TMPFILE_ALONE] {
+            let making = u64::try_from(making).unwrap_or_default();
+            for set in [libc::S_ISUID, libc::S_ISGID] {
+                let made = Condition::new(flags, Len::Dword, Op::MaskedEq(making), making)?;
+                rules.push(SeccompRule::new(vec![made, bit(flags.saturating_add(1), set)?])?);
+            }
+        }
+        Ok(rules)
+    };
+    let mut rules = vec![
+        (libc::SYS_fchmod, mode(1)?),
+        (libc::SYS_fchmodat, mode(2)?),
+        (libc::SYS_fchmodat2, mode(2)?),
+        (libc::SYS_mkdirat, mode(2)?),
+        (libc::SYS_mknodat, mode(2)?),
+        (libc::SYS_openat, opening(2)?),
+    ];
+    #[cfg(target_arch = "x86_64")]
+    rules.extend([
+        (libc::SYS_chmod, mode(1)?),
+        (libc::SYS_creat, mode(1)?),
+        (libc::SYS_mkdir, mode(1)?),
+        (libc::SYS_mknod, mode(1)?),
+        (libc::SYS_open, opening(1)?),
+    ]);
+    Ok(rules)
 }
 
 /// Landlock before ABI 3 lets `truncate` pass, and opening with `O_TRUNC` for reading only; opening for writing it guards.
@@ -163,11 +204,11 @@ fn truncate_rules() -> Result<Vec<(i64, Vec<SeccompRule>)>, seccompiler::Backend
 
 /// What the list cannot say, in front of it: no x32, nothing above the ceiling, and `ENOSYS` for calls whose arguments lie in
 /// memory where no filter sees them; C libraries then use `clone` and `openat`.
-fn first_looks(truncate_is_open: bool) -> BpfProgram {
+fn first_looks() -> BpfProgram {
     // linux/bpf_common.h: load a word of `seccomp_data` (the number is the first), jumps that compare with a constant, return.
     let (load, if_equal, if_greater, if_at_least, give) = (0x20, 0x15, 0x25, 0x35, 0x06);
     let enosys = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
-    let hidden = [Some(libc::SYS_clone3), truncate_is_open.then_some(libc::SYS_openat2)];
+    let hidden = [libc::SYS_clone3, libc::SYS_openat2];
     let mut program = vec![sock_filter { code: load, jt: 0, jf: 0, k: 0 }];
     let mut unless = |code, k, answer| {
         program.push(sock_filter { code, jt: 0, jf: 1, k });
@@ -175,7 +216,7 @@ fn first_looks(truncate_is_open: bool) -> BpfProgram {
     };
     unless(if_at_least, X32, libc::SECCOMP_RET_KILL_PROCESS);
     unless(if_greater, CEILING, enosys);
-    for call in hidden.into_iter().flatten() {
+    for call in hidden {
         unless(if_equal, u32::try_from(call).unwrap_or(u32::MAX), enosys);
     }
     program
@@ -221,6 +262,36 @@ mod tests {
             })
         };
         assert_eq!(run(true), (Ok(()), Err(Errno::PERM), Err(Errno::NOSYS), Ok(())));
-        assert_eq!(run(false), (Ok(()), Ok(()), Ok(()), Ok(())));
+        assert_eq!(run(false), (Ok(()), Ok(()), Err(Errno::NOSYS), Ok(())));
+    }
+
+    #[test]
+    fn no_file_runs_as_another() {
+        use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, chmodat, fchmod, mkdirat, mknodat, openat};
+        use rustix::io::Errno;
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::write(at("file"), "content").unwrap();
+        std::thread::scope(|scope| {
+            let tried = scope.spawn(|| {
+                let file = std::fs::File::open(at("file")).unwrap();
+                restrict(false, false).unwrap();
+                for set in [Mode::SUID, Mode::SGID] {
+                    let mode = set | Mode::RWXU;
+                    let making = |name: &str, flags| openat(CWD, at(name), OFlags::WRONLY | flags, mode).map(drop);
+                    assert_eq!(fchmod(&file, mode), Err(Errno::PERM));
+                    assert_eq!(chmodat(CWD, at("file"), mode, AtFlags::empty()), Err(Errno::PERM));
+                    assert_eq!(mkdirat(CWD, at("dir"), mode), Err(Errno::PERM));
+                    assert_eq!(mknodat(CWD, at("node"), FileType::RegularFile, mode, 0), Err(Errno::PERM));
+                    assert_eq!(making("new", OFlags::CREATE), Err(Errno::PERM));
+                    assert_eq!(making(".", OFlags::TMPFILE), Err(Errno::PERM));
+                    // Nothing is made, so the mode means nothing.
+                    making("file", OFlags::empty()).unwrap();
+                }
+                fchmod(&file, Mode::RWXU).unwrap();
+                openat(CWD, at("other"), OFlags::WRONLY | OFlags::CREATE, Mode::RWXU).unwrap();
+            });
+            tried.join().unwrap();
+        });
     }
 }
