@@ -16,7 +16,7 @@ fuzz_target!(|data: &[u8]| {
         sections::of(&text).into_iter().map(|(path, body)| (path.to_owned(), body.as_bytes().to_vec())).collect();
     let raw = RawFiles { commit: "c".repeat(40), files };
     let tenant = TenantId::parse("acme").expect("a tenant");
-    match Snapshot::assemble(tenant, raw, &Yaml) {
+    match Snapshot::assemble(tenant, raw, &Yaml, None) {
         Ok(snapshot) => {
             let _overlaps = snapshot.find_overlaps(&["/var/lib/scalbotics"], &["/etc"]);
             for agent in snapshot.agents.values() {

@@ -7,7 +7,7 @@ use scalbotics_adapters::git::Yaml;
 use scalbotics_adapters::policy::cedar::Engine;
 use scalbotics_core::desired::{Finding, FindingKind, Snapshot};
 use scalbotics_core::ports::{PolicyEngine, RawFiles};
-use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_runtime::reconcile::{Compiler, InForce};
 
 /// The compiler of one tenant's desired state.
@@ -15,13 +15,14 @@ use scalbotics_runtime::reconcile::{Compiler, InForce};
 pub(crate) struct LocalCompiler {
     tenant: TenantId,
     allowed_roots: Vec<PathBuf>,
+    overlay: Option<Name>,
 }
 
 impl LocalCompiler {
-    /// A compiler that lets agents have mounts below `allowed_roots` and nowhere else.
+    /// A compiler that lets agents have mounts below `allowed_roots` and nowhere else, and narrows by this overlay.
     #[must_use]
-    pub(crate) const fn new(tenant: TenantId, allowed_roots: Vec<PathBuf>) -> Self {
-        Self { tenant, allowed_roots }
+    pub(crate) const fn new(tenant: TenantId, allowed_roots: Vec<PathBuf>, overlay: Option<Name>) -> Self {
+        Self { tenant, allowed_roots, overlay }
     }
 
     fn check_mounts(&self, snapshot: &Snapshot) -> Vec<Finding> {
@@ -49,7 +50,7 @@ impl LocalCompiler {
 
 impl Compiler for LocalCompiler {
     fn compile(&self, files: RawFiles) -> Result<InForce, Vec<Finding>> {
-        let snapshot = Snapshot::assemble(self.tenant.clone(), files, &Yaml)?;
+        let snapshot = Snapshot::assemble(self.tenant.clone(), files, &Yaml, self.overlay.as_ref())?;
         let findings = self.check_mounts(&snapshot);
         if !findings.is_empty() {
             return Err(findings);
@@ -66,13 +67,13 @@ mod tests {
 
     #[test]
     fn roots_are_whole_components() {
-        let compiler = LocalCompiler::new(TenantId::parse("acme").unwrap(), vec!["/srv/work".into()]);
+        let compiler = LocalCompiler::new(TenantId::parse("acme").unwrap(), vec!["/srv/work".into()], None);
         for (path, wanted) in
             [("/srv/work", true), ("/srv/work/a", true), ("/srv/workshop", false), ("/srv", false), ("/", false)]
         {
             assert_eq!(compiler.allows(Path::new(path)), wanted, "{path}");
         }
-        assert!(!LocalCompiler::new(TenantId::parse("acme").unwrap(), Vec::new()).allows(Path::new("/srv")));
+        assert!(!LocalCompiler::new(TenantId::parse("acme").unwrap(), Vec::new(), None).allows(Path::new("/srv")));
     }
 
     #[test]
@@ -80,7 +81,7 @@ mod tests {
         let policies = scalbotics_adapters::policy::defaults();
         let files = policies.iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec())).collect();
         let files = RawFiles { commit: "c0".to_owned(), files };
-        let snapshot = Snapshot::assemble(TenantId::parse("acme").unwrap(), files, &Yaml).unwrap();
+        let snapshot = Snapshot::assemble(TenantId::parse("acme").unwrap(), files, &Yaml, None).unwrap();
         let engine = Engine::compile(&snapshot.policies, &snapshot.tools_with_builtins()).unwrap();
         assert_eq!(engine.bundle(), snapshot.bundle_digest);
     }

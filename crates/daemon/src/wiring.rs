@@ -193,7 +193,7 @@ fn ports(
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&clock));
-    let roots = config.settings.workspaces.allowed_roots.clone();
+    let (roots, overlay) = (config.settings.workspaces.allowed_roots.clone(), config.settings.repository.overlay.clone());
     let store = Arc::new(store.clone());
     Ok(Ports {
         task_log: store.clone(),
@@ -210,7 +210,7 @@ fn ports(
         signer: Arc::new(signer),
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
         desired_source: Arc::new(git(config)),
-        compiler: Arc::new(LocalCompiler::new(config.tenant.clone(), roots)),
+        compiler: Arc::new(LocalCompiler::new(config.tenant.clone(), roots, overlay)),
     })
 }
 

@@ -129,7 +129,7 @@ fn repository() -> (tempfile::TempDir, String) {
 }
 
 fn assemble(raw: RawFiles) -> Snapshot {
-    Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml).unwrap_or_else(|findings| panic!("{findings:#?}"))
+    Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml, None).unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn a_bad_file_gives_its_line() {
     write(dir.path(), "agents/clerk.yaml", AGENT.replace("team: ops", "team: ops\nteam: ops"));
     let id = commit(dir.path());
     let raw = Source::new(dir.path()).read_files(&id).unwrap();
-    let findings = Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml).unwrap_err();
+    let findings = Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml, None).unwrap_err();
     let seen: Vec<_> = findings.iter().map(|finding| (finding.file.as_str(), finding.line, finding.kind)).collect();
     assert_eq!(
         seen,
@@ -387,7 +387,7 @@ fn damaged_files_give_findings_or_a_whole_snapshot() {
             let text = if seed % 3 == index as u64 { mutate(text, seed) } else { text.to_owned() };
             raw.files.insert(path.to_owned(), text.into_bytes());
         }
-        match Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml) {
+        match Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml, None) {
             Ok(snapshot) => {
                 good += 1;
                 assert_eq!((snapshot.agents.len(), snapshot.tools.len(), snapshot.workflows.len()), (1, 1, 1));

@@ -1,6 +1,6 @@
 //! YAML within a budget: one document, no anchors, no aliases, no merge keys, no tags, no doubled keys.
 
-use scalbotics_core::desired::{AgentFile, FILE_LEN_MAX, Format, Syntax, TeamFile};
+use scalbotics_core::desired::{AgentFile, FILE_LEN_MAX, Format, OverlayFile, Syntax, TeamFile};
 use scalbotics_core::tool::Manifest;
 use scalbotics_core::workflow;
 use serde::de::DeserializeOwned;
@@ -86,6 +86,10 @@ impl Format for Yaml {
     }
 
     fn workflow(&self, text: &str) -> Result<workflow::File, Syntax> {
+        self.read(text)
+    }
+
+    fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax> {
         self.read(text)
     }
 }

@@ -5,9 +5,9 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use super::finding::{Finding, line_of, line_of_path};
-use super::links;
 use super::read::{self, Files, Source};
 use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PolicyFile, Snapshot};
+use super::{links, overlay};
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
 use crate::tool::{Definition, Tier};
@@ -17,14 +17,15 @@ use crate::workflow::{Fault, Workflow};
 const MOUNTS_REFUSED: [&str; 3] = ["/dev", "/proc", "/sys"];
 
 impl Snapshot {
-    /// Checks a commit's files and joins them.
+    /// Checks a commit's files, narrows them by the overlay, if one is chosen, and joins them.
     ///
     /// # Errors
     /// Every [`Finding`], in order of file and line, at most [`FINDINGS_MAX`]; never an empty list.
-    pub fn assemble(tenant: TenantId, raw: RawFiles, format: &dyn Format) -> Result<Self, Vec<Finding>> {
+    pub fn assemble(tenant: TenantId, raw: RawFiles, format: &dyn Format, overlay: Option<&Name>) -> Result<Self, Vec<Finding>> {
         let mut findings = Vec::new();
         let commit = raw.commit.clone();
         let mut files = read::read(raw, format, &mut findings);
+        overlay::apply(&mut files, overlay, &mut findings);
         let policies = std::mem::take(&mut files.policies);
         let tools = tools(&files, &mut findings);
         let workflows = workflows(&files, &tools, &mut findings);

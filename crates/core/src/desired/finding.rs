@@ -37,8 +37,6 @@ pub enum FindingKind {
     Value,
     /// A name leads nowhere.
     Reference,
-    /// A feature is not there yet.
-    Unsupported,
 }
 
 impl Finding {

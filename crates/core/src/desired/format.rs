@@ -1,6 +1,6 @@
 //! The syntax of desired-state files, which an adapter knows.
 
-use super::{AgentFile, TeamFile};
+use super::{AgentFile, OverlayFile, TeamFile};
 use crate::tool::Manifest;
 use crate::workflow;
 
@@ -32,6 +32,12 @@ pub trait Format: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`Syntax`].
     fn workflow(&self, text: &str) -> Result<workflow::File, Syntax>;
+
+    /// Reads `env/<name>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax>;
 }
 
 /// Why text is refused.

@@ -38,6 +38,10 @@ pub(super) fn check(
 }
 
 fn finding<T>(source: &Source<T>, word: &Name, what: String, why: String, next: String) -> Finding {
+    let why = match &source.narrowed_by {
+        Some(overlay) => format!("{why}; {overlay} narrows this file"),
+        None => why,
+    };
     Finding::new(&source.path, FindingKind::Reference, what, why, next).at(line_of(&source.text, word.as_str()))
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::finding::Finding;
 use super::{
-    AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, Place,
-    PolicyFile, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets,
+    AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, OverlayFile,
+    Place, PolicyFile, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets,
 };
 use crate::digest::Digest;
 use crate::ports::RawFiles;
@@ -22,6 +22,14 @@ pub(super) struct Source<T> {
     pub(super) text: String,
     /// What it says.
     pub(super) value: T,
+    /// The overlay that narrowed it.
+    pub(super) narrowed_by: Option<String>,
+}
+
+impl<T> Source<T> {
+    const fn new(path: String, text: String, value: T) -> Self {
+        Self { path, text, value, narrowed_by: None }
+    }
 }
 
 /// All files that could be read; `None` marks one that is there but was refused, so that names of it do not count as missing.
@@ -31,6 +39,7 @@ pub(super) struct Files {
     pub(super) agents: BTreeMap<Name, Option<Source<AgentFile>>>,
     pub(super) tools: BTreeMap<Name, Option<Source<Manifest>>>,
     pub(super) workflows: BTreeMap<Name, Option<Source<workflow::File>>>,
+    pub(super) overlays: BTreeMap<Name, Option<Source<OverlayFile>>>,
     pub(super) policies: Vec<PolicyFile>,
     pub(super) bootstrap: BTreeMap<Name, BTreeMap<String, Bootstrap>>,
 }
@@ -67,26 +76,29 @@ impl Files {
             Place::Team(id) => {
                 let value = format.team(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
-                self.teams.insert(id, Some(Source { path, text, value }));
+                self.teams.insert(id, Some(Source::new(path, text, value)));
             }
             Place::Agent(id) => {
                 let value = format.agent(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
-                self.agents.insert(id, Some(Source { path, text, value }));
+                self.agents.insert(id, Some(Source::new(path, text, value)));
             }
             Place::Tool(id) => {
                 let value = format.tool(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
-                self.tools.insert(id, Some(Source { path, text, value }));
+                self.tools.insert(id, Some(Source::new(path, text, value)));
             }
             Place::Workflow(id) => {
                 let value = format.workflow(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
-                self.workflows.insert(id, Some(Source { path, text, value }));
+                self.workflows.insert(id, Some(Source::new(path, text, value)));
             }
             Place::Policy(_) => self.policies.push(PolicyFile { path, text }),
             Place::Bootstrap { agent, file } => self.add_bootstrap(&path, agent, file, text)?,
-            Place::Overlay(_) => overlay(&path, &text)?,
+            Place::Overlay(name) => {
+                let value = overlay(&text, format).map_err(|syntax| unreadable(&path, syntax))?;
+                self.overlays.insert(name, Some(Source::new(path, text, value)));
+            }
             Place::Note => {}
         }
         Ok(())
@@ -99,7 +111,8 @@ impl Files {
             Place::Agent(id) => drop(self.agents.insert(id.clone(), None)),
             Place::Tool(id) => drop(self.tools.insert(id.clone(), None)),
             Place::Workflow(id) => drop(self.workflows.insert(id.clone(), None)),
-            Place::Policy(_) | Place::Bootstrap { .. } | Place::Overlay(_) | Place::Note => {}
+            Place::Overlay(name) => drop(self.overlays.insert(name.clone(), None)),
+            Place::Policy(_) | Place::Bootstrap { .. } | Place::Note => {}
         }
     }
 
@@ -174,13 +187,8 @@ fn same_id(path: &str, wanted: &Name, given: &Name, text: &str) -> Result<(), Fi
         .at(super::finding::line_of(text, given.as_str())))
 }
 
-/// Overlays are not merged yet; one that says nothing is let through.
-fn overlay(path: &str, text: &str) -> Result<(), Finding> {
-    let silent =
-        text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#') || line == "---" || line == "{}");
-    if silent {
-        return Ok(());
-    }
-    let why = "overlays are not supported yet, and ignoring one would leave rights wider than it says";
-    Err(Finding::new(path, FindingKind::Unsupported, "overlay is refused", why, "empty or remove the file"))
+/// An overlay; one of nothing but comments says nothing.
+fn overlay(text: &str, format: &dyn Format) -> Result<OverlayFile, Syntax> {
+    let silent = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
+    if text.lines().map(str::trim).all(silent) { Ok(OverlayFile::default()) } else { format.overlay(text) }
 }

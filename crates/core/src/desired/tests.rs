@@ -1,3 +1,5 @@
+mod overlay;
+
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
@@ -31,6 +33,10 @@ impl Format for Json {
     }
 
     fn workflow(&self, text: &str) -> Result<workflow::File, Syntax> {
+        read(text)
+    }
+
+    fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax> {
         read(text)
     }
 }
@@ -78,7 +84,12 @@ fn good() -> Texts {
 }
 
 fn assemble(files: Texts) -> Result<Snapshot, Vec<Finding>> {
-    Snapshot::assemble(TenantId::parse("acme").unwrap(), RawFiles { commit: "c0ffee".to_owned(), files }, &Json)
+    assemble_under(None, files)
+}
+
+fn assemble_under(overlay: Option<&str>, files: Texts) -> Result<Snapshot, Vec<Finding>> {
+    let raw = RawFiles { commit: "c0ffee".to_owned(), files };
+    Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Json, overlay.map(name).as_ref())
 }
 
 fn name(text: &str) -> Name {
@@ -154,7 +165,6 @@ fn bad_files_and_places() {
     check("policies/x.cedar", b"a\0b".to_vec(), (None, K::Syntax, "NUL"));
     check("policies/x.cedar", vec![b' '; FILE_LEN_MAX + 1], (None, K::Size, "262145 bytes"));
     check("workspaces/clerk/SOUL.md", vec![b'a'; BOOTSTRAP_LEN_MAX + 1], (None, K::Size, "every prompt"));
-    check("env/prod.yaml", b"agents: {}\n".to_vec(), (None, K::Unsupported, "not supported yet"));
     check("teams/dev.yaml", b"{\n\"id\": \"dev\",\n\"colour\": 1}".to_vec(), (Some(3), K::Syntax, "colour"));
     check("teams/dev.yaml", pretty(&json!({"id": "ops", "description": ""})), (Some(3), K::Value, "named after its id"));
     let mut many = good();
@@ -305,9 +315,9 @@ fn findings_are_bounded() {
 #[test]
 fn schemas_forbid_unknown_keys() {
     let schemas = schemas();
-    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), ["agent", "team", "tool", "workflow"]);
+    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), ["agent", "overlay", "team", "tool", "workflow"]);
     for (kind, schema) in schemas {
         assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
-        assert!(schema["properties"]["id"].is_object(), "{kind}");
+        assert!(schema["properties"][if kind == "overlay" { "agents" } else { "id" }].is_object(), "{kind}");
     }
 }

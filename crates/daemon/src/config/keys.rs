@@ -50,6 +50,7 @@ pub const KEYS: &[Key] = &[
     fixed("trust.file", Shape::Text),
     fixed("repository.path", Shape::Text),
     fixed("repository.branch", Shape::Text),
+    fixed("repository.overlay", Shape::Text),
     fixed("workspaces.allowed_roots", Shape::List),
     fixed("limits.message_bytes", Shape::Number),
     fixed("limits.connections", Shape::Number),

@@ -13,6 +13,8 @@ pub enum Kind {
     Daemon,
     /// `agents/ID.yaml` of the desired state.
     Agent,
+    /// `env/NAME.yaml` of the desired state.
+    Overlay,
     /// `teams/ID.yaml` of the desired state.
     Team,
     /// `tools/ID.yaml` of the desired state.
@@ -28,6 +30,7 @@ impl Kind {
         let schema = match self {
             Self::Daemon => schemars::schema_for!(Settings).to_value(),
             Self::Agent => of_desired("agent"),
+            Self::Overlay => of_desired("overlay"),
             Self::Team => of_desired("team"),
             Self::Tool => of_desired("tool"),
             Self::Workflow => of_desired("workflow"),

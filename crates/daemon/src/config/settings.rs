@@ -125,11 +125,14 @@ pub struct Repository {
     pub path: PathBuf,
     /// The branch that is in force.
     pub branch: String,
+    /// The overlay that narrows it here: `prod` is the file `env/prod.yaml` of the repository.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overlay: Option<Name>,
 }
 
 impl Default for Repository {
     fn default() -> Self {
-        Self { path: "desired.git".into(), branch: "main".to_owned() }
+        Self { path: "desired.git".into(), branch: "main".to_owned(), overlay: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Desired state: a bad commit leaves the last good one in force and says so.
 
 use scalbotics_proto::v1;
+use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
 use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
 
@@ -43,4 +44,29 @@ async fn a_bad_commit_leaves_the_good_one_in_force() {
     let mut client = RepositoryServiceClient::new(world.channel.clone());
     let seen = client.get_repository(with(&token, v1::GetRepositoryRequest::default())).await.unwrap().into_inner();
     assert!(!seen.commit.is_empty() && seen.commit != seen.head, "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_9_4_the_overlay_that_the_configuration_names_is_in_force() {
+    let mut world = World::open().await;
+    let head = world.commit(&[("env/prod.yaml", "agents:\n  clerk:\n    tools: [fs.read]\n    workflows: [read]\n")]);
+    let mut tools = Vec::new();
+    for values in [&[][..], &["repository.overlay=prod"]] {
+        world.restart_with(values).await;
+        let token = world.token("ann").await;
+        let request = v1::GetAgentRequest { name: "tenants/acme/agents/clerk".to_owned() };
+        let agent = AgentServiceClient::new(world.channel.clone()).get_agent(with(&token, request)).await.unwrap().into_inner();
+        tools.push(agent.tools);
+        let mut client = RepositoryServiceClient::new(world.channel.clone());
+        let seen = client.get_repository(with(&token, v1::GetRepositoryRequest::default())).await.unwrap().into_inner();
+        assert!(seen.findings.is_empty() && seen.commit == head, "{seen:?}");
+    }
+    assert_eq!(tools, [vec!["fs.read", "stamp"], vec!["fs.read"]]);
+    // One that would widen is a bad commit: the narrow state stays in force.
+    world.commit(&[("env/prod.yaml", "agents:\n  clerk:\n    tools: [fs.read, fs.write]\n    workflows: [read]\n")]);
+    let token = world.token("ann").await;
+    let mut client = RepositoryServiceClient::new(world.channel.clone());
+    let seen = client.reload_repository(with(&token, v1::ReloadRepositoryRequest::default())).await.unwrap().into_inner();
+    assert_eq!(seen.commit, head);
+    assert!(format!("{:?}", seen.findings).contains("env/prod.yaml"), "{seen:?}");
 }

@@ -144,8 +144,14 @@ impl World {
 
     /// Ends the daemon and serves the same data again.
     pub(crate) async fn restart(&mut self) {
+        self.restart_with(&[]).await;
+    }
+
+    /// The same with these values over its configuration, too.
+    pub(crate) async fn restart_with(&mut self, values: &[&str]) {
         let running = self.running.take().unwrap();
-        let sources = running.config().sources.clone();
+        let mut sources = running.config().sources.clone();
+        sources.flags.extend(values.iter().map(|value| (*value).to_owned()));
         assert_eq!(running.shutdown().await.left, 0);
         let running = serve(sources).await;
         self.channel = connect(&self.plan, running.api()).await;
