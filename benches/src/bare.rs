@@ -12,9 +12,9 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// A new database in `dir` whose commits write `bytes` each.
-    pub(crate) fn create(dir: &Path, bytes: u32) -> Result<Self> {
-        let conn = Connection::open(dir.join("bare.db")).context("cannot make the bare database")?;
+    /// A new database whose commits write `bytes` each.
+    pub(crate) fn create(path: &Path, bytes: u32) -> Result<Self> {
+        let conn = Connection::open(path).context("cannot make the bare database")?;
         conn.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, x BLOB)",
         )

@@ -3,12 +3,16 @@
 use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::client::{Person, who_am_i};
+
+/// Time between two looks at a daemon that drains.
+const TICK: Duration = Duration::from_millis(5);
 
 /// Which daemon, and how often.
 #[derive(Debug, clap::Args)]
@@ -56,7 +60,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
         samples.answered_us.push(micros(begun.elapsed()));
         samples.connected_us.push(micros(connected));
         drop(channel);
-        daemon.stop()?;
+        daemon.stop().await?;
     }
     Ok(samples)
 }
@@ -65,11 +69,11 @@ async fn first(options: &Options, person: &Person) -> Result<String> {
     let mut daemon = Daemon::spawn(options)?;
     let channel = person.connect(|| daemon.is_alive()).await.context("the daemon does not answer")?;
     let token = person.log_in(&channel).await.context("cannot log in")?;
-    daemon.stop()?;
+    daemon.stop().await?;
     Ok(token)
 }
 
-pub(crate) fn micros(time: std::time::Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
@@ -89,11 +93,13 @@ impl Daemon {
         matches!(self.0.try_wait(), Ok(None))
     }
 
-    /// Ends it as a service manager does.
-    fn stop(mut self) -> Result<()> {
+    /// Ends it as a service manager does. The client's end of the connection is served meanwhile: the drain waits for it.
+    async fn stop(mut self) -> Result<()> {
         let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw).context("the daemon has no id")?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("cannot signal the daemon")?;
-        self.0.wait().context("cannot wait for the daemon")?;
+        while self.is_alive() {
+            tokio::time::sleep(TICK).await;
+        }
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Tasks through a daemon that runs, one in flight, from the call that submits to the event that ends the task.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use scalbotics_proto::v1;
@@ -18,6 +18,9 @@ use crate::start::micros;
 
 /// Commits of the bare run that a task of three steps is held against.
 const BARE_COMMITS: usize = 4;
+
+/// Bytes of a small row: one that fits on a page with others.
+const SMALL_BYTES: u32 = 200;
 
 /// Which tasks.
 #[derive(Debug, clap::Args)]
@@ -61,6 +64,8 @@ pub(crate) struct Samples {
     bare_us: Vec<u64>,
     /// Bytes that a bare commit writes: what the store grows by for a task, by four.
     bare_bytes: u32,
+    /// Four bare commits of one small row each.
+    small_us: Vec<u64>,
 }
 
 /// Runs the rounds.
@@ -77,23 +82,30 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
     let commits = BARE_COMMITS.saturating_mul(options.warm_up).saturating_mul(options.workflows.len());
     let bare_bytes = grown.map_or(0, |grown| grown / u64::try_from(commits.max(1)).unwrap_or(u64::MAX));
     let mut samples = Samples { bare_bytes: u32::try_from(bare_bytes)?, ..Samples::default() };
-    let bare = options.beside.as_deref().map(|dir| Bare::create(dir, samples.bare_bytes)).transpose()?;
-    for _ in 0..bare.as_ref().map_or(0, |_| options.warm_up) {
-        bare.as_ref().map_or(Ok(()), four)?;
+    let peers = options.beside.as_deref().map(|dir| peers(dir, samples.bare_bytes)).transpose()?;
+    if let Some((bare, small)) = &peers {
+        (0..options.warm_up).try_for_each(|_| four(bare).and(four(small)).map(drop))?;
     }
     for _ in 0..options.rounds {
         round.run(&mut samples).await?;
-        if let Some(bare) = &bare {
-            let begun = Instant::now();
-            four(bare)?;
-            samples.bare_us.push(micros(begun.elapsed()));
+        if let Some((bare, small)) = &peers {
+            samples.bare_us.push(four(bare)?);
+            samples.small_us.push(four(small)?);
         }
     }
     Ok(samples)
 }
 
-fn four(bare: &Bare) -> Result<()> {
-    (0..BARE_COMMITS).try_for_each(|_| bare.commit())
+/// Bare databases with commits as large as the store's, and with small ones.
+fn peers(dir: &Path, bytes: u32) -> Result<(Bare, Bare)> {
+    Ok((Bare::create(&dir.join("bare.db"), bytes)?, Bare::create(&dir.join("small.db"), SMALL_BYTES)?))
+}
+
+/// Four commits; their time in microseconds.
+fn four(bare: &Bare) -> Result<u64> {
+    let begun = Instant::now();
+    (0..BARE_COMMITS).try_for_each(|_| bare.commit())?;
+    Ok(micros(begun.elapsed()))
 }
 
 /// One task of each workflow, and an empty call.

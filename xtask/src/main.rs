@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod demo;
 mod fuzz;
@@ -31,6 +32,8 @@ struct Arguments {
 /// One task.
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Measure the figures of SPECIFICATION.md with optimised programs; builds them, and fails when a limit is missed
+    Bench(bench::Options),
     /// Build, and run one task of an agent from the question to the proof: needs git and cargo only
     Demo(demo::Options),
     /// Check the shape of the house: edges, sizes, names, failpoints, promises, documents
@@ -47,6 +50,7 @@ fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let root = root()?;
     match arguments.task {
+        Task::Bench(options) => bench::command(&root, &options),
         Task::Demo(options) => demo::command(&root, &options),
         Task::Tidy => tidy::command(&root),
         Task::Fuzz(options) => fuzz::command(&root, &options),

@@ -1,0 +1,173 @@
+//! The installation that is measured: made by `initialize`, in a folder of its own under cargo's target folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use crate::{cargo, ports};
+
+/// Marks the folder as ours; without it nothing is removed.
+const MARK: &str = ".made-by-cargo-xtask-bench";
+
+/// The context of who asks.
+pub(super) const CONTEXT: &str = "bench-ann";
+
+/// The agent.
+pub(super) const AGENT: &str = "clerk";
+
+/// A task of three steps, each of them `fs.read`.
+pub(super) const THREE_READS: &str = "three-reads";
+
+/// A task of one step, `fs.read`.
+pub(super) const ONE_READ: &str = "one-read";
+
+/// A task of one step, an own tool that is a process and does nothing.
+pub(super) const ONE_PROCESS: &str = "one-process";
+
+/// What a measuring client may do a second: the limits for people would be measured otherwise; the most that can be set.
+const RATE: u32 = 100_000;
+
+/// The folder and everything in it.
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: PathBuf,
+    programs: PathBuf,
+    /// Port of `/metrics`.
+    pub(super) admin_port: u16,
+}
+
+impl Place {
+    /// Removes what an earlier run left, and makes the installation.
+    pub(super) fn prepare(root: &Path, programs: PathBuf) -> Result<Self> {
+        let folder = cargo::target_directory(root)?.join("bench");
+        let api = ports::free_pair()?;
+        let admin_port = api.saturating_add(1);
+        let place = Self { folder, programs, admin_port };
+        place.clear()?;
+        fs::create_dir_all(place.path("desired")).context("cannot make the folder of the benchmark")?;
+        fs::write(place.path(MARK), "cargo xtask bench removes this folder.\n").context("cannot mark the folder")?;
+        place.write_desired(root)?;
+        let mut command = place.command("scalboticsd");
+        command.args(["initialize", "--yes", "--trust-domain", "bench.example", "--tenant-name", "bench", "--admin", "ann"]);
+        command.args(["--approver", "bob", "--listen", &format!("127.0.0.1:{api}")]);
+        command.args(["--admin-listen", &format!("127.0.0.1:{admin_port}")]);
+        command.arg("--dir").arg(place.path("box")).arg("--desired").arg(place.path("desired"));
+        command.arg("--workspace-root").arg(place.path("work"));
+        cargo::output(&mut command)?;
+        place.raise_rates()?;
+        Ok(place)
+    }
+
+    /// A path inside the folder.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The daemon's configuration.
+    pub(super) fn config(&self) -> PathBuf {
+        self.path("box/scalbotics.toml")
+    }
+
+    /// The daemon's database.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path("box/data/core.db")
+    }
+
+    /// The daemon's log, of all its runs.
+    pub(super) fn log(&self) -> PathBuf {
+        self.path("daemon.log")
+    }
+
+    /// Where a program of ours is.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A program of ours with the folder's own contexts and state.
+    pub(super) fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(self.program(name));
+        command.stdin(Stdio::null()).env("NO_COLOR", "1");
+        command.env("SCALBOTICS_CONFIG_DIR", self.path("config")).env("SCALBOTICS_STATE_DIR", self.path("state"));
+        command
+    }
+
+    /// Removes the folder if it is there and ours.
+    pub(super) fn clear(&self) -> Result<()> {
+        if !self.folder.try_exists().context("cannot look at the folder of the benchmark")? {
+            return Ok(());
+        }
+        if !self.path(MARK).is_file() {
+            bail!("`{}` was not made by this benchmark: move it away", self.folder.display());
+        }
+        fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove `{}`", self.folder.display()))
+    }
+
+    /// YAML is written as JSON, which it includes.
+    fn write_desired(&self, root: &Path) -> Result<()> {
+        fs::create_dir_all(self.path("work")).context("cannot make the agent's workspace")?;
+        fs::write(self.path("work/note.txt"), "A line of a note that an agent reads.\n".repeat(27))
+            .context("cannot write a note")?;
+        let read = |id: &str| json!({ "id": id, "tool": "fs.read", "args": { "path": "work/note.txt" } });
+        let nothing = json!({ "type": "object", "properties": {} });
+        let workflow = |id: &str, steps: &[serde_json::Value]| json!({ "id": id, "description": "Measured.", "input": nothing, "steps": steps });
+        let files = [
+            ("teams/ops.yaml", json!({ "id": "ops", "description": "Measured.", "lead": AGENT })),
+            (
+                "agents/clerk.yaml",
+                json!({
+                    "id": AGENT, "team": "ops", "description": "Measured.", "tools": ["fs.read", "noop"],
+                    "workflows": [THREE_READS, ONE_READ, ONE_PROCESS],
+                    "mounts": [{ "name": "work", "path": self.path("work") }],
+                }),
+            ),
+            (
+                "tools/noop.yaml",
+                json!({
+                    "id": "noop", "description": "Does nothing.", "argv": ["/bin/true"],
+                    "input": nothing, "tier": 0, "effect": "pure", "timeout": "10s",
+                }),
+            ),
+            ("workflows/three-reads.yaml", workflow(THREE_READS, &[read("first"), read("second"), read("third")])),
+            ("workflows/one-read.yaml", workflow(ONE_READ, &[read("only")])),
+            ("workflows/one-process.yaml", workflow(ONE_PROCESS, &[json!({ "id": "only", "tool": "noop", "args": {} })])),
+        ];
+        for (path, value) in files {
+            self.write(path, &format!("{value:#}\n"))?;
+        }
+        for name in ["SOUL.md", "AGENT.md", "TOOLS.md", "MEMORY/README.md"] {
+            self.write(&format!("workspaces/{AGENT}/{name}"), "A clerk that is measured.\n")?;
+        }
+        let defaults = root.join("crates/adapters/src/policy/defaults");
+        for entry in fs::read_dir(&defaults).context("cannot read the default policies")? {
+            let path = entry.context("cannot read the default policies")?.path();
+            if let (Some("cedar"), Some(name)) =
+                (path.extension().and_then(|e| e.to_str()), path.file_name().and_then(|n| n.to_str()))
+            {
+                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
+                self.write(&format!("policies/{name}"), &text)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, path: &str, text: &str) -> Result<()> {
+        let path = self.path("desired").join(path);
+        fs::create_dir_all(path.parent().unwrap_or(&path)).context("cannot make a folder of the desired state")?;
+        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    }
+
+    fn raise_rates(&self) -> Result<()> {
+        let path = self.config();
+        let text = fs::read_to_string(&path).context("cannot read the configuration")?;
+        let mut config: toml::Table = text.parse().context("the configuration is not TOML")?;
+        let limits = config.entry("limits").or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let rates = ["read", "write", "stream", "login"].map(|class| (class.to_owned(), toml::Value::Integer(i64::from(RATE))));
+        if let Some(limits) = limits.as_table_mut() {
+            limits.insert("requests_per_second".to_owned(), toml::Value::Table(rates.into_iter().collect()));
+        }
+        fs::write(&path, config.to_string()).context("cannot write the configuration")
+    }
+}
