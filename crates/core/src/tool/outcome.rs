@@ -54,6 +54,12 @@ pub enum NotDone {
         /// What is missing.
         reason: String,
     },
+    /// The disk is full: the call waits for room and fails for nothing (semantics §1.3).
+    #[error("there is no room to run it: {reason}")]
+    NoRoom {
+        /// What found no room.
+        reason: String,
+    },
     /// A file that the call was decided and approved with holds other bytes now (semantics §2.3); the call never becomes right again.
     #[error("{input} changed since it was approved")]
     Changed {

@@ -19,6 +19,9 @@ const TRIES_MAX: u32 = 3;
 /// Wait before the second attempt, in milliseconds; it doubles.
 const TRY_WAIT_MS: u64 = 500;
 
+/// Wait before another attempt that found no room on the disk, in milliseconds: somebody has to make some.
+const ROOM_WAIT_MS: u64 = 5_000;
+
 /// What the record of an outcome says about going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum After {
@@ -90,6 +93,11 @@ impl Actor {
                 self.note_failed_for_good(draft, effect, attempt, (Failure::Unavailable, &reason.to_string()))?;
                 Ok(After::RecordOnly)
             }
+            // A full disk fails no task (semantics §1.3): there is room again some day, or time is up.
+            Outcome::NeverLeft { reason: NotDone::NoRoom { .. } } => {
+                draft.apply(Command::RecordNeverLeft { effect, attempt })?;
+                Ok(After::RecordOnly)
+            }
             Outcome::NeverLeft { reason } => {
                 let for_good = matches!(reason, NotDone::Arguments { .. }) || self.tries.count >= TRIES_MAX;
                 if for_good {
@@ -139,6 +147,10 @@ impl Actor {
         let words = match outcome {
             Outcome::Landed { .. } | Outcome::Failed { .. } => {
                 self.tries = Tries::default();
+                return;
+            }
+            Outcome::NeverLeft { reason: NotDone::NoRoom { .. } } => {
+                self.tries.not_before = Some(self.shared.now().plus_ms(ROOM_WAIT_MS));
                 return;
             }
             Outcome::NeverLeft { reason } => reason.to_string(),

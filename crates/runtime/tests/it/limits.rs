@@ -82,6 +82,19 @@ async fn a_call_that_never_leaves_is_given_up_in_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sem_1_3_a_call_that_finds_no_room_waits_for_it() {
+    let bed = Bed::new().await;
+    for _ in 0..9 {
+        bed.disk.tools.script("opaque", Reply::NeverLeft(NotDone::NoRoom { reason: "no space".to_owned() }));
+    }
+    let task = bed.submit("opaque-flow").await;
+    let state = bed.ended(task).await;
+    // Three calls, one of them sent nine times more.
+    assert_eq!((state.status, bed.disk.tools.sent().len()), (Status::Completed, 12));
+    bed.check_journal(task).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_disk_stops_effects_and_nothing_else() {
     let bed = Bed::new().await;
     bed.disk.tools.script("keyed", Reply::UntilStopped);

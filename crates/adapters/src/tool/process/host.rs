@@ -69,7 +69,7 @@ fn outer(lock: &Path, host_network: bool) -> Result<(), Refusal> {
     let refused = |attempt: &str, error: io::Error| Refusal::new(attempt, error, NEXT_NAMESPACES);
     // Out of memory: the tool goes first, not the daemon. Raising the score needs no right and never fails in practice.
     let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
-    let noting = |error| refused("write the attempt down", error);
+    let noting = |error| Refusal::of_file("write the attempt down", &error, NEXT_NAMESPACES);
     let proc = open_proc().map_err(noting)?;
     hold.note(&proc, std::process::id()).map_err(noting)?;
     enter_namespaces(host_network).map_err(|error| refused("enter new namespaces", error))?;

@@ -1,6 +1,7 @@
 //! What became of a run.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -63,11 +64,24 @@ pub struct Refusal {
     pub reason: String,
     /// What the operator can do.
     pub next: String,
+    /// Whether it was for want of room on the disk, which passes.
+    pub no_room: bool,
 }
+
+/// What operators can do about a full disk.
+const NEXT_ROOM: &str = "free space where the daemon keeps its data, and it goes on by itself";
 
 impl Refusal {
     pub(super) fn new(attempt: impl Into<String>, reason: impl fmt::Display, next: impl Into<String>) -> Self {
-        Self { attempt: attempt.into(), reason: reason.to_string(), next: next.into() }
+        Self { attempt: attempt.into(), reason: reason.to_string(), next: next.into(), no_room: false }
+    }
+
+    /// The refusal of a file operation; a full disk is told apart, and `next` is not said about it.
+    pub(super) fn of_file(attempt: impl Into<String>, error: &std::io::Error, next: impl Into<String>) -> Self {
+        if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+            return Self { no_room: true, ..Self::new(attempt, error, NEXT_ROOM) };
+        }
+        Self::new(attempt, error, next)
     }
 }
 

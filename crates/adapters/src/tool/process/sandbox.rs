@@ -91,7 +91,7 @@ impl Sandbox {
 
     fn start(&self, scope: &Scope, job: &Job) -> Result<Live, Refusal> {
         let next = "check the daemon's run directory and its limits on processes and open files";
-        let refused = |attempt: &'static str| move |error: io::Error| Refusal::new(attempt, error, next);
+        let refused = |attempt: &'static str| move |error: io::Error| Refusal::of_file(attempt, &error, next);
         let message = wire::encode(job, self.scratch.clone(), self.copies.clone())?;
         scope.begin(&self.run_dir).map_err(refused("begin the attempt"))?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(refused("make a socket"))?;

@@ -128,6 +128,9 @@ impl Attempt<'_> {
             process::Outcome::Stopped => ended("the tool was killed because the task stops".to_owned()),
             process::Outcome::OutputLimit => ended("the tool was killed because it wrote without end".to_owned()),
             process::Outcome::ProcessLimit => ended("the tool was killed because it started too many processes".to_owned()),
+            process::Outcome::NeverStarted(refusal) if refusal.no_room => {
+                return Err(NotDone::NoRoom { reason: refusal.to_string() });
+            }
             process::Outcome::NeverStarted(refusal) => return Err(NotDone::Unavailable { reason: refusal.to_string() }),
             process::Outcome::Changed(path) => return Err(NotDone::Changed { input: inputs::name_at(self.call, &path) }),
             process::Outcome::Lost => Outcome::Unknown { reason: "the sandbox was destroyed from outside".to_owned() },
