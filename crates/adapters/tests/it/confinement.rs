@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("nothing_outside_can_be_touched", nothing_outside),
     ("paths_are_given_with_the_rights_that_were_asked_for", path_rights),
     ("the_network_is_only_there_when_asked_for", network),
+    ("a_tool_may_have_huge_pages_though_the_daemon_has_none", huge_pages),
     ("exit_codes_and_signals_are_told_apart", exit_codes),
     ("what_cannot_start_never_started", never_started),
     ("an_attempt_runs_once", runs_once),
@@ -105,6 +106,12 @@ fn network() {
     let finished = Fixture::new().run(&job);
     // The internet's families, and still no socket of the local machine.
     assert_eq!(String::from_utf8(finished.stdout.bytes).unwrap(), "true false\n");
+}
+
+fn huge_pages() {
+    rustix::thread::disable_transparent_huge_pages(true).unwrap();
+    let finished = Fixture::new().run(&script("grep THP_enabled /proc/self/status"));
+    assert_eq!(String::from_utf8(finished.stdout.bytes).unwrap(), "THP_enabled:\t1\n");
 }
 
 fn exit_codes() {

@@ -15,7 +15,8 @@ use rustix::process::{
     set_dumpable_behavior, setrlimit, wait,
 };
 use rustix::thread::{
-    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
+    CapabilitiesSecureBits, CapabilitySet, CapabilitySets, disable_transparent_huge_pages, set_capabilities,
+    set_capabilities_secure_bits, set_no_new_privs,
 };
 
 use super::host::{held, report};
@@ -74,6 +75,8 @@ pub(super) fn run(lock: &Path) -> Result<(), Failed> {
 /// Everything that cannot be undone, in the only order that works: mounts need rights, rights go last but seccomp.
 fn confine(spec: &mut Spec) -> Result<ProcessCount, Failed> {
     let refused = |attempt: &'static str| move |errno: Errno| Refusal::new(attempt, errno, NEXT_KERNEL);
+    // The daemon does without huge pages, which an exec does not change; the tool shall have what the host gives it.
+    disable_transparent_huge_pages(false).map_err(refused("give huge pages back"))?;
     // A tool of the same user could otherwise reach the daemon's socket through /proc/1/fd.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(refused("hide init"))?;
     let count = mounts::prepare(spec)?;
