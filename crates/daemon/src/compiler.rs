@@ -1,6 +1,6 @@
 //! From a commit's files to a state that can be in force: YAML, the whole snapshot, Cedar.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use scalbotics_adapters::git::Yaml;
@@ -8,50 +8,64 @@ use scalbotics_adapters::policy::cedar::Engine;
 use scalbotics_core::desired::{Finding, FindingKind, Snapshot};
 use scalbotics_core::ports::{PolicyEngine, RawFiles};
 use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::tool::Kind;
 use scalbotics_runtime::reconcile::{Compiler, InForce};
+
+use crate::places::{Places, Refused};
 
 /// The compiler of one tenant's desired state.
 #[derive(Debug)]
 pub(crate) struct LocalCompiler {
     tenant: TenantId,
-    allowed_roots: Vec<PathBuf>,
+    places: Arc<Places>,
     overlay: Option<Name>,
 }
 
 impl LocalCompiler {
-    /// A compiler that lets agents have mounts below `allowed_roots` and nowhere else, and narrows by this overlay.
+    /// A compiler that lets agents and tools have these places and no others, and narrows by this overlay.
     #[must_use]
-    pub(crate) const fn new(tenant: TenantId, allowed_roots: Vec<PathBuf>, overlay: Option<Name>) -> Self {
-        Self { tenant, allowed_roots, overlay }
+    pub(crate) const fn new(tenant: TenantId, places: Arc<Places>, overlay: Option<Name>) -> Self {
+        Self { tenant, places, overlay }
     }
 
     fn check_mounts(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        let agents = snapshot.agents.values();
+        let mounts = agents.flat_map(|agent| agent.mounts.iter().map(move |mount| (agent, mount)));
+        let refused = mounts.filter_map(|(agent, mount)| {
+            let refused = self.places.mount(Path::new(&mount.path)).err()?;
+            Some(finding(format!("agents/{}.yaml", agent.name), format!("mount `{}` is refused", mount.name), &refused))
+        });
+        refused.collect()
+    }
+
+    fn check_tools(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for agent in snapshot.agents.values() {
-            for mount in agent.mounts.iter().filter(|mount| !self.allows(Path::new(&mount.path))) {
-                findings.push(Finding {
-                    file: format!("agents/{}.yaml", agent.name),
-                    line: None,
-                    kind: FindingKind::Value,
-                    what: format!("mount `{}` is refused", mount.name),
-                    why: format!("`{}` is not below any of workspaces.allowed_roots", mount.path),
-                    next: "choose a path below one of them, or have the daemon's operator add a root".to_owned(),
-                });
+        for tool in snapshot.tools.values() {
+            let Kind::Process(manifest) = &tool.kind else { continue };
+            for path in manifest.read_paths.iter().chain(&manifest.write_paths) {
+                if let Err(refused) = self.places.tool(Path::new(path)) {
+                    findings.push(finding(format!("tools/{}.yaml", tool.id), format!("path `{path}` is refused"), &refused));
+                }
             }
         }
         findings
     }
+}
 
-    /// Whether a mount is at or below an allowed root by its text; links are followed only when a tool opens it.
-    fn allows(&self, path: &Path) -> bool {
-        self.allowed_roots.iter().any(|root| path.starts_with(root))
-    }
+fn finding(file: String, what: String, refused: &Refused) -> Finding {
+    let next = match refused {
+        Refused::Outside { .. } => "choose a path below one of them, or have the daemon's operator add a root",
+        Refused::Own { .. } => "choose a path that has nothing to do with the installation's own files",
+        Refused::Unknown { .. } => "choose a path without broken links that the daemon may follow",
+    };
+    Finding { file, line: None, kind: FindingKind::Value, what, why: refused.to_string(), next: next.to_owned() }
 }
 
 impl Compiler for LocalCompiler {
     fn compile(&self, files: RawFiles) -> Result<InForce, Vec<Finding>> {
         let snapshot = Snapshot::assemble(self.tenant.clone(), files, &Yaml, self.overlay.as_ref())?;
-        let findings = self.check_mounts(&snapshot);
+        let mut findings = self.check_mounts(&snapshot);
+        findings.extend(self.check_tools(&snapshot));
         if !findings.is_empty() {
             return Err(findings);
         }
@@ -64,17 +78,6 @@ impl Compiler for LocalCompiler {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn roots_are_whole_components() {
-        let compiler = LocalCompiler::new(TenantId::parse("acme").unwrap(), vec!["/srv/work".into()], None);
-        for (path, wanted) in
-            [("/srv/work", true), ("/srv/work/a", true), ("/srv/workshop", false), ("/srv", false), ("/", false)]
-        {
-            assert_eq!(compiler.allows(Path::new(path)), wanted, "{path}");
-        }
-        assert!(!LocalCompiler::new(TenantId::parse("acme").unwrap(), Vec::new(), None).allows(Path::new("/srv")));
-    }
 
     #[test]
     fn the_engine_names_the_bundle_as_the_snapshot_does() {

@@ -34,6 +34,7 @@ pub mod notify;
 pub mod offline;
 mod open_files;
 mod open_metrics;
+mod places;
 pub mod program;
 pub mod rpc;
 mod running;

@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::id_source::UuidIds;
 use crate::keys::{self, Certifier};
 use crate::open_files;
+use crate::places::Places;
 use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
 use crate::start_error::{BoxError, StartError};
@@ -79,8 +80,9 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
     let clock = Arc::new(Guarded::new(System, store.last_commit_at()));
-    let workspaces = Arc::new(InForceWorkspaces::default());
-    let ports = ports(&config, &keys, &store, &clock, (&workspaces, options))?;
+    let places = Arc::new(Places::of(&config));
+    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
+    let ports = ports(&config, &keys, &store, &clock, (&workspaces, places, options))?;
     let metrics = Arc::new(Metrics::default());
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
@@ -182,7 +184,7 @@ fn ports(
     keys: &Keys,
     store: &SqliteStore,
     clock: &Arc<Guarded>,
-    (workspaces, options): (&Arc<InForceWorkspaces>, Start),
+    (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, Start),
 ) -> Result<Ports, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
@@ -193,7 +195,7 @@ fn ports(
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&clock));
-    let (roots, overlay) = (config.settings.workspaces.allowed_roots.clone(), config.settings.repository.overlay.clone());
+    let overlay = config.settings.repository.overlay.clone();
     let store = Arc::new(store.clone());
     Ok(Ports {
         task_log: store.clone(),
@@ -210,7 +212,7 @@ fn ports(
         signer: Arc::new(signer),
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
         desired_source: Arc::new(git(config)),
-        compiler: Arc::new(LocalCompiler::new(config.tenant.clone(), roots, overlay)),
+        compiler: Arc::new(LocalCompiler::new(config.tenant.clone(), places, overlay)),
     })
 }
 

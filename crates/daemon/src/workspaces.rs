@@ -1,5 +1,6 @@
-//! Which directories an agent has: those of the state in force at the moment of the call.
+//! Which directories an agent has: those of the state in force at the moment of the call, as far as they still lead where they may.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use scalbotics_adapters::tool::Workspaces;
@@ -8,26 +9,55 @@ use scalbotics_core::tool::Call;
 use scalbotics_runtime::reconcile::InForce;
 use tokio::sync::watch;
 
+use crate::places::{Places, Refused};
+
 /// Workspaces of the state in force. The reconciler is made after the tools, so it is told late.
 ///
 /// It holds the state alone, never the reconciler's [`States`](scalbotics_runtime::reconcile::States): those hold the ports,
 /// the ports hold the tools, the tools hold this, and such a circle would keep the store open after the daemon's end.
-#[derive(Debug, Default)]
-pub(crate) struct InForceWorkspaces(OnceLock<watch::Receiver<Option<Arc<InForce>>>>);
+#[derive(Debug)]
+pub(crate) struct InForceWorkspaces {
+    state: OnceLock<watch::Receiver<Option<Arc<InForce>>>>,
+    places: Arc<Places>,
+}
 
 impl InForceWorkspaces {
+    /// Workspaces in these places.
+    #[must_use]
+    pub(crate) const fn new(places: Arc<Places>) -> Self {
+        Self { state: OnceLock::new(), places }
+    }
+
     /// Tells where the state in force is; the first word counts.
     pub(crate) fn follow(&self, state: watch::Receiver<Option<Arc<InForce>>>) {
-        let _already = self.0.set(state);
+        let _already = self.state.set(state);
     }
 }
 
 impl Workspaces for InForceWorkspaces {
     fn mounts(&self, call: &Call) -> Option<Vec<Mount>> {
-        let state = self.0.get()?.borrow().clone()?;
+        let state = self.state.get()?.borrow().clone()?;
         if state.snapshot.tenant != call.tenant {
             return None;
         }
-        state.snapshot.agents.get(&call.agent_name).map(|agent| agent.mounts.clone())
+        let agent = state.snapshot.agents.get(&call.agent_name)?;
+        Some(agent.mounts.iter().filter_map(|mount| self.real(mount)).collect())
+    }
+}
+
+impl InForceWorkspaces {
+    /// The mount by the path where it really leads; none when it leads where it may not.
+    fn real(&self, mount: &Mount) -> Option<Mount> {
+        let real = self.places.mount(Path::new(&mount.path)).and_then(|real| {
+            let why = "it is not UTF-8".to_owned();
+            real.into_os_string().into_string().map_err(|path| Refused::Unknown { path: path.into(), why })
+        });
+        match real {
+            Ok(path) => Some(Mount { path, ..mount.clone() }),
+            Err(error) => {
+                tracing::warn!(mount = %mount.name, %error, "a mount is left out");
+                None
+            }
+        }
     }
 }

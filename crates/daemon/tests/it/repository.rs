@@ -70,3 +70,33 @@ async fn sem_9_4_the_overlay_that_the_configuration_names_is_in_force() {
     assert_eq!(seen.commit, head);
     assert!(format!("{:?}", seen.findings).contains("env/prod.yaml"), "{seen:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn desired_state_cannot_name_what_is_the_daemons_own_or_lies_outside() {
+    let world = World::open().await;
+    let token = world.token("ann").await;
+    let mut client = RepositoryServiceClient::new(world.channel.clone());
+    let own = world.path("box");
+    std::os::unix::fs::symlink("/etc", world.path("work/out")).unwrap();
+    let agent = |path: &std::path::Path| {
+        format!("id: clerk\nteam: ops\ndescription: x\nmounts: [{{name: work, path: {}}}]\n", path.display())
+    };
+    let tool = |field: &str, path: &std::path::Path| {
+        let head = "id: copy\ndescription: x\nargv: [/bin/true]\ninput: {type: object, properties: {}}\ntier: 0\neffect: pure\n";
+        format!("{head}{field}: [{}]\n", path.display())
+    };
+    for (path, text, part) in [
+        ("agents/clerk.yaml", agent(&world.path("work/out")), "not below any of workspaces.allowed_roots"),
+        ("agents/clerk.yaml", agent(&own.join("keys")), "belongs to the daemon"),
+        ("agents/clerk.yaml", agent(&world.path("work")), ""),
+        ("tools/copy.yaml", tool("read_paths", &own.join("data")), "belongs to the daemon"),
+        ("tools/copy.yaml", tool("write_paths", &own), "belongs to the daemon"),
+        ("tools/copy.yaml", tool("write_paths", std::path::Path::new("/")), "belongs to the daemon"),
+        ("tools/copy.yaml", tool("write_paths", &world.path("elsewhere")), ""),
+    ] {
+        let head = world.commit(&[(path, &text)]);
+        let seen = client.reload_repository(with(&token, v1::ReloadRepositoryRequest::default())).await.unwrap().into_inner();
+        assert_eq!(seen.commit == head, part.is_empty(), "{text}: {seen:?}");
+        assert!(seen.findings.iter().all(|finding| finding.why.contains(part) && !finding.next.is_empty()), "{seen:?}");
+    }
+}

@@ -152,3 +152,16 @@ async fn a_risky_call_waits_for_another_humans_signature() {
         AuditServiceClient::new(world.channel.clone()).verify_audit_log(with(&ann, request)).await.unwrap().into_inner();
     assert!(verified.ok && !verified.not_checked.is_empty(), "{verified:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mount_that_became_a_link_leads_nowhere() {
+    let world = World::open().await;
+    let token = world.token("ann").await;
+    std::fs::create_dir(world.path("outside")).unwrap();
+    std::fs::write(world.path("outside/hello.txt"), "secret\n").unwrap();
+    std::fs::rename(world.path("work"), world.path("moved")).unwrap();
+    std::os::unix::fs::symlink(world.path("outside"), world.path("work")).unwrap();
+    let mut tasks = TaskServiceClient::new(world.channel.clone());
+    let task = tasks.submit_task(with(&token, submission(workflow("read"), ""))).await.unwrap().into_inner();
+    assert_eq!(watch(&world, &token, &task.name, "never").await.last().unwrap(), "failed");
+}

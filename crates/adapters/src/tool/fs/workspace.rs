@@ -29,9 +29,11 @@ impl Workspace {
     /// Opens the directory; later renames of it or of its parents change nothing.
     ///
     /// # Errors
-    /// The kernel's answer when the path is not a directory that can be opened.
+    /// The kernel's answer when the path is not a directory that can be opened, or leads over a symbolic link: whoever allowed
+    /// the path has followed links before.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let root = rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let root = open_resolved(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
         Ok(Self { root })
     }
 
