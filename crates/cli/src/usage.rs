@@ -40,7 +40,12 @@ fn failure(text: &str) -> Failure {
     let is_word = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
     let command: Vec<&str> = usage.split_whitespace().take_while(is_word).collect();
     let command = if command.is_empty() { "scalbotics".to_owned() } else { command.join(" ") };
-    Failure::usage(what.join(" ")).why(why.join("; ")).next(format!("{command} --help"))
+    let why = match (why.is_empty(), usage.lines().next().map(str::trim).filter(|line| !line.is_empty())) {
+        (false, _) => why.join("; "),
+        (true, Some(usage)) => format!("the usage is: {usage}"),
+        (true, None) => "it is not how the command is written".to_owned(),
+    };
+    Failure::usage(what.join(" ")).why(why).next(format!("{command} --help"))
 }
 
 /// The format that was asked for, from words that do not parse.

@@ -58,7 +58,7 @@ fn a_clock_set_back_revives_nothing() {
     shifted.shift(0);
     let daemon = shifted.start();
     let input = json!({ "entry": "lapses", "before_ms": 0, "after_ms": 0 }).to_string();
-    let arguments = ["task", "run", "--agent", "clerk", "--workflow", "opaque", "--detach", "--within", "3s", "--input", &input];
+    let arguments = ["task", "run", "--agent", "clerk", "--workflow", "opaque", "--detach", "--within", "6s", "--input", &input];
     let task = id(&installation.ann(&arguments));
     let approval = installation.approval_of(&task);
     let kept = id(&installation.submit(Class::Pure, "kept", Times::default()));

@@ -88,6 +88,8 @@ impl Answer {
         for (name, text) in [("what", &error.what), ("code", &error.code), ("why", &error.why), ("next", &error.next)] {
             assert!(!text.is_empty(), "the error has no `{name}`: {self:#?}");
         }
+        // Its form: a command as a whole, or words in which commands stand in backticks.
+        crate::next_steps::commands(&error.next);
         error
     }
 }

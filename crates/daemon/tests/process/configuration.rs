@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::command::Answer;
 use crate::installation::{Installation, Times, id, shipped};
 use crate::ledger::Class;
+use crate::next_steps::run_steps;
 
 /// Runs a daemon that is to refuse its start; answers what it said. All four parts are there.
 #[track_caller]
@@ -18,6 +19,7 @@ fn refused(installation: &Installation, variables: &[(&str, &str)], arguments: &
         assert!(text.contains(part), "no `{part}` in: {text}");
     }
     assert!(!text.contains("panicked"), "{text}");
+    run_steps(installation, &text);
     text
 }
 

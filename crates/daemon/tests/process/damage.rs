@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::command::Answer;
 use crate::installation::{Installation, Times, id, shipped};
 use crate::ledger::Class;
+use crate::next_steps::run_steps;
 use crate::process::{Numbers, seed};
 use crate::serving::Daemon;
 
@@ -82,6 +83,7 @@ fn refused_with_its_log(installation: &Installation, database: &Path) -> String 
         assert!(said.contains(part), "no `{part}`: {said}");
     }
     assert!(!said.contains("panicked"), "{said}");
+    run_steps(installation, &said);
     said
 }
 

@@ -48,6 +48,8 @@ pub(crate) struct Installation {
     dir: tempfile::TempDir,
     /// Its directory.
     pub(crate) root: PathBuf,
+    /// What `initialize` said.
+    pub(crate) made: String,
     pub(crate) ledger: Ledger,
     pub(crate) api: u16,
     pub(crate) admin: u16,
@@ -76,7 +78,8 @@ impl Installation {
         change(&mut desired);
         desired.write(&folder("desired"));
         let (api, admin) = ports();
-        let installation = Self { root: base.join("box"), ledger: Ledger { folder: base.join("ledger") }, api, admin, dir };
+        let ledger = Ledger { folder: base.join("ledger") };
+        let mut installation = Self { root: base.join("box"), made: String::new(), ledger, api, admin, dir };
         let mut make = installation.environment(&shipped());
         make.args([
             "initialize",
@@ -93,7 +96,7 @@ impl Installation {
         make.arg("--dir").arg(&installation.root).arg("--desired").arg(base.join("desired"));
         make.arg("--workspace-root").arg(base.join("work"));
         make.args(["--listen", &format!("127.0.0.1:{api}"), "--admin-listen", &format!("127.0.0.1:{admin}")]);
-        Answer::of(&mut make).exits(0);
+        installation.made = Answer::of(&mut make).exits(0).stdout;
         installation
     }
 

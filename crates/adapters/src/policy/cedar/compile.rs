@@ -188,7 +188,7 @@ impl Reader {
         let validator = Validator::new(schema.clone());
         let result = validator.validate_with_level(&self.policies, ValidationMode::Strict, LEVEL);
         let errors = result.validation_errors().map(|error| {
-            let next = help(error, "mend the rule; `scalbotics tool show` prints a tool's arguments");
+            let next = help(error, "mend the rule; `scalbotics tool list` names the tools, whose files name their arguments");
             let why = "a rule that the schema does not know could err when it is needed, and an error denies";
             (error.policy_id().to_string(), offset(error), error.to_string(), why, next)
         });

@@ -15,7 +15,7 @@ pub(in crate::rpc) fn audit_record(entry: AuditEntry) -> v1::AuditRecord {
 pub(in crate::rpc) fn verified(result: Result<Report, Fault>, bad_signature: Option<String>) -> v1::VerifyAuditLogResponse {
     let not_checked = vec![
         "against a copy of the log or a checkpoint that was kept outside of this host".to_owned(),
-        "signatures under approvals: scalboticsd audit verify --offline does not check them either".to_owned(),
+        "signatures under approvals: `scalboticsd audit verify --offline` does not check them either".to_owned(),
     ];
     match result {
         Ok(report) => v1::VerifyAuditLogResponse {
