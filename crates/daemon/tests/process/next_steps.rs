@@ -332,7 +332,7 @@ fn literals(line: &str) -> Vec<String> {
     for (at, _) in line.match_indices("scalbotics") {
         let rest = &line[at..];
         let is_command = rest.starts_with("scalbotics ") || rest.starts_with("scalboticsd ");
-        if !is_command || line[..at].matches('"').count() % 2 == 0 {
+        if !is_command || line[..at].matches('"').count().is_multiple_of(2) {
             continue;
         }
         let end = rest.find(['"', '`', '\\', '{', '<', '\'']).unwrap_or(rest.len());
