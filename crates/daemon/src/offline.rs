@@ -1,4 +1,4 @@
-//! `audit verify --offline`: the whole audit log of every tenant, from the files alone.
+//! `audit verify --offline`: the whole audit log of every tenant, and the fold of every task, from the files alone.
 //!
 //! **Invariant:** a missing or empty store is a refusal, never a clean report; what was not checked is said.
 
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::{signed_note, trust};
-use scalbotics_store::{Fault, Offline, OpenError, open_read_only};
+use scalbotics_store::{Fault, FoldFault, Offline, OpenError, open_read_only};
 use serde_json::{Value, json};
 
 /// Why there is no verdict, or a bad one.
@@ -30,6 +30,9 @@ pub enum Error {
         #[source]
         source: Fault,
     },
+    /// The stored state of a task does not agree with its events.
+    #[error("journal of tasks does not verify")]
+    Tasks(#[from] FoldFault),
     /// The signature of a checkpoint does not count.
     #[error("checkpoint {index} of tenant `{tenant}` is not signed by a key of the trust file")]
     Signature {
@@ -43,7 +46,8 @@ pub enum Error {
     },
 }
 
-/// Verifies every log of the store in `data` against itself and against the trust file's log keys.
+/// Verifies every log of the store in `data` against itself and against the trust file's log keys, and every task against its
+/// events.
 ///
 /// # Errors
 /// [`Error`], the first thing that is wrong.
@@ -58,11 +62,12 @@ pub fn verify(data: &Path, trust_file: Option<&Path>) -> Result<Value, Error> {
     for tenant in tenants {
         logs.push(verify_one(&store, tenant, trust.as_ref())?);
     }
+    let folded = store.verify_tasks()?;
     let mut not_checked = vec!["against a checkpoint that was kept outside of this host", "signatures of approvers"];
     if trust.is_none() {
         not_checked.push("signatures of checkpoints, for want of a trust file");
     }
-    Ok(json!({"ok": true, "logs": logs, "not_checked": not_checked}))
+    Ok(json!({"ok": true, "logs": logs, "tasks": folded.tasks, "events": folded.events, "not_checked": not_checked}))
 }
 
 fn verify_one(store: &Offline, tenant: TenantId, trust: Option<&trust::File>) -> Result<Value, Error> {

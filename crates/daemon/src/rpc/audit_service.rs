@@ -103,7 +103,7 @@ impl Audits {
         Ok(v1::AuditHead { size: head.size, root: head.root.to_string(), checkpoint: head.checkpoint.unwrap_or_default() })
     }
 
-    /// The leaves, the head, every checkpoint and its signature, each read again from the disk.
+    /// The leaves, the head, every checkpoint and its signature, and the fold of every task, each read again from the disk.
     async fn verify(&self, call: &Call, request: &v1::VerifyAuditLogRequest) -> Result<v1::VerifyAuditLogResponse, Failure> {
         self.enter(call, &request.parent).await?;
         let tenant = call.tenant()?.clone();
@@ -113,10 +113,10 @@ impl Audits {
         let checked = tokio::task::spawn_blocking(move || {
             let report = store.verify_audit(&tenant, |_, _| {});
             let signatures = verify_signatures(&notes, &key);
-            (report, signatures)
+            (report, signatures, store.verify_tasks(&tenant))
         });
-        let (report, signatures) = checked.await.map_err(|error| Failure::internal("verify the audit log", &error))?;
-        Ok(convert::verified(report, signatures.err()))
+        let (report, signatures, tasks) = checked.await.map_err(|error| Failure::internal("verify the audit log", &error))?;
+        Ok(convert::verified(report, signatures.err(), tasks))
     }
 }
 

@@ -214,6 +214,32 @@ fn a_byte_changed_under_a_running_daemon_is_found() {
     daemon.kill();
 }
 
+/// A task whose stored state says something else than its events, found offline, by the daemon, and by `doctor`.
+#[test]
+fn sem_1_1_a_state_that_is_not_the_fold_of_its_events_is_found() {
+    let (installation, daemon, ..) = with_a_leaf();
+    let checks = installation.ann(&["doctor", "-o", "json"]).exits(0).json();
+    let records =
+        |checks: &Value| checks.as_array().unwrap().iter().find(|c| c["name"] == "journal and audit log").cloned().unwrap();
+    assert!(records(&checks)["detail"].as_str().unwrap().contains("1 tasks"), "{checks:#}");
+    assert!(daemon.stop().0.success());
+    assert_eq!(offline(&installation, 0).json()["tasks"], 1);
+    let database = database(&installation);
+    let used = "\"used\":{\"calls\":2";
+    let places = find(&std::fs::read(&database).unwrap(), used.as_bytes());
+    assert!(!places.is_empty());
+    for at in places {
+        write_at(&database, (at + used.len() - 1) as u64, b"1");
+    }
+    let said = offline(&installation, 1);
+    assert!(said.stderr.contains("is not the fold of its events"), "{said:#?}");
+    let _daemon = installation.start();
+    let verified = installation.ann(&["audit", "verify"]).exits(1);
+    assert!(verified.json()["fault"].as_str().unwrap().contains("is not the fold of its events"), "{verified:#?}");
+    let checks = installation.ann(&["doctor", "-o", "json"]).exits(1).json();
+    assert_eq!(records(&checks)["result"], "FAILED", "{checks:#}");
+}
+
 /// A mistyped path is no empty and clean log.
 #[test]
 fn a_missing_log_is_a_refusal() {

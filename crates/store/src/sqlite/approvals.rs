@@ -1,14 +1,14 @@
 //! Reading approvals.
 
 use async_trait::async_trait;
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::OptionalExtension as _;
 use scalbotics_core::approval::Request;
 use scalbotics_core::ids::ApprovalId;
 use scalbotics_core::ports::{ApprovalFilter, ApprovalStore, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::SqliteStore;
-use super::column::{blob, page, parsed};
+use super::column::{BEYOND, blob, page, parsed};
 use super::failure::failed;
 
 #[async_trait]
@@ -28,18 +28,23 @@ impl ApprovalStore for SqliteStore {
     async fn list(&self, tenant: &TenantId, filter: &ApprovalFilter) -> Result<Vec<Request>, StoreError> {
         let (tenant, filter) = (tenant.clone(), filter.clone());
         self.read(move |conn| {
-            let before = filter.before.map(|id| blob(id.as_u128()));
-            let status = filter.status.map(|status| status.as_str());
-            let mut select = conn
-                .prepare_cached(
-                    "SELECT request FROM approval WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2) AND (?3 IS NULL OR status = ?3) \
-                     ORDER BY id DESC LIMIT ?4",
-                )
-                .map_err(failed("list approvals"))?;
-            let rows = select
-                .query_map(params![tenant.as_str(), before, status, page(filter.limit)], |row| row.get::<_, Vec<u8>>(0))
-                .map_err(failed("list approvals"))?;
-            rows.map(|row| parsed("approval", &row.map_err(failed("list approvals"))?)).collect()
+            let before = filter.before.map_or_else(|| BEYOND.to_vec(), |id| blob(id.as_u128()).to_vec());
+            let limit = page(filter.limit);
+            // Each with an index of its own: a rare status among many costs no long read (semantics §1.4).
+            let rows: rusqlite::Result<Vec<Vec<u8>>> = match filter.status {
+                Some(status) => conn
+                    .prepare_cached(
+                        "SELECT request FROM approval WHERE tenant = ?1 AND status = ?2 AND id < ?3 ORDER BY id DESC LIMIT ?4",
+                    )
+                    .and_then(|mut select| {
+                        select.query_map((tenant.as_str(), status.as_str(), before, limit), |row| row.get(0))?.collect()
+                    }),
+                None => conn
+                    .prepare_cached("SELECT request FROM approval WHERE tenant = ?1 AND id < ?2 ORDER BY id DESC LIMIT ?3")
+                    .and_then(|mut select| select.query_map((tenant.as_str(), before, limit), |row| row.get(0))?.collect()),
+            };
+            let rows = rows.map_err(failed("list approvals"))?;
+            rows.iter().map(|row| parsed("approval", row)).collect()
         })
         .await
     }

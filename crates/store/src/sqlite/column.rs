@@ -11,6 +11,9 @@ pub(super) const fn blob(id: u128) -> [u8; 16] {
     id.to_be_bytes()
 }
 
+/// A blob that sorts after every id.
+pub(super) const BEYOND: [u8; 17] = [0xff; 17];
+
 /// A count as a column.
 pub(super) fn integer(value: u64) -> Result<i64, StoreError> {
     i64::try_from(value).map_err(|_| corrupt(format!("`{value}` is beyond 63 bits")))

@@ -16,7 +16,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpointer::Checkpointer;
 use super::data_lock::DataLock;
-use super::failure::{Failure, failed};
+use super::failure::Failure;
+use super::fold::{self, FoldFault, Folded};
 use super::growth::Growth;
 use super::job::{Class, Job, Tx, Work};
 use super::readers::Readers;
@@ -75,9 +76,6 @@ impl SqliteStore {
         connect::refuse_damaged_log(&path)?;
         let mut conn = connect::writer(&path)?;
         schema::migrate(&mut conn, &path)?;
-        if options.quick_check {
-            refuse_damage(&conn, &path)?;
-        }
         audit_tail::check(&conn).map_err(|what| OpenError::Corrupt { path: path.clone(), what })?;
         let facts = begin(&conn, options.installation).or_else(|error| match Failure::of(&error) {
             Failure::Full => {
@@ -129,14 +127,6 @@ impl SqliteStore {
         self.inner.fatal.clone()
     }
 
-    /// Reads the whole database for damage, for `doctor`; empty when there is none.
-    ///
-    /// # Errors
-    /// [`StoreError`] when it cannot be read at all.
-    pub async fn quick_check(&self) -> Result<Vec<String>, StoreError> {
-        self.read(|conn| schema::quick_check(conn).map_err(failed("check the database"))).await
-    }
-
     /// Checks the whole audit log of a tenant; `progress` is told the number of leaves checked and the size. Blocks: call it on
     /// a thread that may.
     ///
@@ -145,6 +135,15 @@ impl SqliteStore {
     pub fn verify_audit(&self, tenant: &TenantId, progress: impl FnMut(u64, u64)) -> Result<Report, Fault> {
         let conn = connect::reader(&self.inner.path).map_err(|error| Fault::Unreadable { what: error.to_string() })?;
         verify::run(&conn, tenant, progress)
+    }
+
+    /// Checks that the stored state of every task of a tenant is the fold of its events. Blocks: call it on a thread that may.
+    ///
+    /// # Errors
+    /// [`FoldFault`], the first task whose state is not.
+    pub fn verify_tasks(&self, tenant: &TenantId) -> Result<Folded, FoldFault> {
+        let conn = connect::reader(&self.inner.path).map_err(|error| FoldFault::Unreadable { what: error.to_string() })?;
+        fold::run(&conn, Some(tenant))
     }
 
     pub(super) fn growth(&self) -> &Growth {
@@ -178,11 +177,6 @@ impl SqliteStore {
         jobs.send(job).await.map_err(|_| StoreError::Closing)?;
         answer.await.map_err(|_| StoreError::Closing)?
     }
-}
-
-fn refuse_damage(conn: &Connection, path: &Path) -> Result<(), OpenError> {
-    let damage = schema::quick_check(conn).map_err(connect::engine(path, "check"))?;
-    if damage.is_empty() { Ok(()) } else { Err(OpenError::Corrupt { path: path.to_owned(), what: damage.join("; ") }) }
 }
 
 /// Begins a writer epoch, and the installation if it is new.

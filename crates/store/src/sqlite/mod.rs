@@ -15,6 +15,7 @@ mod data_lock;
 mod decisions;
 mod epochs;
 mod failure;
+mod fold;
 mod group;
 mod growth;
 mod handle;
@@ -38,6 +39,7 @@ mod threads;
 mod verify;
 mod writer;
 
+pub use fold::{FoldFault, Folded};
 pub use handle::SqliteStore;
 pub use offline::{Offline, open_read_only};
 pub use open_error::OpenError;

@@ -7,7 +7,7 @@ use scalbotics_core::tenant::TenantId;
 
 use super::connect::{self, beside, engine};
 use super::verify::{self, Fault, Report};
-use super::{OpenError, schema};
+use super::{FoldFault, Folded, OpenError, fold, schema};
 
 /// Bytes of a path that stand for themselves in a URI.
 const PLAIN: &[u8] = b"/-_.~";
@@ -67,6 +67,14 @@ impl Offline {
     /// [`Fault`], the first thing from the start of the log that does not fit; also when there is no log.
     pub fn verify_audit(&self, tenant: &TenantId, progress: impl FnMut(u64, u64)) -> Result<Report, Fault> {
         verify::run(&self.conn, tenant, progress)
+    }
+
+    /// Checks that the stored state of every task of every tenant is the fold of its events.
+    ///
+    /// # Errors
+    /// [`FoldFault`], the first task whose state is not.
+    pub fn verify_tasks(&self) -> Result<Folded, FoldFault> {
+        fold::run(&self.conn, None)
     }
 
     /// All signed checkpoints of a tenant, oldest first, for the check of their signatures.

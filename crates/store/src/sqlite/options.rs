@@ -23,14 +23,12 @@ pub struct Options {
     pub reserve_len: u64,
     /// Bytes that the write-ahead log has from the start.
     pub wal_len: u64,
-    /// Whether opening also reads the whole database for damage (`PRAGMA quick_check`), which takes seconds a gigabyte.
-    pub quick_check: bool,
 }
 
 impl Options {
     /// The defaults for an installation.
     #[must_use]
     pub const fn new(installation: InstallationId) -> Self {
-        Self { installation, readers: READERS, reserve_len: RESERVE_LEN, wal_len: WAL_LEN, quick_check: false }
+        Self { installation, readers: READERS, reserve_len: RESERVE_LEN, wal_len: WAL_LEN }
     }
 }

@@ -52,13 +52,6 @@ pub(super) fn check(conn: &Connection, path: &Path) -> Result<i64, OpenError> {
     Ok(version)
 }
 
-/// Reads the whole database for damage.
-pub(super) fn quick_check(conn: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement = conn.prepare("PRAGMA quick_check(20)")?;
-    let lines = statement.query_map([], |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(lines.into_iter().filter(|line| line != "ok").collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The task log: the only write of a task, and the reads of its journal.
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension as _, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension as _};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::policy::{Commit, seal_warrants};
@@ -11,7 +11,7 @@ use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 
 use super::SqliteStore;
-use super::column::{blob, count, integer, page, parsed};
+use super::column::{BEYOND, PAGE_MAX, blob, count, integer, page, parsed};
 use super::failure::{corrupt, failed};
 use super::journal::{self, ANSWER_LIFE_MS};
 use super::prepared::{Intents, prepare};
@@ -116,31 +116,49 @@ fn events(conn: &Connection, tenant: &TenantId, task: TaskId, from: i64, limit: 
     .collect()
 }
 
+/// Rows that one statement looks through for a list, so that a rare status among many tasks holds no snapshot (semantics §1.4).
+const WINDOW: usize = PAGE_MAX;
+
 fn list(conn: &Connection, tenant: &TenantId, filter: &TaskFilter) -> Result<Vec<Summary>, StoreError> {
-    let mut text = "SELECT id, agent, workflow, status, submitted_at, updated_at FROM task WHERE tenant = ?".to_owned();
-    let mut values = vec![Value::Text(tenant.to_string())];
-    if let Some(before) = filter.before {
-        text.push_str(" AND id < ?");
-        values.push(Value::Blob(blob(before.as_u128()).to_vec()));
+    let wanted = |row: &Summary| {
+        filter.agent.as_ref().is_none_or(|agent| row.agent == *agent)
+            && (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
+    };
+    let limit = filter.limit.clamp(1, PAGE_MAX);
+    let window = if filter.agent.is_none() && filter.statuses.is_empty() { limit } else { WINDOW };
+    let live = !filter.statuses.is_empty() && filter.statuses.iter().all(|status| !status.is_final());
+    let mut found = Vec::new();
+    let mut before = filter.before;
+    loop {
+        let rows = rows(conn, tenant, (before, live), window)?;
+        before = rows.last().map(|row| row.id);
+        let is_last = rows.len() < window;
+        found.extend(rows.into_iter().filter(wanted));
+        if found.len() >= limit || is_last {
+            found.truncate(limit);
+            return Ok(found);
+        }
     }
-    if let Some(agent) = &filter.agent {
-        text.push_str(" AND agent = ?");
-        values.push(Value::Text(agent.to_string()));
-    }
-    if !filter.statuses.is_empty() {
-        let marks = vec!["?"; filter.statuses.len()].join(", ");
-        text.push_str(&format!(" AND status IN ({marks})"));
-        values.extend(filter.statuses.iter().map(|status| Value::Text(status.as_str().to_owned())));
-    }
-    if !filter.statuses.is_empty() && filter.statuses.iter().all(|status| !status.is_final()) {
-        // Lets the engine use the index of unfinished tasks.
-        text.push_str(" AND ended = 0");
-    }
-    text.push_str(" ORDER BY id DESC LIMIT ?");
-    values.push(Value::Integer(page(filter.limit)));
-    let mut select = conn.prepare_cached(&text).map_err(failed("list tasks"))?;
+}
+
+/// The next tasks, newest first; of those that have not ended if only they are `live`.
+fn rows(
+    conn: &Connection,
+    tenant: &TenantId,
+    (before, live): (Option<TaskId>, bool),
+    limit: usize,
+) -> Result<Vec<Summary>, StoreError> {
+    let text = if live {
+        "SELECT id, agent, workflow, status, submitted_at, updated_at FROM task INDEXED BY task_unfinished \
+         WHERE tenant = ?1 AND id < ?2 AND ended = 0 ORDER BY id DESC LIMIT ?3"
+    } else {
+        "SELECT id, agent, workflow, status, submitted_at, updated_at FROM task WHERE tenant = ?1 AND id < ?2 \
+         ORDER BY id DESC LIMIT ?3"
+    };
+    let before = before.map_or_else(|| BEYOND.to_vec(), |id| blob(id.as_u128()).to_vec());
+    let mut select = conn.prepare_cached(text).map_err(failed("list tasks"))?;
     let rows = select
-        .query_map(params_from_iter(values), |row| {
+        .query_map((tenant.as_str(), before, page(limit)), |row| {
             Ok((
                 row.get::<_, [u8; 16]>(0)?,
                 row.get::<_, String>(1)?,

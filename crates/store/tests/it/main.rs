@@ -14,8 +14,10 @@
 mod concurrent;
 mod conform;
 mod damage;
+mod fold;
 mod full_disk;
 mod killed;
 mod open;
 mod place;
 mod verify;
+mod windows;

@@ -2,8 +2,10 @@
 
 use scalbotics_identity::holder::{key, trust};
 use scalbotics_proto::v1;
+use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
 use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
 use serde_json::{Value, json};
+use tonic::Code;
 
 use super::status;
 use crate::codes;
@@ -97,6 +99,7 @@ async fn remote(globals: &Globals, findings: &mut Vec<Finding>) {
     findings.push(Finding { check: "daemon and login", outcome: Ok(format!("logged in as {}", session.context.human)) });
     findings.push(Finding { check: "installation", outcome: check_installation(&session).await });
     findings.push(Finding { check: "repository", outcome: check_repository(&session).await });
+    findings.push(Finding { check: "journal and audit log", outcome: check_records(&session).await });
 }
 
 async fn check_installation(session: &Session) -> Result<String, Failure> {
@@ -116,4 +119,22 @@ async fn check_repository(session: &Session) -> Result<String, Failure> {
     Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {} is refused", repository.head))
         .why(format!("{} findings", repository.findings.len()))
         .next("scalbotics repo status"))
+}
+
+/// The daemon reads its whole audit log again, and folds the events of every task.
+async fn check_records(session: &Session) -> Result<String, Failure> {
+    let mut client = AuditServiceClient::new(session.channel.clone());
+    let answer = match client.verify_audit_log(session.request(v1::VerifyAuditLogRequest::default())?).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) if status.code() == Code::PermissionDenied => {
+            return Ok("not checked: policy lets others verify the audit log, not you".to_owned());
+        }
+        Err(status) => return Err(status.into()),
+    };
+    if answer.ok {
+        return Ok(format!("{} audit records and {} tasks agree with themselves", answer.records, answer.tasks));
+    }
+    Err(Failure::new(Exit::Failed, codes::AUDIT_FAULT, "records do not agree with themselves")
+        .why(answer.fault)
+        .next("scalbotics audit verify"))
 }

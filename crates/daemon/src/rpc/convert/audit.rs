@@ -3,7 +3,7 @@
 use scalbotics_core::audit::merkle::leaf_hash;
 use scalbotics_core::ports::AuditEntry;
 use scalbotics_proto::v1;
-use scalbotics_store::{Fault, Report};
+use scalbotics_store::{Fault, FoldFault, Folded, Report};
 
 /// One record.
 pub(in crate::rpc) fn audit_record(entry: AuditEntry) -> v1::AuditRecord {
@@ -11,21 +11,28 @@ pub(in crate::rpc) fn audit_record(entry: AuditEntry) -> v1::AuditRecord {
     v1::AuditRecord { index: entry.index, json: String::from_utf8_lossy(&entry.leaf).into_owned(), leaf_hash }
 }
 
-/// The verdict; `bad_signature` is what is wrong with the signature of a checkpoint.
-pub(in crate::rpc) fn verified(result: Result<Report, Fault>, bad_signature: Option<String>) -> v1::VerifyAuditLogResponse {
+/// The verdict; `bad_signature` is what is wrong with the signature of a checkpoint. Of several faults the log's is named.
+pub(in crate::rpc) fn verified(
+    result: Result<Report, Fault>,
+    bad_signature: Option<String>,
+    tasks: Result<Folded, FoldFault>,
+) -> v1::VerifyAuditLogResponse {
+    let folded = tasks.as_ref().map_or(0, |folded| folded.tasks);
+    let fault = bad_signature.or_else(|| tasks.err().map(|fault| fault.to_string()));
     let not_checked = vec![
         "against a copy of the log or a checkpoint that was kept outside of this host".to_owned(),
         "signatures under approvals: `scalboticsd audit verify --offline` does not check them either".to_owned(),
     ];
     match result {
         Ok(report) => v1::VerifyAuditLogResponse {
-            ok: bad_signature.is_none(),
+            ok: fault.is_none(),
             records: report.size,
             checkpoints: report.checkpoints,
             root: report.root.to_string(),
-            fault: bad_signature.unwrap_or_default(),
+            fault: fault.unwrap_or_default(),
             fault_index: None,
             not_checked,
+            tasks: folded,
         },
         Err(fault) => {
             let fault_index = index(&fault);
@@ -33,6 +40,7 @@ pub(in crate::rpc) fn verified(result: Result<Report, Fault>, bad_signature: Opt
                 fault: fault.to_string(),
                 fault_index,
                 not_checked,
+                tasks: folded,
                 ..v1::VerifyAuditLogResponse::default()
             }
         }

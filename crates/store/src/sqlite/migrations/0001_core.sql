@@ -47,6 +47,7 @@ CREATE TABLE approval (
     request BLOB NOT NULL
 ) STRICT;
 CREATE INDEX approval_tenant ON approval (tenant, id);
+CREATE INDEX approval_status ON approval (tenant, status, id);
 
 -- A decision names people, so it is a payload: sealed, and erased like one.
 CREATE TABLE decision (
