@@ -8,6 +8,9 @@ use super::tree::Tree;
 
 const PATH: &str = "SPECIFICATION.md";
 
+/// The steps of every run of the continuous integration.
+const CI: &str = ".ci/run";
+
 /// Where the ids of benchmarks stand, as string literals.
 const BENCHES: &str = "xtask/src/bench";
 
@@ -84,7 +87,7 @@ fn is_id(cell: &str) -> bool {
         && cell.chars().all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
 }
 
-/// What is wrong with a proof: `pending`, or `test: path::name` and `bench: id`, several divided by commas.
+/// What is wrong with a proof: `pending`, or `test: path::name`, `bench: id` and `ci: step`, several divided by commas.
 fn complaints(tree: &Tree, proof: &str) -> Vec<String> {
     if proof == "pending" {
         return Vec::new();
@@ -97,7 +100,8 @@ fn complaints(tree: &Tree, proof: &str) -> Vec<String> {
             match kind {
                 "test" => no_test(tree, what.trim()),
                 "bench" => no_bench(tree, what.trim()),
-                _ => Some(format!("`{part}` is not `test: path::name`, `bench: id` or `pending`")),
+                "ci" => no_step(tree, what.trim()),
+                _ => Some(format!("`{part}` is not `test: path::name`, `bench: id`, `ci: step` or `pending`")),
             }
         })
         .collect()
@@ -110,7 +114,7 @@ fn no_test(tree: &Tree, what: &str) -> Option<String> {
     let Some(source) = tree.sources.iter().find(|source| source.path == path) else {
         return Some(format!("there is no file `{path}`"));
     };
-    (!has_test(source, name)).then(|| format!("`{path}` has no test `{name}`"))
+    (!has_test(source, name) && !has_trial(source, name)).then(|| format!("`{path}` has no test `{name}`"))
 }
 
 /// A function `name` with an attribute that ends in `test`, in a macro or outside.
@@ -130,11 +134,26 @@ fn has_test(source: &Source, name: &str) -> bool {
     false
 }
 
+/// A test of a program that is its own test runner: it stands by its name in a list, `const TESTS`.
+fn has_trial(source: &Source, name: &str) -> bool {
+    let Some(list) = super::tokens::find_all(&source.tokens, &["const", "TESTS"]).into_iter().next() else {
+        return false;
+    };
+    let inside = source.tokens.iter().skip(list).take_while(|token| token.text != ";");
+    inside.into_iter().any(|token| token.string.as_deref() == Some(name))
+}
+
 /// `#[test]`, `#[tokio::test]`, `#[tokio::test(flavor = "…")]`.
 fn ends_in_test(source: &Source, at: usize) -> bool {
     let attribute = super::tokens::group(&source.tokens, at + 1);
     let path = attribute.iter().take_while(|token| token.text != "(");
     path.last().is_some_and(|token| token.text == "test")
+}
+
+fn no_step(tree: &Tree, name: &str) -> Option<String> {
+    let begin = format!("step \"{name}\" ");
+    let known = tree.text(CI).is_some_and(|text| text.lines().any(|line| line.starts_with(&begin)));
+    (!known).then(|| format!("no step `{name}` stands in {CI}"))
 }
 
 fn no_bench(tree: &Tree, id: &str) -> Option<String> {
@@ -146,7 +165,7 @@ fn no_bench(tree: &Tree, id: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::super::tree::fixture::tree;
-    use super::{PATH, check};
+    use super::{CI, PATH, check};
 
     const TESTS: &str = "fn helper() {}\n#[test]\nfn plain() {}\n#[tokio::test(start_paused = true)]\n#[cfg(unix)]\nasync fn timed() {}\n\
                          proptest! { #[test] fn any(x in 0..9) {} }\n#[cfg(test)]\nfn not_one() {}";
@@ -156,7 +175,12 @@ mod tests {
         check(&tree(&[
             (PATH, text.as_str()),
             ("crates/a/src/b.rs", TESTS),
+            (
+                "crates/a/tests/own.rs",
+                "pub const TESTS: &[Test] = &[(\"listed\", listed)];\nfn listed() {}\nfn other() { is(\"other\"); }",
+            ),
             ("xtask/src/bench/ids.rs", "const A: &str = \"idle-rss\";"),
+            (CI, "step() {\n  run\n}\nstep \"demo\" cargo xtask demo\n# step \"other\" no"),
         ]))
         .len()
     }
@@ -182,7 +206,11 @@ mod tests {
             ("| SEM-1.1 | x | pending |", 0),
             ("| SEM-1.1 | x | test: crates/a/src/b.rs::plain |", 0),
             ("| SEM-1.1 | x | `test: crates/a/src/b.rs::timed`, `test: crates/a/src/b.rs::any` |", 0),
+            ("| SEM-1.1 | x | test: crates/a/tests/own.rs::listed |", 0),
+            ("| SEM-1.1 | x | test: crates/a/tests/own.rs::other |", 1),
             ("| SEM-1.1 | x | bench: idle-rss |", 0),
+            ("| SEM-1.1 | x | ci: demo |", 0),
+            ("| SEM-1.1 | x | ci: other |", 1),
             ("| SEM-1.1 | x | bench: other |", 1),
             ("| SEM-1.1 | x | test: crates/a/src/b.rs::helper |", 1),
             ("| SEM-1.1 | x | test: crates/a/src/b.rs::not_one |", 1),

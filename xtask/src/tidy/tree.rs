@@ -12,7 +12,10 @@ use super::source::Source;
 /// Endings of the files that rules read.
 const READ: &[&str] = &["rs", "md", "toml", "proto"];
 
-/// Folders that hold no text of ours: built files, and folders whose name begins with a dot.
+/// The folder of the continuous integration, whose steps are shell.
+const CI: &str = ".ci";
+
+/// Folders that hold no text of ours: built files, and other folders whose name begins with a dot.
 const SKIPPED: &[&str] = &["target", "node_modules", "corpus", "artifacts"];
 
 /// All files that rules look at.
@@ -37,7 +40,8 @@ impl Tree {
         for entry in walk.filter_entry(is_ours) {
             let entry = entry.context("cannot walk the repository")?;
             let path = entry.path();
-            let known = path.extension().is_some_and(|ending| READ.iter().any(|read| ending == *read));
+            let known = path.extension().is_some_and(|ending| READ.iter().any(|read| ending == *read))
+                || path.parent().is_some_and(|folder| folder == root.join(CI));
             if !entry.file_type().is_file() || !known {
                 continue;
             }
@@ -77,7 +81,8 @@ impl Tree {
 fn is_ours(entry: &DirEntry) -> bool {
     let name = entry.file_name().to_string_lossy();
     let skipped = SKIPPED.iter().any(|skipped| name == *skipped);
-    entry.depth() == 0 || !(name.starts_with('.') || (entry.file_type().is_dir() && skipped))
+    let hidden = name.starts_with('.') && name != CI;
+    entry.depth() == 0 || !(hidden || (entry.file_type().is_dir() && skipped))
 }
 
 fn is_member_source(path: &str) -> bool {

@@ -5,6 +5,7 @@ use scalbotics_core::ids::TaskId;
 use scalbotics_core::ports::{AuditLog, AuditQuery};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_proto::v1;
+use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use scalbotics_proto::v1::task_service_client::TaskServiceClient;
 use tonic::Code;
@@ -78,4 +79,23 @@ async fn sem_7_2_a_name_that_a_caller_made_up_does_not_enter_the_log() {
     assert!(records.iter().any(|record| record.target.as_deref() == Some("absent agent")), "{records:?}");
     assert!(records.iter().any(|record| record.target == Some(absent.to_string())), "an id is no name");
     assert!(!serde_json::to_string(&records).unwrap().contains("canary"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_7_1_every_read_leaves_one_record_and_a_read_of_the_log_shows_the_ones_before() {
+    let mut world = World::open().await;
+    let token = world.token("ann").await;
+    let mut tasks = TaskServiceClient::new(world.channel.clone());
+    let mut audit = AuditServiceClient::new(world.channel.clone());
+    for _ in 0..3 {
+        tasks.list_tasks(with(&token, v1::ListTasksRequest::default())).await.unwrap();
+        audit.list_audit_records(with(&token, v1::ListAuditRecordsRequest::default())).await.unwrap();
+    }
+    let last = audit.list_audit_records(with(&token, v1::ListAuditRecordsRequest::default())).await.unwrap().into_inner();
+    let of = |records: &[Record], action: &str| records.iter().filter(|record| record.action == action).count();
+    let shown: Vec<Record> = last.records.iter().map(|record| serde_json::from_str(&record.json).unwrap()).collect();
+    assert_eq!(of(&shown, "audit.read"), 3, "each read of the log is in it before it is answered");
+    let records = records(&mut world, "acme").await;
+    assert_eq!((of(&records, "task.list"), of(&records, "audit.read")), (3, 4));
+    assert!(records.iter().filter(|record| record.action == "task.list").all(|record| record.request.is_some()));
 }

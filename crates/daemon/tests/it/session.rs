@@ -2,6 +2,7 @@
 
 use scalbotics_core::ports::Clock as _;
 use scalbotics_daemon::clock::{Guarded, System};
+use scalbotics_daemon::layout;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use tonic::Code;
@@ -43,4 +44,16 @@ async fn an_assertion_counts_once_here_and_now() {
         let refused = client.exchange_assertion(v1::ExchangeAssertionRequest { assertion: bad }).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_4_6_the_root_key_is_needed_by_no_start() {
+    let mut world = World::open().await;
+    for part in [layout::ROOT_KEYSTORE, layout::ROOT_KEYSTORE_KEY] {
+        std::fs::remove_file(world.path("box").join(part)).unwrap();
+    }
+    world.restart().await;
+    let token = world.token("ann").await;
+    let mut client = SessionServiceClient::new(world.channel.clone());
+    client.who_am_i(with(&token, v1::WhoAmIRequest {})).await.unwrap();
 }

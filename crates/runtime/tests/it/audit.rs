@@ -247,3 +247,26 @@ async fn sem_7_2_who_people_are_stands_only_in_what_is_sealed() {
         assert!(!text.contains("canary"), "{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_2_a_decision_says_what_was_asked_and_with_which_entities() {
+    let bed = Bed::new().await;
+    let task = bed.submit("pure-flow").await;
+    bed.ended(task).await;
+    let records = bed.records().await;
+    let intent = records.iter().find(|record| record.kind == Kind::Intent && record.action == "tool/pure").unwrap();
+    let decision = bed.decision(intent.decision.as_ref().unwrap().id).await;
+    assert!(decision.allows());
+    let principals: Vec<_> = decision.requests.iter().map(|request| request.principal.uid).collect();
+    assert_eq!(principals, [bed.ada().principal.uid, scalbotics_core::principal::Uid::Agent(bed.disk.world.agent.uid)]);
+    let asked: Vec<_> = bed.disk.engine.asked().into_iter().filter(|request| request.action == "tool/pure").collect();
+    for (kept, asked) in decision.requests.iter().zip(&asked) {
+        assert_eq!((&kept.action, &kept.resource), (&asked.action, &asked.resource));
+        assert_eq!(kept.context["task"], asked.context["task"]);
+        assert_eq!(kept.context["args"]["redacted"], intent.call.unwrap().to_string(), "which arguments, not what they are");
+    }
+    for (answers, asked) in decision.answers.iter().zip(&asked) {
+        let said = scalbotics_core::ports::PolicyEngine::evaluate(bed.disk.engine.as_ref(), asked).await;
+        assert_eq!((answers.len(), answers[0].slice, answers[0].bundle), (1, said.slice, said.bundle));
+    }
+}
