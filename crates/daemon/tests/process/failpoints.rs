@@ -16,8 +16,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The failpoints that stand around an effect, in the order of their way.
 const EFFECT_POINTS: [&str; 4] = ["effect.send.before", "effect.send.after", "effect.reply.before", "effect.reply.after"];
 
+/// The failpoints around a commit, each with tests of its own below, and those around the question of recovery.
+const COMMIT_POINTS: [&str; 2] = ["commit.before", "commit.after"];
+const VERIFY_POINTS: [&str; 2] = ["verify.before", "verify.after"];
+
 /// How long an entry takes: long enough that a death finds the tool at work.
 const TIMES: Times = Times { before_ms: 60, after_ms: 60 };
+
+#[test]
+fn every_named_failpoint_is_died_at() {
+    assert_eq!([&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS].concat(), scalbotics_core::failpoint::NAMES);
+}
 
 #[test]
 fn commit_before_pure() {
@@ -82,7 +91,7 @@ fn effect_opaque() {
 /// Dies while recovery asks the target; only a verifiable effect is ever asked about.
 #[test]
 fn verify_of_every_class() {
-    for point in ["verify.before", "verify.after"] {
+    for point in VERIFY_POINTS {
         let installation = Installation::new();
         for (round, class) in Class::ALL.into_iter().enumerate() {
             let entry = format!("{}-{round}", class.word());
