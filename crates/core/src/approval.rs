@@ -76,8 +76,8 @@ pub struct Request {
     pub tool_digest: Digest,
     /// Its tier.
     pub tier: Tier,
-    /// What the call depends on beside its arguments.
-    pub inputs: Vec<ResolvedInput>,
+    /// Reference to what the call depends on beside its arguments; `None` when it is nothing.
+    pub inputs: Option<crate::payload::Ref>,
     /// The call digest.
     pub call: Digest,
     /// Reference to the canonical arguments.
@@ -92,6 +92,15 @@ pub struct Request {
     pub status: Status,
     /// Who answered.
     pub answered_by: Option<Uid>,
+}
+
+/// What is sealed of a request, in the clear (semantics §7.2).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contents {
+    /// The exact arguments.
+    pub args: Value,
+    /// What the call depends on beside them.
+    pub inputs: Vec<ResolvedInput>,
 }
 
 /// What an approver answers.
@@ -153,9 +162,9 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// Rebuilds the statement for `request` with the arguments in the clear.
+    /// Rebuilds the statement for `request` with its contents in the clear.
     #[must_use]
-    pub fn of(request: &Request, trust_domain: &str, args: Value, reply: Reply) -> Self {
+    pub fn of(request: &Request, trust_domain: &str, contents: Contents, reply: Reply) -> Self {
         Self {
             version: 1,
             trust_domain: trust_domain.to_owned(),
@@ -170,8 +179,8 @@ impl Statement {
             tool: request.tool.clone(),
             tool_digest: request.tool_digest,
             tier: request.tier,
-            args,
-            inputs: request.inputs.clone(),
+            args: contents.args,
+            inputs: contents.inputs,
             call: request.call,
             nonce: request.nonce,
             expires_at: request.expires_at,

@@ -7,6 +7,7 @@ use scalbotics_core::payload::{Payload, Ref, Sealed};
 use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{CipherError, IdSource, PayloadCipher, PayloadStore, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tool::ResolvedInput;
 
 use crate::Ports;
 
@@ -71,6 +72,15 @@ impl Vault {
         }
         let payload = self.cipher.open(&sealed)?;
         if payload.reference() == *reference { Ok(payload.bytes) } else { Err(OpenError::Cipher(CipherError::Refused)) }
+    }
+}
+
+impl Vault {
+    /// Opens what a call depends on beside its arguments; nothing where nothing was sealed.
+    pub(crate) async fn open_inputs(&self, tenant: &TenantId, inputs: Option<&Ref>) -> Result<Vec<ResolvedInput>, OpenError> {
+        let Some(reference) = inputs else { return Ok(Vec::new()) };
+        let bytes = self.open(tenant, reference).await?;
+        ResolvedInput::from_payload(&bytes).ok_or(OpenError::Cipher(CipherError::Refused))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::payload;
 use crate::principal::Uid;
 use crate::tenant::Name;
 use crate::time::{Span, Timestamp};
-use crate::tool::{EffectClass, ResolvedInput, Tier};
+use crate::tool::{EffectClass, Tier};
 
 /// A call as it is journalled: everything of [`crate::tool::Call`] but the argument bytes, which are a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +28,9 @@ pub struct Intent {
     pub class: EffectClass,
     /// Canonical arguments.
     pub args: payload::Ref,
-    /// What else the call depends on.
-    pub inputs: Vec<ResolvedInput>,
+    /// What else the call depends on, as [`ResolvedInput::to_payload`](crate::tool::ResolvedInput::to_payload) writes it; `None`
+    /// when it is nothing.
+    pub inputs: Option<payload::Ref>,
     /// The call digest.
     pub call: Digest,
     /// How long the target remembers the idempotency key.

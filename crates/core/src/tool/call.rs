@@ -22,6 +22,21 @@ pub struct ResolvedInput {
     pub digest: Digest,
 }
 
+impl ResolvedInput {
+    /// Inputs as the bytes of a payload: their names may be arguments, so they never stand in a journal or a row (semantics §7.2).
+    #[must_use]
+    pub fn to_payload(inputs: &[Self]) -> Vec<u8> {
+        let one = |input: &Self| serde_json::json!({ "name": input.name, "digest": input.digest.to_string() });
+        serde_json::Value::Array(inputs.iter().map(one).collect()).to_string().into_bytes()
+    }
+
+    /// Inputs from such bytes; `None` when they are none.
+    #[must_use]
+    pub fn from_payload(bytes: &[u8]) -> Option<Vec<Self>> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
 /// One exact call.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Call {

@@ -62,7 +62,7 @@ impl Approvals {
         let named = self.enter(call, &request.name).await?;
         let shown = self.0.approvals.get(&call.caller("")?, named.id).await;
         let shown = shown.map_err(|error| approval_failure(&error, &named.text))?;
-        Ok(convert::approval(&shown.request, &shown.trust_domain, Some(&shown.canonical)))
+        Ok(convert::approval(&shown.request, &shown.trust_domain, Some(&shown)))
     }
 
     async fn decide(&self, call: &Call, request: v1::DecideApprovalRequest) -> Result<v1::Approval, Failure> {
@@ -75,7 +75,7 @@ impl Approvals {
             call.audited_by_commit();
         }
         let shown = self.0.approvals.get(&caller, named.id).await.ok();
-        Ok(convert::approval(&decided.request, self.trust_domain(), shown.as_ref().map(|shown| shown.canonical.as_slice())))
+        Ok(convert::approval(&decided.request, self.trust_domain(), shown.as_ref()))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use scalbotics_core::agent::Standing;
-use scalbotics_core::approval::{Answer, Request, Status};
+use scalbotics_core::approval::{Answer, Contents, Request, Status};
 use scalbotics_core::audit::{DecisionNote, Kind, OutcomeNote, Record};
 use scalbotics_core::ids::{ApprovalId, DecisionId, HumanUid};
 use scalbotics_core::policy::{Act, Authorization, Request as Question, Resource, SELF_APPROVAL, authorize};
@@ -14,7 +14,7 @@ use scalbotics_core::principal::{Chain, Uid};
 use scalbotics_core::task::{Command, Rejection};
 use scalbotics_core::tenant::TenantId;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Error;
 use super::statement::{self, Asked};
@@ -45,9 +45,9 @@ pub struct Decided {
 pub struct Shown {
     /// The request.
     pub request: Request,
-    /// The exact arguments.
-    pub args: Value,
-    /// Their canonical bytes, as they will be sent.
+    /// The exact arguments, and what else the call depends on.
+    pub contents: Contents,
+    /// The arguments' canonical bytes, as they will be sent.
     pub canonical: Vec<u8>,
     /// The installation's trust domain, which stands in the statement.
     pub trust_domain: String,
@@ -97,14 +97,16 @@ impl Service {
     /// [`Error::NotFound`], [`Error::Erased`], [`Error::Unreadable`], [`Error::Store`].
     pub async fn get(&self, caller: &Caller, approval: ApprovalId) -> Result<Shown, Error> {
         let request = self.request(caller, approval).await?;
-        let opened = self.shared.vault.open(&request.tenant, &request.args).await;
-        let canonical = opened.map_err(|error| match error {
+        let failed = |error: OpenError| match error {
             OpenError::Erased(_) => Error::Erased { approval },
             OpenError::Cipher(_) => Error::Unreadable { approval },
             OpenError::Store(error) => Error::Store(error),
-        })?;
+        };
+        let canonical = self.shared.vault.open(&request.tenant, &request.args).await.map_err(failed)?;
         let args = scalbotics_core::json::parse(&canonical).map_err(|_| Error::Unreadable { approval })?;
-        Ok(Shown { request, args, canonical, trust_domain: self.trust_domain.to_string() })
+        let inputs = self.shared.vault.open_inputs(&request.tenant, request.inputs.as_ref()).await.map_err(failed)?;
+        let contents = Contents { args, inputs };
+        Ok(Shown { request, contents, canonical, trust_domain: self.trust_domain.to_string() })
     }
 
     /// Takes an approver's statement: of two that race, exactly one wins. Answers the request as it stands then.
@@ -117,7 +119,8 @@ impl Service {
         if let Some(request) = self.replay(caller, &shown.request, signed).await? {
             return Ok(Decided { request, replayed: true });
         }
-        let asked = Asked { request: &shown.request, trust_domain: &self.trust_domain, args: shown.args, approver: human.uid };
+        let (request, contents) = (&shown.request, shown.contents);
+        let asked = Asked { request, trust_domain: &self.trust_domain, contents, approver: human.uid };
         let answer = statement::check(asked, &signed.statement)?;
         let key = self.ports.statement_verifier.verify(&human, &signed.statement, &signed.signature)?;
         if shown.request.status != Status::Waiting {

@@ -1,8 +1,7 @@
 //! An approver's statement: read, rebuilt, compared byte for byte.
 
-use scalbotics_core::approval::{Answer, REASON_LEN_MAX, Reply, Request, Statement};
+use scalbotics_core::approval::{Answer, Contents, REASON_LEN_MAX, Reply, Request, Statement};
 use scalbotics_core::ids::HumanUid;
-use serde_json::Value;
 
 use super::Error;
 
@@ -14,7 +13,7 @@ const STATEMENT_LEN_MAX: usize = 2 << 20;
 pub(super) struct Asked<'a> {
     pub(super) request: &'a Request,
     pub(super) trust_domain: &'a str,
-    pub(super) args: Value,
+    pub(super) contents: Contents,
     pub(super) approver: HumanUid,
 }
 
@@ -36,6 +35,6 @@ pub(super) fn check(asked: Asked<'_>, bytes: &[u8]) -> Result<Answer, Error> {
     }
     // Only the answer and its words are the approver's; everything else is what the daemon knows.
     let reply = Reply { approver: asked.approver, answer: given.answer, reason: given.reason };
-    let own = Statement::of(asked.request, asked.trust_domain, asked.args, reply).canonical().map_err(Error::Form)?;
+    let own = Statement::of(asked.request, asked.trust_domain, asked.contents, reply).canonical().map_err(Error::Form)?;
     if own == bytes { Ok(given.answer) } else { Err(Error::Differs { approval: asked.request.id }) }
 }

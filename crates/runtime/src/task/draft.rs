@@ -219,7 +219,7 @@ fn row(state: &State, intent: &Intent, approval: &ApprovalAsked, at: Timestamp) 
         tool: intent.tool.clone(),
         tool_digest: intent.tool_digest,
         tier: intent.tier,
-        inputs: intent.inputs.clone(),
+        inputs: intent.inputs,
         call: intent.call,
         args: intent.args,
         nonce: approval.nonce,

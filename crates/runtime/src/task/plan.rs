@@ -19,6 +19,7 @@ use super::executor::Shared;
 use super::run::Run;
 use crate::reconcile::InForce;
 use crate::tool::{Asked, Gate};
+use crate::vault::OpenError;
 
 /// Time between the commit of an intent and the last moment at which its run may begin, in milliseconds.
 const START_WINDOW_MS: u64 = 5_000;
@@ -107,7 +108,13 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
     let effect = known.as_ref().map_or_else(|| EffectId::from_u128(shared.ports.ids.next()), |call| call.intent.effect);
     // Resolved once for an effect: what an approver saw is what every attempt carries.
     let resolved = match &known {
-        Some(known) => Ok(known.intent.inputs.clone()),
+        Some(known) => match shared.vault.open_inputs(&state.envelope.tenant, known.intent.inputs.as_ref()).await {
+            Ok(inputs) => Ok(inputs),
+            Err(OpenError::Store(error)) => return Err(error.into()),
+            Err(error @ (OpenError::Erased(_) | OpenError::Cipher(_))) => {
+                return draft.fail(&shared.vault, Failure::Unavailable, &error.to_string());
+            }
+        },
         None => resolve(shared, &wanted).await,
     };
     let inputs = resolved.as_deref().unwrap_or_default();
@@ -164,6 +171,10 @@ async fn resolve(shared: &Shared, wanted: &Wanted) -> Result<Vec<ResolvedInput>,
 
 fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, call: Call) -> Result<Intent, Trouble> {
     let args = draft.seal(&shared.vault, wanted.canonical.to_vec())?;
+    let inputs = match call.inputs.as_slice() {
+        [] => None,
+        inputs => Some(draft.seal(&shared.vault, ResolvedInput::to_payload(inputs))?),
+    };
     let tool = &wanted.tool;
     Ok(Intent {
         effect: call.effect,
@@ -173,7 +184,7 @@ fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, call: Call) -> Re
         tier: tool.tier,
         class: tool.effect,
         args,
-        inputs: call.inputs,
+        inputs,
         call: call.digest,
         key_ttl: tool.key_ttl,
         settle_after: tool.settle_after,

@@ -10,7 +10,7 @@ use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{CallState, Command, Doubt, Failure, Phase, State};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, EffectClass, Verification};
+use scalbotics_core::tool::{Call, Definition, EffectClass, ResolvedInput, Verification};
 
 use super::actor::{Actor, Step};
 use super::conclude::take_result;
@@ -119,8 +119,13 @@ impl Actor {
             Err(crate::vault::OpenError::Store(error)) => return Err(error.into()),
             Err(error) => return Ok(Err(error.to_string())),
         };
+        let inputs = match self.shared.vault.open_inputs(&state.envelope.tenant, known.intent.inputs.as_ref()).await {
+            Ok(inputs) => inputs,
+            Err(crate::vault::OpenError::Store(error)) => return Err(error.into()),
+            Err(error) => return Ok(Err(error.to_string())),
+        };
         let Ok(args) = scalbotics_core::json::parse(&bytes) else { return Ok(Err("the arguments are not JSON".to_owned())) };
-        let call = call(state, &known, bytes.into());
+        let call = call(state, &known, (bytes.into(), inputs));
         if call.digest != known.intent.call {
             return Ok(Err("the call is not the one that was decided".to_owned()));
         }
@@ -278,10 +283,10 @@ fn soon(now: Timestamp, latest: Timestamp) -> Timestamp {
     now.plus_ms(ASK_AGAIN_MS).min(latest)
 }
 
-/// The call of an intent, with its bytes.
-fn call(state: &State, known: &CallState, args: Arc<[u8]>) -> Call {
+/// The call of an intent, with its bytes and inputs.
+fn call(state: &State, known: &CallState, (args, inputs): (Arc<[u8]>, Vec<ResolvedInput>)) -> Call {
     let (envelope, intent) = (&state.envelope, &known.intent);
-    let digest = scalbotics_core::tool::call_digest(&envelope.chain, &intent.tool_digest, &args, &intent.inputs);
+    let digest = scalbotics_core::tool::call_digest(&envelope.chain, &intent.tool_digest, &args, &inputs);
     Call {
         task: envelope.id,
         effect: intent.effect,
@@ -293,7 +298,7 @@ fn call(state: &State, known: &CallState, args: Arc<[u8]>) -> Call {
         tier: intent.tier,
         class: intent.class,
         args,
-        inputs: intent.inputs.clone(),
+        inputs,
         digest,
     }
 }

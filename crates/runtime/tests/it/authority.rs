@@ -223,7 +223,7 @@ async fn sem_3_6_what_a_tool_says_is_data_for_the_next_call_and_nothing_else() {
     let approval = bed.asked(task).await;
     let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
     assert_eq!(shown.request.tenant, *bed.tenant());
-    assert_eq!(serde_json::to_value(&shown.args).unwrap(), json!({"to": hostile}), "shown as it is, not as it wishes");
+    assert_eq!(shown.contents.args, json!({"to": hostile}), "shown as it is, not as it wishes");
     let state = bed.state(task).await;
     let call = state.calls.values().find(|call| call.intent.step == "last").unwrap();
     assert_eq!((call.intent.tool.as_str(), call.intent.tier), ("publish", Tier::Risky));

@@ -242,7 +242,7 @@ impl Bed {
 /// The statement that a human's program would sign.
 pub fn signed_by(human: &Human, shown: &Shown, answer: Answer) -> SignedAnswer {
     let reply = Reply { approver: human.uid, answer, reason: "looked at it".to_owned() };
-    let statement = Statement::of(&shown.request, &shown.trust_domain, shown.args.clone(), reply);
+    let statement = Statement::of(&shown.request, &shown.trust_domain, shown.contents.clone(), reply);
     SignedAnswer { statement: statement.canonical().unwrap(), signature: signature(human) }
 }
 

@@ -39,8 +39,8 @@ async fn sem_2_3_an_approved_call_runs_with_the_inputs_that_were_shown() {
     let bed = bed(b"first", None).await;
     let task = bed.submit("publish-flow").await;
     let approval = bed.asked(task).await;
-    let request = bed.approvals.request(&bed.bob(), approval).await.unwrap();
-    assert_eq!(request.inputs, [program(b"first")]);
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    assert_eq!(shown.contents.inputs, [program(b"first")]);
     assert_eq!(approve(&bed, task).await, Stands::Consumed);
     assert_eq!(bed.status(task).await, Status::Completed);
     assert_eq!((bed.disk.tools.sent().len(), bed.disk.tools.resolved()), (1, 1));
@@ -48,8 +48,30 @@ async fn sem_2_3_an_approved_call_runs_with_the_inputs_that_were_shown() {
         Event::Intended { intent, .. } => Some(intent),
         _ => None,
     });
-    assert_eq!(intended.unwrap().inputs, [program(b"first")]);
+    assert!(shown.request.inputs.is_some());
+    assert_eq!(intended.unwrap().inputs, shown.request.inputs);
     bed.check_journal(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_2_names_of_inputs_stand_only_in_what_is_sealed() {
+    let bed = Bed::new().await;
+    let input = ResolvedInput { name: "file /srv/canary".to_owned(), digest: Digest::of_bytes(b"salaries") };
+    bed.disk.tools.depends_on("publish", Ok(vec![input.clone()]));
+    let task = bed.submit("publish-flow").await;
+    let approval = bed.asked(task).await;
+    assert_eq!(bed.approvals.get(&bed.bob(), approval).await.unwrap().contents.inputs, [input]);
+    approve(&bed, task).await;
+    let row = bed.approvals.request(&bed.bob(), approval).await.unwrap();
+    let texts = [
+        serde_json::to_string(&bed.events(task).await).unwrap(),
+        serde_json::to_string(&bed.state(task).await).unwrap(),
+        serde_json::to_string(&bed.records().await).unwrap(),
+        serde_json::to_string(&row).unwrap(),
+    ];
+    for text in texts {
+        assert!(!text.contains("canary"), "{text}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -117,7 +117,7 @@ impl Life {
         tokio::time::sleep(Duration::from_millis(chance.between(0, 500))).await;
         let answer = if chance.in_thousand(750) { Answer::Approve } else { Answer::Deny };
         let reply = Reply { approver: human.uid, answer, reason: "looked at it".to_owned() };
-        let statement = Statement::of(&shown.request, &shown.trust_domain, shown.args.clone(), reply);
+        let statement = Statement::of(&shown.request, &shown.trust_domain, shown.contents.clone(), reply);
         let mut signed = SignedAnswer { statement: statement.canonical().unwrap(), signature: signature(human) };
         let forged = chance.in_thousand(100);
         let other = list.iter().find(|other| other.id != request.id);

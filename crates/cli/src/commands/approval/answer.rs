@@ -1,6 +1,6 @@
 //! `approval approve`, `approval deny`: the statement is rebuilt here from the fields that are shown, and signed here.
 
-use scalbotics_core::approval::{Answer, Reply, Request, Statement, Status};
+use scalbotics_core::approval::{Answer, Contents, Reply, Request, Statement, Status};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{HumanUid, PayloadId};
 use scalbotics_core::principal::Uid;
@@ -86,7 +86,8 @@ fn statement(signer: &Signer<'_>, shown: &v1::Approval, answer: Answer, reason: 
     let args = scalbotics_core::json::parse(shown.args_json.as_bytes()).map_err(|_| refuse("arguments are malformed"))?;
     let request = request(signer, shown).ok_or_else(|| refuse("identifiers are malformed"))?;
     let reply = Reply { approver: signer.approver, answer, reason: reason.to_owned() };
-    let statement = Statement::of(&request, &shown.trust_domain, args, reply);
+    let inputs = shown.inputs.iter().map(input).collect::<Option<Vec<_>>>().ok_or_else(|| refuse("identifiers are malformed"))?;
+    let statement = Statement::of(&request, &shown.trust_domain, Contents { args, inputs }, reply);
     // The daemon compares the digest alone before it runs the call; what was not hashed into it was not approved.
     if !statement.shows_its_call().is_ok_and(|is| is) {
         return Err(refuse("call digest is not that of what it shows")
@@ -114,7 +115,7 @@ fn request(signer: &Signer<'_>, shown: &v1::Approval) -> Option<Request> {
         tool: Name::parse(&shown.tool).ok()?,
         tool_digest: shown.tool_digest.parse().ok()?,
         tier: u8::try_from(shown.tier).ok().and_then(Tier::from_number)?,
-        inputs: shown.inputs.iter().map(input).collect::<Option<Vec<_>>>()?,
+        inputs: None,
         call: shown.call_digest.parse().ok()?,
         args,
         nonce: shown.nonce.parse().ok()?,

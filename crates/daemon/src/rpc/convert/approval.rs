@@ -3,14 +3,15 @@
 use scalbotics_core::approval::{Request, Status};
 use scalbotics_core::principal::Uid;
 use scalbotics_proto::v1;
+use scalbotics_runtime::approval::Shown;
 
 use super::timestamp;
 use crate::rpc::failure::Failure;
 use crate::rpc::names;
 
-/// A request for approval, with the canonical bytes of its arguments where they are shown.
-pub(in crate::rpc) fn approval(request: &Request, trust_domain: &str, args: Option<&[u8]>) -> v1::Approval {
-    let inputs = request.inputs.iter();
+/// A request for approval, with its arguments and inputs where they are shown.
+pub(in crate::rpc) fn approval(request: &Request, trust_domain: &str, shown: Option<&Shown>) -> v1::Approval {
+    let inputs = shown.map(|shown| shown.contents.inputs.as_slice()).unwrap_or_default().iter();
     v1::Approval {
         name: names::name(&request.tenant, "approvals", &request.id),
         status: wire_status(request.status).into(),
@@ -24,7 +25,7 @@ pub(in crate::rpc) fn approval(request: &Request, trust_domain: &str, args: Opti
         tool: request.tool.to_string(),
         tool_digest: request.tool_digest.to_string(),
         tier: request.tier.number().into(),
-        args_json: args.map(|args| String::from_utf8_lossy(args).into_owned()).unwrap_or_default(),
+        args_json: shown.map(|shown| String::from_utf8_lossy(&shown.canonical).into_owned()).unwrap_or_default(),
         inputs: inputs.map(|input| v1::ResolvedInput { name: input.name.clone(), digest: input.digest.to_string() }).collect(),
         call_digest: request.call.to_string(),
         nonce: request.nonce.to_string(),

@@ -53,7 +53,7 @@ pub(super) fn intent(number: u8, class: EffectClass, tier: Tier) -> Intent {
         tier,
         class,
         args: bytes(number),
-        inputs: Vec::new(),
+        inputs: None,
         call: Digest::of_bytes(&[number]),
         key_ttl: Span::from_ms(KEY_TTL_MS),
         settle_after: Span::from_ms(SETTLE_MS),
