@@ -4,6 +4,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use scalbotics_adapters::tool::process::{Leftover, Outcome, Sandbox, Scope};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use crate::fixture::{DRIVER, Fixture, Test, eventually, job, lives, runtime, script, text};
 
@@ -19,6 +20,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_killed_daemon_leaves_nothing", killed_daemon),
     ("a_daemon_killed_while_starting_leaves_nothing", killed_while_starting),
     ("without_namespaces_nothing_runs", without_namespaces),
+    ("sem_9_6_without_landlock_nothing_runs", without_landlock),
     ("an_attempt_is_killed_from_outside", killed_from_outside),
     ("many_runs_at_once_do_not_disturb_each_other", at_once),
 ];
@@ -158,8 +160,22 @@ fn dropped() {
     assert!(f.is_clean());
 }
 
+/// The marker of a driver whose kernel has no Landlock.
+const NO_LANDLOCK: &str = "no-landlock";
+
+/// Makes the kernel answer this process and its children as one without Landlock does.
+fn hide_landlock() {
+    let rules = [(libc::SYS_landlock_create_ruleset, Vec::new())].into();
+    let (pass, gone) = (SeccompAction::Allow, SeccompAction::Errno(libc::ENOSYS.unsigned_abs()));
+    let filter = SeccompFilter::new(rules, pass, gone, std::env::consts::ARCH.try_into().unwrap()).unwrap();
+    seccompiler::apply_filter(&BpfProgram::try_from(filter).unwrap()).unwrap();
+}
+
 /// A daemon with one running tool: `driver <run_dir> <marker>`.
 pub(crate) fn driver(args: &[String]) -> ExitCode {
+    if args[1] == NO_LANDLOCK {
+        hide_landlock();
+    }
     let sandbox = Sandbox::open("/proc/self/exe".into(), args[0].as_ref()).unwrap();
     let job = job(&["hang", &args[1]]);
     let finished = runtime().block_on(sandbox.run(&Scope::new("eff_1", 1).unwrap(), &job, std::future::pending()));
@@ -241,6 +257,16 @@ fn without_namespaces() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(NEVER_STARTED), "{said} {}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("enter new namespaces") && said.contains("allow user namespaces"), "{said}");
+}
+
+fn without_landlock() {
+    let f = Fixture::new();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let output = command.arg(DRIVER).arg(f.path("run")).arg(NO_LANDLOCK).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(NEVER_STARTED), "{said} {}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Landlock"), "{said}");
+    assert!(f.is_clean());
 }
 
 fn at_once() {

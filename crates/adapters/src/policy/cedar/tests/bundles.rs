@@ -62,6 +62,17 @@ fn what_is_refused_and_where() {
 }
 
 #[test]
+fn s3_2_a_rule_that_reaches_two_steps_is_refused() {
+    check(
+        &format!("{ALL}forbid (principal, action, resource)\nwhen {{ principal.tenant in Tenant::\"acme\" }};"),
+        Some(3),
+        "level",
+    );
+    let one = format!("{ALL}forbid (principal, action, resource)\nwhen {{ principal.tenant == Tenant::\"acme\" }};");
+    assert!(Engine::compile(&[file("policies/x.cedar", &one)], &tools()).is_ok());
+}
+
+#[test]
 fn ids_and_places() {
     let first = "// a comment\n\npermit (principal, action, resource);\n@id(\"named\")\npermit (\n  principal,\n  action,\n  resource\n);\n";
     let second = "permit (principal is Agent, action, resource);";

@@ -96,7 +96,7 @@ fn request() -> approval::Request {
         tool: name("pay"),
         tool_digest: zero(),
         tier: Tier::Risky,
-        inputs: vec![],
+        inputs: None,
         call: zero(),
         args: payload(),
         nonce: zero(),
