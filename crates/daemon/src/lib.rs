@@ -40,6 +40,7 @@ pub mod rpc;
 mod running;
 pub mod setup;
 mod start_error;
+mod usage;
 mod wiring;
 mod workspaces;
 

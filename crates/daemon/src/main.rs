@@ -21,7 +21,10 @@ fn main() -> ExitCode {
     }
     #[cfg(feature = "failpoints")]
     scalbotics_daemon::failpoint::arm();
-    let arguments = Arguments::of_process();
+    let arguments = match Arguments::of_process() {
+        Ok(arguments) => arguments,
+        Err(end) => return end,
+    };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).thread_name("scalboticsd").enable_all();
     match runtime.build() {

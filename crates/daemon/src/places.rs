@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::{Config, UnlockBy};
 use crate::layout;
+use crate::setup::Plan;
 
 /// Directories of an installation beside those that the configuration names: keys of humans and of the root lie there.
 const KEPT: [&str; 2] = [layout::PEOPLE, "keys"];
@@ -59,6 +60,16 @@ impl Places {
         own.extend(KEPT.iter().map(|name| base.join(name)));
         own.push(file);
         Self::new(&config.settings.workspaces.allowed_roots, &own)
+    }
+
+    /// Those of an installation that is to be made.
+    #[must_use]
+    pub(crate) fn of_plan(plan: &Plan) -> Self {
+        let mut roots = plan.workspace_roots.clone();
+        roots.push(plan.path(crate::setup::FILES));
+        let mut own: Vec<PathBuf> = KEPT.iter().map(|name| plan.path(name)).collect();
+        own.extend([plan.path(layout::DATA), plan.path(layout::CONFIG), plan.path(layout::TRUST), plan.repository.clone()]);
+        Self::new(&roots, &own)
     }
 
     fn new(roots: &[PathBuf], own: &[PathBuf]) -> Self {

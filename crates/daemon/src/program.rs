@@ -11,7 +11,7 @@ use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
 use crate::setup;
-use crate::{Running, Start, StartError, notify, offline};
+use crate::{Running, Start, StartError, notify, offline, usage};
 
 /// The configuration that is read where none is named.
 const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
@@ -95,11 +95,13 @@ enum ConfigVerb {
 }
 
 impl Arguments {
-    /// Those of this process; ends it with a message when they cannot be read.
-    #[must_use]
-    pub fn of_process() -> Self {
-        let matches = setup::with_twins(Self::command()).get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    /// Those of this process.
+    ///
+    /// # Errors
+    /// How the process has to end: help or a version was printed, or what cannot be read was said.
+    pub fn of_process() -> Result<Self, ExitCode> {
+        let parsed = setup::with_twins(Self::command()).try_get_matches();
+        parsed.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| usage::report(&error))
     }
 }
 
@@ -114,7 +116,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         None => serve(sources).await,
         Some(Verb::Initialize(flags)) => match setup::run_initialize(&flags).await {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail_as(error.code(), &error, error.next()),
+            Err(error) => fail_setup(&error),
         },
         Some(Verb::Dev(flags)) => dev(&flags).await,
         Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust })) => verify(sources, data, trust),
@@ -144,7 +146,10 @@ async fn check(flags: SourceFlags) -> ExitCode {
         Err(error) => Err(error),
     };
     match checked {
-        Ok(()) => print("ok\n"),
+        Ok(not_checked) => {
+            let notes: String = not_checked.iter().map(|what| format!("not checked: {what}\n")).collect();
+            print(&format!("ok\n{notes}"))
+        }
         Err(error) => fail(&error),
     }
 }
@@ -154,7 +159,7 @@ async fn dev(flags: &setup::Dev) -> ExitCode {
         Ok(code) => code,
         Err(setup::DevError::Start(error)) => fail(&error),
         Err(setup::DevError::Config(error)) => fail(&StartError::Config(error)),
-        Err(setup::DevError::Setup(error)) => fail_as(error.code(), &error, error.next()),
+        Err(setup::DevError::Setup(error)) => fail_setup(&error),
         Err(error) => fail_as(codes::DEV_FAILED.name(), &error, "mend what the lines above say, and run it again"),
     }
 }
@@ -264,6 +269,14 @@ fn fail(error: &StartError) -> ExitCode {
     say(&error.report())
 }
 
+fn fail_setup(error: &setup::Error) -> ExitCode {
+    match error.why() {
+        Some(why) => say(&report(error.code(), error, &why, error.next())),
+        None => fail_as(error.code(), error, error.next()),
+    };
+    ExitCode::from(error.exit())
+}
+
 fn fail_as(code: &str, error: &dyn std::error::Error, next: impl std::fmt::Display) -> ExitCode {
     let mut why = Vec::new();
     let mut source = error.source();
@@ -272,7 +285,12 @@ fn fail_as(code: &str, error: &dyn std::error::Error, next: impl std::fmt::Displ
         source = error.source();
     }
     let why = if why.is_empty() { error.to_string() } else { why.join(": ") };
-    say(&format!("error: {error} [{code}]\n  why: {why}\n next: {next}\n  ref: docs: errors/{code}"))
+    say(&report(code, error, &why, next))
+}
+
+/// An error in its four parts.
+pub(crate) fn report(code: &str, what: &dyn std::fmt::Display, why: &str, next: impl std::fmt::Display) -> String {
+    format!("error: {what} [{code}]\n  why: {why}\n next: {next}\n  ref: docs: errors/{code}")
 }
 
 fn say(report: &str) -> ExitCode {

@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use scalbotics_core::desired::Finding;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_store::OpenError;
 
 use crate::config;
 use crate::rpc::codes::{self, Code};
+
+/// Findings that are shown at once.
+const FINDINGS_SHOWN: usize = 10;
 
 /// What a library said.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -88,6 +92,14 @@ pub enum StartError {
         #[source]
         source: BoxError,
     },
+    /// The newest commit is refused; only `--check-config` says so, a running daemon keeps the last good one.
+    #[error("commit `{commit}` of desired state is refused")]
+    Desired {
+        /// The commit.
+        commit: String,
+        /// What is wrong with it.
+        findings: Vec<Finding>,
+    },
     /// The sandbox's directories cannot be made.
     #[error("directory `{}` of the tool sandbox cannot be made", dir.display())]
     Sandbox {
@@ -128,6 +140,7 @@ impl StartError {
             Self::Store { .. } | Self::OtherInstallation { .. } => codes::DATA_UNUSABLE,
             Self::Listen { .. } => codes::ADDRESS_IN_USE,
             Self::Repository { .. } => codes::REPOSITORY_UNREADABLE,
+            Self::Desired { .. } => codes::DESIRED_STATE_REFUSED,
             Self::Sandbox { .. } => codes::SANDBOX_UNUSABLE,
             Self::Recover { .. } => codes::STORE_CORRUPT,
             Self::System { .. } => codes::INTERNAL,
@@ -149,16 +162,28 @@ impl StartError {
             Self::OtherInstallation { .. } => "check installation.data_dir and installation.id in the configuration".to_owned(),
             Self::Listen { key, .. } => format!("stop what listens there, or set another `{key}`"),
             Self::Repository { .. } => "check repository.path and repository.branch in the configuration".to_owned(),
+            Self::Desired { .. } => "mend the files, commit, and check again; what is in force in a running daemon stays".to_owned(),
             Self::Sandbox { .. } => "check who owns installation.data_dir".to_owned(),
             Self::Recover { .. } => "keep a copy of the data directory as it is, then restore the newest backup".to_owned(),
             Self::System { .. } => "check limits of the service: file descriptors, threads, memory".to_owned(),
         }
     }
 
+    /// What is wrong with a commit, the first few.
+    fn findings(&self) -> Vec<String> {
+        let Self::Desired { findings, .. } = self else { return Vec::new() };
+        let mut shown: Vec<String> = findings.iter().take(FINDINGS_SHOWN).map(ToString::to_string).collect();
+        let more = findings.len().saturating_sub(shown.len());
+        if more > 0 {
+            shown.push(format!("and {more} more"));
+        }
+        vec![shown.join("\n       ")]
+    }
+
     /// The four parts, as they stand on stderr.
     #[must_use]
     pub fn report(&self) -> String {
-        let mut why = Vec::new();
+        let mut why = self.findings();
         let mut source = std::error::Error::source(self);
         while let Some(error) = source {
             why.push(error.to_string());

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::tool::LocalRunner;
 use scalbotics_adapters::tool::process::Sandbox;
-use scalbotics_core::ports::{Clock, IdSource};
+use scalbotics_core::ports::{Clock, DesiredSource as _, IdSource};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::approvers::Approvers;
 use scalbotics_identity::authority::issuer::Issuer;
@@ -19,9 +19,9 @@ use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::Reconciler;
+use scalbotics_runtime::reconcile::{Compiler as _, Reconciler};
 use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, task};
-use scalbotics_store::{Options, SqliteStore};
+use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -135,28 +135,44 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
 }
 
-/// Does everything that a start does, short of listening and serving.
+/// Does everything that a start does, short of listening and serving; answers what could not be looked at.
 ///
 /// # Errors
-/// [`StartError`].
-pub async fn check(config: &Config) -> Result<(), StartError> {
+/// [`StartError`]; also for a newest commit that would be refused.
+pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
+    let mut not_checked = Vec::new();
     let keys = unlock(config)?;
     if config
         .data_dir
         .try_exists()
         .map_err(|error| StartError::System { attempt: "look at the data directory", source: error.into() })?
     {
-        drop(open_store(config)?);
+        match open_store(config) {
+            Ok(store) => drop(store),
+            // That is when people want to know whether a reload would do.
+            Err(StartError::Store { source: source @ OpenError::Locked { .. }, .. }) => not_checked.push(source.to_string()),
+            Err(error) => return Err(error),
+        }
     }
     let clock = Guarded::new(System, None);
     let _issued = keys.certifier.issue(clock.now())?;
+    check_desired(config).await?;
+    Ok(not_checked)
+}
+
+/// Whether the newest commit would be in force.
+async fn check_desired(config: &Config) -> Result<(), StartError> {
     let failed = |source: BoxError| StartError::Repository { path: config.repository.clone(), source };
     let source = git(config);
-    tokio::task::spawn_blocking(move || source.read_head())
-        .await
-        .map_err(|error| failed(error.into()))?
-        .map_err(|error| failed(error.into()))?;
-    Ok(())
+    let head = source.head().await.map_err(|error| failed(error.into()))?;
+    let files = source.load(&head).await.map_err(|error| failed(error.into()))?;
+    let compiler = compiler(config, Arc::new(Places::of(config)));
+    let compiled = tokio::task::spawn_blocking(move || compiler.compile(files)).await.map_err(|error| failed(error.into()))?;
+    compiled.map(drop).map_err(|findings| StartError::Desired { commit: head, findings })
+}
+
+fn compiler(config: &Config, places: Arc<Places>) -> LocalCompiler {
+    LocalCompiler::new(config.tenant.clone(), places, config.settings.repository.overlay.clone())
 }
 
 fn unlock(config: &Config) -> Result<Keys, StartError> {
@@ -195,7 +211,6 @@ fn ports(
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&clock));
-    let overlay = config.settings.repository.overlay.clone();
     let store = Arc::new(store.clone());
     Ok(Ports {
         task_log: store.clone(),
@@ -212,7 +227,7 @@ fn ports(
         signer: Arc::new(signer),
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
         desired_source: Arc::new(git(config)),
-        compiler: Arc::new(LocalCompiler::new(config.tenant.clone(), places, overlay)),
+        compiler: Arc::new(compiler(config, places)),
     })
 }
 

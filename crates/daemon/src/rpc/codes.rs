@@ -81,6 +81,7 @@ codes! {
     TRUST_UNUSABLE "TRUST_UNUSABLE" "the trust file cannot be used";
     CERTIFICATE_UNUSABLE "CERTIFICATE_UNUSABLE" "the daemon cannot issue or serve its certificate";
     REPOSITORY_UNREADABLE "REPOSITORY_UNREADABLE" "the repository of desired state cannot be read";
+    DESIRED_STATE_REFUSED "DESIRED_STATE_REFUSED" "the newest commit of desired state is refused";
     DATA_IN_USE "DATA_IN_USE" "another daemon serves this data";
     DATA_UNUSABLE "DATA_UNUSABLE" "the database cannot be opened";
     ADDRESS_IN_USE "ADDRESS_IN_USE" "the address cannot be listened on";
@@ -89,6 +90,7 @@ codes! {
     SETUP_FLAGS "SETUP_FLAGS" "flags of initialize are missing or contradict what is there";
     SETUP_FILE "SETUP_FILE" "a file of the installation could not be read or written";
     SETUP_KEYS "SETUP_KEYS" "a key, certificate or keystore could not be made or opened";
+    SETUP_DESIRED "SETUP_DESIRED" "the files that were to be the first desired state would be refused";
     SETUP_GIT "SETUP_GIT" "git could not make the repository of desired state";
     SETUP_STORE "SETUP_STORE" "the first people could not be registered";
     DEV_FAILED "DEV_FAILED" "the dev installation broke while it ran";

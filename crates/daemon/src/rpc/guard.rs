@@ -45,7 +45,7 @@ impl Context {
             answers,
         };
         let (decision, permit) = authorize(call.row.method, asked);
-        let denied = (!decision.allows()).then(|| denial(&decision));
+        let denied = (!decision.allows()).then(|| self.told(denial(&decision)));
         if call.decided.set(Decided { decision, target }).is_err() {
             return Err(Failure::internal("call was decided twice", &call.row.method.path));
         }
@@ -55,6 +55,26 @@ impl Context {
             (false, None, Some(failure)) => Err(failure),
             (false, None, None) => Err(Failure::internal("decision without a permit", &call.row.method.path)),
         }
+    }
+}
+
+impl Context {
+    /// With nothing in force nobody may ask the repository why, so the denial itself says it.
+    fn told(&self, denial: Failure) -> Failure {
+        if denial.code() != codes::NOTHING_IN_FORCE {
+            return denial;
+        }
+        let seen = self.reconciler.status();
+        let why = match (seen.findings.first(), seen.unreadable) {
+            (Some(finding), _) => {
+                let more = seen.findings.len().saturating_sub(1);
+                let rest = if more == 0 { String::new() } else { format!(" (and {more} more)") };
+                format!("no commit was ever good, and commit {} is refused: {finding}{rest}", seen.head.unwrap_or_default())
+            }
+            (None, Some(unreadable)) => format!("the repository of desired state cannot be read: {unreadable}"),
+            (None, None) => return denial,
+        };
+        denial.why(why).next("mend it in the repository; the daemon looks again every few seconds")
     }
 }
 

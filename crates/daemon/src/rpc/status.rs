@@ -223,7 +223,14 @@ mod tests {
 
     #[test]
     fn only_faults_of_the_daemon_are_internal() {
-        let starting = ["CONFIG_INVALID", "KEYSTORE_UNUSABLE", "TRUST_UNUSABLE", "CERTIFICATE_UNUSABLE", "REPOSITORY_UNREADABLE"];
+        let starting = [
+            "CONFIG_INVALID",
+            "KEYSTORE_UNUSABLE",
+            "TRUST_UNUSABLE",
+            "CERTIFICATE_UNUSABLE",
+            "REPOSITORY_UNREADABLE",
+            "DESIRED_STATE_REFUSED",
+        ];
         let more = ["DATA_IN_USE", "DATA_UNUSABLE", "ADDRESS_IN_USE", "SANDBOX_UNUSABLE", "DEV_FAILED", "INTERNAL"];
         for code in codes::ALL {
             let internal = code.name().starts_with("SETUP_") || starting.contains(&code.name()) || more.contains(&code.name());

@@ -42,12 +42,12 @@ pub struct Initialize {
     /// Directory whose files become the repository's first commit, instead of the starter team and agent.
     #[arg(long, value_name = "DIR")]
     pub desired: Option<PathBuf>,
-    /// Address of the API.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7420")]
-    pub listen: std::net::SocketAddr,
-    /// Address of /metrics and /healthz.
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7421")]
-    pub admin_listen: std::net::SocketAddr,
+    /// Address of the API; 127.0.0.1:7420 where nothing is said.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// Address of /metrics and /healthz; 127.0.0.1:7421 where nothing is said.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub admin_listen: Option<std::net::SocketAddr>,
     /// Host directories that workspaces may mount, beside the installation's own.
     #[arg(long = "workspace-root", value_name = "DIR")]
     pub workspace_roots: Vec<PathBuf>,

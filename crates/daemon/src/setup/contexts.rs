@@ -11,7 +11,7 @@ use super::report::{Change, Report};
 use super::{Environment, Plan};
 use crate::layout;
 
-/// Makes sure of one context for each person; another context of that name is left alone and named in the report.
+/// Makes sure of one context for each person; what another context of that name led to is named in the report.
 pub(super) fn make(
     plan: &Plan,
     environment: &Environment,
@@ -28,9 +28,11 @@ pub(super) fn make(
         let entry = entry(plan, person, *uid);
         let contexts = file.entry("contexts").or_insert_with(|| Value::Table(Table::new()));
         let Value::Table(contexts) = contexts else { return Err(refused(&path, "`contexts` is not a table")) };
-        let change = if contexts.get(&name) == Some(&entry) { Change::Unchanged } else { Change::Created };
-        contexts.insert(name.clone(), entry);
-        report.note("context", change, name.clone());
+        match contexts.insert(name.clone(), entry.clone()) {
+            None => report.note("context", Change::Created, name.clone()),
+            Some(before) if before == entry => report.note("context", Change::Unchanged, name.clone()),
+            Some(before) => report.note("context", Change::Changed, format!("{name} (it led to {})", led_to(&before))),
+        }
         first.get_or_insert(name);
     }
     if let Some(first) = first {
@@ -43,6 +45,12 @@ pub(super) fn make(
     let text = toml::to_string(&file).map_err(|_| refused(&path, "it has no TOML form"))?;
     let mode = scalbotics_identity::private_file::SECRET_MODE;
     scalbotics_identity::private_file::replace(&path, text.as_bytes(), mode).map_err(error::keys("write the contexts"))
+}
+
+/// Server and trust file of a context.
+fn led_to(entry: &Value) -> String {
+    let field = |key: &str| entry.get(key).and_then(Value::as_str).unwrap_or("nothing");
+    format!("{} by {}", field("server"), field("trust_file"))
 }
 
 fn refused(path: &std::path::Path, reason: &str) -> Error {

@@ -2,6 +2,11 @@
 
 use std::path::PathBuf;
 
+use scalbotics_core::desired::Finding;
+
+/// Findings that are shown at once.
+const FINDINGS_SHOWN: usize = 10;
+
 /// Why an installation could not be made. What was made stays, and the next run goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -12,7 +17,7 @@ pub enum Error {
         flags: Vec<&'static str>,
     },
     /// A flag's value is not usable, or contradicts what is already there.
-    #[error("{flag} `{value}` is not usable: {reason}")]
+    #[error("{flag} `{value}` is not usable")]
     Flag {
         /// The flag.
         flag: &'static str,
@@ -41,8 +46,16 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Files that were to be the first desired state would be refused.
+    #[error("the files of `{}` are no desired state", directory.display())]
+    Desired {
+        /// Where they are.
+        directory: PathBuf,
+        /// What is wrong with them.
+        findings: Vec<Finding>,
+    },
     /// The `git` program failed.
-    #[error("git cannot {attempt}: {said}")]
+    #[error("git cannot {attempt}")]
     Git {
         /// What was attempted.
         attempt: &'static str,
@@ -66,8 +79,34 @@ impl Error {
             Self::Missing { .. } | Self::Flag { .. } => "SETUP_FLAGS",
             Self::File { .. } => "SETUP_FILE",
             Self::Keys { .. } => "SETUP_KEYS",
+            Self::Desired { .. } => "SETUP_DESIRED",
             Self::Git { .. } => "SETUP_GIT",
             Self::Store { .. } => "SETUP_STORE",
+        }
+    }
+
+    /// Why, where that is not in what the system said.
+    #[must_use]
+    pub fn why(&self) -> Option<String> {
+        match self {
+            Self::Missing { .. } => Some("nothing is asked for, so all of them have to be given".to_owned()),
+            Self::Flag { reason, .. } => Some(reason.clone()),
+            Self::Git { said, .. } => Some(said.clone()),
+            Self::Desired { findings, .. } => {
+                let shown = findings.iter().take(FINDINGS_SHOWN).map(ToString::to_string).collect::<Vec<_>>().join("\n       ");
+                let more = findings.len().saturating_sub(FINDINGS_SHOWN);
+                Some(if more == 0 { shown } else { format!("{shown}\n       and {more} more") })
+            }
+            Self::File { .. } | Self::Keys { .. } | Self::Store { .. } => None,
+        }
+    }
+
+    /// What the program exits with: 2 for flags, as everywhere, else 1.
+    #[must_use]
+    pub const fn exit(&self) -> u8 {
+        match self {
+            Self::Missing { .. } | Self::Flag { .. } => 2,
+            Self::File { .. } | Self::Keys { .. } | Self::Desired { .. } | Self::Git { .. } | Self::Store { .. } => 1,
         }
     }
 
@@ -78,6 +117,7 @@ impl Error {
             Self::Missing { .. } | Self::Flag { .. } => "scalbotics initialize --help",
             Self::File { .. } => "check the directory's owner, mode and free space, then run the same command again",
             Self::Keys { .. } => "keep the files under keys/ as they are; restore them from a backup, or choose another --dir",
+            Self::Desired { .. } => "mend the files, then run the same command again",
             Self::Git { .. } => "install git 2.30 or newer, then run the same command again",
             Self::Store { .. } => "stop a daemon that runs on this directory, then run the same command again",
         }

@@ -1,6 +1,6 @@
 //! `initialize`: from flags to a plan, from the plan to files.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +13,12 @@ use super::people::{self, Person};
 use super::report::{Change, Report};
 use super::{Error, Initialize, contexts, error, keys, repository};
 use crate::layout;
+
+/// Address of the API, where nothing is said.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7420);
+
+/// Address of /metrics and /healthz, where nothing is said.
+const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7421);
 
 /// What the installation is made with: time, ids, and where the command line keeps its contexts.
 #[derive(Debug, Clone)]
@@ -97,12 +103,14 @@ impl Plan {
             approver: approver.clone(),
             repository,
             desired: flags.desired.clone(),
-            listen: flags.listen,
-            admin_listen: flags.admin_listen,
+            listen: flags.listen.unwrap_or(LISTEN),
+            admin_listen: flags.admin_listen.unwrap_or(ADMIN_LISTEN),
             workspace_roots: absolute(&flags.workspace_roots)?,
             dev: false,
         };
-        plan.resume()?;
+        if let Some(config) = plan.resume()? {
+            plan.adopt(&config, flags)?;
+        }
         Ok(plan)
     }
 
@@ -119,37 +127,6 @@ impl Plan {
             (true, true) => "dev-approver".to_owned(),
             (false, _) => format!("{}-{person}", self.tenant),
         }
-    }
-
-    /// Takes the identity from an earlier run's configuration, and refuses flags that contradict it.
-    ///
-    /// # Errors
-    /// [`Error::File`], [`Error::Flag`].
-    pub fn resume(&mut self) -> Result<(), Error> {
-        let path = self.path(layout::CONFIG);
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(source) => return Err(error::file("read", &path)(source)),
-        };
-        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-            let reason = format!("{} is not TOML: {}", path.display(), error.message());
-            Error::Flag { flag: "--dir", value: self.root.display().to_string(), reason }
-        })?;
-        let field = |name: &str| table.get("installation").and_then(|t| t.get(name)).and_then(toml::Value::as_str);
-        if let Some(id) = field("id").and_then(|id| id.parse().ok()) {
-            self.installation = id;
-        }
-        for (flag, name, value) in [
-            ("--trust-domain", "trust_domain", self.trust_domain.to_string()),
-            ("--tenant-name", "tenant", self.tenant.to_string()),
-        ] {
-            if let Some(found) = field(name).filter(|found| *found != value) {
-                let reason = format!("the installation in this directory has `{found}`, which never changes");
-                return Err(Error::Flag { flag, value, reason });
-            }
-        }
-        Ok(())
     }
 
     /// What to do next, and where to keep what must not stay on the host.
@@ -241,8 +218,9 @@ pub async fn initialize(plan: &Plan, environment: &Environment) -> Result<Report
 /// What [`initialize`] would find and make; nothing is touched.
 ///
 /// # Errors
-/// [`Error::File`] when a path cannot be looked at.
+/// [`Error::File`] when a path cannot be looked at; [`Error::Desired`].
 pub fn preview(plan: &Plan) -> Result<Report, Error> {
+    repository::check(plan)?;
     let mut report = Report::default();
     let mut look = |item: &'static str, path: PathBuf| {
         let there = path.try_exists().map_err(error::file("look at", &path))?;
@@ -266,6 +244,7 @@ pub fn preview(plan: &Plan) -> Result<Report, Error> {
 /// Makes everything but the contexts.
 pub(super) async fn make(plan: &Plan, environment: &Environment) -> Result<Made, Error> {
     let mut report = Report::default();
+    repository::check(plan)?;
     make_directory(plan)?;
     config(plan, &mut report)?;
     keys::make(plan, environment, &mut report)?;

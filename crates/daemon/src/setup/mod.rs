@@ -13,6 +13,7 @@ mod keys;
 mod people;
 mod report;
 mod repository;
+mod resume;
 mod run;
 mod starter;
 mod twins;
@@ -24,6 +25,7 @@ pub use error::Error;
 pub use initialize::{Environment, Plan, initialize, preview};
 pub use report::{Change, Report};
 pub use run::{DevError, run_dev, run_initialize};
+pub(crate) use starter::FOLDER as FILES;
 pub use twins::with_twins;
 
 #[cfg(test)]

@@ -66,6 +66,7 @@ pub(super) async fn register(
         let known = store.human(&plan.tenant, &person.name).await.map_err(|e| store_error(Box::new(e)))?;
         let uid = match known {
             Some(human) => {
+                same_role(person, &human)?;
                 report.note("human", Change::Unchanged, person.name.to_string());
                 human.uid
             }
@@ -81,6 +82,20 @@ pub(super) async fn register(
         registered.push((person.clone(), uid));
     }
     Ok(registered)
+}
+
+/// Refuses a person who is there already in another role: nobody becomes an approver, or an admin, by a second run.
+fn same_role(person: &Person, human: &Human) -> Result<(), Error> {
+    let mut groups: Vec<&str> = human.groups.iter().map(Name::as_str).collect();
+    let mut wanted = person.groups.to_vec();
+    groups.sort_unstable();
+    wanted.sort_unstable();
+    if groups == wanted && human.enrolment.is_some() == person.approves {
+        return Ok(());
+    }
+    let flag = if person.approves { "--approver" } else { "--admin" };
+    let reason = format!("the installation in this directory has them in {}", groups.join(", "));
+    Err(Error::Flag { flag, value: person.name.to_string(), reason })
 }
 
 /// Whether an earlier run came as far as this person.

@@ -9,6 +9,8 @@ pub enum Change {
     Unchanged,
     /// It was made.
     Created,
+    /// It was there and is another now.
+    Changed,
 }
 
 impl fmt::Display for Change {
@@ -16,6 +18,7 @@ impl fmt::Display for Change {
         f.pad(match self {
             Self::Unchanged => "unchanged",
             Self::Created => "created",
+            Self::Changed => "changed",
         })
     }
 }

@@ -3,11 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+
+use scalbotics_core::ports::RawFiles;
+use scalbotics_runtime::reconcile::Compiler as _;
 
 use super::error::{self, Error};
 use super::report::{Change, Report};
 use super::{Plan, starter};
+use crate::compiler::LocalCompiler;
 use crate::layout;
+use crate::places::Places;
 
 /// Most files that are taken from `--desired`; a first commit is small.
 const FILES_MAX: usize = 10_000;
@@ -31,6 +37,15 @@ fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<()
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ");
     Err(Error::Git { attempt, said })
+}
+
+/// Refuses files that would be no desired state, before anything is made.
+pub(super) fn check(plan: &Plan) -> Result<(), Error> {
+    let Some(directory) = plan.desired.as_ref().filter(|_| !has_commit(&plan.repository)) else { return Ok(()) };
+    let files = RawFiles { commit: "0".repeat(40), files: read_files(directory)? };
+    let places = Arc::new(Places::of_plan(plan));
+    let compiled = LocalCompiler::new(plan.tenant.clone(), places, None).compile(files);
+    compiled.map(drop).map_err(|findings| Error::Desired { directory: directory.clone(), findings })
 }
 
 /// Makes the repository where it is missing.

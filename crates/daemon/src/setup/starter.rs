@@ -17,7 +17,7 @@ const FILES: &[(&str, &str)] = &[
 ];
 
 /// The folder that the clerk may use, inside the installation.
-pub(super) const FOLDER: &str = "files";
+pub(crate) const FOLDER: &str = "files";
 
 /// The files of the first commit: the starter's and the default policies.
 pub(super) fn files(plan: &Plan) -> Result<BTreeMap<String, Vec<u8>>, Error> {

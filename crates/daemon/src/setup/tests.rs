@@ -43,8 +43,8 @@ fn flags(dir: &Path) -> Initialize {
         approver: Some(Name::parse("bob").unwrap()),
         git: None,
         desired: None,
-        listen: "127.0.0.1:7420".parse().unwrap(),
-        admin_listen: "127.0.0.1:7421".parse().unwrap(),
+        listen: None,
+        admin_listen: None,
         workspace_roots: vec![],
         directories: super::Directories::default(),
         dry_run: false,
@@ -166,6 +166,71 @@ async fn what_never_changes_is_refused() {
     other.trust_domain = Some("evil.example".to_owned());
     let error = Plan::from_flags(&other, &environment).unwrap_err();
     assert!(matches!(error, Error::Flag { flag: "--trust-domain", .. }), "{error}");
+    assert_eq!(error.exit(), 2);
+}
+
+#[tokio::test]
+async fn a_second_run_with_other_flags_is_refused_and_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    let first =
+        Initialize { listen: Some("127.0.0.1:1".parse().unwrap()), workspace_roots: vec!["/srv/a".into()], ..flags(dir.path()) };
+    initialize(&Plan::from_flags(&first, &environment).unwrap(), &environment).await.unwrap();
+    let before = contents(dir.path());
+    let refused = |flags: Initialize| {
+        let error = Plan::from_flags(&flags, &environment).unwrap_err();
+        if let Error::Flag { flag, .. } = error { flag } else { panic!("{error}") }
+    };
+    let base = || flags(dir.path());
+    assert_eq!(refused(Initialize { listen: Some("127.0.0.1:2".parse().unwrap()), ..base() }), "--listen");
+    assert_eq!(refused(Initialize { admin_listen: Some("127.0.0.1:2".parse().unwrap()), ..base() }), "--admin-listen");
+    assert_eq!(refused(Initialize { git: Some(format!("local:{}", dir.path().join("x").display())), ..base() }), "--git");
+    assert_eq!(refused(Initialize { workspace_roots: vec!["/srv/b".into()], ..base() }), "--workspace-root");
+    // Without the flags, what the first run decided is taken up.
+    let again = Plan::from_flags(&base(), &environment).unwrap();
+    assert_eq!(again.listen, first.listen.unwrap());
+    assert!(!initialize(&again, &environment).await.unwrap().created_any());
+    // Nobody gets another role.
+    let swapped = Initialize { admin: base().approver, approver: base().admin, ..base() };
+    let error = initialize(&Plan::from_flags(&swapped, &environment).unwrap(), &environment).await.unwrap_err();
+    assert!(matches!(error, Error::Flag { flag: "--admin", .. }), "{error}");
+    assert_eq!(contents(dir.path()), before);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_no_installations_is_not_taken_up() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("box")).unwrap();
+    std::fs::write(dir.path().join("box/scalbotics.toml"), "x = 1\n").unwrap();
+    let error = Plan::from_flags(&flags(dir.path()), &environment(dir.path())).unwrap_err();
+    assert!(matches!(error, Error::Flag { flag: "--dir", .. }), "{error}");
+    assert!(error.why().unwrap().contains("unknown key `x`"), "{:?}", error.why());
+}
+
+#[tokio::test]
+async fn a_context_that_led_elsewhere_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let environment = environment(dir.path());
+    initialize(&Plan::from_flags(&flags(dir.path()), &environment).unwrap(), &environment).await.unwrap();
+    let other = Plan::from_flags(&Initialize { dir: dir.path().join("other"), ..flags(dir.path()) }, &environment).unwrap();
+    let report = initialize(&other, &environment).await.unwrap();
+    let changed: Vec<_> = report.items.iter().filter(|(_, change, _)| *change == Change::Changed).collect();
+    assert_eq!(changed.len(), 2, "{report}");
+    assert!(changed.iter().all(|(item, _, place)| *item == "context" && place.contains("box/trust.json")), "{report}");
+}
+
+#[tokio::test]
+async fn files_that_are_no_desired_state_are_refused_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let desired = dir.path().join("desired");
+    std::fs::create_dir_all(desired.join("teams")).unwrap();
+    std::fs::write(desired.join("teams/ops.yaml"), "id: ops\ndescription: x\nlead: ghost\n").unwrap();
+    let environment = environment(dir.path());
+    let plan = Plan::from_flags(&Initialize { desired: Some(desired), ..flags(dir.path()) }, &environment).unwrap();
+    for error in [initialize(&plan, &environment).await.unwrap_err(), preview(&plan).unwrap_err()] {
+        assert!(matches!(error, Error::Desired { .. }) && error.why().unwrap().contains("teams/ops.yaml"), "{error}");
+    }
+    assert!(!plan.root.exists());
 }
 
 #[test]

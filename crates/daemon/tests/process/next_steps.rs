@@ -286,7 +286,7 @@ fn strangers_and_tokens(installation: &Installation, followed: &mut Followed) {
 fn refused_starts(installation: &Installation, followed: &mut Followed) {
     let daemon = |arguments: &[&str]| Answer::of(installation.environment(&shipped()).args(arguments));
     let served = |set: &str| daemon(&["--config", installation.config().to_str().unwrap(), "--set", set]).exits(1);
-    followed.text(installation, &daemon(&["initialize"]).exits(1));
+    followed.text(installation, &daemon(&["initialize"]).exits(2));
     followed.text(installation, &daemon(&["--config", "/nowhere/scalbotics.toml"]).exits(1));
     for set in ["quux.zyzzy=1", "log.level=loud", "installation.tenant=", "installation.data_dir=/proc/nothing"] {
         followed.text(installation, &served(set));
