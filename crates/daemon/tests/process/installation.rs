@@ -274,7 +274,7 @@ pub(crate) fn is_at_rest(task: &Value) -> bool {
 }
 
 /// Two ports that nobody uses: below those that the system gives out by itself, and others for each process.
-fn ports() -> (u16, u16) {
+pub(crate) fn ports() -> (u16, u16) {
     static USED: AtomicU16 = AtomicU16::new(0);
     loop {
         let offset = (std::process::id() % 10_000) as u16 + USED.fetch_add(1, Ordering::Relaxed);

@@ -23,6 +23,7 @@ mod configuration;
 mod damage;
 mod denied;
 mod desired;
+mod dev;
 mod disk;
 mod envelope;
 mod failpoints;
