@@ -1,5 +1,7 @@
 //! Moves pages from the write-ahead log into the database, on its own thread, so that no commit waits for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -8,7 +10,8 @@ use rusqlite::Connection;
 use super::failure::Failure;
 use super::threads;
 
-/// Pages in the log from which it is emptied without waiting for anybody: 3 MiB, inside of its first size.
+/// Pages that were not moved yet from which they are, without waiting for anybody: 3 MiB, inside of the log's first size. It counts from
+/// the last move: while commits go on, a move leaves the newest pages behind, and without a step each commit would ask for the next one.
 const PASSIVE_PAGES: u32 = 768;
 
 /// Pages from which the writer waits until the log can start over: 16 MiB.
@@ -21,6 +24,8 @@ const TRUNCATE_PAGES: u32 = 16_384;
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     asks: Option<SyncSender<u32>>,
+    /// Pages of the log that are in the database already.
+    moved: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -28,13 +33,20 @@ impl Checkpointer {
     /// Starts the thread; `fatal` is told when an fsync fails.
     pub(super) fn start(conn: Connection, fatal: impl Fn(&Failure) + Send + 'static) -> std::io::Result<Self> {
         let (asks, asked) = sync_channel(1);
-        let thread = threads::start("store-checkpoint", move || run(&conn, &asked, fatal))?;
-        Ok(Self { asks: Some(asks), thread: Some(thread) })
+        let moved = Arc::new(AtomicU32::new(0));
+        let told = Arc::clone(&moved);
+        let thread = threads::start("store-checkpoint", move || run(&conn, &asked, &told, fatal))?;
+        Ok(Self { asks: Some(asks), moved, thread: Some(thread) })
     }
 
     /// Tells how many pages are in the log; never waits.
     pub(super) fn tell(&self, pages: u32) {
-        if pages < PASSIVE_PAGES {
+        // Fewer pages than were moved: the log has started over since.
+        let moved = self.moved.load(Ordering::Relaxed);
+        if pages < moved {
+            self.moved.store(0, Ordering::Relaxed);
+        }
+        if !is_due(pages, if pages < moved { 0 } else { moved }) {
             return;
         }
         match self.asks.as_ref().map(|asks| asks.try_send(pages)) {
@@ -53,7 +65,12 @@ impl Drop for Checkpointer {
     }
 }
 
-fn run(conn: &Connection, asked: &Receiver<u32>, fatal: impl Fn(&Failure)) {
+/// Whether a log of `pages` of which `moved` are in the database is worth a move.
+const fn is_due(pages: u32, moved: u32) -> bool {
+    pages >= RESTART_PAGES || pages.saturating_sub(moved) >= PASSIVE_PAGES
+}
+
+fn run(conn: &Connection, asked: &Receiver<u32>, told: &AtomicU32, fatal: impl Fn(&Failure)) {
     while let Ok(pages) = asked.recv() {
         let statement = match pages {
             TRUNCATE_PAGES.. => "PRAGMA wal_checkpoint(TRUNCATE)",
@@ -62,7 +79,10 @@ fn run(conn: &Connection, asked: &Receiver<u32>, fatal: impl Fn(&Failure)) {
         };
         let done = conn.query_row(statement, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
         match done {
-            Ok((busy, pages, moved)) => tracing::debug!(busy, pages, moved, "write-ahead log emptied"),
+            Ok((busy, pages, moved)) => {
+                told.store(u32::try_from(moved).unwrap_or_default(), Ordering::Relaxed);
+                tracing::debug!(busy, pages, moved, "write-ahead log emptied");
+            }
             Err(error) => {
                 let failure = Failure::of(&error);
                 tracing::warn!(error = %error, "write-ahead log cannot be emptied");
@@ -72,5 +92,49 @@ fn run(conn: &Connection, asked: &Receiver<u32>, fatal: impl Fn(&Failure)) {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_is_due_by_what_was_not_moved_yet_and_always_in_a_long_log() {
+        for (pages, moved, due) in [
+            (0, 0, false),
+            (PASSIVE_PAGES - 1, 0, false),
+            (PASSIVE_PAGES, 0, true),
+            (PASSIVE_PAGES + 20, PASSIVE_PAGES, false),
+            (2 * PASSIVE_PAGES, PASSIVE_PAGES, true),
+            (RESTART_PAGES, RESTART_PAGES, true),
+        ] {
+            assert_eq!(is_due(pages, moved), due, "{pages} pages, {moved} moved");
+        }
+    }
+
+    #[test]
+    fn while_commits_go_on_the_log_is_not_emptied_at_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("core.db");
+        let writer = super::super::connect::writer(&path).unwrap();
+        let checkpointer =
+            Checkpointer::start(super::super::connect::checkpointer(&path).unwrap(), |failure| panic!("{failure:?}"));
+        let mut checkpointer = checkpointer.unwrap();
+        writer.execute_batch("CREATE TABLE t (x BLOB); INSERT INTO t VALUES (zeroblob(4000000))").unwrap();
+        checkpointer.tell(PASSIVE_PAGES);
+        checkpointer.asks = None;
+        checkpointer.thread.take().unwrap().join().unwrap();
+        let moved = checkpointer.moved.load(Ordering::Relaxed);
+        assert!(moved > PASSIVE_PAGES, "the first move moves all: {moved}");
+        let (asks, asked) = sync_channel(1);
+        checkpointer.asks = Some(asks);
+        checkpointer.tell(moved + 20);
+        assert!(asked.try_recv().is_err());
+        checkpointer.tell(moved + PASSIVE_PAGES);
+        assert_eq!(asked.try_recv(), Ok(moved + PASSIVE_PAGES));
+        checkpointer.tell(20);
+        checkpointer.tell(PASSIVE_PAGES);
+        assert_eq!(asked.try_recv(), Ok(PASSIVE_PAGES), "the log has started over");
     }
 }
