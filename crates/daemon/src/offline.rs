@@ -2,12 +2,16 @@
 //!
 //! **Invariant:** a missing or empty store is a refusal, never a clean report; what was not checked is said.
 
-use std::path::Path;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 
+use scalbotics_core::audit::checkpoint::{Checkpoint, NOTE_LEN_MAX, origin};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::{signed_note, trust};
-use scalbotics_store::{Fault, FoldFault, Offline, OpenError, open_read_only};
+use scalbotics_store::{Fault, FoldFault, Offline, OpenError, Report, open_read_only};
 use serde_json::{Value, json};
+
+use crate::rpc::codes::{self, Code};
 
 /// Why there is no verdict, or a bad one.
 #[derive(Debug, thiserror::Error)]
@@ -44,46 +48,136 @@ pub enum Error {
         #[source]
         source: signed_note::Error,
     },
+    /// A stored checkpoint is of another log.
+    #[error("checkpoint {index} of tenant `{tenant}` is one of another log")]
+    Origin {
+        /// The tenant.
+        tenant: TenantId,
+        /// Which of its checkpoints, the oldest first.
+        index: usize,
+    },
+    /// A checkpoint that was kept elsewhere cannot be used.
+    #[error("checkpoint `{}` cannot be used: {why}", path.display())]
+    Note {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// There is a checkpoint of a log that is not there.
+    #[error("log `{origin}` is not in the store, and a checkpoint of it was kept elsewhere")]
+    Gone {
+        /// Which log.
+        origin: String,
+    },
 }
 
-/// Verifies every log of the store in `data` against itself and against the trust file's log keys, and every task against its
-/// events.
+impl Error {
+    /// The code, with a page in the docs: a path that leads to nothing is no mismatch.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Store(_) => codes::DATA_UNUSABLE,
+            Self::Trust(_) => codes::TRUST_UNUSABLE,
+            Self::Empty
+            | Self::Fault { .. }
+            | Self::Tasks(_)
+            | Self::Signature { .. }
+            | Self::Origin { .. }
+            | Self::Note { .. }
+            | Self::Gone { .. } => codes::AUDIT_MISMATCH,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub const fn next_step(&self) -> &'static str {
+        match self {
+            Self::Store(source) => source.next_step(),
+            Self::Trust(_) => "name the trust file that initialize printed; it is public",
+            Self::Note { .. } => "name a file that holds one checkpoint as the daemon gave it, with its signature",
+            Self::Empty
+            | Self::Fault { .. }
+            | Self::Tasks(_)
+            | Self::Signature { .. }
+            | Self::Origin { .. }
+            | Self::Gone { .. } => "keep a copy of the files as they are; compare with a backup or a checkpoint kept elsewhere",
+        }
+    }
+}
+
+/// Verifies every log of the store in `data` against itself, against the trust file's log keys and against checkpoints that were
+/// kept elsewhere, and every task against its events.
 ///
 /// # Errors
 /// [`Error`], the first thing that is wrong.
-pub fn verify(data: &Path, trust_file: Option<&Path>) -> Result<Value, Error> {
+pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf]) -> Result<Value, Error> {
     let trust = trust_file.map(trust::File::load).transpose()?;
+    let kept = kept.iter().map(|path| read(path, trust.as_ref())).collect::<Result<Vec<_>, _>>()?;
     let store = open_read_only(data)?;
     let tenants = store.tenants()?;
     if tenants.is_empty() {
         return Err(Error::Empty);
     }
-    let mut logs = Vec::with_capacity(tenants.len());
+    let is_of = |checkpoint: &Checkpoint, tenant: &TenantId| checkpoint.origin.ends_with(&format!("/audit/{tenant}"));
+    if let Some(gone) = kept.iter().find(|kept| !tenants.iter().any(|tenant| is_of(kept, tenant))) {
+        return Err(Error::Gone { origin: gone.origin.clone() });
+    }
+    let (mut logs, mut not_checked) = (Vec::with_capacity(tenants.len()), vec!["signatures of approvers".to_owned()]);
     for tenant in tenants {
-        logs.push(verify_one(&store, tenant, trust.as_ref())?);
+        let kept: Vec<Checkpoint> = kept.iter().filter(|kept| is_of(kept, &tenant)).cloned().collect();
+        if kept.is_empty() {
+            not_checked.push(format!("log of `{tenant}` against a checkpoint that was kept outside of this host"));
+        }
+        let report = store.verify_audit_against(&tenant, &kept);
+        let report = report.map_err(|source| Error::Fault { tenant: tenant.clone(), source })?;
+        not_checked.extend(unsigned(&report));
+        let signatures = signatures(&store, &tenant, trust.as_ref())?;
+        logs.push(json!({
+            "tenant": tenant.as_str(), "records": report.size, "root": report.root, "checkpoints": report.checkpoints,
+            "signatures": signatures, "covered": report.covered, "kept": kept.len(),
+        }));
     }
     let folded = store.verify_tasks()?;
-    let mut not_checked = vec!["against a checkpoint that was kept outside of this host", "signatures of approvers"];
     if trust.is_none() {
-        not_checked.push("signatures of checkpoints, for want of a trust file");
+        not_checked.push("signatures of checkpoints, for want of a trust file".to_owned());
     }
     Ok(json!({"ok": true, "logs": logs, "tasks": folded.tasks, "events": folded.events, "not_checked": not_checked}))
 }
 
-fn verify_one(store: &Offline, tenant: TenantId, trust: Option<&trust::File>) -> Result<Value, Error> {
-    let report = store.verify_audit(&tenant, |_, _| {}).map_err(|source| Error::Fault { tenant: tenant.clone(), source })?;
-    let mut signatures = 0;
+/// What nobody has signed yet: only hashes hold it together, which whoever writes the database can make anew.
+#[must_use]
+pub(crate) fn unsigned(report: &Report) -> Option<String> {
+    let behind = report.size.saturating_sub(report.covered);
+    (behind > 0).then(|| format!("{behind} of {} records of `{}`: no signed checkpoint covers them", report.size, report.tenant))
+}
+
+/// A checkpoint that was kept elsewhere, signed by a key of the trust file where there is one.
+fn read(path: &Path, trust: Option<&trust::File>) -> Result<Checkpoint, Error> {
+    let refused = |why: String| Error::Note { path: path.to_owned(), why };
+    let file = std::fs::File::open(path).map_err(|error| refused(error.to_string()))?;
+    let mut note = String::new();
+    let most = u64::try_from(NOTE_LEN_MAX).unwrap_or(u64::MAX);
+    file.take(most).read_to_string(&mut note).map_err(|error| refused(error.to_string()))?;
     if let Some(trust) = trust {
-        for (index, note) in store.checkpoints(&tenant)?.iter().enumerate() {
-            let verified = signed_note::verify(note, &trust.log_keys);
-            verified.map_err(|source| Error::Signature { tenant: tenant.clone(), index, source })?;
-            signatures += 1;
+        signed_note::verify(&note, &trust.log_keys).map_err(|error| refused(error.to_string()))?;
+    }
+    Checkpoint::of_note(&note).map_err(|error| refused(error.to_string()))
+}
+
+/// Checks signature and origin of every stored checkpoint; answers how many there are.
+fn signatures(store: &Offline, tenant: &TenantId, trust: Option<&trust::File>) -> Result<usize, Error> {
+    let Some(trust) = trust else { return Ok(0) };
+    let notes = store.checkpoints(tenant)?;
+    let wanted = origin(trust.trust_domain.as_str(), tenant);
+    for (index, note) in notes.iter().enumerate() {
+        let verified = signed_note::verify(note, &trust.log_keys);
+        verified.map_err(|source| Error::Signature { tenant: tenant.clone(), index, source })?;
+        if Checkpoint::of_note(note).is_ok_and(|checkpoint| checkpoint.origin != wanted) {
+            return Err(Error::Origin { tenant: tenant.clone(), index });
         }
     }
-    Ok(json!({
-        "tenant": tenant.as_str(), "records": report.size, "root": report.root, "checkpoints": report.checkpoints,
-        "signatures": signatures,
-    }))
+    Ok(notes.len())
 }
 
 #[cfg(test)]
@@ -94,9 +188,11 @@ mod tests {
     fn a_mistyped_path_is_no_clean_log() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("nothing");
-        assert!(matches!(verify(&missing, None), Err(Error::Store(OpenError::Missing { .. }))));
-        assert!(matches!(verify(directory.path(), None), Err(Error::Store(OpenError::Missing { .. }))));
+        assert!(matches!(verify(&missing, None, &[]), Err(Error::Store(OpenError::Missing { .. }))));
+        assert!(matches!(verify(directory.path(), None, &[]), Err(Error::Store(OpenError::Missing { .. }))));
         assert!(!missing.try_exists().unwrap());
-        assert!(matches!(verify(directory.path(), Some(&missing)), Err(Error::Trust(_))));
+        assert_eq!(verify(&missing, None, &[]).unwrap_err().code(), codes::DATA_UNUSABLE);
+        assert!(matches!(verify(&missing, None, std::slice::from_ref(&missing)), Err(Error::Note { .. })));
+        assert!(matches!(verify(directory.path(), Some(&missing), &[]), Err(Error::Trust(_))));
     }
 }

@@ -71,6 +71,9 @@ enum AuditVerb {
         /// The trust file; the configuration's where neither is named.
         #[arg(long, value_name = "FILE")]
         trust: Option<PathBuf>,
+        /// A signed checkpoint that was kept elsewhere: only it shows that the end of a log was cut off, or an old one put back.
+        #[arg(long = "checkpoint", value_name = "FILE")]
+        checkpoints: Vec<PathBuf>,
     },
 }
 
@@ -119,7 +122,9 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(error) => fail_setup(&error),
         },
         Some(Verb::Dev(flags)) => dev(&flags).await,
-        Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust })) => verify(sources, data, trust),
+        Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust, checkpoints })) => {
+            verify(sources, data, trust, &checkpoints)
+        }
         Some(Verb::Config(ConfigVerb::Schema { kind })) => print(&kind.schema_text()),
         Some(Verb::Config(ConfigVerb::Validate)) => check(sources).await,
         Some(Verb::Config(ConfigVerb::Show { .. })) => match load(sources) {
@@ -164,7 +169,7 @@ async fn dev(flags: &setup::Dev) -> ExitCode {
     }
 }
 
-fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>) -> ExitCode {
+fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>, checkpoints: &[PathBuf]) -> ExitCode {
     let (data, trust) = match data {
         Some(data) => (data, trust),
         None => match load(flags) {
@@ -172,12 +177,9 @@ fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>) -> 
             Err(error) => return fail(&error),
         },
     };
-    match offline::verify(&data, trust.as_deref()) {
+    match offline::verify(&data, trust.as_deref(), checkpoints) {
         Ok(report) => print(&format!("{report}\n")),
-        Err(error) => {
-            let next = "keep a copy of the files as they are; compare with a backup or a checkpoint kept elsewhere";
-            fail_as(codes::AUDIT_MISMATCH.name(), &error, next)
-        }
+        Err(error) => fail_as(error.code().name(), &error, error.next_step()),
     }
 }
 

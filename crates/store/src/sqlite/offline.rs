@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
+use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::tenant::TenantId;
 
 use super::connect::{self, beside, engine};
@@ -66,7 +67,15 @@ impl Offline {
     /// # Errors
     /// [`Fault`], the first thing from the start of the log that does not fit; also when there is no log.
     pub fn verify_audit(&self, tenant: &TenantId, progress: impl FnMut(u64, u64)) -> Result<Report, Fault> {
-        verify::run(&self.conn, tenant, progress)
+        verify::run(&self.conn, tenant, &[], progress)
+    }
+
+    /// As [`Offline::verify_audit`], and compares the log with checkpoints that were kept elsewhere.
+    ///
+    /// # Errors
+    /// As [`Offline::verify_audit`]; [`Fault::Short`] and [`Fault::Kept`] for what only they show.
+    pub fn verify_audit_against(&self, tenant: &TenantId, kept: &[Checkpoint]) -> Result<Report, Fault> {
+        verify::run(&self.conn, tenant, kept, |_, _| {})
     }
 
     /// Checks that the stored state of every task of every tenant is the fold of its events.

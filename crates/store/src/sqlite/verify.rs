@@ -27,6 +27,8 @@ pub struct Report {
     pub root: Digest,
     /// Stored checkpoints that agree with the leaves; their signatures were not checked.
     pub checkpoints: u64,
+    /// Leaves that the newest of them covers; nobody has signed the later ones.
+    pub covered: u64,
 }
 
 /// The first thing that does not fit, from the start of the log.
@@ -70,6 +72,20 @@ pub enum Fault {
         /// The checkpoint's size.
         size: u64,
     },
+    /// The log is shorter than a checkpoint that was kept elsewhere: its end was cut off, or an older database was put back.
+    #[error("log ends at size {size}, and a checkpoint kept elsewhere was signed at size {kept}")]
+    Short {
+        /// Size of the log.
+        size: u64,
+        /// Size of the checkpoint.
+        kept: u64,
+    },
+    /// The log does not have the root that a checkpoint kept elsewhere says.
+    #[error("checkpoint kept elsewhere, at size {size}, does not agree with the leaves")]
+    Kept {
+        /// Size of the checkpoint.
+        size: u64,
+    },
     /// The database cannot be read.
     #[error("audit log cannot be read: {what}")]
     Unreadable {
@@ -100,8 +116,16 @@ struct Target {
 }
 
 /// Checks the whole log of a tenant.
-pub(super) fn run(conn: &Connection, tenant: &TenantId, mut progress: impl FnMut(u64, u64)) -> Result<Report, Fault> {
+pub(super) fn run(
+    conn: &Connection,
+    tenant: &TenantId,
+    kept: &[Checkpoint],
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Report, Fault> {
     let Target { log, root, marks } = target(conn, tenant)?.ok_or_else(|| Fault::Absent { tenant: tenant.clone() })?;
+    if let Some(kept) = kept.iter().find(|kept| kept.size > log.frontier.size()) {
+        return Err(Fault::Short { size: log.frontier.size(), kept: kept.size });
+    }
     let size = log.frontier.size();
     if size == 0 {
         return Err(Fault::Absent { tenant: tenant.clone() });
@@ -113,7 +137,10 @@ pub(super) fn run(conn: &Connection, tenant: &TenantId, mut progress: impl FnMut
             while let Some(mark) = waiting.next_if(|mark| mark.size == tree.size()) {
                 mark.check(tree)?;
             }
-            Ok(())
+            match kept.iter().find(|kept| kept.size == tree.size() && kept.root != tree.root()) {
+                Some(kept) => Err(Fault::Kept { size: kept.size }),
+                None => Ok(()),
+            }
         })?;
         progress(tree.size(), size);
     }
@@ -123,7 +150,8 @@ pub(super) fn run(conn: &Connection, tenant: &TenantId, mut progress: impl FnMut
     if let Some(mark) = waiting.next() {
         return Err(Fault::Checkpoint { size: mark.size });
     }
-    Ok(Report { tenant: tenant.clone(), size, root, checkpoints: marks.len() as u64 })
+    let covered = marks.last().map_or(0, |mark| mark.size);
+    Ok(Report { tenant: tenant.clone(), size, root, checkpoints: marks.len() as u64, covered })
 }
 
 impl Marked {

@@ -152,3 +152,28 @@ async fn a_cut_tail_does_not_open() {
     assert_eq!(verdict, Err(Fault::Missing { index: 590 }));
     assert!(matches!(opened, Err(OpenError::Corrupt { .. })), "{opened:?}");
 }
+
+#[tokio::test]
+async fn security_18_an_end_that_was_cut_off_is_found_by_a_checkpoint_kept_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let tenant = log(dir.path()).await;
+    let whole = open_read_only(dir.path()).unwrap().verify_audit(&tenant, |_, _| {}).unwrap();
+    assert_eq!(whole.covered, 500);
+    let cut = "DELETE FROM audit_leaf WHERE entry >= ?1";
+    let db = Connection::open(dir.path().join("core.db")).unwrap();
+    db.execute(cut, [LOG + 500]).unwrap();
+    let back =
+        "UPDATE audit_head SET (size, root, frontier) = (SELECT size, root, frontier FROM audit_checkpoint WHERE size = 500)";
+    db.execute(back, []).unwrap();
+    drop(db);
+    let store = open_read_only(dir.path()).unwrap();
+    let short = store.verify_audit(&tenant, |_, _| {}).unwrap();
+    assert_eq!((short.size, short.covered), (500, 500), "by itself it is sound");
+    let against = |size, root| {
+        let kept = Checkpoint { origin: "example.org/audit/acme".to_owned(), size, root };
+        store.verify_audit_against(&tenant, &[kept]).map(|report| report.size)
+    };
+    assert_eq!(against(SIZE, whole.root), Err(Fault::Short { size: 500, kept: SIZE }));
+    assert_eq!(against(300, Digest::of_bytes(b"another")), Err(Fault::Kept { size: 300 }));
+    assert_eq!(against(500, short.root), Ok(500));
+}

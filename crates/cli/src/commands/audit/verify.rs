@@ -27,6 +27,8 @@ pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), F
         "fault": answer.fault,
         "fault_index": answer.fault_index,
         "not_checked": answer.not_checked,
+        // To be kept elsewhere: `scalboticsd audit verify --offline --checkpoint FILE` compares the log with it.
+        "checkpoint": head.checkpoint,
     });
     let columns = [
         column("ok", "/ok"),

@@ -19,21 +19,24 @@ pub(in crate::rpc) fn verified(
 ) -> v1::VerifyAuditLogResponse {
     let folded = tasks.as_ref().map_or(0, |folded| folded.tasks);
     let fault = bad_signature.or_else(|| tasks.err().map(|fault| fault.to_string()));
-    let not_checked = vec![
+    let mut not_checked = vec![
         "against a copy of the log or a checkpoint that was kept outside of this host".to_owned(),
         "signatures under approvals: `scalboticsd audit verify --offline` does not check them either".to_owned(),
     ];
     match result {
-        Ok(report) => v1::VerifyAuditLogResponse {
-            ok: fault.is_none(),
-            records: report.size,
-            checkpoints: report.checkpoints,
-            root: report.root.to_string(),
-            fault: fault.unwrap_or_default(),
-            fault_index: None,
-            not_checked,
-            tasks: folded,
-        },
+        Ok(report) => {
+            not_checked.extend(crate::offline::unsigned(&report));
+            v1::VerifyAuditLogResponse {
+                ok: fault.is_none(),
+                records: report.size,
+                checkpoints: report.checkpoints,
+                root: report.root.to_string(),
+                fault: fault.unwrap_or_default(),
+                fault_index: None,
+                not_checked,
+                tasks: folded,
+            }
+        }
         Err(fault) => {
             let fault_index = index(&fault);
             v1::VerifyAuditLogResponse {
@@ -51,6 +54,11 @@ pub(in crate::rpc) fn verified(
 const fn index(fault: &Fault) -> Option<u64> {
     match fault {
         Fault::Edited { index, .. } | Fault::Missing { index } | Fault::Beyond { index } => Some(*index),
-        Fault::Absent { .. } | Fault::Head { .. } | Fault::Checkpoint { .. } | Fault::Unreadable { .. } => None,
+        Fault::Absent { .. }
+        | Fault::Head { .. }
+        | Fault::Checkpoint { .. }
+        | Fault::Short { .. }
+        | Fault::Kept { .. }
+        | Fault::Unreadable { .. } => None,
     }
 }
