@@ -152,12 +152,27 @@ fn with_a_leaf() -> (Installation, Daemon, u64, String) {
     let daemon = installation.start();
     let task = id(&installation.submit(Class::Keyed, "kept", Times::default()));
     assert!(!installation.finish(Class::Keyed, "kept", &task));
-    let records = installation.ann(&["audit", "tail", "--lines", "500"]).exits(0).lines();
-    let submitted = |record: &&Value| record["record"]["action"] == "task.submit" && record["record"]["task"] == task.as_str();
-    let record = records.iter().find(submitted).unwrap_or_else(|| panic!("no record of the submission: {records:#?}"));
     installation.verify_audit();
+    let (index, leaf) = submission(&installation);
+    (installation, daemon, index, leaf)
+}
+
+/// Index and bytes of the leaf of a submission.
+fn submission(installation: &Installation) -> (u64, String) {
+    let records = installation.ann(&["audit", "tail", "--lines", "500"]).exits(0).lines();
+    let submitted = |record: &&Value| record["record"]["action"] == "task.submit" && record["record"]["task"].is_string();
+    let record = records.iter().find(submitted).unwrap_or_else(|| panic!("no record of a submission: {records:#?}"));
     // The leaf is the record's canonical JSON: keys in order, no blanks.
-    (installation, daemon, record["index"].as_u64().unwrap(), record["record"].to_string())
+    (record["index"].as_u64().unwrap(), record["record"].to_string())
+}
+
+/// Changes one byte of the audit log under a running daemon; answers the index of the record.
+pub(crate) fn spoil(installation: &Installation) -> u64 {
+    let (index, leaf) = submission(installation);
+    let database = installation.root.join("data").join("core.db");
+    let places = change_leaf(&database, &leaf) + change_leaf(&beside(&database, "-wal"), &leaf);
+    assert!(places > 0, "the leaf is nowhere");
+    index
 }
 
 /// Changes one byte of the leaf wherever the file holds it; answers how often that is.
@@ -203,10 +218,8 @@ fn one_changed_byte_of_the_write_ahead_log_is_found() {
 /// The same under a daemon that runs, which read the log when it was whole.
 #[test]
 fn a_byte_changed_under_a_running_daemon_is_found() {
-    let (installation, daemon, index, leaf) = with_a_leaf();
-    let database = installation.root.join("data").join("core.db");
-    let places = change_leaf(&database, &leaf) + change_leaf(&beside(&database, "-wal"), &leaf);
-    assert!(places > 0, "the leaf is nowhere");
+    let (installation, daemon, index, _) = with_a_leaf();
+    assert_eq!(spoil(&installation), index);
     let verified = installation.ann(&["audit", "verify"]).exits(1);
     assert_eq!(verified.json()["fault_index"].as_u64(), Some(index), "{verified:#?}");
     assert_eq!(verified.json()["ok"], false);

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::command::Answer;
+use crate::damage::spoil;
 use crate::denied::forbid;
 use crate::installation::{ANN, BOB, Installation, Times, cli, id, shipped};
 use crate::ledger::Class;
@@ -156,12 +157,11 @@ fn every_next_step_works_as_printed() {
         followed.step(&installation, ANN, command);
     }
     strangers_and_tokens(&installation, &mut followed);
+    spoil(&installation);
+    failed_checks(&installation, &mut followed);
     daemon.kill();
     followed.answers(&installation, ANN, &[installation.ann(&["status"]).exits(8)]);
-    let doctor = installation.ann(&["doctor"]).exits(1);
-    for check in doctor.json().as_array().unwrap() {
-        followed.step(&installation, ANN, check["next"].as_str().unwrap());
-    }
+    failed_checks(&installation, &mut followed);
     refused_starts(&installation, &mut followed);
     none_is_left_out(&followed);
     println!("{} printed commands were run: {:#?}", followed.0.len(), followed.0);
@@ -175,6 +175,13 @@ fn advice(installation: &Installation, followed: &mut Followed) {
     });
     let config = std::fs::read_to_string(installation.config()).unwrap();
     followed.behind(installation, "", (&config, "every key: "));
+}
+
+/// What `doctor` says to the checks that fail.
+fn failed_checks(installation: &Installation, followed: &mut Followed) {
+    for check in installation.ann(&["doctor"]).exits(1).json().as_array().unwrap() {
+        followed.step(installation, ANN, check["next"].as_str().unwrap());
+    }
 }
 
 /// Answers an approval that waits.
@@ -237,9 +244,7 @@ fn repository(installation: &Installation, followed: &mut Followed) {
         for finding in findings {
             followed.step(installation, ANN, finding["next"].as_str().unwrap());
         }
-        for check in installation.ann(&["doctor"]).exits(1).json().as_array().unwrap() {
-            followed.step(installation, ANN, check["next"].as_str().unwrap());
-        }
+        failed_checks(installation, followed);
         for reason in installation.ann(&["status"]).exits(0).json()["reasons"].as_array().unwrap() {
             followed.step(installation, ANN, reason.as_str().unwrap());
         }
