@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use scalbotics_adapters::git::Source as GitSource;
@@ -43,6 +43,9 @@ const SYSTEM: &str = "system";
 
 /// What the evidence of a `dev` installation says of itself (semantics §5.5).
 const DEV_STAMP: &str = "dev: approver keys not separated";
+
+/// Where login assertions that were used are remembered, below the data directory.
+const USED_ASSERTIONS: &str = "logins";
 
 /// Where the sandbox keeps its locks, below the data directory.
 const SANDBOX_DIR: &str = "sandbox";
@@ -103,6 +106,10 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let checkpointer = Arc::new(Checkpointer::new(ports.clone(), trust_domain, tenants, Arc::clone(&metrics)));
     checkpointer.start(&supervisor);
 
+    let used_assertions = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
+    let used_assertions =
+        used_assertions.map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })?;
+    let used_assertions = Arc::new(used_assertions);
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
@@ -120,7 +127,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         limits: Limits::new(config.settings.limits.clone()),
         supervisor: supervisor.clone(),
         metrics: Arc::default(),
-        used_assertions: Mutex::default(),
+        used_assertions,
         installation: installation(&config, clock.now()),
         clock,
         ports,

@@ -33,7 +33,9 @@ impl Context {
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(refuse("there is not exactly one `authorization` header"));
         };
-        let token = value.to_str().ok().and_then(|value| value.strip_prefix("Bearer "));
+        let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+        // The scheme's case means nothing (RFC 9110 §11.1).
+        let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
         let token = token.ok_or_else(|| refuse("the `authorization` header is not `Bearer <token>`"))?;
         if is_agent {
             return Err(refuse("a human's token does not count on an agent's connection"));

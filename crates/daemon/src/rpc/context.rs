@@ -1,10 +1,9 @@
 //! What every service and layer shares.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use scalbotics_core::identity::TrustDomain;
-use scalbotics_core::ids::{HumanUid, InstallationId};
+use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
@@ -15,6 +14,7 @@ use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
 use super::metrics::Counters;
+use super::used::UsedAssertions;
 use crate::clock::Guarded;
 
 /// What every service and layer shares.
@@ -53,7 +53,7 @@ pub struct Context {
     /// Numbers of the API.
     pub metrics: Arc<Counters>,
     /// Login assertions that were used, until they would be refused as old.
-    pub used_assertions: Mutex<BTreeMap<(HumanUid, String), Timestamp>>,
+    pub used_assertions: Arc<UsedAssertions>,
     /// What this installation is.
     pub installation: Installation,
 }

@@ -32,8 +32,10 @@ mod status;
 mod strangers;
 mod task_service;
 mod tool_service;
+mod used;
 
 pub use context::{Context, Installation};
 pub use limits::Limits;
 pub use routes::{RoutesError, routes};
 pub use server::Server;
+pub use used::UsedAssertions;

@@ -1,6 +1,6 @@
 //! SessionService: login by signed assertion (RFC 7523), and who the caller is.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
@@ -22,9 +22,7 @@ use super::context::Context;
 use super::convert::{store_failure, timestamp};
 use super::failure::Failure;
 use super::names;
-
-/// Most used assertions that are remembered, each for at most two minutes; beyond it logins wait.
-const USED_MAX: usize = 100_000;
+use super::used::Use;
 
 /// SessionService.
 #[derive(Debug, Clone)]
@@ -87,24 +85,27 @@ impl Sessions {
                 Failure::new(codes::PRINCIPAL_SUSPENDED, "the login is refused").next("ask an administrator of the tenant")
             );
         }
-        self.use_once(&logged_in, now)?;
+        self.use_once(&logged_in, now).await?;
         Ok((human, logged_in))
     }
 
-    fn use_once(&self, logged_in: &LoggedIn, now: Timestamp) -> Result<(), Failure> {
-        let mut used = self.0.used_assertions.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.len() >= USED_MAX {
-            used.retain(|_, until| *until > now);
-        }
-        if used.len() >= USED_MAX {
-            return Err(Failure::new(codes::RATE_LIMITED, "the login is refused").next("try again in a minute"));
-        }
-        match used.insert((logged_in.human, logged_in.jti.clone()), logged_in.replay_until) {
-            None => Ok(()),
-            Some(_) => {
-                tracing::warn!(human = %logged_in.human, "login assertion was used twice");
-                let failure = Failure::new(codes::ASSERTION_REFUSED, "the login is refused");
-                Err(failure.why("the assertion was used before").next("scalbotics login"))
+    async fn use_once(&self, logged_in: &LoggedIn, now: Timestamp) -> Result<(), Failure> {
+        let (used, human) = (Arc::clone(&self.0.used_assertions), logged_in.human);
+        let (jti, until) = (logged_in.jti.clone(), logged_in.replay_until);
+        let written = tokio::task::spawn_blocking(move || used.use_once(human, &jti, until, now)).await;
+        let refused = |code| Failure::new(code, "the login is refused");
+        match written.map_err(|error| Failure::internal("remember a login", &error))? {
+            Ok(Use::First) => Ok(()),
+            Ok(Use::Full) => Err(refused(codes::RATE_LIMITED).next("try again in a minute")),
+            Ok(Use::Again) => {
+                tracing::warn!(%human, "login assertion was used twice");
+                Err(refused(codes::ASSERTION_REFUSED).why("the assertion was used before").next("scalbotics login"))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a login could not be remembered");
+                let full = error.kind() == std::io::ErrorKind::StorageFull;
+                let code = if full { codes::STORE_FULL } else { codes::STORE_FAILED };
+                Err(refused(code).next("free space on the daemon's host; it goes on by itself"))
             }
         }
     }

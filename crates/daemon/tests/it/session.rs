@@ -25,7 +25,7 @@ async fn who_am_i() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_assertion_counts_once_here_and_now() {
-    let world = World::open().await;
+    let mut world = World::open().await;
     let mut client = SessionServiceClient::new(world.channel.clone());
     let now = Guarded::new(System, None).now();
     let good = world.assertion("ann", "acme.test", now);
@@ -44,6 +44,10 @@ async fn an_assertion_counts_once_here_and_now() {
         let refused = client.exchange_assertion(v1::ExchangeAssertionRequest { assertion: bad }).await.unwrap_err();
         assert_eq!(refused.code(), Code::Unauthenticated, "{what}");
     }
+    world.restart().await;
+    let mut client = SessionServiceClient::new(world.channel.clone());
+    let refused = client.exchange_assertion(v1::ExchangeAssertionRequest { assertion: good }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated, "replayed after a restart");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,156 @@
+//! Login assertions that were used: each counts once, also across a restart.
+//!
+//! **Invariant:** an assertion is on disk as used before a token is given for it, so a kill -9 in between revives none.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ids::HumanUid;
+use scalbotics_core::time::Timestamp;
+
+/// Most assertions that are remembered, each for at most two minutes; beyond it logins wait.
+const USED_MAX: usize = 100_000;
+
+/// Longest file, in bytes, before the lines of assertions that are too old anyway are left out.
+const FILE_LEN_MAX: u64 = 1 << 20;
+
+/// Separates these digests from all others.
+const TAG: &str = "scalbotics/used-assertion/v1";
+
+/// What using an assertion came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It counts.
+    First,
+    /// It was used before.
+    Again,
+    /// Too many are remembered.
+    Full,
+}
+
+/// The assertions that were used, until they would be refused as old.
+#[derive(Debug)]
+pub struct UsedAssertions {
+    path: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    file: File,
+    len: u64,
+    used: BTreeMap<Digest, Timestamp>,
+}
+
+impl UsedAssertions {
+    /// Takes up the file at `path`, or makes it; a last line that was torn by a crash is none.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn open(path: &Path, now: Timestamp) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        match File::open(path) {
+            Ok(file) => drop(file.take(FILE_LEN_MAX * 2).read_to_end(&mut bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let used = text.lines().filter_map(parse).filter(|(_, until)| *until > now).collect();
+        let (file, len) = rewrite(path, &used)?;
+        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, len, used }) })
+    }
+
+    /// Uses an assertion; returns when that is durable. Blocks for one write and its sync.
+    ///
+    /// # Errors
+    /// What the system says; the assertion counts as used all the same.
+    pub fn use_once(&self, human: HumanUid, jti: &str, until: Timestamp, now: Timestamp) -> io::Result<Use> {
+        let name = Digest::of_parts(TAG, &[human.to_string().as_bytes(), jti.as_bytes()]);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if inner.used.len() >= USED_MAX || inner.len > FILE_LEN_MAX {
+            inner.used.retain(|_, until| *until > now);
+            (inner.file, inner.len) = rewrite(&self.path, &inner.used)?;
+        }
+        if inner.used.len() >= USED_MAX {
+            return Ok(Use::Full);
+        }
+        if inner.used.insert(name, until).is_some() {
+            return Ok(Use::Again);
+        }
+        let line = line(&name, until);
+        inner.file.write_all(line.as_bytes())?;
+        inner.len = inner.len.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        inner.file.sync_data()?;
+        Ok(Use::First)
+    }
+}
+
+fn line(name: &Digest, until: Timestamp) -> String {
+    format!("{name} {}\n", until.unix_ms())
+}
+
+fn parse(line: &str) -> Option<(Digest, Timestamp)> {
+    let (name, until) = line.split_once(' ')?;
+    Some((name.parse().ok()?, Timestamp::from_unix_ms(until.parse().ok()?)))
+}
+
+/// Writes the file anew, so that a crash leaves the old one or the new one; answers it open for more lines, and its length.
+fn rewrite(path: &Path, used: &BTreeMap<Digest, Timestamp>) -> io::Result<(File, u64)> {
+    let text: String = used.iter().map(|(name, until)| line(name, *until)).collect();
+    let fresh = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&fresh, path)?;
+    if let Some(folder) = path.parent() {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok((OpenOptions::new().append(true).open(path)?, u64::try_from(text.len()).unwrap_or(u64::MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_unix_ms(ms)
+    }
+
+    #[test]
+    fn an_assertion_counts_once_also_after_a_restart() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("used");
+        let (ann, bob) = (HumanUid::from_u128(1), HumanUid::from_u128(2));
+        let used = UsedAssertions::open(&path, at(0)).unwrap();
+        let once = |used: &UsedAssertions, human, jti, now| used.use_once(human, jti, at(100), at(now)).unwrap();
+        assert_eq!(once(&used, ann, "a", 0), Use::First);
+        assert_eq!(once(&used, ann, "a", 0), Use::Again);
+        assert_eq!((once(&used, ann, "b", 0), once(&used, bob, "a", 0)), (Use::First, Use::First));
+        drop(used);
+        // A line that a crash tore.
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"00ff 9").unwrap();
+        let used = UsedAssertions::open(&path, at(50)).unwrap();
+        assert_eq!((once(&used, ann, "a", 50), once(&used, bob, "a", 50)), (Use::Again, Use::Again));
+        assert_eq!(once(&used, bob, "b", 50), Use::First);
+        drop(used);
+        // What is refused as old anyway is forgotten.
+        let used = UsedAssertions::open(&path, at(100)).unwrap();
+        assert_eq!((used.inner.lock().unwrap().used.len(), std::fs::metadata(&path).unwrap().len()), (0, 0));
+    }
+
+    #[test]
+    fn the_file_does_not_grow_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("used");
+        let used = UsedAssertions::open(&path, at(0)).unwrap();
+        used.use_once(HumanUid::from_u128(1), "old", at(10), at(0)).unwrap();
+        used.inner.lock().unwrap().len = FILE_LEN_MAX + 1;
+        used.use_once(HumanUid::from_u128(1), "new", at(100), at(50)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+}
