@@ -10,7 +10,6 @@ mod condition;
 mod environment;
 mod error;
 mod evaluate;
-mod foresee;
 mod glob;
 mod limits;
 mod parse;
