@@ -19,6 +19,9 @@ const DIR: &str = "STORE_TEST_FULL_DIR";
 const CALLS: usize = 20;
 const RESULT_LEN: usize = 64 << 10;
 
+/// Room for a few commits, and not for the outcome of a large call, in bytes.
+const LITTLE: u64 = 1 << 20;
+
 /// Runs the child in a mount namespace of its own, where it has a disk of 16 MiB.
 #[test]
 fn sem_1_3_on_a_full_disk_every_outcome_is_written_and_nothing_begins() {
@@ -49,6 +52,8 @@ async fn on_this_disk() {
     let store = SqliteStore::open(&data, &Options { reserve_len: 1 << 20, ..options() }).unwrap();
     world.register(&store).await.unwrap();
     let open_calls = begun(&store, &world, CALLS).await;
+    fill(&disk);
+    refuses_what_it_has_no_room_for(&store, &world, &disk).await;
     fill(&disk);
     let refused = until_full(&store, &world).await;
     assert!(matches!(refused, StoreError::Full), "{refused:?}");
@@ -94,6 +99,19 @@ async fn begun(store: &SqliteStore, world: &World, count: usize) -> Vec<State> {
         store.commit(sent).await.unwrap();
     }
     states
+}
+
+/// With a little room, what is small goes on, and an intent whose outcome would not fit does not begin.
+async fn refuses_what_it_has_no_room_for(store: &SqliteStore, world: &World, disk: &Path) {
+    let filler = fs::File::options().write(true).open(disk.join("filler")).unwrap();
+    filler.set_len(filler.metadata().unwrap().len() - LITTLE).unwrap();
+    let begun = world.submit();
+    let state = begun.state.clone();
+    store.commit(begun).await.unwrap();
+    let mut large = world.intend(&state, "read");
+    large.intents.first_mut().unwrap().outcome_len_max = 4 * LITTLE;
+    assert!(matches!(store.commit(large).await, Err(StoreError::Full)), "there is no room for its outcome");
+    store.commit(world.submit()).await.unwrap();
 }
 
 /// The largest outcome that was announced.
