@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::command::Answer;
 use crate::desired::Desired;
 use crate::ledger::{Class, Ledger};
-use crate::process::until;
+use crate::process::{until, with_marker};
 use crate::serving::Daemon;
 
 /// The environment variable by which `cargo xtask test` tells where the daemon with failpoints is.
@@ -234,8 +234,10 @@ impl Installation {
 
     #[track_caller]
     fn settle(&self, task: &str, entry: &str, call: &Value) {
-        assert_eq!(self.ledger.living(), Vec::<u32>::new(), "in doubt, and the tool lives: {call:#}");
         let effect = call["name"].as_str().unwrap();
+        // Both helpers of an attempt, one of them the first process of its namespace, have the effect on their command line.
+        assert_eq!(with_marker(effect), Vec::<u32>::new(), "in doubt, and the sandbox lives: {call:#}");
+        assert!(!self.ledger.is_at_work(entry), "in doubt, and the tool lives: {call:#}");
         let settle = ["task", "settle", task, effect, "--reason", "read in the ledger"];
         if self.ledger.has(entry, "landed") {
             let result = json!({ "entry": entry, "existed": true }).to_string();

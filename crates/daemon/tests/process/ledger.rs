@@ -106,7 +106,12 @@ impl Ledger {
         !self.of(entry, event).is_empty()
     }
 
-    /// Processes of the tool that live.
+    /// Whether an attempt at an entry lives.
+    pub(crate) fn is_at_work(&self, entry: &str) -> bool {
+        File::open(self.folder.join(format!("{entry}.alive"))).is_ok_and(|file| file.try_lock().is_err())
+    }
+
+    /// Processes of the tool that live, whatever they are at.
     pub(crate) fn living(&self) -> Vec<u32> {
         crate::process::with_marker(self.folder.to_str().unwrap())
     }
@@ -227,7 +232,9 @@ fn a_key_is_applied_once() {
     assert_eq!(ledger.of("opaque", "landed").len(), 2, "only a key keeps an effect from being doubled");
     assert!(request("opaque").verify().is_some());
     let held = request("opaque").alive();
+    assert!(ledger.is_at_work("opaque"));
     request("opaque").perform();
     drop(held);
+    assert!(!ledger.is_at_work("opaque") && !ledger.is_at_work("never"));
     assert_eq!(ledger.of("opaque", "overlap").len(), 1);
 }

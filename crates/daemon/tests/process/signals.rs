@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use crate::installation::{Installation, Times, id};
 use crate::ledger::Class;
-use crate::process::until;
+use crate::process::{until, with_marker};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -14,8 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 fn sigterm_waits_for_a_running_tool() {
     let installation = Installation::new();
     let daemon = installation.start();
-    let task = id(&installation.submit(Class::Verifiable, "drained", Times { before_ms: 700, after_ms: 700 }));
+    let task = id(&installation.submit(Class::Verifiable, "drained", Times { before_ms: 1_200, after_ms: 1_200 }));
     until("the tool runs", PATIENCE, || installation.ledger.has("drained", "begin").then_some(()));
+    // What other tests look for to say that nothing of an effect lives is there as long as it does.
+    let shown = installation.task(&task);
+    assert!(installation.ledger.is_at_work("drained") && !installation.ledger.living().is_empty());
+    assert_eq!(with_marker(shown["calls"][0]["name"].as_str().unwrap()).len(), 2, "two helpers: {shown:#}");
     let (status, took) = daemon.stop();
     assert_eq!(status.code(), Some(0), "{}", installation.log_text());
     assert!(took < Duration::from_secs(20), "the drain took {took:?}");

@@ -18,10 +18,12 @@ const SEED: &str = "STORE_TEST_COMMITTER_SEED";
 /// The child: commits and prints the id of every task that was acknowledged. As a test of its own it commits five.
 #[tokio::test(flavor = "multi_thread")]
 async fn committer() {
-    let own = tempfile::tempdir().unwrap();
-    let (dir, seed, count) = match std::env::var(DIR) {
-        Ok(dir) => (dir.into(), std::env::var(SEED).unwrap().parse().unwrap(), usize::MAX),
-        Err(_) => (own.path().to_owned(), 1, 5),
+    let given = std::env::var_os(DIR).map(std::path::PathBuf::from);
+    // Only where it is not killed: nobody would remove it then.
+    let own = given.is_none().then(|| tempfile::tempdir().unwrap());
+    let (dir, seed, count) = match (given, &own) {
+        (Some(dir), _) => (dir, std::env::var(SEED).unwrap().parse().unwrap(), usize::MAX),
+        (None, own) => (own.as_ref().unwrap().path().to_owned(), 1, 5),
     };
     let store = open(&dir);
     let mut running = tokio::task::JoinSet::new();
