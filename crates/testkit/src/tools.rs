@@ -53,7 +53,11 @@ pub struct ScriptedTools {
     undead: Mutex<bool>,
     inputs: Mutex<BTreeMap<String, Result<Vec<ResolvedInput>, NotDone>>>,
     resolved: Mutex<usize>,
+    asked: Mutex<usize>,
 }
+
+/// Most questions about landings that one life asks for; more is a loop that does not wait.
+const ASKED_MAX: usize = 1_000;
 
 impl ScriptedTools {
     /// Queues what the next run of `tool` does; with nothing queued it lands with the output `{}`.
@@ -92,6 +96,18 @@ impl ScriptedTools {
     #[must_use]
     pub fn resolved(&self) -> usize {
         *self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often it was asked whether an effect landed.
+    #[must_use]
+    pub fn asked(&self) -> usize {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_question(&self) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        *asked += 1;
+        assert!(*asked <= ASKED_MAX, "it is asked without end");
     }
 
     fn inputs(&self, tool: &str) -> Result<Vec<ResolvedInput>, NotDone> {
@@ -151,6 +167,7 @@ impl ToolRunner for ScriptedTools {
     }
 
     async fn verify(&self, _: &Definition, call: &Call) -> (Verification, Option<Vec<u8>>) {
+        self.count_question();
         if self.happened().contains_key(&call.effect) {
             (Verification::Landed, Some(b"{}".to_vec()))
         } else {

@@ -364,7 +364,12 @@ impl Actor {
         }
         self.slot = None;
         let unfinished = self.state.as_ref().filter(|state| !state.status.is_final());
-        match unfinished.and_then(|state| until.map(|until| until.min(state.envelope.deadline))) {
+        // A deadline that is over ends no rest: what is on its way is waited for, and the task would wake at once, and again.
+        let wake = |state: &State| {
+            let deadline = Some(state.envelope.deadline).filter(|deadline| *deadline > now);
+            until.map(|until| deadline.map_or(until, |deadline| until.min(deadline)))
+        };
+        match unfinished.and_then(wake) {
             Some(at) => self.shared.timers.set(self.sleeper(), at),
             None => self.shared.timers.clear(self.task),
         }

@@ -12,9 +12,11 @@ use scalbotics_core::tool::NotDone;
 use scalbotics_runtime::task::SubmitError;
 use scalbotics_runtime::{Drained, Ports};
 use scalbotics_testkit::{MemoryStore, Reply};
+use serde_json::json;
 
 use super::bed::{Bed, Disk, submission};
 use super::fakes::Crash;
+use super::repo::{standard, tool};
 
 #[tokio::test(start_paused = true)]
 async fn time_is_up_while_waiting() {
@@ -53,6 +55,28 @@ async fn time_is_up_between_two_attempts() {
     let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
     let state = bed.ended(task).await;
     assert_eq!((state.failure, bed.disk.tools.sent().len()), (Some(Failure::DeadlineExceeded), 2));
+}
+
+/// The deadline ends no wait for an effect that is on its way: the task would ask again at once, and again.
+#[tokio::test(start_paused = true)]
+async fn an_open_effect_is_asked_about_now_and_then_when_time_is_up() {
+    let bed = Bed::new().await;
+    let mut files = standard();
+    files.retain(|(path, _)| *path != "tools/verifiable");
+    let mut slow = tool("verifiable", "verifiable", 1);
+    slow["settle_after"] = json!("10m");
+    files.push(("tools/verifiable", slow));
+    bed.disk.repo.commit("c2", &files);
+    bed.reconciler.look().await;
+    bed.disk.tools.script("verifiable", Reply::Lose);
+    let mut submit = submission("verifiable-flow");
+    submit.timeout_ms = Some(3_000);
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    let begun = bed.state(task).await.envelope.submitted_at;
+    let state = bed.ended(task).await;
+    assert_eq!(state.failure, Some(Failure::DeadlineExceeded));
+    assert!(state.updated_at.since_ms(begun) >= 600_000, "what may still land is waited for");
+    assert!(bed.disk.tools.asked() <= 4, "{}", bed.disk.tools.asked());
 }
 
 #[tokio::test(start_paused = true)]
