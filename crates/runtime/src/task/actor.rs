@@ -18,7 +18,7 @@ use super::plan;
 use super::residents::Residence;
 use super::run::{Born, Gone, Run};
 use super::slots::Slot;
-use super::wait::Wait;
+use super::wait::{Wait, waking};
 use crate::timers::{Sleeper, sleep_until};
 
 /// Wait after trouble with a store before the task is looked at again, in milliseconds.
@@ -364,12 +364,7 @@ impl Actor {
         }
         self.slot = None;
         let unfinished = self.state.as_ref().filter(|state| !state.status.is_final());
-        // A deadline that is over ends no rest: what is on its way is waited for, and the task would wake at once, and again.
-        let wake = |state: &State| {
-            let deadline = Some(state.envelope.deadline).filter(|deadline| *deadline > now);
-            until.map(|until| deadline.map_or(until, |deadline| until.min(deadline)))
-        };
-        match unfinished.and_then(wake) {
+        match unfinished.and_then(|state| until.map(|until| waking(until, state.envelope.deadline, now))) {
             Some(at) => self.shared.timers.set(self.sleeper(), at),
             None => self.shared.timers.clear(self.task),
         }

@@ -20,6 +20,12 @@ impl Wait {
     }
 }
 
+/// When a task that rests wakes: at its deadline at the latest, but a deadline that is over ends no rest. What is on its way is
+/// waited for, and the task would wake at once, and again.
+pub(super) fn waking(until: Timestamp, deadline: Timestamp, now: Timestamp) -> Timestamp {
+    if deadline > now { until.min(deadline) } else { until }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
