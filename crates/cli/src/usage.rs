@@ -30,7 +30,8 @@ fn failure(text: &str) -> Failure {
     let (complaint, usage) = text.split_once("\nUsage: ").unwrap_or((text, ""));
     let mut what: Vec<&str> = Vec::new();
     let mut why: Vec<&str> = Vec::new();
-    for line in complaint.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    let is_said = |line: &&str| !line.is_empty() && !line.starts_with("For more information");
+    for line in complaint.lines().map(str::trim).filter(is_said) {
         match (line.strip_prefix("tip: "), line.starts_with('[')) {
             (Some(tip), _) => why.push(tip),
             (None, true) => why.push(line.trim_matches(['[', ']'])),

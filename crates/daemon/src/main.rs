@@ -5,9 +5,6 @@ use std::process::ExitCode;
 
 use scalbotics_daemon::program::{Arguments, run};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Threads that drive the loops: the work that takes long has threads of its own.
 const WORKERS: usize = 2;
 
@@ -21,6 +18,9 @@ fn main() -> ExitCode {
     }
     #[cfg(feature = "failpoints")]
     scalbotics_daemon::failpoint::arm();
+    // Where the host gives huge pages to everybody, stacks and heap of an idle daemon would hold several times what they use. A
+    // kernel that cannot be told so costs memory and nothing else.
+    let _as_before = rustix::thread::disable_transparent_huge_pages(true);
     let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(end) => return end,

@@ -193,7 +193,7 @@ impl Step {
 
 impl Each {
     /// The items; refused as a whole beyond the limit, so that no part of them runs.
-    fn items(&self, step: &str, environment: &Environment<'_>) -> Result<Vec<Value>, EvalError> {
+    pub(super) fn items(&self, step: &str, environment: &Environment<'_>) -> Result<Vec<Value>, EvalError> {
         let check = |count: usize| match u32::try_from(count) {
             Ok(n) if n <= self.limit => Ok(()),
             Ok(_) | Err(_) => Err(EvalError::Items { step: step.to_owned(), count, limit: self.limit }),

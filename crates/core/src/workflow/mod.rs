@@ -10,6 +10,7 @@ mod condition;
 mod environment;
 mod error;
 mod evaluate;
+mod foresee;
 mod glob;
 mod limits;
 mod parse;

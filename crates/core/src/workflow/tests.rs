@@ -326,6 +326,29 @@ fn digest_follows_the_file() {
 }
 
 #[test]
+fn what_the_input_alone_shows_is_known_before_the_run() {
+    let each = |over: &str| json!({"for_each": over, "as": "p", "limit": 2});
+    let with = |mut step: Value, more: Value| {
+        step.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        step
+    };
+    let first = scan(json!({"path": "${input.path}"}));
+    let walk = with(tell("${p}"), each("${input.paths}"));
+    let later = with(json!({"id": "c", "tool": "ping", "args": {}}), each("${steps.scan.output.hits}"));
+    let maybe = json!({"id": "d", "tool": "ping", "args": {}, "if": {"greater": ["${input.max}", 3]}});
+    let workflow = parse(&json!([first, walk, later, maybe])).unwrap();
+    let given = |paths: &[&str], path: &str| json!({"path": path, "paths": paths, "max": 9});
+    // One, two items of the input; items of results and conditions are not known.
+    assert_eq!(workflow.calls_min(&given(&["x", "y"], "p")).unwrap(), 3);
+    assert_eq!(workflow.calls_min(&given(&[], "p")).unwrap(), 1);
+    let long = workflow.calls_min(&given(&["x", "y", "z"], "p")).unwrap_err();
+    assert!(matches!(long, EvalError::Items { count: 3, limit: 2, .. }), "{long:?}");
+    let refused = workflow.calls_min(&given(&[], &"p".repeat(21))).unwrap_err();
+    assert!(matches!(refused, EvalError::Arguments { ref step, .. } if step == "scan"), "{refused:?}");
+    assert!(matches!(workflow.calls_min(&json!({})), Err(EvalError::Input(_))));
+}
+
+#[test]
 fn limits_at_run_time() {
     let steps =
         json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 2, "args": {"path": "${p}"}}]);

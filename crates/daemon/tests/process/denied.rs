@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::command::Answer;
 use crate::desired::Desired;
-use crate::installation::{ANN, Installation};
+use crate::installation::{ANN, Installation, cli};
 use crate::next_steps::follow;
 
 /// Forbids one entry to the agent.
@@ -35,6 +35,11 @@ fn a_denied_call_fails_the_task_and_says_why() {
     assert!(denied.stdout.contains("policies/entries.cedar"), "{denied:#?}");
     let allowed = input.replace("forbidden", "fine");
     installation.ann(&[&asked[..], &[&allowed]].concat()).exits(0);
+    // What a script wants is the task's name, and nothing of its events.
+    let mut named = installation.environment(&cli());
+    named.args(["--context", ANN, "-o", "name", "task", "run", "--agent", "clerk", "--workflow", "pure", "--input", &allowed]);
+    let named = Answer::of(&mut named).exits(0).stdout;
+    assert!(named.starts_with("task_") && named.lines().count() == 1, "{named}");
     // The denial stands in the log.
     let records = installation.ann(&["audit", "tail", "--lines", "200"]).exits(0).lines();
     let denial = |record: &&serde_json::Value| {

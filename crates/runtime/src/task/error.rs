@@ -5,6 +5,7 @@ use scalbotics_core::ports::{CipherError, StoreError};
 use scalbotics_core::task::{EnvelopeError, Rejection, Status};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::schema::Violation;
+use scalbotics_core::workflow::EvalError;
 
 use super::OrderError;
 use crate::vault::OpenError;
@@ -62,6 +63,25 @@ pub enum SubmitError {
         /// How it differs.
         #[source]
         source: Violation,
+    },
+    /// The run would fail whatever its tools answer.
+    #[error("workflow `{workflow}` cannot end well with this input")]
+    Foreseen {
+        /// The workflow.
+        workflow: Name,
+        /// What would end it.
+        #[source]
+        source: EvalError,
+    },
+    /// The task may make fewer calls than the workflow makes at least.
+    #[error("workflow `{workflow}` makes at least {wanted} calls, and the task may make {budget}")]
+    TooFewCalls {
+        /// The workflow.
+        workflow: Name,
+        /// Calls that it makes at least.
+        wanted: u64,
+        /// Calls that the task may make.
+        budget: u64,
     },
     /// The input has no canonical form, or is too long.
     #[error("input is refused")]

@@ -137,6 +137,11 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
     let decision = ruled.decision.id;
     draft.decisions.push(ruled.decision);
     let Some(permit) = ruled.permit else {
+        // The grant ends with the task: then it is time that is over, and not a right that is missing.
+        if shared.now() >= draft.state()?.envelope.deadline {
+            let failure = time_over(draft.state()?);
+            return draft.fail(&shared.vault, failure, "time is up");
+        }
         let (step, tool) = (wanted.step, wanted.tool.id.clone());
         return draft.apply(Command::Refuse { step, tool, decision, failure: ruled.failure });
     };

@@ -204,6 +204,7 @@ impl Shared {
         let given = Given { caller, submit, goal, input: payloads.first().map(|sealed| sealed.reference) };
         let envelope = self.envelope(given, &agent, wanted)?;
         envelope.check()?;
+        foresee(&workflow, &submit.input, envelope.budget.calls)?;
         Ok(Prepared { workflow, envelope, path, payloads, input: submit.input.clone(), agent_epoch: agent.epoch, pinned })
     }
 
@@ -369,4 +370,10 @@ fn path_to<'a>(pinned: &'a InForce, submit: &Submit) -> Result<&'a Arc<Workflow>
             Ok(workflow)
         }
     }
+}
+
+/// Refuses what would end in failure whatever the tools answer, before the first effect.
+fn foresee(workflow: &Workflow, input: &Value, budget: u64) -> Result<(), SubmitError> {
+    let wanted = workflow.calls_min(input).map_err(|source| SubmitError::Foreseen { workflow: workflow.id.clone(), source })?;
+    if wanted <= budget { Ok(()) } else { Err(SubmitError::TooFewCalls { workflow: workflow.id.clone(), wanted, budget }) }
 }

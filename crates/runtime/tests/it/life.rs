@@ -94,7 +94,7 @@ async fn what_can_be_refused_is_refused_before_anything_is_durable() {
         (
             "workflow",
             |s| s.goal = Goal::Workflow(name("nothing")),
-            |e| matches!(e, SubmitError::UnknownWorkflow { known, .. } if known.len() == 5),
+            |e| matches!(e, SubmitError::UnknownWorkflow { known, .. } if known.len() == 6),
         ),
         ("goal", |s| s.goal = Goal::Text("make coffee".to_owned()), |e| matches!(e, SubmitError::NoPath { .. })),
         ("input", |s| s.input = json!({"to": 3}), |e| matches!(e, SubmitError::Input { .. })),

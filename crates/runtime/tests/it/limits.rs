@@ -6,17 +6,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use scalbotics_core::ids::AgentUid;
-use scalbotics_core::ports::{Epochs, EpochsNow, StoreError};
+use scalbotics_core::policy::{Answer, Request};
+use scalbotics_core::ports::{Epochs, EpochsNow, PolicyEngine, StoreError};
 use scalbotics_core::task::{Event, Failure, Phase, Status};
 use scalbotics_core::tool::NotDone;
 use scalbotics_runtime::task::SubmitError;
 use scalbotics_runtime::{Drained, Ports};
-use scalbotics_testkit::{MemoryStore, Reply};
+use scalbotics_testkit::{AllowAll, MemoryStore, Reply};
 use serde_json::json;
 
 use super::bed::{Bed, Disk, submission};
 use super::fakes::Crash;
-use super::repo::{standard, tool};
+use super::repo::{JsonCompiler, standard, tool};
 
 #[tokio::test(start_paused = true)]
 async fn time_is_up_while_waiting() {
@@ -83,12 +84,48 @@ async fn an_open_effect_is_asked_about_now_and_then_when_time_is_up() {
 async fn calls_are_counted_once_an_effect() {
     let bed = Bed::new().await;
     bed.disk.tools.script("look", Reply::Lose);
-    let mut submit = submission("keyed-flow");
+    let mut submit = submission("maybe-flow");
     submit.limits.calls = Some(2);
     let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
     let state = bed.ended(task).await;
     assert_eq!((state.failure, state.account.taken().calls), (Some(Failure::BudgetExhausted), 2));
     assert_eq!(bed.disk.tools.sent().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_must_fail_is_refused_before_the_first_call() {
+    let bed = Bed::new().await;
+    let mut submit = submission("keyed-flow");
+    submit.limits.calls = Some(2);
+    let refused = bed.tasks.submit(&bed.ada(), &submit).await.unwrap_err();
+    assert!(matches!(refused, SubmitError::TooFewCalls { wanted: 3, budget: 2, .. }), "{refused}");
+    assert!(bed.tasks.validate(&bed.ada(), &submit).await.is_err());
+    assert!(bed.disk.tools.sent().is_empty());
+}
+
+/// Allows everything, and takes its time.
+#[derive(Debug)]
+struct Slow;
+
+#[async_trait]
+impl PolicyEngine for Slow {
+    async fn evaluate(&self, request: &Request) -> Answer {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        AllowAll.evaluate(request).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_time_ends_while_policy_is_asked_is_not_denied() {
+    let disk = Disk::new();
+    let tenant = disk.world.tenant.clone();
+    let change = |ports: &mut Ports| ports.compiler = Arc::new(JsonCompiler { tenant, engine: Arc::new(Slow) });
+    let bed = Bed::over(disk, Crash::at(None), change).await;
+    let mut submit = submission("keyed-flow");
+    submit.timeout_ms = Some(5);
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    assert_eq!(bed.ended(task).await.failure, Some(Failure::DeadlineExceeded));
+    assert!(bed.disk.tools.sent().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -134,7 +134,8 @@ fn step(id: &str, tool: &str) -> Value {
     json!({"id": id, "tool": tool, "args": {"to": "${input.to}"}})
 }
 
-/// Tools of every class at tier 1, `publish` at tier 2; `<class>-flow` runs it between two pure calls, `publish-flow` alone.
+/// Tools of every class at tier 1, `publish` at tier 2; `<class>-flow` runs it between two pure calls,
+/// `publish-flow` alone; of `maybe-flow` only the first call is known before its result is.
 pub fn standard() -> Vec<(&'static str, Value)> {
     let input = json!({"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}});
     let flow = |id: &str, steps: Vec<Value>| {
@@ -145,6 +146,15 @@ pub fn standard() -> Vec<(&'static str, Value)> {
     };
     let around =
         |class: &str| flow(&format!("{class}-flow"), vec![step("first", "look"), step("middle", class), step("last", "look")]);
+    let maybe = |id: &str, tool: &str| {
+        let mut step = step(id, tool);
+        step["if"] = json!({"not_equals": ["${steps.first.output.text}", "nothing"]});
+        step
+    };
+    let unknown = json!({
+        "id": "maybe-flow", "description": "A way.", "input": input,
+        "steps": [step("first", "look"), maybe("middle", "keyed"), maybe("last", "look")],
+    });
     vec![
         ("agents/clerk", json!({"id": "clerk"})),
         ("tools/look", tool("look", "pure", 0)),
@@ -157,6 +167,7 @@ pub fn standard() -> Vec<(&'static str, Value)> {
         ("workflows/keyed", around("keyed")),
         ("workflows/verifiable", around("verifiable")),
         ("workflows/opaque", around("opaque")),
+        ("workflows/maybe", unknown),
         ("workflows/publish", flow("publish-flow", vec![step("last", "publish")])),
     ]
 }

@@ -14,8 +14,8 @@ use super::threads;
 /// the last move: while commits go on, a move leaves the newest pages behind, and without a step each commit would ask for the next one.
 const PASSIVE_PAGES: u32 = 768;
 
-/// Pages from which the writer waits until the log can start over: 16 MiB.
-const RESTART_PAGES: u32 = 4_096;
+/// Pages from which the writer waits until the log can start over: 8 MiB, which the next start reads in some milliseconds.
+const RESTART_PAGES: u32 = 2_048;
 
 /// Pages from which the file is also cut: 64 MiB, after a reader held it up for long.
 const TRUNCATE_PAGES: u32 = 16_384;

@@ -10,16 +10,23 @@ use crate::codes;
 use crate::commands::policy::explain;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, escape, pad};
+use crate::output::{Format, Printer, escape, pad};
 use crate::session::Session;
 
 /// Prints events until the task has ended, or, unless `wait`, until it waits for a person.
 pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: &Printer) -> Result<(), Failure> {
+    // The name is that of the task: for what was asked, its events have none.
+    let only_names = printer.format == Format::Name;
+    if only_names {
+        printer.one(&json!({ "name": wire::short(name) }), &[])?;
+    }
     let request = v1::WatchTaskRequest { name: name.to_owned(), from_sequence: 0 };
     let mut events = verb::client(session).watch_task(session.stream(request)?).await?.into_inner();
     while let Some(event) = events.next().await {
         let event = event?;
-        printer.item(&event_json(&event), || line(&event))?;
+        if !only_names {
+            printer.item(&event_json(&event), || line(&event))?;
+        }
         if !wait && event.status() == TaskStatus::InputRequired && parked(session, name, &event).await? {
             return Err(waiting(session, name, &event));
         }
@@ -49,7 +56,7 @@ fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
             ))
             .next(format!("scalbotics task show {}", wire::short(name)));
     }
-    let other = if session.context.approval_key.is_some() { "" } else { " as an approver" };
+    let other = if session.context.approval_key.is_some() { "" } else { " of another human" };
     failure
         .why(format!("{} is tier {} and needs an approval{other}", event.tool, event.tier))
         .next(format!("scalbotics approval show {}", event.approval))

@@ -27,7 +27,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "JSON")]
     input: Option<String>,
     /// Most tool calls.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_calls: Option<u64>,
     /// How long the task may take, waiting included.
     #[arg(long, value_name = "DURATION")]

@@ -62,6 +62,7 @@ pub(super) fn print(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
         column("task", "/name"),
         column("status", "/status"),
         column("agent", "/agent"),
+        column("workflow", "/workflow"),
         column("path", "/path"),
         column("commit", "/commit"),
         column("goal", "/goal"),

@@ -6,12 +6,17 @@ use super::{Array, Integer, Kind, Object, Schema, Text};
 
 /// Where and how a value differs from its schema; holds nothing of the value but names of properties.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("value at `{path}` {reason}")]
+#[error("value {}{reason}", at(path))]
 pub struct Violation {
     /// JSON pointer into the value, empty for its root.
     pub path: String,
     /// What is wrong, as `is not an integer`.
     pub reason: String,
+}
+
+/// Where, and nothing for the root, which has no pointer to show.
+fn at(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("at `{path}` ") }
 }
 
 impl Schema {

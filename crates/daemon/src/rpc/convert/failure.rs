@@ -60,6 +60,12 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
         SubmitError::Input { source, workflow } => refuse(codes::INPUT_INVALID)
             .why(chain(source))
             .next(format!("give what `input` of workflows/{workflow}.yaml in the repository asks for")),
+        SubmitError::Foreseen { source, workflow } => refuse(codes::INPUT_INVALID)
+            .why(chain(source))
+            .next(format!("give an input that the steps of workflows/{workflow}.yaml in the repository take")),
+        SubmitError::TooFewCalls { .. } => refuse(codes::INVALID_ARGUMENT)
+            .why("it would stop half way")
+            .next("allow more calls: by --max-calls, or in the agent's budget"),
         SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)).next("correct the input"),
         SubmitError::ToolNotGranted { agent, .. } => {
             refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}"))
