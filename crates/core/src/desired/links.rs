@@ -8,7 +8,7 @@ use super::read::{Files, Source};
 use super::{AgentFile, FindingKind, TeamFile, with_builtins};
 use crate::tenant::Name;
 use crate::tool::{Definition, Tier};
-use crate::workflow::Workflow;
+use crate::workflow::{Workflow, WrittenPlace};
 
 /// What names may lead to.
 struct Links<'a> {
@@ -43,6 +43,31 @@ fn finding<T>(source: &Source<T>, word: &Name, what: String, why: String, next: 
         None => why,
     };
     Finding::new(&source.path, FindingKind::Reference, what, why, next).at(line_of(&source.text, word.as_str()))
+}
+
+/// A place that no run could reach: better refused here than after the steps before it.
+fn unreachable(agent: &Source<AgentFile>, id: &Name, place: &WrittenPlace<'_>) -> Option<Finding> {
+    let WrittenPlace { step, tool, .. } = place;
+    let (why, next) = match place.mount {
+        None => {
+            let why = format!("the path of step `{step}` is absolute or has `..`");
+            (why, "write the path as mount/relative/path".to_owned())
+        }
+        Some(name) => match agent.value.mounts.iter().find(|mount| mount.name.as_str() == name) {
+            None => {
+                let names: Vec<&str> = agent.value.mounts.iter().map(|mount| mount.name.as_str()).collect();
+                let has = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                let why = format!("step `{step}` names the mount `{name}`, but the agent's mounts are: {has}");
+                (why, format!("add the mount `{name}` to the agent, or begin the path with one that it has"))
+            }
+            Some(mount) if place.writes && !mount.write => {
+                let why = format!("step `{step}` writes to the mount `{name}`, which is read only");
+                (why, format!("set `write: true` for the mount `{name}`, or write elsewhere"))
+            }
+            Some(_) => return None,
+        },
+    };
+    Some(finding(agent, id, format!("workflow `{id}` is refused: `{tool}` cannot reach its path"), why, next))
 }
 
 impl Links<'_> {
@@ -98,6 +123,9 @@ impl Links<'_> {
             let what = format!("workflow `{id}` is refused");
             let why = format!("it calls `{tool}`, which is not among the agent's tools");
             findings.push(finding(agent, id, what, why, format!("add `{tool}` to the agent's tools")));
+        }
+        for place in workflow.written_places() {
+            findings.extend(unreachable(agent, id, &place));
         }
     }
 }

@@ -15,7 +15,6 @@ mod finding;
 mod format;
 mod limits;
 mod links;
-mod overlap;
 mod overlay;
 mod place;
 mod read;

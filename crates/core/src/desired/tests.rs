@@ -192,12 +192,12 @@ fn bad_agents() {
         (json!({"tools": ["fs.list", "scan", "scan"]}), K::Value, "stands twice"),
         (json!({"workflows": ["walk", "run"]}), K::Reference, "workflows/run.yaml"),
         (json!({"tier_max": 0}), K::Reference, "above the agent's tier_max 0"),
-        (json!({"mounts": [{"name": "a", "path": "srv"}]}), K::Value, "not absolute"),
-        (json!({"mounts": [{"name": "a", "path": "/srv/../etc"}]}), K::Value, "`..`"),
-        (json!({"mounts": [{"name": "a", "path": "/"}]}), K::Value, "no workspace"),
-        (json!({"mounts": [{"name": "a", "path": "/proc/self/root"}]}), K::Value, "no workspace"),
-        (json!({"mounts": [{"name": "a", "path": "/srv\n"}]}), K::Value, "control character"),
-        (json!({"mounts": [{"name": "a", "path": "/a"}, {"name": "a", "path": "/b"}]}), K::Value, "stands twice"),
+        (json!({"mounts": [{"name": "repo", "path": "srv"}]}), K::Value, "not absolute"),
+        (json!({"mounts": [{"name": "repo", "path": "/srv/../etc"}]}), K::Value, "`..`"),
+        (json!({"mounts": [{"name": "repo", "path": "/"}]}), K::Value, "no workspace"),
+        (json!({"mounts": [{"name": "repo", "path": "/proc/self/root"}]}), K::Value, "no workspace"),
+        (json!({"mounts": [{"name": "repo", "path": "/srv\n"}]}), K::Value, "control character"),
+        (json!({"mounts": [{"name": "repo", "path": "/a"}, {"name": "repo", "path": "/b"}]}), K::Value, "stands twice"),
         (json!({"budget": {"calls": 0}}), K::Value, "budget.calls"),
         (json!({"budget": {"seconds": 2_592_001}}), K::Value, "budget.seconds"),
     ] {
@@ -218,27 +218,6 @@ fn bad_agents() {
         files.insert("agents/clerk.yaml".to_owned(), agent(&unknown));
         let findings = assemble(files).unwrap_err();
         assert!(findings.len() == 1 && findings[0].kind == K::Syntax, "{findings:?}");
-    }
-}
-
-#[test]
-fn sec_20_no_mount_reaches_into_the_daemon() {
-    let with = |write: bool| {
-        let mut files = good();
-        files.insert(
-            "agents/clerk.yaml".to_owned(),
-            agent(&json!({"mounts": [{"name": "repo", "path": "/srv/repo", "write": write}]})),
-        );
-        assemble(files).unwrap()
-    };
-    for (write, hidden, read_only, count) in [
-        (false, "/var/lib/scalbotics", "/srv/state", 0),
-        (false, "/srv/repo/data", "/srv/state", 1),
-        (false, "/var/lib/scalbotics", "/srv/repo/state.git", 0),
-        (true, "/var/lib/scalbotics", "/srv/repo/state.git", 1),
-        (true, "/var/lib/scalbotics", "/srv", 1),
-    ] {
-        assert_eq!(with(write).find_overlaps(&[hidden], &[read_only]).len(), count, "{write} {hidden} {read_only}");
     }
 }
 
@@ -268,6 +247,30 @@ fn bad_tools_and_workflows() {
     check("workflows/walk.yaml", workflow(cycle), (Some(4), K::Value, "cycle"));
     let typed = "{\"id\": \"one\", \"tool\": \"scan\",\n\"args\": {\n\"path\": 1}}";
     check("workflows/walk.yaml", workflow(typed), (Some(5), K::Value, "type string"));
+}
+
+#[test]
+fn written_paths_of_a_workflow_lead_to_mounts_of_the_agent() {
+    for (tool, path, part) in [
+        ("fs.read", "nomount/x", "the agent's mounts are: repo"),
+        ("fs.list", "nomount/${input.dir}", "names the mount `nomount`"),
+        ("fs.read", "/srv/repo/x", "absolute"),
+        ("fs.read", "repo/../etc", "`..`"),
+        ("fs.write", "repo/x", "read only"),
+    ] {
+        let mut files = good();
+        let mut walk: Value = serde_json::from_slice(&files["workflows/walk.yaml"]).unwrap();
+        walk["steps"] = json!([{"id": "one", "tool": tool, "args": {"path": path}}]);
+        if tool == "fs.write" {
+            walk["steps"][0]["args"]["content"] = json!("");
+        }
+        files.insert("workflows/walk.yaml".to_owned(), pretty(&walk));
+        files.insert("agents/clerk.yaml".to_owned(), agent(&json!({"tools": [tool]})));
+        let findings = assemble(files).unwrap_err();
+        assert_eq!(findings.len(), 1, "{path}: {findings:?}");
+        assert_eq!(findings[0].kind, FindingKind::Reference, "{path}");
+        assert!(findings[0].why.contains(part), "{path}: {}", findings[0]);
+    }
 }
 
 #[test]

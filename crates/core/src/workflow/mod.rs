@@ -14,6 +14,7 @@ mod foresee;
 mod glob;
 mod limits;
 mod parse;
+mod place;
 mod reference;
 mod scope;
 mod source;
@@ -23,6 +24,7 @@ pub use error::{Error, Fault};
 pub use evaluate::{EvalError, Next, Results};
 pub use limits::{FILE_LEN_MAX, GOAL_LEN_MAX, ITEMS_MAX, STEP_ID_LEN_MAX, STEPS_MAX, TEMPLATE_DEPTH_MAX};
 pub use parse::Workflow;
+pub use place::WrittenPlace;
 pub use source::{ConditionFile, File, Match, StepFile};
 
 #[cfg(test)]
