@@ -51,10 +51,8 @@ impl Sandbox {
         }
         // Helpers run in `/`, and links in the path would confuse rules on paths.
         let run_dir = run_dir.canonicalize()?;
-        let inherited = inherited()?;
-        if !inherited.is_empty() {
-            tracing::warn!(?inherited, "descriptors that the daemon was started with reach every tool; start it without them");
-        }
+        // What the daemon itself was started with, a careless shell's files say, would reach every tool. It opens none such itself.
+        close_fds::set_fds_cloexec(3, &[]);
         Ok(Self { exe, scratch: run_dir.join(SCRATCH), copies: run_dir.join(COPIES), run_dir })
     }
 
@@ -125,23 +123,6 @@ impl Sandbox {
             }
         }
     }
-}
-
-/// Targets of this process's descriptors behind standard error that an exec does not close. The daemon opens none such itself.
-fn inherited() -> io::Result<Vec<PathBuf>> {
-    let mut targets = Vec::new();
-    for entry in std::fs::read_dir("/proc/self/fdinfo")? {
-        let name = entry?.file_name();
-        // A descriptor may be closed by another thread meanwhile.
-        let Ok(info) = std::fs::read_to_string(Path::new("/proc/self/fdinfo").join(&name)) else { continue };
-        let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).map(str::trim);
-        let flags = flags.and_then(|flags| i32::from_str_radix(flags, 8).ok()).unwrap_or(libc::O_CLOEXEC);
-        let is_standard = name.to_str().is_some_and(|name| matches!(name, "0" | "1" | "2"));
-        if flags & libc::O_CLOEXEC == 0 && !is_standard {
-            targets.push(std::fs::read_link(Path::new("/proc/self/fd").join(&name)).unwrap_or_else(|_| name.into()));
-        }
-    }
-    Ok(targets)
 }
 
 /// Helpers that were started.
