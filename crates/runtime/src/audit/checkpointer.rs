@@ -1,4 +1,4 @@
-//! Signs the heads of the audit logs: at least every ten seconds or thousand entries, and at shutdown (semantics §7.3).
+//! Signs the heads of the audit logs: at start, at least every ten seconds or thousand entries, and at shutdown (semantics §7.3).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -51,6 +51,8 @@ impl Checkpointer {
         let (this, owner) = (Arc::clone(self), supervisor.clone());
         supervisor.spawn_essential("checkpoints", async move {
             let mut signed = BTreeMap::new();
+            // What a kill left without a checkpoint.
+            this.sign(&mut signed, 1).await;
             let mut due = this.ports.clock.now().plus_ms(PERIOD_MS);
             loop {
                 tokio::select! {
