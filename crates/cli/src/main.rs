@@ -36,8 +36,8 @@ use crate::failure::Failure;
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let tree = tree::command();
-    if let Some((verb, rest)) = commands::handed_on(&tree, &arguments) {
-        return ended(commands::exec(verb, rest), output::Format::Table);
+    if let Some(words) = commands::handed_on(&tree, &arguments) {
+        return ended(commands::exec(words), output::Format::Table);
     }
     let parsed = tree.try_get_matches_from(&arguments).and_then(|matches| tree::Cli::from_arg_matches(&matches));
     let cli = match parsed {

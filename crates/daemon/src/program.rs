@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, Kind, Sources};
@@ -15,6 +15,17 @@ use crate::{Running, Start, StartError, notify, offline, usage};
 
 /// The configuration that is read where none is named.
 const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
+
+/// How data is printed. The words are the command line's, which may stand in a variable of both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[value(aliases = ["wide", "name"])]
+    Table,
+    /// One JSON document, which is YAML too.
+    #[value(aliases = ["jsonl", "yaml"])]
+    Json,
+}
 
 /// The ScalBotics daemon.
 #[derive(Debug, Parser)]
@@ -28,6 +39,10 @@ pub struct Arguments {
     /// Print a configuration with every default.
     #[arg(long)]
     print_default_config: bool,
+    /// Format of what initialize and config show print: table or json; jsonl and yaml give the same JSON, name and wide the table.
+    #[arg(short, long, value_name = "FORMAT", env = "SCALBOTICS_OUTPUT", hide_possible_values = true, global = true)]
+    #[arg(value_enum, default_value = "table")]
+    output: Format,
     #[command(subcommand)]
     verb: Option<Verb>,
 }
@@ -110,14 +125,14 @@ impl Arguments {
 
 /// Runs the program.
 pub async fn run(arguments: Arguments) -> ExitCode {
-    let Arguments { sources, check_config, print_default_config, verb } = arguments;
+    let Arguments { sources, check_config, print_default_config, output, verb } = arguments;
     if print_default_config {
         return print(&config::defaults_text());
     }
     match verb {
         None if check_config => check(sources).await,
         None => serve(sources).await,
-        Some(Verb::Initialize(flags)) => match setup::run_initialize(&flags).await {
+        Some(Verb::Initialize(flags)) => match setup::run_initialize(&flags, output).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail_setup(&error),
         },
@@ -128,7 +143,10 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Some(Verb::Config(ConfigVerb::Schema { kind })) => print(&kind.schema_text()),
         Some(Verb::Config(ConfigVerb::Validate)) => check(sources).await,
         Some(Verb::Config(ConfigVerb::Show { .. })) => match load(sources) {
-            Ok(config) => print(&config::origins_text(&config)),
+            Ok(config) => match output {
+                Format::Table => print(&config::origins_text(&config)),
+                Format::Json => print(&format!("{}\n", config::origins_json(&config))),
+            },
             Err(error) => fail(&error),
         },
     }

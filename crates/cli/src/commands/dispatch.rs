@@ -1,6 +1,6 @@
 //! From the parsed command line to the verb.
 
-use super::{agent, approval, audit, context, exec, installation, meta, policy, repo, session, task, tool};
+use super::{agent, approval, audit, context, exec_verb, installation, meta, policy, repo, session, task, tool};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::tree::{Cli, Command};
@@ -9,9 +9,9 @@ use crate::tree::{Cli, Command};
 pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
     let printer = &cli.globals.printer();
     match &cli.command {
-        Command::Initialize(passed) => Some(exec("initialize", &passed.arguments)),
-        Command::Dev(passed) => Some(exec("dev", &passed.arguments)),
-        Command::Config(passed) => Some(exec("config", &passed.arguments)),
+        Command::Initialize(passed) => Some(exec_verb("initialize", &passed.arguments)),
+        Command::Dev(passed) => Some(exec_verb("dev", &passed.arguments)),
+        Command::Config(passed) => Some(exec_verb("config", &passed.arguments)),
         Command::Logout => Some(session::logout(&cli.globals)),
         Command::Context(verb) => Some(context::run(verb, cli.globals.confirm(), printer)),
         Command::Completion { shell } => Some(meta::completion(*shell)),

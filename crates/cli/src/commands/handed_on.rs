@@ -1,6 +1,6 @@
 //! Verbs that need the installation's keys: they become `scalboticsd`, with their arguments as they are.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 
@@ -10,16 +10,30 @@ use crate::failure::{Exit, Failure};
 /// The verbs, with their other names.
 const VERBS: &[(&str, &[&str])] = &[("initialize", &["initialize", "init"]), ("dev", &["dev"]), ("config", &["config"])];
 
-/// The verb that `scalboticsd` does, and what is written behind it: nothing of that is this program's to read.
-pub(crate) fn handed_on<'a>(tree: &clap::Command, arguments: &'a [OsString]) -> Option<(&'static str, &'a [OsString])> {
+/// Flags before the verb that the daemon knows too; the others say which daemon to talk to, and how, which these verbs never do.
+const SHARED: [&str; 2] = ["-o", "--output"];
+
+/// The words for `scalboticsd`: the flags before the verb that it knows, the verb that it does, and what is written behind it;
+/// nothing of that is this program's to read.
+pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let mut words = Vec::new();
     let mut rest = arguments.get(1..)?;
     while let [first, after @ ..] = rest {
         let word = first.to_str()?;
         let Some(flag) = word.strip_prefix('-').filter(|flag| !flag.is_empty()) else {
-            let found = VERBS.iter().find(|(_, names)| names.contains(&word));
-            return found.map(|(verb, _)| (*verb, after));
+            let (verb, _) = VERBS.iter().find(|(_, names)| names.contains(&word))?;
+            words.push(OsString::from(verb));
+            words.extend_from_slice(after);
+            return Some(words);
         };
-        rest = if takes_next(tree, flag)? { after.get(1..)? } else { after };
+        let shared =
+            SHARED.iter().any(|flag| word == *flag || (word.starts_with(flag) && (flag.len() == 2 || word.contains('='))));
+        let next = if takes_next(tree, flag)? { Some(after.first()?) } else { None };
+        if shared {
+            words.push(first.clone());
+            words.extend(next.cloned());
+        }
+        rest = if next.is_some() { after.get(1..)? } else { after };
     }
     None
 }
@@ -43,13 +57,18 @@ fn daemon() -> PathBuf {
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("scalboticsd"))
 }
 
-/// Replaces this process by `scalboticsd VERB ARGUMENTS`; comes back only to say why not.
-pub(crate) fn exec<S: AsRef<OsStr>>(verb: S, arguments: &[OsString]) -> Result<(), Failure> {
+/// Replaces this process by `scalboticsd WORDS`; comes back only to say why not.
+pub(crate) fn exec(words: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
     let program = daemon();
-    let error = std::process::Command::new(&program).arg(verb).args(arguments).exec();
+    let error = std::process::Command::new(&program).args(words).exec();
     Err(Failure::new(Exit::Failed, codes::NO_DAEMON, format!("cannot run {}", program.display()))
         .why(error.to_string())
         .next("install `scalboticsd` beside `scalbotics`, or on PATH"))
+}
+
+/// The same for a verb that was found by parsing.
+pub(crate) fn exec_verb(verb: &str, arguments: &[OsString]) -> Result<(), Failure> {
+    exec(std::iter::once(OsString::from(verb)).chain(arguments.iter().cloned()))
 }
 
 #[cfg(test)]
@@ -58,14 +77,15 @@ mod tests {
 
     #[test]
     fn everything_behind_the_verb_is_the_daemons() {
-        let cases: [(&str, Option<(&str, &str)>); 13] = [
-            ("init --yes -o json --dir x", Some(("initialize", "--yes -o json --dir x"))),
-            ("initialize --help", Some(("initialize", "--help"))),
-            ("dev -- true --timeout 5s", Some(("dev", "-- true --timeout 5s"))),
-            ("--context dev dev --port 1", Some(("dev", "--port 1"))),
-            ("--context=dev -q config show", Some(("config", "show"))),
-            ("-ojson config show", Some(("config", "show"))),
-            ("-o json config show", Some(("config", "show"))),
+        let cases: [(&str, Option<&str>); 14] = [
+            ("init --yes -o json --dir x", Some("initialize --yes -o json --dir x")),
+            ("initialize --help", Some("initialize --help")),
+            ("dev -- true --timeout 5s", Some("dev -- true --timeout 5s")),
+            ("--context dev dev --port 1", Some("dev --port 1")),
+            ("--context=dev -q config show", Some("config show")),
+            ("-ojson config show", Some("-ojson config show")),
+            ("-o json config show", Some("-o json config show")),
+            ("--output=json -q init", Some("--output=json initialize")),
             ("--context dev task list", None),
             ("--help dev", None),
             ("--unknown dev", None),
@@ -76,9 +96,9 @@ mod tests {
         let tree = crate::tree::command();
         for (line, wanted) in cases {
             let words: Vec<OsString> = std::iter::once("scalbotics").chain(line.split_whitespace()).map(OsString::from).collect();
-            let found = handed_on(&tree, &words)
-                .map(|(verb, rest)| (verb, rest.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")));
-            assert_eq!(found.as_ref().map(|(verb, rest)| (*verb, rest.as_str())), wanted, "{line}");
+            let found = handed_on(&tree, &words);
+            let found = found.map(|words| words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "));
+            assert_eq!(found.as_deref(), wanted, "{line}");
         }
     }
 }

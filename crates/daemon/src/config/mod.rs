@@ -24,7 +24,7 @@ pub use schema::Kind;
 pub use settings::{
     Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Repository, Server, Settings, Trust, Workspaces,
 };
-pub use show::{defaults_text, origins_text};
+pub use show::{defaults_text, origins_json, origins_text};
 
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use super::{Config, KEYS, Settings};
 
 impl Settings {
@@ -30,6 +32,17 @@ pub fn origins_text(config: &Config) -> String {
         text.push_str(&format!("{} = {value}   # {}\n", key.path, config.origin(key.path)));
     }
     text
+}
+
+/// The same as JSON: of each key its value, `null` where there is none, and its origin.
+#[must_use]
+pub fn origins_json(config: &Config) -> serde_json::Value {
+    let table = serde_json::to_value(&config.settings).unwrap_or_default();
+    let of = |key: &super::Key| {
+        let value = key.path.split('.').try_fold(&table, |value, part| value.get(part));
+        (key.path.to_owned(), json!({ "value": value, "origin": config.origin(key.path).to_string() }))
+    };
+    serde_json::Value::Object(KEYS.iter().map(of).collect())
 }
 
 /// A file with every default; the keys that have none stand in comments.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::ids::ApprovalId;
+use scalbotics_core::ids::{ApprovalId, HumanUid};
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::ApprovalFilter;
 use scalbotics_proto::v1;
@@ -62,7 +62,19 @@ impl Approvals {
         let named = self.enter(call, &request.name).await?;
         let shown = self.0.approvals.get(&call.caller("")?, named.id).await;
         let shown = shown.map_err(|error| approval_failure(&error, &named.text))?;
-        Ok(convert::approval(&shown.request, &shown.trust_domain, Some(&shown)))
+        Ok(self.with_names(convert::approval(&shown.request, &shown.trust_domain, Some(&shown))).await)
+    }
+
+    /// The same with the names of the humans in it, for people; what is signed are the uids.
+    async fn with_names(&self, mut approval: v1::Approval) -> v1::Approval {
+        for principal in approval.chain.iter_mut().chain(approval.answered_by.as_mut()) {
+            let Ok(uid) = principal.uid.parse::<HumanUid>() else { continue };
+            // Without a name the uid is shown alone.
+            if let Ok(Some(human)) = self.0.ports.registry.human_by_uid(uid).await {
+                principal.display_name = human.name.to_string();
+            }
+        }
+        approval
     }
 
     async fn decide(&self, call: &Call, request: v1::DecideApprovalRequest) -> Result<v1::Approval, Failure> {
@@ -75,7 +87,7 @@ impl Approvals {
             call.audited_by_commit();
         }
         let shown = self.0.approvals.get(&caller, named.id).await.ok();
-        Ok(convert::approval(&decided.request, self.trust_domain(), shown.as_ref()))
+        Ok(self.with_names(convert::approval(&decided.request, self.trust_domain(), shown.as_ref())).await)
     }
 }
 

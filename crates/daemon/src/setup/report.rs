@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::json;
+
 /// What became of one item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
@@ -34,6 +36,12 @@ impl Report {
     /// Notes an item.
     pub fn note(&mut self, item: &'static str, change: Change, place: impl Into<String>) {
         self.items.push((item, change, place.into()));
+    }
+
+    /// The same as JSON.
+    pub(super) fn json(&self, dry_run: bool) -> serde_json::Value {
+        let item = |(item, change, place): &(&str, Change, String)| json!({ "item": item, "change": change.to_string(), "place": place });
+        json!({ "dry_run": dry_run, "items": self.items.iter().map(item).collect::<Vec<_>>() })
     }
 
     /// Whether anything was made.

@@ -11,6 +11,7 @@ use super::{Dev, Directories, Environment, Error, Initialize, Plan, Prepared, in
 use crate::clock::{Guarded, System};
 use crate::config::{self, Config};
 use crate::id_source::UuidIds;
+use crate::program::Format;
 use crate::{Running, Start, StartError};
 
 /// Why `dev` ended badly.
@@ -52,10 +53,14 @@ fn environment(directories: &Directories) -> Environment {
 ///
 /// # Errors
 /// Any [`Error`].
-pub async fn run_initialize(flags: &Initialize) -> Result<(), Error> {
+pub async fn run_initialize(flags: &Initialize, output: Format) -> Result<(), Error> {
     let environment = environment(&flags.directories);
     let plan = Plan::from_flags(flags, &environment)?;
     let report = if flags.dry_run { preview(&plan)? } else { initialize(&plan, &environment).await? };
+    if output == Format::Json {
+        say(&format!("{}\n", report.json(flags.dry_run)));
+        return Ok(());
+    }
     let mut text = report.to_string();
     if flags.dry_run {
         text.push_str("nothing was done: this was a dry run\n");

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::command::Answer;
-use crate::installation::{Installation, Times, id, shipped};
+use crate::installation::{Installation, Times, cli, id, shipped};
 use crate::ledger::Class;
 use crate::next_steps::run_steps;
 
@@ -64,6 +64,26 @@ fn other_faults_of_the_configuration_are_named() {
     let mut command = installation.environment(&shipped());
     let answer = Answer::of(command.arg("--config").arg(&missing)).exits(1);
     assert!(answer.stderr.contains("missing.toml") && answer.stderr.contains("next: "), "{answer:#?}");
+}
+
+#[test]
+fn the_format_of_the_command_line_reaches_the_verbs_of_the_daemon() {
+    let installation = Installation::new();
+    let config = installation.config();
+    let line = ["-o", "json", "config", "--config", config.to_str().unwrap(), "show"];
+    let shown = Answer::of(installation.environment(&cli()).args(line)).exits(0).json();
+    let origin = shown["server.listen"]["origin"].as_str().unwrap();
+    assert!(origin.starts_with(config.to_str().unwrap()), "{shown}");
+    assert!(shown["server.listen"]["value"].is_string(), "{shown}");
+    assert_eq!(shown["limits.drain"]["origin"], "default", "{shown}");
+    let new = installation.path("another");
+    let line = ["init", "--trust-domain", "b.example", "--admin", "a", "--approver", "b", "--dry-run", "--dir"];
+    let mut command = installation.environment(&cli());
+    let planned = Answer::of(command.arg("-ojson").args(line).arg(&new)).exits(0).json();
+    assert_eq!(planned["dry_run"], true, "{planned}");
+    let items = planned["items"].as_array().unwrap();
+    assert!(!items.is_empty() && items.iter().all(|item| item["change"] == "created"), "{planned}");
+    assert!(!new.exists());
 }
 
 #[test]

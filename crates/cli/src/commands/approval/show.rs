@@ -16,8 +16,9 @@ pub(super) async fn get(session: &Session, approval: &str) -> Result<v1::Approva
 }
 
 fn principal(principal: &v1::Principal) -> String {
-    let name = if principal.display_name.is_empty() { &principal.uid } else { &principal.display_name };
-    format!("{} {name}", principal.kind)
+    let (kind, uid, name) = (&principal.kind, &principal.uid, &principal.display_name);
+    // The uid is what is signed; the name is as told by the daemon.
+    if name.is_empty() { format!("{kind} {uid}") } else { format!("{kind} {name} ({uid})") }
 }
 
 /// A request as JSON.

@@ -11,7 +11,7 @@ use tonic::transport::Channel;
 
 use super::verify;
 use crate::codes;
-use crate::commands::exec;
+use crate::commands::exec_verb;
 use crate::failure::{Exit, Failure};
 use crate::output::{Printer, escape, pretty};
 use crate::session::Session;
@@ -63,7 +63,7 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
         Verb::Verify { offline: Some(arguments) } => {
             let mut all = vec![std::ffi::OsString::from("verify"), std::ffi::OsString::from("--offline")];
             all.extend(arguments.iter().cloned());
-            Some(exec("audit", &all))
+            Some(exec_verb("audit", &all))
         }
         Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } => None,
     }

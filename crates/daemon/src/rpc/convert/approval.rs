@@ -36,7 +36,7 @@ pub(in crate::rpc) fn approval(request: &Request, trust_domain: &str, shown: Opt
     }
 }
 
-/// A principal without its name: the approver's own context knows the names that it may know.
+/// A principal without its name, which is the registry's.
 fn principal(uid: &Uid) -> v1::Principal {
     v1::Principal { kind: uid.kind().to_owned(), uid: uid.to_string(), display_name: String::new() }
 }
