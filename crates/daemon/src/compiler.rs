@@ -52,6 +52,22 @@ impl LocalCompiler {
     }
 }
 
+/// Without a policy nobody may do anything, also not look at what is wrong: a folder that was deleted by mistake, never a wish.
+fn check_policies(snapshot: &Snapshot) -> Vec<Finding> {
+    if !snapshot.policies.is_empty() {
+        return Vec::new();
+    }
+    let finding = Finding {
+        file: "policies/".to_owned(),
+        line: None,
+        kind: FindingKind::Layout,
+        what: "the repository has no policy".to_owned(),
+        why: "without any, everything is denied to everybody".to_owned(),
+        next: "restore policies/*.cedar; to stop an agent, remove its file".to_owned(),
+    };
+    vec![finding]
+}
+
 fn finding(file: String, what: String, refused: &Refused) -> Finding {
     let next = match refused {
         Refused::Outside { .. } => "choose a path below one of them, or have the daemon's operator add a root",
@@ -64,7 +80,8 @@ fn finding(file: String, what: String, refused: &Refused) -> Finding {
 impl Compiler for LocalCompiler {
     fn compile(&self, files: RawFiles) -> Result<InForce, Vec<Finding>> {
         let snapshot = Snapshot::assemble(self.tenant.clone(), files, &Yaml, self.overlay.as_ref())?;
-        let mut findings = self.check_mounts(&snapshot);
+        let mut findings = check_policies(&snapshot);
+        findings.extend(self.check_mounts(&snapshot));
         findings.extend(self.check_tools(&snapshot));
         if !findings.is_empty() {
             return Err(findings);
@@ -78,6 +95,15 @@ impl Compiler for LocalCompiler {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_commit_without_policies_is_refused() {
+        let compiler = LocalCompiler::new(TenantId::parse("acme").unwrap(), Arc::default(), None);
+        let files = RawFiles { commit: "c0".to_owned(), files: [("teams/README.md".to_owned(), Vec::new())].into() };
+        let findings = compiler.compile(files).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert_eq!((findings[0].file.as_str(), findings[0].kind), ("policies/", FindingKind::Layout));
+    }
 
     #[test]
     fn the_engine_names_the_bundle_as_the_snapshot_does() {

@@ -67,6 +67,7 @@ codes! {
     CONNECTIONS_EXHAUSTED "CONNECTIONS_EXHAUSTED" "too many connections";
     AUDIT_QUOTA "AUDIT_QUOTA" "the tenant has written the audit bytes of its day";
     MESSAGE_TOO_LARGE "MESSAGE_TOO_LARGE" "the message, or all that are on their way, are too large";
+    CALL_TIMED_OUT "CALL_TIMED_OUT" "the caller's time for the call is over";
     // The daemon's own state.
     STORE_FULL "STORE_FULL" "the disk is full: effects wait, nothing is lost";
     STORE_FAILED "STORE_FAILED" "the store could not do it";

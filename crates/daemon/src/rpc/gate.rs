@@ -30,6 +30,7 @@ use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
 use super::strangers::Stranger;
+use super::time_limit::TimeLimit;
 
 /// The response header that names the request.
 const REQUEST_HEADER: &str = "x-request-id";
@@ -84,10 +85,19 @@ impl Gate {
         let context = Arc::clone(&self.context);
         let answered = async {
             let reference = Reference { request: id.to_string(), trace: trace_id.clone() };
-            let mut response = match self.admit(row, id, trace, &request).await {
-                Ok((call, slot)) => self.handle(call, slot, request).await,
-                Err(failure) => status(&failure, &reference).into_http(),
+            let answer = async {
+                let limit = TimeLimit::of(request.headers(), begun)?;
+                let work = async {
+                    let (call, slot) = self.admit(row, id, trace, &request).await?;
+                    Ok::<_, Failure>(self.handle(call, (slot, limit), request).await)
+                };
+                tokio::select! {
+                    biased;
+                    response = work => response,
+                    late = limit.passed() => Err(late),
+                }
             };
+            let mut response = answer.await.unwrap_or_else(|failure: Failure| status(&failure, &reference).into_http());
             if let Ok(value) = HeaderValue::from_str(&reference.request) {
                 response.headers_mut().insert(REQUEST_HEADER, value);
             }
@@ -165,7 +175,12 @@ impl Gate {
         taken.inspect_err(|_| self.context.metrics.limited(class))
     }
 
-    async fn handle(mut self, call: Arc<Call>, slot: Option<Slot>, mut request: Request<Incoming>) -> Response<Body> {
+    async fn handle(
+        mut self,
+        call: Arc<Call>,
+        (slot, limit): (Option<Slot>, TimeLimit),
+        mut request: Request<Incoming>,
+    ) -> Response<Body> {
         request.extensions_mut().insert(Arc::clone(&call));
         let (is_open, intake) = (call.row.is_open(), Arc::clone(&self.connection.intake));
         let response = match self.routes.call(request.map(|body| Counted::new(body, intake, is_open))).await {
@@ -180,7 +195,10 @@ impl Gate {
             return status(&dressed(response.headers()), &call.reference()).into_http();
         }
         match (slot, succeeded(response.headers())) {
-            (Some(slot), true) => response.map(|body| Held::body(body, (slot, self.connection.begun), call, self.context)),
+            (Some(slot), true) => {
+                let kept = (slot, self.connection.begun);
+                response.map(|body| Held::body(body, kept, limit, call, self.context))
+            }
             (Some(_) | None, _) => response,
         }
     }

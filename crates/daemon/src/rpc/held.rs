@@ -19,6 +19,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::limits::Slot;
 use super::status::trailers;
+use super::time_limit::TimeLimit;
 
 /// How often the standing of a stream's caller is read: a suspension cuts it within a second (security row 5).
 const STANDING_EVERY: Duration = Duration::from_millis(400);
@@ -34,10 +35,24 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Holds `inner` with its place and its connection's counter.
-    pub(super) fn body(inner: Body, kept: (Slot, Arc<AtomicU64>), call: Arc<Call>, context: Arc<Context>) -> Body {
+    /// Holds `inner` with its place and its connection's counter, until the caller's time is over.
+    pub(super) fn body(
+        inner: Body,
+        kept: (Slot, Arc<AtomicU64>),
+        limit: TimeLimit,
+        call: Arc<Call>,
+        context: Arc<Context>,
+    ) -> Body {
         context.metrics.streams.rise();
-        let cut = until_cut(Arc::clone(&call), Arc::clone(&context)).boxed();
+        let standing = until_cut(Arc::clone(&call), Arc::clone(&context));
+        let cut = async move {
+            tokio::select! {
+                biased;
+                failure = standing => failure,
+                late = limit.passed() => late,
+            }
+        };
+        let cut = cut.boxed();
         Body::new(Self { inner, cut, call, context, ended: false, _kept: kept })
     }
 }

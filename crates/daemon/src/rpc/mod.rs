@@ -31,6 +31,7 @@ mod session_service;
 mod status;
 mod strangers;
 mod task_service;
+mod time_limit;
 mod tool_service;
 mod used;
 

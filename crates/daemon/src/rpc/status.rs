@@ -146,6 +146,7 @@ fn grpc(code: codes::Code) -> Code {
             ],
         ),
         (Code::NotFound, &[codes::NOT_FOUND]),
+        (Code::DeadlineExceeded, &[codes::CALL_TIMED_OUT]),
         (
             Code::InvalidArgument,
             &[codes::INVALID_ARGUMENT, codes::REQUEST_ID_REUSED, codes::INPUT_INVALID, codes::NO_PATH, codes::STATEMENT_REFUSED],

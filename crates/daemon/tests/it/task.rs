@@ -154,6 +154,30 @@ async fn a_risky_call_waits_for_another_humans_signature() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_the_time_of_its_caller_is_over() {
+    let world = World::open().await;
+    let token = world.token("ann").await;
+    let mut tasks = TaskServiceClient::new(world.channel.clone());
+    let task = tasks.submit_task(with(&token, submission(workflow("stamp"), ""))).await.unwrap().into_inner();
+    let within = |time: &'static str| {
+        let mut request = with(&token, v1::WatchTaskRequest { name: task.name.clone(), from_sequence: 0 });
+        request.metadata_mut().insert("grpc-timeout", time.parse().unwrap());
+        request
+    };
+    let mut events = tasks.watch_task(within("700m")).await.unwrap().into_inner();
+    let ended = loop {
+        match events.message().await {
+            Ok(event) => assert!(event.is_some(), "the stream ended well while the task waits"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(ended.code(), Code::DeadlineExceeded, "{ended}");
+    assert_eq!(ended.get_error_details().error_info().unwrap().reason, "CALL_TIMED_OUT");
+    let refused = tasks.watch_task(within("soon")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mount_that_became_a_link_leads_nowhere() {
     let world = World::open().await;
     let token = world.token("ann").await;
