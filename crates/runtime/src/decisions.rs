@@ -8,6 +8,7 @@ use scalbotics_core::ports::{CipherError, DecisionStore, PayloadCipher, StoreErr
 use scalbotics_core::tenant::TenantId;
 
 use crate::Ports;
+use crate::vault::decision_of;
 
 /// Why a decision cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,8 @@ impl Decisions {
     pub async fn get(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<Decision>, Error> {
         let Some(sealed) = self.store.get(tenant, id).await? else { return Ok(None) };
         let payload = self.cipher.open(&sealed)?;
-        let decision: Decision = serde_json::from_slice(&payload.bytes).map_err(|source| Error::Form { id, source })?;
+        let Some(decision) = decision_of(&payload.bytes) else { return Ok(None) };
+        let decision = decision.map_err(|source| Error::Form { id, source })?;
         if decision.id == id { Ok(Some(decision)) } else { Err(Error::Cipher(CipherError::Refused)) }
     }
 }

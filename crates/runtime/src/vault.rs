@@ -36,6 +36,21 @@ pub(crate) enum SealError {
     Cipher(#[from] CipherError),
 }
 
+/// What the payload of a decision begins with: no other payload is taken for one.
+const DECISION_TAG: &[u8] = b"decision ";
+
+/// A decision as it is sealed.
+fn decision_bytes(decision: &Decision) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = DECISION_TAG.to_vec();
+    serde_json::to_writer(&mut bytes, decision)?;
+    Ok(bytes)
+}
+
+/// The decision that a payload is, or `None` for a payload that is none.
+pub(crate) fn decision_of(bytes: &[u8]) -> Option<Result<Decision, serde_json::Error>> {
+    bytes.strip_prefix(DECISION_TAG).map(serde_json::from_slice)
+}
+
 /// Seals and opens payloads.
 #[derive(Debug, Clone)]
 pub(crate) struct Vault {
@@ -51,15 +66,19 @@ impl Vault {
 
     /// Seals bytes as a new payload.
     pub(crate) fn seal(&self, tenant: &TenantId, bytes: Vec<u8>) -> Result<Sealed, CipherError> {
-        let payload = Payload { id: PayloadId::from_u128(self.ids.next()), salt: self.ids.salt(), bytes };
-        self.cipher.seal(tenant, &payload)
+        self.seal_as(PayloadId::from_u128(self.ids.next()), tenant, bytes)
+    }
+
+    fn seal_as(&self, id: PayloadId, tenant: &TenantId, bytes: Vec<u8>) -> Result<Sealed, CipherError> {
+        self.cipher.seal(tenant, &Payload { id, salt: self.ids.salt(), bytes })
     }
 
     /// Seals decisions, which name people, for the store (semantics §7.2).
     pub(crate) fn seal_decisions(&self, tenant: &TenantId, decisions: &[Decision]) -> Result<Vec<SealedDecision>, SealError> {
         let seal = |decision: &Decision| {
-            let bytes = serde_json::to_vec(decision).map_err(SealError::Form)?;
-            Ok(SealedDecision { id: decision.id, sealed: self.seal(tenant, bytes)? })
+            let bytes = decision_bytes(decision).map_err(SealError::Form)?;
+            let id = PayloadId::from_u128(decision.id.as_u128());
+            Ok(SealedDecision { id: decision.id, sealed: self.seal_as(id, tenant, bytes)? })
         };
         decisions.iter().map(seal).collect()
     }

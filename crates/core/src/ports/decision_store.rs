@@ -9,12 +9,12 @@ use crate::ids::DecisionId;
 use crate::payload::Sealed;
 use crate::tenant::TenantId;
 
-/// A decision on its way to the store: its id, and the JSON of it as a payload.
+/// A decision on its way to the store: its id, which is the payload's too, and the decision sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SealedDecision {
     /// Its id.
     pub id: DecisionId,
-    /// The JSON of [`crate::policy::Decision`], sealed.
+    /// The [`crate::policy::Decision`], sealed under the same id.
     pub sealed: Sealed,
 }
 

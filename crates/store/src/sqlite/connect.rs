@@ -131,6 +131,13 @@ pub(super) fn checkpointer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// The connection for look-ups on the caller's thread: it reads, and waits for nobody.
+pub(super) fn near(path: &Path) -> Result<Connection, OpenError> {
+    let conn = reader(path)?;
+    conn.busy_timeout(Duration::ZERO).map_err(engine(path, "set up"))?;
+    Ok(conn)
+}
+
 /// A connection that only reads.
 pub(super) fn reader(path: &Path) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -13,7 +13,7 @@ use super::registry::stored_agent;
 #[async_trait]
 impl Epochs for SqliteStore {
     async fn now(&self, agent: AgentUid) -> Result<EpochsNow, StoreError> {
-        self.read(move |conn| {
+        self.look_up(move |conn| {
             let writer = writer_epoch(conn).map_err(failed("read the writer's epoch"))?;
             Ok(EpochsNow { writer: count(writer)?, agent: stored_agent(conn, agent)? })
         })

@@ -54,8 +54,7 @@ struct Stored {
     status: String,
     ended: bool,
     version: i64,
-    state: Vec<u8>,
-    state_version: i64,
+    whole: Option<(i64, Vec<u8>)>,
 }
 
 /// Checks every task of a tenant, or of all.
@@ -75,8 +74,9 @@ pub(super) fn run(conn: &Connection, tenant: Option<&TenantId>) -> Result<Folded
 
 fn next(conn: &Connection, tenant: Option<&TenantId>, after: &[u8]) -> rusqlite::Result<Option<Stored>> {
     let mut select = conn.prepare_cached(
-        "SELECT id, tenant, status, ended, version, state, state_version FROM task \
-         WHERE id > ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY id LIMIT 1",
+        "SELECT task.id, tenant, status, ended, task.version, task_state.version, state FROM task \
+         LEFT JOIN task_state ON task_state.task = task.id WHERE task.id > ?1 AND (?2 IS NULL OR tenant = ?2) \
+         ORDER BY task.id LIMIT 1",
     )?;
     let stored = |row: &Row<'_>| {
         Ok(Stored {
@@ -85,8 +85,7 @@ fn next(conn: &Connection, tenant: Option<&TenantId>, after: &[u8]) -> rusqlite:
             status: row.get(2)?,
             ended: row.get(3)?,
             version: row.get(4)?,
-            state: row.get(5)?,
-            state_version: row.get(6)?,
+            whole: row.get::<_, Option<i64>>(5)?.zip(row.get(6)?),
         })
     };
     select.query_row((after, tenant.map(TenantId::as_str)), stored).optional()
@@ -94,7 +93,9 @@ fn next(conn: &Connection, tenant: Option<&TenantId>, after: &[u8]) -> rusqlite:
 
 /// Folds the events of a task from the first one on, and compares.
 fn check(conn: &Connection, stored: &Stored) -> Result<(), String> {
-    let kept: State = serde_json::from_slice(&stored.state).map_err(|error| format!("it does not parse: {error}"))?;
+    let kept = |bytes: &Vec<u8>| serde_json::from_slice(bytes).map_err(|error| format!("it does not parse: {error}"));
+    let whole = stored.whole.as_ref().map(|(version, bytes)| Ok::<_, String>((*version, kept(bytes)?))).transpose()?;
+    let whole: Option<(i64, State)> = whole;
     let mut state: Option<State> = None;
     let mut sequence = 0;
     while sequence < stored.version {
@@ -108,14 +109,14 @@ fn check(conn: &Connection, stored: &Stored) -> Result<(), String> {
             }
             state = Some(evolve(state, &event, at).map_err(|error| format!("event {sequence} does not fit: {error}"))?);
             sequence += 1;
-            if sequence == stored.state_version && state.as_ref() != Some(&kept) {
+            if whole.as_ref().is_some_and(|(version, kept)| *version == sequence && state.as_ref() != Some(kept)) {
                 return Err(format!("it differs at version {sequence}"));
             }
         }
     }
     let Some(state) = state else { return Err("it has no event".to_owned()) };
-    if stored.state_version > stored.version || stored.state_version < 1 {
-        return Err(format!("it is of version {}, beyond the last event", stored.state_version));
+    if let Some((version, _)) = whole.filter(|(version, _)| *version > stored.version || *version < 1) {
+        return Err(format!("it is of version {version}, beyond the last event"));
     }
     let fits = state.version == count(stored.version).unwrap_or_default()
         && state.envelope.id.as_u128().to_be_bytes() == stored.id

@@ -91,7 +91,8 @@ impl SqliteStore {
         let told = Arc::clone(&fatal);
         let tell = move |failure: &Failure| drop(told.send_replace(Some(format!("{failure:?}"))));
         let readers = (0..options.readers.max(1)).map(|_| connect::reader(&path)).collect::<Result<Vec<_>, _>>()?;
-        let readers = Readers::start(readers).map_err(|error| io(&path, error))?;
+        let near = connect::near(&path)?;
+        let readers = Readers::start(near, readers).map_err(|error| io(&path, error))?;
         let checkpointer = Checkpointer::start(connect::checkpointer(&path)?, tell).map_err(|error| io(&path, error))?;
         let growth = Arc::new(Growth::default());
         let reserve = Reserve::open(dir, options.reserve_len);
@@ -157,6 +158,15 @@ impl SqliteStore {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         self.inner.readers.run(read).await
+    }
+
+    /// Looks up a single row of a small table by its key, on this thread where that is possible.
+    pub(super) async fn look_up<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.inner.readers.look_up(read).await
     }
 
     /// Runs `apply` in a transaction of the writer; `seal` makes the answer once it is durable.

@@ -61,36 +61,28 @@ fn check_authority(conn: &Connection, batch: &Prepared, authority: &Authority) -
 
 fn write_task(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
     let TaskRow { id, status, ended, agent, workflow, base_version, version, snapshot, submitted_at, updated_at } = &batch.row;
-    let write = || {
-        match snapshot {
-        Some(state) if *base_version == 0 => conn
-            .prepare_cached(
-                "INSERT INTO task (id, tenant, status, ended, agent, workflow, version, state, state_version, submitted_at, \
-                 updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?7, ?9, ?10)",
+    let tenant = batch.tenant.as_str();
+    let write = || -> rusqlite::Result<()> {
+        if *base_version == 0 {
+            conn.prepare_cached(
+                "INSERT INTO task (id, tenant, status, ended, agent, workflow, version, submitted_at, updated_at) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
-            .execute(params![
-                id,
-                batch.tenant.as_str(),
-                status,
-                ended,
-                agent,
-                workflow,
-                version,
-                state,
-                submitted_at,
-                updated_at
-            ]),
-        Some(state) => conn
-            .prepare_cached(
-                "UPDATE task SET status = ?2, ended = ?3, version = ?4, state = ?5, state_version = ?4, updated_at = ?6 WHERE id = ?1",
+            .execute(params![id, tenant, status, ended, agent, workflow, version, submitted_at, updated_at])?;
+        } else {
+            conn.prepare_cached("UPDATE task SET status = ?2, ended = ?3, version = ?4, updated_at = ?5 WHERE id = ?1")?
+                .execute(params![id, status, ended, version, updated_at])?;
+        }
+        if let Some(state) = snapshot {
+            conn.prepare_cached(
+                "INSERT INTO task_state (task, version, state) VALUES (?1, ?2, ?3) \
+                 ON CONFLICT (task) DO UPDATE SET version = excluded.version, state = excluded.state",
             )?
-            .execute(params![id, status, ended, version, state, updated_at]),
-        None => conn
-            .prepare_cached("UPDATE task SET status = ?2, ended = ?3, version = ?4, updated_at = ?5 WHERE id = ?1")?
-            .execute(params![id, status, ended, version, updated_at]),
-    }
+            .execute(params![id, version, state])?;
+        }
+        Ok(())
     };
-    write().map(|_| ()).map_err(failed("write a task"))
+    write().map_err(failed("write a task"))
 }
 
 fn write_events(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
@@ -137,24 +129,21 @@ fn write_approvals(conn: &Connection, batch: &Prepared) -> Result<(), StoreError
     Ok(())
 }
 
-/// Refuses decisions of another tenant.
+/// Refuses decisions of another tenant, and those that would not be found by their id.
 pub(super) fn check_decisions(tenant: &TenantId, decisions: &[SealedDecision]) -> Result<(), StoreError> {
-    let foreign = decisions.iter().any(|decision| decision.sealed.tenant != *tenant);
-    if foreign { Err(corrupt(format!("a decision of another tenant than `{tenant}`"))) } else { Ok(()) }
+    let foreign = |decision: &SealedDecision| {
+        decision.sealed.tenant != *tenant || decision.sealed.reference.id.as_u128() != decision.id.as_u128()
+    };
+    if decisions.iter().any(foreign) {
+        Err(corrupt(format!("a decision of another tenant than `{tenant}`, or under another id")))
+    } else {
+        Ok(())
+    }
 }
 
-/// Writes decisions, each once: a payload, and the row that finds it.
+/// Writes decisions, each once.
 pub(super) fn write_decisions(conn: &Connection, decisions: &[SealedDecision]) -> Result<(), StoreError> {
-    write_payloads(conn, decisions.iter().map(|decision| &decision.sealed))?;
-    for SealedDecision { id, sealed } in decisions {
-        conn.prepare_cached("INSERT INTO decision (id, tenant, payload) VALUES (?1, ?2, ?3)")
-            .and_then(|mut insert| {
-                let payload = blob(sealed.reference.id.as_u128());
-                insert.execute(params![blob(id.as_u128()), sealed.tenant.as_str(), payload])
-            })
-            .map_err(failed("write a decision"))?;
-    }
-    Ok(())
+    write_payloads(conn, decisions.iter().map(|decision| &decision.sealed))
 }
 
 /// Keeps the first answer; a second under the same key fails its batch while the first one lives.

@@ -1,4 +1,7 @@
-//! Threads that read, each with its own connection.
+//! Threads that read, each with its own connection; and one connection for looking up single rows on the caller's thread.
+//!
+//! A look-up by key of a small, hot table takes some microseconds, a way to another thread and back many times as long, and each
+//! call of a tool makes several (decisions/0014). Whoever finds the connection taken goes the long way.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -17,13 +20,14 @@ type Read = Box<dyn FnOnce(&Connection) + Send>;
 /// The reading threads.
 #[derive(Debug)]
 pub(super) struct Readers {
+    near: Mutex<Connection>,
     queue: Option<mpsc::Sender<Read>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Readers {
-    /// Starts a thread for each connection.
-    pub(super) fn start(connections: Vec<Connection>) -> std::io::Result<Self> {
+    /// Starts a thread for each of `connections`; `near` is for look-ups.
+    pub(super) fn start(near: Connection, connections: Vec<Connection>) -> std::io::Result<Self> {
         let (queue, reads) = mpsc::channel::<Read>(QUEUE_LEN);
         let reads = Arc::new(Mutex::new(reads));
         let one = |(number, conn): (usize, Connection)| {
@@ -31,7 +35,23 @@ impl Readers {
             threads::start(&format!("store-read-{number}"), move || run(&conn, &reads))
         };
         let threads = connections.into_iter().enumerate().map(one).collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self { queue: Some(queue), threads })
+        Ok(Self { near: Mutex::new(near), queue: Some(queue), threads })
+    }
+
+    /// Looks up a single row by its key: at once where the near connection is free and answers, else on one of the threads.
+    pub(super) async fn look_up<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let near = match self.near.try_lock() {
+            Ok(conn) => read(&conn).ok(),
+            Err(_taken_or_poisoned) => None,
+        };
+        match near {
+            Some(found) => Ok(found),
+            None => self.run(read).await,
+        }
     }
 
     /// Runs `read` on one of the threads.

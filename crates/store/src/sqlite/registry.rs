@@ -39,7 +39,7 @@ impl Registry for SqliteStore {
     }
 
     async fn human_by_uid(&self, uid: HumanUid) -> Result<Option<Human>, StoreError> {
-        self.read(move |conn| human(human_row(conn, uid))).await
+        self.look_up(move |conn| human(human_row(conn, uid))).await
     }
 
     async fn put_human(&self, human: Human, record: Record) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ impl Registry for SqliteStore {
     }
 
     async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
-        self.read(move |conn| stored_agent(conn, uid)).await
+        self.look_up(move |conn| stored_agent(conn, uid)).await
     }
 
     async fn put_agent(&self, agent: Agent, record: Record) -> Result<(), StoreError> {

@@ -30,7 +30,7 @@ impl TaskLog for SqliteStore {
         let tenant = tenant.clone();
         self.read(move |conn| {
             let stored = conn
-                .prepare_cached(&format!("SELECT {} FROM task WHERE id = ?1 AND tenant = ?2", snapshot::COLUMNS))
+                .prepare_cached(&format!("{} WHERE task.id = ?1 AND task.tenant = ?2", snapshot::SELECT))
                 .and_then(|mut select| select.query_row((blob(task.as_u128()), tenant.as_str()), snapshot::read).optional())
                 .map_err(failed("read a task"))?;
             stored.map(|stored| snapshot::restore(conn, &stored)).transpose()
@@ -55,8 +55,8 @@ impl TaskLog for SqliteStore {
             let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_slice());
             let mut select = conn
                 .prepare_cached(&format!(
-                    "SELECT {} FROM task WHERE ended = 0 AND id > ?1 ORDER BY id LIMIT ?2",
-                    snapshot::COLUMNS
+                    "{} WHERE task.ended = 0 AND task.id > ?1 ORDER BY task.id LIMIT ?2",
+                    snapshot::SELECT
                 ))
                 .map_err(failed("read unfinished tasks"))?;
             let rows = select.query_map((after, limit), snapshot::read).map_err(failed("read unfinished tasks"))?;

@@ -67,7 +67,7 @@ async fn sem_1_1_states_that_are_the_fold_of_their_events_are_counted() {
     assert!(all.events > own.events && own.events >= 2 * CALLS as u64, "{all:?} {own:?}");
     let conn = Connection::open(dir.path().join("core.db")).unwrap();
     let lag: i64 =
-        conn.query_row("SELECT version - state_version FROM task WHERE id = ?1", [key(large)], |row| row.get(0)).unwrap();
+        conn.query_row("SELECT task.version - task_state.version FROM task JOIN task_state ON task = id WHERE id = ?1", [key(large)], |row| row.get(0)).unwrap();
     assert!(lag > 0, "no stored state is older than its last event");
 }
 
@@ -76,10 +76,10 @@ async fn sem_1_1_a_state_that_is_not_the_fold_of_its_events_is_found() {
     type Change = fn(&Connection, (TaskId, TaskId));
     let changes: [(Change, &str); 7] = [
         (
-            |conn, (ended, _)| {
-                let edited = "UPDATE task SET state = CAST(replace(CAST(state AS TEXT), 'COMPLETED', 'FAILED') AS BLOB) \
-                              WHERE id = ?1";
-                run(conn, edited, ended);
+            |conn, (_, large)| {
+                let edited = "UPDATE task_state SET state = CAST(replace(CAST(state AS TEXT), 'WORKING', 'FAILED') AS BLOB) \
+                              WHERE task = ?1";
+                run(conn, edited, large);
             },
             "differs at version",
         ),

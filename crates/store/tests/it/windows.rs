@@ -26,7 +26,7 @@ fn copy_task(dir: &Path, task: TaskId) {
         let status = if number % 1_200 == 7 { "FAILED" } else { "COMPLETED" };
         let agent = if number == 9 { "rare" } else { "clerk" };
         tx.execute(
-            "INSERT INTO task SELECT ?1, tenant, ?2, 1, ?3, workflow, version, state, state_version, submitted_at, updated_at \
+            "INSERT INTO task SELECT ?1, tenant, ?2, 1, ?3, workflow, version, submitted_at, updated_at \
              FROM task WHERE id = ?4",
             params![(task.as_u128() + number).to_be_bytes(), status, agent, task.as_u128().to_be_bytes()],
         )

@@ -63,8 +63,8 @@ impl Tables {
     /// Keeps decisions, each once.
     pub(super) fn decide(&mut self, tenant: &TenantId, decisions: Vec<SealedDecision>) -> Result<(), StoreError> {
         for SealedDecision { id, sealed } in decisions {
-            if sealed.tenant != *tenant {
-                return Err(corrupt("a decision of another tenant"));
+            if sealed.tenant != *tenant || sealed.reference.id.as_u128() != id.as_u128() {
+                return Err(corrupt("a decision of another tenant, or under another id"));
             }
             if self.decisions.insert(id, sealed).is_some() {
                 return Err(refused("a decision is kept once"));

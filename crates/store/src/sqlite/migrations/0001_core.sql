@@ -14,14 +14,18 @@ CREATE TABLE task (
     agent         TEXT NOT NULL,
     workflow      TEXT NOT NULL,
     version       INTEGER NOT NULL,
-    -- The state after the first state_version events; later ones are folded onto it when it is read.
-    state         BLOB NOT NULL,
-    state_version INTEGER NOT NULL,
     submitted_at  INTEGER NOT NULL,
     updated_at    INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX task_tenant ON task (tenant, id);
 CREATE INDEX task_unfinished ON task (id) WHERE ended = 0;
+
+-- The state after the first `version` events of a task that has many; later ones are folded onto it when it is read.
+CREATE TABLE task_state (
+    task    BLOB PRIMARY KEY REFERENCES task (id),
+    version INTEGER NOT NULL,
+    state   BLOB NOT NULL
+) STRICT;
 
 CREATE TABLE task_event (
     task     BLOB NOT NULL REFERENCES task (id),
@@ -31,6 +35,7 @@ CREATE TABLE task_event (
     PRIMARY KEY (task, sequence)
 ) STRICT, WITHOUT ROWID;
 
+-- A decision names people, so it is a payload, sealed and erased like one; its id is the payload's.
 CREATE TABLE payload (
     id          BLOB PRIMARY KEY,
     tenant      TEXT NOT NULL,
@@ -48,13 +53,6 @@ CREATE TABLE approval (
 ) STRICT;
 CREATE INDEX approval_tenant ON approval (tenant, id);
 CREATE INDEX approval_status ON approval (tenant, status, id);
-
--- A decision names people, so it is a payload: sealed, and erased like one.
-CREATE TABLE decision (
-    id      BLOB PRIMARY KEY,
-    tenant  TEXT NOT NULL,
-    payload BLOB NOT NULL REFERENCES payload (id)
-) STRICT;
 
 CREATE TABLE audit_head (
     log      INTEGER PRIMARY KEY,
