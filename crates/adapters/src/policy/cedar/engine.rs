@@ -14,12 +14,16 @@ use scalbotics_core::tool::Definition;
 
 use super::compile::{Bundle, compile, finding};
 use super::place::Place;
+use super::reached::{Lately, Reached};
 use super::schema::{self, INNER_ACTIONS, RPC_ACTIONS};
 use super::slice::{Kinds, Slice};
 use super::{answer, arguments};
 
 /// Domain tag of the digest that stands where no entities could be made from a request.
 const NO_SLICE_TAG: &str = "scalbotics/policy-no-slice/v1";
+
+/// Why a request is denied whose action no policy can speak of.
+const UNKNOWN_ACTION: &str = "the action is unknown to the policy schema";
 
 /// Cedar with one bundle of policies and one set of tools; another bundle or tool digest is another engine.
 pub struct Engine {
@@ -30,6 +34,7 @@ pub struct Engine {
     policies: cedar_policy::PolicySet,
     places: BTreeMap<String, Place>,
     actions: BTreeMap<String, Action>,
+    lately: Lately,
 }
 
 /// An action that may be asked about.
@@ -39,14 +44,6 @@ struct Action {
     entities: Vec<Entity>,
     /// For a tool's action, the tool and the resource that a request must name.
     tool: Option<(Arc<Definition>, Resource)>,
-}
-
-/// A question, ready for Cedar.
-pub(super) struct Question {
-    /// The request.
-    pub(super) request: cedar_policy::Request,
-    /// What it reaches.
-    pub(super) entities: Entities,
 }
 
 impl Engine {
@@ -81,6 +78,7 @@ impl Engine {
             policies,
             places,
             actions,
+            lately: Lately::default(),
         })
     }
 
@@ -93,34 +91,53 @@ impl Engine {
     /// Answers at once; [`PolicyEngine::evaluate`] without the future.
     #[must_use]
     pub fn answer(&self, request: &Request) -> Answer {
-        let slice = match Slice::of(request, &self.kinds) {
-            Ok(slice) => slice,
-            Err(error) => return answer::refusal(self.bundle, Digest::of_parts(NO_SLICE_TAG, &[]), error),
+        let action = self.actions.get(&request.action);
+        let is_call = action.is_some_and(|action| action.tool.is_some());
+        let known = if is_call { self.lately.find(request) } else { None };
+        let reached = match known.map_or_else(|| self.reach(request, action), Ok) {
+            Ok(reached) => reached,
+            Err((digest, error)) => return answer::refusal(self.bundle, digest, error),
         };
-        let digest = match slice.digest() {
-            Ok(digest) => digest,
-            Err(error) => return answer::refusal(self.bundle, Digest::of_parts(NO_SLICE_TAG, &[]), error),
-        };
-        match self.question(request, &slice) {
+        match self.question(request, action, &reached) {
             Ok(question) => {
-                let response = self.authorizer.is_authorized(&question.request, &self.policies, &question.entities);
-                answer::of(&response, self.bundle, digest, &self.places)
+                let response = self.authorizer.is_authorized(&question, &self.policies, &reached.entities);
+                answer::of(&response, self.bundle, reached.digest, &self.places)
             }
-            Err(error) => answer::refusal(self.bundle, digest, error),
+            Err(error) => answer::refusal(self.bundle, reached.digest, error),
         }
     }
 
+    /// Makes what a request reaches, or says why that cannot be, with the digest of the slice as far as there is one.
+    fn reach(&self, request: &Request, action: Option<&Action>) -> Result<Arc<Reached>, (Digest, String)> {
+        let nothing = |error| (Digest::of_parts(NO_SLICE_TAG, &[]), error);
+        let slice = Slice::of(request, &self.kinds).map_err(nothing)?;
+        let digest = slice.digest().map_err(nothing)?;
+        let make = || {
+            let action = action.ok_or(UNKNOWN_ACTION)?;
+            let lost = "the request names a type that the policy schema lacks";
+            let uids = (slice.principal(&self.kinds).ok_or(lost)?, slice.resource(&self.kinds).ok_or(lost)?);
+            let entities = slice.entities(&action.entities, &self.kinds)?;
+            Ok((action, Reached::new(request, digest, uids, entities)))
+        };
+        let (action, reached) = make().map_err(|error: String| (digest, error))?;
+        Ok(if action.tool.is_some() { self.lately.keep(reached) } else { Arc::new(reached) })
+    }
+
     /// Turns a request into Cedar's, checked against the schema.
-    pub(super) fn question(&self, request: &Request, slice: &Slice) -> Result<Question, String> {
-        let action = self.actions.get(&request.action).ok_or("the action is unknown to the policy schema")?;
+    fn question(&self, request: &Request, action: Option<&Action>, reached: &Reached) -> Result<cedar_policy::Request, String> {
+        let action = action.ok_or(UNKNOWN_ACTION)?;
         let context = action.context(request)?;
-        let lost = "the request names a type that the policy schema lacks";
-        let principal = slice.principal(&self.kinds).ok_or(lost)?;
-        let resource = slice.resource(&self.kinds).ok_or(lost)?;
-        let schema = Some(&self.schema);
-        let checked = cedar_policy::Request::new(principal, action.uid.clone(), resource, context, schema);
-        let checked = checked.map_err(|_| "the request does not fit the policy schema: the action takes other types")?;
-        Ok(Question { request: checked, entities: slice.entities(&action.entities, &self.kinds)? })
+        let (principal, resource) = (reached.principal.clone(), reached.resource.clone());
+        let checked = cedar_policy::Request::new(principal, action.uid.clone(), resource, context, Some(&self.schema));
+        checked.map_err(|_| "the request does not fit the policy schema: the action takes other types".to_owned())
+    }
+
+    /// What Cedar is asked and what that reaches, for tests that ask it directly.
+    #[cfg(test)]
+    pub(super) fn asked(&self, request: &Request) -> Result<(cedar_policy::Request, Entities), String> {
+        let action = self.actions.get(&request.action);
+        let reached = self.reach(request, action).map_err(|(_, error)| error)?;
+        Ok((self.question(request, action, &reached)?, reached.entities.clone()))
     }
 
     /// The schema, for tests that compare with it.
@@ -133,12 +150,6 @@ impl Engine {
     #[cfg(test)]
     pub(super) const fn policies(&self) -> &cedar_policy::PolicySet {
         &self.policies
-    }
-
-    /// The names of types, for tests that build slices.
-    #[cfg(test)]
-    pub(super) const fn kinds(&self) -> &Kinds {
-        &self.kinds
     }
 }
 

@@ -11,6 +11,7 @@ mod arguments;
 mod compile;
 mod engine;
 mod place;
+mod reached;
 pub mod schema;
 mod shape;
 mod slice;

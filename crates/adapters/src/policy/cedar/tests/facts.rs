@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::super::Engine;
 use super::super::answer;
-use super::super::slice::Slice;
 use crate::policy::fixture::{agent, call, file, tools};
 
 const OVERFLOW: &str = "permit (principal, action, resource);\n\n\
@@ -21,9 +20,8 @@ const DEREFERENCE: &str = "permit (principal, action, resource);\n\
 fn s3_1_an_overflow_in_a_forbid_turns_raw_cedar_to_allow_and_the_engine_to_deny() {
     let engine = Engine::compile(&[file("policies/a.cedar", OVERFLOW)], &tools()).unwrap();
     let request = call(agent(1, "clerk", &[]), "pay", json!({"eur": 9_007_199_254_740_991_i64}));
-    let slice = Slice::of(&request, engine.kinds()).unwrap();
-    let question = engine.question(&request, &slice).unwrap();
-    let raw = Authorizer::new().is_authorized(&question.request, engine.policies(), &question.entities);
+    let (question, entities) = engine.asked(&request).unwrap();
+    let raw = Authorizer::new().is_authorized(&question, engine.policies(), &entities);
     assert_eq!(raw.decision(), Decision::Allow, "the fact that this guards against");
     let answer = engine.answer(&request);
     assert_eq!(answer.verdict, Verdict::Deny);
@@ -38,9 +36,8 @@ fn s3_1_a_missing_entity_turns_raw_cedar_to_allow_and_the_answer_to_deny() {
     let engine = Engine::compile(&[file("policies/a.cedar", DEREFERENCE)], &tools()).unwrap();
     let request = call(agent(1, "clerk", &[]), "pay", json!({"eur": 1}));
     assert_eq!(engine.answer(&request).verdict, Verdict::Deny, "with its entities the forbid holds");
-    let slice = Slice::of(&request, engine.kinds()).unwrap();
-    let question = engine.question(&request, &slice).unwrap();
-    let raw = Authorizer::new().is_authorized(&question.request, engine.policies(), &Entities::empty());
+    let (question, _) = engine.asked(&request).unwrap();
+    let raw = Authorizer::new().is_authorized(&question, engine.policies(), &Entities::empty());
     assert_eq!(raw.decision(), Decision::Allow, "the fact that this guards against");
     let zero = Digest::of_bytes(b"");
     let Answer { verdict, errors, .. } = answer::of(&raw, zero, zero, &std::collections::BTreeMap::new());

@@ -9,12 +9,10 @@ use scalbotics_core::principal::Principal;
 use serde_json::json;
 
 use super::super::Engine;
-use super::super::slice::Slice;
 use crate::policy::fixture::{agent, call, file, human, resource, rpc, service, tools};
 
 fn entities(engine: &Engine, request: &Request) -> Entities {
-    let slice = Slice::of(request, engine.kinds()).unwrap();
-    engine.question(request, &slice).unwrap().entities
+    engine.asked(request).unwrap().1
 }
 
 fn people() -> Vec<Principal> {
@@ -185,10 +183,9 @@ proptest! {
         let whole = Entities::from_entities(whole.into_values(), None).unwrap();
         let authorizer = Authorizer::new();
         for request in &requests {
-            let slice = Slice::of(request, engine.kinds()).unwrap();
-            let question = engine.question(request, &slice).unwrap();
-            let by_slice = outcome(&authorizer.is_authorized(&question.request, engine.policies(), &question.entities));
-            let by_whole = outcome(&authorizer.is_authorized(&question.request, engine.policies(), &whole));
+            let (question, entities) = engine.asked(request).unwrap();
+            let by_slice = outcome(&authorizer.is_authorized(&question, engine.policies(), &entities));
+            let by_whole = outcome(&authorizer.is_authorized(&question, engine.policies(), &whole));
             prop_assert_eq!(&by_slice, &by_whole, "{}", text);
             let answer = engine.answer(request);
             let allowed = by_whole.0 && by_whole.2.is_empty();
