@@ -220,7 +220,7 @@ fn ports(
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&clock));
     let store = Arc::new(store.clone());
     Ok(Ports {
-        task_log: store.clone(),
+        task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
         payload_store: store.clone(),
         approval_store: store.clone(),

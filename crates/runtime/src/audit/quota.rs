@@ -103,7 +103,7 @@ impl std::io::Write for Length {
 
 /// About how many bytes they take: the leaves exactly, decisions as sealed.
 fn len(records: &[Record], decisions: &[SealedDecision]) -> u64 {
-    let leaves = records.iter().map(|record| Length::of(record));
+    let leaves = records.iter().map(Length::of);
     let sealed = decisions.iter().map(|decision| decision.sealed.ciphertext.len());
     leaves.chain(sealed).fold(0, |sum: u64, len| sum.saturating_add(len as u64))
 }

@@ -12,6 +12,7 @@ mod executor;
 mod order;
 mod perform;
 mod plan;
+mod recent;
 mod record;
 mod recovery;
 mod residents;
@@ -26,6 +27,7 @@ mod watch;
 mod writer;
 
 pub use error::{Error, SubmitError};
+pub use recent::RecentTasks;
 pub use service::{Changed, Service, Settled, Word};
 pub use slots::RUNNING_MAX;
 pub use submit::{Goal, Limits, Submit, Submitted};

@@ -22,8 +22,11 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Statements kept prepared by a connection: every text of this crate.
 const STATEMENTS: usize = 64;
 
-/// Page cache of a connection, in KiB (negative by SQLite's rule): the hot pages of a working installation.
+/// Page cache of the writer, in KiB (negative by SQLite's rule): the hot pages of a working installation.
 const CACHE_KIB: i64 = -2_000;
+
+/// Page cache of a connection that reads, in KiB: what one listing goes through; the system keeps the rest.
+const READ_CACHE_KIB: i64 = -400;
 
 /// Bytes written at a time when a file is extended.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
@@ -151,7 +154,7 @@ pub(super) fn read_only(conn: &Connection) -> rusqlite::Result<()> {
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS);
     conn.pragma_update(None, "query_only", true)?;
-    conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+    conn.pragma_update(None, "cache_size", READ_CACHE_KIB)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())

@@ -69,9 +69,13 @@ fn write_task(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![id, tenant, status, ended, agent, workflow, version, submitted_at, updated_at])?;
+        } else if *ended {
+            conn.prepare_cached("UPDATE task SET status = ?2, ended = 1, version = ?3, updated_at = ?4 WHERE id = ?1")?
+                .execute(params![id, status, version, updated_at])?;
         } else {
-            conn.prepare_cached("UPDATE task SET status = ?2, ended = ?3, version = ?4, updated_at = ?5 WHERE id = ?1")?
-                .execute(params![id, status, ended, version, updated_at])?;
+            // Naming `ended` would write the index of unfinished tasks anew.
+            conn.prepare_cached("UPDATE task SET status = ?2, version = ?3, updated_at = ?4 WHERE id = ?1")?
+                .execute(params![id, status, version, updated_at])?;
         }
         if let Some(state) = snapshot {
             conn.prepare_cached(

@@ -51,9 +51,12 @@ pub(super) fn restore(conn: &Connection, stored: &Stored) -> Result<State, Store
 
 fn fold_tail(conn: &Connection, stored: &Stored, state: Option<State>) -> Result<Option<State>, StoreError> {
     let mut select = conn
-        .prepare_cached("SELECT at, event FROM task_event WHERE task = ?1 AND sequence >= ?2 ORDER BY sequence")
+        .prepare_cached("SELECT at, event FROM task_event WHERE task = ?1 AND sequence >= ?2 AND sequence < ?3 ORDER BY sequence")
         .map_err(failed("read the events of a task"))?;
-    let mut rows = select.query((&stored.id, stored.state_version.unwrap_or(0))).map_err(failed("read the events of a task"))?;
+    // A commit may have come between the two reads: what is beyond the version that was read is not this state's.
+    let mut rows = select
+        .query((&stored.id, stored.state_version.unwrap_or(0), stored.version))
+        .map_err(failed("read the events of a task"))?;
     let mut state = state;
     while let Some(row) = rows.next().map_err(failed("read the events of a task"))? {
         let at = Timestamp::from_unix_ms(row.get(0).map_err(failed("read an event"))?);

@@ -54,10 +54,7 @@ impl TaskLog for SqliteStore {
             // An empty blob sorts before every id.
             let after: &[u8] = after.as_ref().map_or(&[], |id| id.as_slice());
             let mut select = conn
-                .prepare_cached(&format!(
-                    "{} WHERE task.ended = 0 AND task.id > ?1 ORDER BY task.id LIMIT ?2",
-                    snapshot::SELECT
-                ))
+                .prepare_cached(&format!("{} WHERE task.ended = 0 AND task.id > ?1 ORDER BY task.id LIMIT ?2", snapshot::SELECT))
                 .map_err(failed("read unfinished tasks"))?;
             let rows = select.query_map((after, limit), snapshot::read).map_err(failed("read unfinished tasks"))?;
             rows.map(|row| snapshot::restore(conn, &row.map_err(failed("read unfinished tasks"))?)).collect()

@@ -66,8 +66,13 @@ async fn sem_1_1_states_that_are_the_fold_of_their_events_are_counted() {
     assert_eq!((all.tasks, own.tasks), (4, 3));
     assert!(all.events > own.events && own.events >= 2 * CALLS as u64, "{all:?} {own:?}");
     let conn = Connection::open(dir.path().join("core.db")).unwrap();
-    let lag: i64 =
-        conn.query_row("SELECT task.version - task_state.version FROM task JOIN task_state ON task = id WHERE id = ?1", [key(large)], |row| row.get(0)).unwrap();
+    let lag: i64 = conn
+        .query_row(
+            "SELECT task.version - task_state.version FROM task JOIN task_state ON task = id WHERE id = ?1",
+            [key(large)],
+            |row| row.get(0),
+        )
+        .unwrap();
     assert!(lag > 0, "no stored state is older than its last event");
 }
 

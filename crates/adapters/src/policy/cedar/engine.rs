@@ -92,8 +92,7 @@ impl Engine {
     #[must_use]
     pub fn answer(&self, request: &Request) -> Answer {
         let action = self.actions.get(&request.action);
-        let is_call = action.is_some_and(|action| action.tool.is_some());
-        let known = if is_call { self.lately.find(request) } else { None };
+        let known = if comes_again(&request.resource) { self.lately.find(request) } else { None };
         let reached = match known.map_or_else(|| self.reach(request, action), Ok) {
             Ok(reached) => reached,
             Err((digest, error)) => return answer::refusal(self.bundle, digest, error),
@@ -117,10 +116,10 @@ impl Engine {
             let lost = "the request names a type that the policy schema lacks";
             let uids = (slice.principal(&self.kinds).ok_or(lost)?, slice.resource(&self.kinds).ok_or(lost)?);
             let entities = slice.entities(&action.entities, &self.kinds)?;
-            Ok((action, Reached::new(request, digest, uids, entities)))
+            Ok(Reached::new(request, digest, uids, entities))
         };
-        let (action, reached) = make().map_err(|error: String| (digest, error))?;
-        Ok(if action.tool.is_some() { self.lately.keep(reached) } else { Arc::new(reached) })
+        let reached = make().map_err(|error: String| (digest, error))?;
+        Ok(if comes_again(&request.resource) { self.lately.keep(reached) } else { Arc::new(reached) })
     }
 
     /// Turns a request into Cedar's, checked against the schema.
@@ -171,6 +170,11 @@ impl Action {
         }
         arguments::tool_context(&tool.input, &request.context)
     }
+}
+
+/// Whether there are few such resources; the others would only push these out.
+fn comes_again(resource: &Resource) -> bool {
+    !["Approval", "Decision", "Task"].contains(&resource.kind.as_str())
 }
 
 /// Whether a resource is the expected one, but for the tenant that it may carry.

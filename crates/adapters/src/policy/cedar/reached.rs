@@ -1,5 +1,5 @@
-//! What calls of tools reached lately, ready for Cedar: the same principals call the same few tools again and again, and making
-//! entities of them takes longer than deciding.
+//! What requests reached lately, ready for Cedar: the same principals act on the same few tools and agents again and again, and
+//! making entities of them takes longer than deciding.
 //!
 //! **Invariant:** an entry is found by everything that it was made of, so it is what would be made now.
 
@@ -29,7 +29,12 @@ pub(super) struct Reached {
 
 impl Reached {
     /// What this request reaches.
-    pub(super) fn new(request: &Request, digest: Digest, (principal, resource): (EntityUid, EntityUid), entities: Entities) -> Self {
+    pub(super) fn new(
+        request: &Request,
+        digest: Digest,
+        (principal, resource): (EntityUid, EntityUid),
+        entities: Entities,
+    ) -> Self {
         let by = (request.principal.clone(), request.action.clone(), request.resource.clone());
         Self { by, digest, principal, resource, entities }
     }

@@ -1,6 +1,7 @@
 //! Access tokens (RFC 9068): minting and validation.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use scalbotics_core::ids::HumanUid;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -8,6 +9,7 @@ use scalbotics_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::compact::Compact;
+use super::verified::Verified;
 use super::{Error, LEEWAY_S, Refusal};
 use crate::encoding::to_base64url;
 use crate::holder::key::{Algorithm, Pair, Public, Thumbprint};
@@ -141,6 +143,7 @@ impl Issuer {
             name: self.name.clone(),
             audience: self.audience.clone(),
             keys: keys.map(|key| (key.thumbprint().to_string(), key.clone())).collect(),
+            verified: Arc::default(),
         }
     }
 
@@ -181,6 +184,7 @@ pub struct Validator {
     name: String,
     audience: String,
     keys: BTreeMap<String, Public>,
+    verified: Arc<Verified<Claims>>,
 }
 
 impl Validator {
@@ -191,6 +195,30 @@ impl Validator {
     /// # Errors
     /// Any [`Refusal`].
     pub fn validate(&self, token: &str, now: Timestamp) -> Result<AccessToken, Refusal> {
+        let claims = match self.verified.find(token) {
+            Some(claims) => claims,
+            None => self.verified.keep(token, self.verify(token)?),
+        };
+        check_times(&claims, now)?;
+        Ok(AccessToken {
+            session: Session {
+                human: claims.sub,
+                tenant: claims.tenant.clone(),
+                groups: claims.groups.clone(),
+                auth_time: seconds(claims.auth_time),
+                key: claims.cnf.jkt,
+                epoch: claims.epoch,
+            },
+            jti: claims.jti.clone(),
+            issued_at: seconds(claims.iat),
+            expires_at: seconds(claims.exp),
+        })
+    }
+}
+
+impl Validator {
+    /// Everything about a token that time does not change.
+    fn verify(&self, token: &str) -> Result<Claims, Refusal> {
         let compact = Compact::parse(token)?;
         let key = self.keys.get(compact.kid()?).ok_or(Refusal::UnknownKey)?;
         let claims: Claims = compact.verify(TYPE, key)?;
@@ -201,20 +229,7 @@ impl Validator {
             return Err(Refusal::Audience);
         }
         check_limits(&claims)?;
-        check_times(&claims, now)?;
-        Ok(AccessToken {
-            session: Session {
-                human: claims.sub,
-                tenant: claims.tenant,
-                groups: claims.groups,
-                auth_time: seconds(claims.auth_time),
-                key: claims.cnf.jkt,
-                epoch: claims.epoch,
-            },
-            jti: claims.jti,
-            issued_at: seconds(claims.iat),
-            expires_at: seconds(claims.exp),
-        })
+        Ok(claims)
     }
 }
 

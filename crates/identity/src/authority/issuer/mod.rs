@@ -7,6 +7,7 @@ mod access;
 mod compact;
 mod login;
 mod refusal;
+mod verified;
 
 pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUPS_MAX, Issuer, LIFETIME_S, Minted, Session, Validator};
 pub use compact::TOKEN_LEN_MAX;
