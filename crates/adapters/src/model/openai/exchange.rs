@@ -134,8 +134,7 @@ impl Exchange<'_> {
                 if event == DONE {
                     return Ok(());
                 }
-                let begun = answer.has_begun();
-                answer.take(event.as_bytes()).map_err(|fault| self.fault(begun, fault))?;
+                answer.take(event.as_bytes()).map_err(|fault| self.fault(answer.has_begun(), fault))?;
                 active = Instant::now();
             }
         }
@@ -144,8 +143,7 @@ impl Exchange<'_> {
     /// The event that the end of the stream left open.
     fn last(&self, answer: &mut Answer<'_>, left: Option<&str>) -> Result<(), NotAnswered> {
         if let Some(event) = left.filter(|event| *event != DONE) {
-            let begun = answer.has_begun();
-            answer.take(event.as_bytes()).map_err(|fault| self.fault(begun, fault))?;
+            answer.take(event.as_bytes()).map_err(|fault| self.fault(answer.has_begun(), fault))?;
         }
         if answer.has_ended() { Ok(()) } else { Err(self.lost(answer, "the stream ended before its answer did")) }
     }
@@ -171,7 +169,7 @@ impl Exchange<'_> {
             let words = words.to_owned();
             return Err(if begun { NotAnswered::Cut { words } } else { NotAnswered::Silent { words } });
         }
-        answer.take(&body).map_err(|fault| self.fault(false, fault))
+        answer.take(&body).map_err(|fault| self.fault(answer.has_begun(), fault))
     }
 
     async fn read(&self, response: &mut Response, wait: Instant) -> Read {
