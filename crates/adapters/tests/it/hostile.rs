@@ -99,6 +99,7 @@ fn kind(result: &Result<Reply, NotAnswered>) -> &'static str {
     match result {
         Ok(_) => "replied",
         Err(NotAnswered::NeverLeft { .. }) => "never left",
+        Err(NotAnswered::Unreachable { .. }) => "unreachable",
         Err(NotAnswered::Busy { .. }) => "busy",
         Err(NotAnswered::Silent { .. }) => "silent",
         Err(NotAnswered::Refused { .. }) => "refused",

@@ -159,7 +159,8 @@ fn sent() {
 
 fn connections() {
     let server = ScriptedServer::start([say("a"), say("b"), Answer::StallAfter("c".to_owned()), Answer::StallBefore]).unwrap();
-    let model = model(&server.base_url(), json!({"timeouts": {"connect": "1s", "first_token": "3s", "total": "3s", "idle": "3s"}}));
+    let model =
+        model(&server.base_url(), json!({"timeouts": {"connect": "1s", "first_token": "3s", "total": "3s", "idle": "3s"}}));
     runtime().block_on(async {
         let (provider, warrant, request) = (provider(), warrant(NOW.plus_ms(60_000)), request());
         for text in ["a", "b"] {
@@ -179,12 +180,15 @@ fn connections() {
 fn never_left() {
     let server = ScriptedServer::start([say("a")]).unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for base in [format!("http://{free}/v1"), format!("https://{}", server.address())] {
+        let error = ask_at(&model(&base, json!({})), &request()).0.unwrap_err();
+        let NotAnswered::Unreachable { words } = &error else { panic!("{error:?}") };
+        assert!(words.starts_with("no connection") && error.may_try_next() && !error.may_have_spent(), "{words}");
+    }
     let long = Request { tokens_max: 1_001, ..request() };
     let none = Request { messages: Vec::new(), ..request() };
     let absent = json!({"api_key": "secret://acme/absent"});
     for (model, request, part) in [
-        (model(&format!("http://{free}/v1"), json!({})), request(), "no connection"),
-        (model(&format!("https://{}", server.address()), json!({})), request(), ""),
         (model(&server.base_url(), absent), request(), "no secret"),
         (model(&server.base_url(), json!({})), long, "at most 1000"),
         (model(&server.base_url(), json!({})), none, "messages"),

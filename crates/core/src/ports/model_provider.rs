@@ -23,9 +23,15 @@ pub trait ModelProvider: Send + Sync + std::fmt::Debug {
 /// Why there is no answer. Words are the server's, cut and cleaned, and never hold the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnswered {
-    /// Nothing was sent: no connection, no key, no time left, or a request that does not fit the model.
+    /// Nothing was sent, and for a reason of ours: no key, no time left, or a request that does not fit the model.
     #[error("the request never left: {words}")]
     NeverLeft {
+        /// Why.
+        words: String,
+    },
+    /// Nothing was sent: there is no connection to the server.
+    #[error("the server cannot be reached: {words}")]
+    Unreachable {
         /// Why.
         words: String,
     },
@@ -78,7 +84,7 @@ impl NotAnswered {
     #[must_use]
     pub const fn may_try_next(&self) -> bool {
         match self {
-            Self::NeverLeft { .. } | Self::Busy { .. } | Self::Silent { .. } => true,
+            Self::NeverLeft { .. } | Self::Unreachable { .. } | Self::Busy { .. } | Self::Silent { .. } => true,
             Self::Refused { .. } | Self::Cut { .. } | Self::TooLong { .. } | Self::Malformed { .. } => false,
         }
     }
@@ -87,7 +93,7 @@ impl NotAnswered {
     #[must_use]
     pub const fn may_have_spent(&self) -> bool {
         match self {
-            Self::NeverLeft { .. } | Self::Refused { .. } => false,
+            Self::NeverLeft { .. } | Self::Unreachable { .. } | Self::Refused { .. } => false,
             // A 5xx may come from a proxy before a server that works on.
             Self::Busy { status, .. } => *status != 429,
             Self::Silent { .. } | Self::Cut { .. } | Self::TooLong { .. } | Self::Malformed { .. } => true,
@@ -105,6 +111,7 @@ mod tests {
         let busy = |status| NotAnswered::Busy { status, retry_after_ms: None, words: words() };
         for (error, next, spent) in [
             (NotAnswered::NeverLeft { words: words() }, true, false),
+            (NotAnswered::Unreachable { words: words() }, true, false),
             (busy(429), true, false),
             (busy(503), true, true),
             (NotAnswered::Silent { words: words() }, true, true),

@@ -21,4 +21,5 @@ mod fakes;
 mod inputs;
 mod life;
 mod limits;
+mod models;
 mod repo;

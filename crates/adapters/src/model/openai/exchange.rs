@@ -56,9 +56,8 @@ impl Exchange<'_> {
         match timeout_at(self.first.min(self.end), request.send()).await {
             Err(_) => Err(NotAnswered::Silent { words: "its answer did not begin in time".to_owned() }),
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() || error.is_builder() => {
-                Err(NotAnswered::NeverLeft { words: self.causes(&error) })
-            }
+            Ok(Err(error)) if error.is_connect() => Err(NotAnswered::Unreachable { words: self.causes(&error) }),
+            Ok(Err(error)) if error.is_builder() => Err(NotAnswered::NeverLeft { words: self.causes(&error) }),
             Ok(Err(error)) => Err(NotAnswered::Silent { words: self.causes(&error) }),
         }
     }
