@@ -245,4 +245,5 @@ fn usage(counts: &Counts) -> Option<Usage> {
 }
 
 #[cfg(test)]
+#[path = "answer/tests.rs"]
 mod tests;

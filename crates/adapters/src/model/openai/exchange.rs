@@ -10,14 +10,32 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::answer::{Answer, Fault};
 use super::key::Key;
-use super::limits::{
-    DRAIN_WAIT_MS, ERROR_LEN_MAX, ERROR_WAIT_MS, EVENT_LEN_MAX, LINE_LEN_MAX, STREAM_LEN_A_TOKEN, STREAM_LEN_BASE,
-    STREAM_LEN_MAX, USAGE_WAIT_MS,
-};
+use super::limits::{EVENT_LEN_MAX, LINE_LEN_MAX};
 use super::{retry_after, sse, words};
 
 /// The last event of a stream.
 const DONE: &str = "[DONE]";
+
+/// Longest answer of any kind, in bytes; the largest output cap in events of one token.
+const STREAM_LEN_MAX: u64 = 64 << 20;
+
+/// Bytes of a stream before and beside its tokens.
+const STREAM_LEN_BASE: u64 = 256 << 10;
+
+/// Bytes of a stream for one token: an event with the filter results of the wordiest server has about 1000.
+const STREAM_LEN_A_TOKEN: u64 = 4 << 10;
+
+/// Longest body of an error that is read, in bytes.
+const ERROR_LEN_MAX: usize = 16 << 10;
+
+/// For how long the body of an error is waited for, in milliseconds; its words are a courtesy.
+const ERROR_WAIT_MS: u64 = 2_000;
+
+/// For how long the count of tokens is waited for behind the end of an answer, in milliseconds.
+const USAGE_WAIT_MS: u64 = 2_000;
+
+/// For how long the end of the stream is waited for behind its last event, in milliseconds: then the connection can be used again.
+const DRAIN_WAIT_MS: u64 = 20;
 
 /// One request that is on its way.
 #[derive(Debug)]
