@@ -1,7 +1,8 @@
-//! What several fuzz targets share: the YAML reader, keys that everyone knows, and inputs that hold several texts.
+//! What several fuzz targets share: the YAML reader, the reader of models' answers, keys that everyone knows, and inputs that hold several texts.
 #![forbid(unsafe_code)]
 
 pub mod keys;
+pub mod openai;
 pub mod sections;
 
 /// The reader of desired state, from its source file: the crate around it would bring git and the policy engine.

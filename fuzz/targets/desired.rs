@@ -18,7 +18,6 @@ fuzz_target!(|data: &[u8]| {
     let tenant = TenantId::parse("acme").expect("a tenant");
     match Snapshot::assemble(tenant, raw, &Yaml, None) {
         Ok(snapshot) => {
-            let _overlaps = snapshot.find_overlaps(&["/var/lib/scalbotics"], &["/etc"]);
             for agent in snapshot.agents.values() {
                 assert!(snapshot.teams.contains_key(&agent.team), "an agent without its team passed");
                 for workflow in &agent.workflows {

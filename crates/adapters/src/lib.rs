@@ -1,4 +1,4 @@
-//! The outside world behind the ports of core: files, processes, policy engines, git.
+//! The outside world behind the ports of core: files, processes, policy engines, git, model servers.
 //!
 //! **Invariant:** modules of this crate never import one another; only the daemon knows more than one.
 #![forbid(unsafe_code)]
@@ -20,5 +20,6 @@
 )]
 
 pub mod git;
+pub mod model;
 pub mod policy;
 pub mod tool;

@@ -24,6 +24,7 @@ pub mod audit;
 mod caller;
 mod decisions;
 pub mod metrics;
+pub mod model;
 mod ports;
 pub mod reconcile;
 mod supervisor;

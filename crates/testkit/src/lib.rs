@@ -1,6 +1,7 @@
 //! What tests share: fakes of the ports, the conformance suites that every implementation passes, and builders of valid values.
 //!
-//! **Boundary:** a dev-dependency only. Nothing here does I/O; time, ids and randomness come from a seed.
+//! **Boundary:** a dev-dependency only. Nothing here does I/O but the scripted model, which listens on loopback; time, ids and
+//! randomness come from a seed.
 #![forbid(unsafe_code)]
 #![expect(
     clippy::unwrap_used,
@@ -13,7 +14,9 @@ pub mod conformance;
 pub mod fixture;
 mod ids;
 mod memory;
+pub mod model;
 mod policies;
+mod secrets;
 pub mod sim;
 mod tools;
 
@@ -22,4 +25,5 @@ pub use clock::FixedClock;
 pub use ids::SeededIds;
 pub use memory::MemoryStore;
 pub use policies::{AllowAll, DenyAll, Scripted};
+pub use secrets::MemorySecrets;
 pub use tools::{NeverStop, Reply, ScriptedTools, Sent};

@@ -1,4 +1,4 @@
-//! Integration tests of the sandbox, from outside.
+//! Integration tests of the sandbox, from outside, and of model servers over loopback.
 //!
 //! This program plays three parts beside the test runner, by its first argument: the sandbox's helpers (as the daemon does), a
 //! tool that misbehaves on demand, and a daemon that is killed.
@@ -19,6 +19,8 @@ mod calls;
 mod confinement;
 mod endings;
 mod fixture;
+mod hostile;
+mod models;
 mod pinned;
 mod port;
 mod tool;
@@ -35,7 +37,13 @@ fn main() -> ExitCode {
         Some(fixture::TOOL) => tool::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(fixture::DRIVER) => endings::driver(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(_) | None => {
-            let trials = confinement::TESTS.iter().chain(endings::TESTS).chain(calls::TESTS).chain(pinned::TESTS);
+            let trials = confinement::TESTS
+                .iter()
+                .chain(endings::TESTS)
+                .chain(calls::TESTS)
+                .chain(pinned::TESTS)
+                .chain(models::TESTS)
+                .chain(hostile::TESTS);
             let trials = trials
                 .map(|(name, test)| {
                     Trial::test(*name, || {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Mount;
 use crate::digest::Digest;
+use crate::model::Route;
 use crate::task::Budget;
 use crate::tenant::Name;
 use crate::tool::Tier;
@@ -25,6 +26,8 @@ pub struct Agent {
     pub mounts: Vec<Mount>,
     /// What one task may use where its submitter does not say.
     pub budget: Budget,
+    /// The models that drive it; `None` runs workflows only.
+    pub model: Option<Route>,
     /// The highest tier of its tools.
     pub tier_max: Tier,
     /// Its bootstrap files, by name below its folder: `SOUL.md`, `MEMORY/notes.md`.

@@ -8,6 +8,7 @@ use super::finding::{Finding, line_of, line_of_path};
 use super::read::{self, Files, Source};
 use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PolicyFile, Snapshot};
 use super::{links, overlay};
+use crate::model::{Model, OUTPUT_TOKENS_MAX, Route, RouteFile};
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
 use crate::tool::{Definition, Tier};
@@ -29,7 +30,8 @@ impl Snapshot {
         let policies = std::mem::take(&mut files.policies);
         let tools = tools(&files, &mut findings);
         let workflows = workflows(&files, &tools, &mut findings);
-        let agents = agents(&mut files, &mut findings);
+        let models = models(&files, &tenant, &mut findings);
+        let agents = agents(&mut files, &models, &mut findings);
         links::check(&files, &tools, &workflows, &mut findings);
         if !findings.is_empty() {
             findings.sort();
@@ -38,7 +40,7 @@ impl Snapshot {
         }
         let teams = files.teams.into_iter().filter_map(|(id, file)| file.map(|file| (id, file.value))).collect();
         let bundle_digest = PolicyFile::bundle_digest(&policies);
-        Ok(Self { tenant, commit, teams, agents, tools, workflows, policies, bundle_digest })
+        Ok(Self { tenant, commit, teams, agents, models, tools, workflows, policies, bundle_digest })
     }
 }
 
@@ -67,6 +69,37 @@ fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Defin
         }
     }
     tools
+}
+
+fn models(files: &Files, tenant: &TenantId, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Model>> {
+    let mut models = BTreeMap::new();
+    for (id, file) in &files.models {
+        let Some(file) = file else { continue };
+        match Model::of_file(file.value.clone(), tenant) {
+            Ok(model) => drop(models.insert(id.clone(), Arc::new(model))),
+            Err(error) => {
+                let (what, next) = (format!("model `{id}` is refused"), "mend the field; the file's JSON Schema lists them all");
+                let finding = Finding::new(&file.path, FindingKind::Value, what, error.to_string(), next);
+                findings.push(finding.at(line_of(&file.text, error.field())));
+            }
+        }
+    }
+    models
+}
+
+/// The route of an agent; what is wrong with it is a finding. Models that do not exist are found with the other names.
+fn route(file: &Source<AgentFile>, models: &BTreeMap<Name, Arc<Model>>, findings: &mut Vec<Finding>) -> Option<Route> {
+    let wanted: &RouteFile = file.value.model.as_ref()?;
+    let caps = wanted.route.iter().filter_map(|id| models.get(id)).map(|model| model.output_tokens_max);
+    match wanted.resolve(caps.min().unwrap_or(OUTPUT_TOKENS_MAX)) {
+        Ok(route) => Some(route),
+        Err((field, why)) => {
+            let next = "mend the field, or the models that the route names";
+            let finding = Finding::new(&file.path, FindingKind::Value, format!("model.{field} is refused"), why, next);
+            findings.push(finding.at(line_of(&file.text, field)));
+            None
+        }
+    }
 }
 
 fn workflows(
@@ -98,7 +131,7 @@ fn workflows(
     workflows
 }
 
-fn agents(files: &mut Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agent> {
+fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agent> {
     let mut agents = BTreeMap::new();
     for (id, file) in &files.agents {
         let Some(file) = file else { continue };
@@ -106,6 +139,7 @@ fn agents(files: &mut Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agen
         let AgentFile { team, description, tools, workflows, mounts, budget, tier_max, .. } = &file.value;
         check_lists(file, findings);
         check_mounts(file, findings);
+        let model = route(file, models, findings);
         let budget = match budget.unwrap_or_default().budget() {
             Ok(budget) => budget,
             Err(field) => {
@@ -128,6 +162,7 @@ fn agents(files: &mut Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agen
             workflows: workflows.clone(),
             mounts: mounts.clone(),
             budget,
+            model,
             tier_max: tier_max.unwrap_or(Tier::Risky),
             bootstrap,
         };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::RouteFile;
 use crate::task::Budget;
 use crate::tenant::Name;
 use crate::tool::Tier;
@@ -43,6 +44,9 @@ pub struct AgentFile {
     /// What one task may use where its submitter does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetFile>,
+    /// The models that drive the agent; without it the agent runs workflows only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<RouteFile>,
     /// The highest tier of a tool that the agent may have; 2 where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier_max: Option<Tier>,

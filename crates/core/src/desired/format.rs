@@ -1,6 +1,7 @@
 //! The syntax of desired-state files, which an adapter knows.
 
 use super::{AgentFile, OverlayFile, TeamFile};
+use crate::model;
 use crate::tool::Manifest;
 use crate::workflow;
 
@@ -20,6 +21,12 @@ pub trait Format: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`Syntax`].
     fn agent(&self, text: &str) -> Result<AgentFile, Syntax>;
+
+    /// Reads `models/<id>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn model(&self, text: &str) -> Result<model::File, Syntax>;
 
     /// Reads `tools/<id>.yaml`.
     ///

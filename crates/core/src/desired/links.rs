@@ -34,6 +34,8 @@ pub(super) fn check(
         for workflow in &agent.value.workflows {
             links.workflow(agent, workflow, findings);
         }
+        let route = agent.value.model.iter().flat_map(|model| &model.route);
+        findings.extend(route.filter_map(|model| links.model(agent, model)));
     }
 }
 
@@ -108,6 +110,14 @@ impl Links<'_> {
         }
         let why = format!("its tier is {}, above the agent's tier_max {}", definition.tier.number(), tier_max.number());
         Some(finding(agent, tool, format!("tool `{tool}` is refused"), why, "remove the tool, or raise tier_max".to_owned()))
+    }
+
+    fn model(&self, agent: &Source<AgentFile>, model: &Name) -> Option<Finding> {
+        if self.files.models.contains_key(model) {
+            return None;
+        }
+        let why = format!("there is no models/{model}.yaml");
+        Some(finding(agent, model, format!("model `{model}` does not exist"), why, "add the model, or name another".to_owned()))
     }
 
     fn workflow(&self, agent: &Source<AgentFile>, id: &Name, findings: &mut Vec<Finding>) {

@@ -1,4 +1,4 @@
-//! Desired state: what a tenant's repository says about teams, agents, tools, workflows and policies.
+//! Desired state: what a tenant's repository says about teams, agents, models, tools, workflows and policies.
 //!
 //! One commit becomes one [`Snapshot`], or a list of [`Finding`]s and nothing: the last good snapshot stays in force.
 //! Core holds the model and the rules; reading a repository and the syntax of its files are an adapter's
@@ -28,7 +28,7 @@ pub use files::{AgentFile, BudgetFile, Mount, TeamFile};
 pub use finding::{Finding, FindingKind};
 pub use format::{Format, Syntax};
 pub use limits::{BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, FILE_LEN_MAX, FILES_MAX, FINDINGS_MAX, MOUNTS_MAX, TOTAL_LEN_MAX};
-pub use overlay::{AgentOverlay, MountOverlay, OverlayFile, ToolOverlay};
+pub use overlay::{AgentOverlay, ModelOverlay, MountOverlay, OverlayFile, RouteOverlay, ToolOverlay};
 pub use place::{FOLDERS, Place};
 pub use schemas::schemas;
 pub use secrets::{Secret, find_secrets};

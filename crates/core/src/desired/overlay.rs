@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::finding::{Finding, line_of};
 use super::read::{Files, Source};
 use super::{AgentFile, BudgetFile, FindingKind, Mount};
+use crate::model::{self, RouteFile};
 use crate::tenant::Name;
 use crate::tool::{Manifest, Tier};
 
@@ -23,6 +24,9 @@ pub struct OverlayFile {
     /// Agents that have less here, by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<Name, AgentOverlay>,
+    /// Models that answer more briefly here, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<Name, ModelOverlay>,
     /// Tools that are riskier here, by id; the built-in tools are not among them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Name, ToolOverlay>,
@@ -44,6 +48,9 @@ pub struct AgentOverlay {
     /// Limits of one task, none above what the agent has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetFile>,
+    /// The models that drive it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<RouteOverlay>,
     /// The highest tier of its tools, not above what the agent has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tier_max: Option<Tier>,
@@ -58,6 +65,30 @@ pub struct MountOverlay {
     /// Whether the agent's tools may still write there.
     #[serde(default)]
     pub write: bool,
+}
+
+/// What is less about the models that drive an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteOverlay {
+    /// The models that it keeps, of those that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<Vec<Name>>,
+    /// Most tokens of one answer, not above what the agent has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens_max: Option<u64>,
+    /// Most turns of one task, not above what the agent has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turns_max: Option<u64>,
+}
+
+/// What is less about a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelOverlay {
+    /// Most tokens of one answer, not above what `models/<id>.yaml` says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_tokens_max: Option<u64>,
 }
 
 /// What is riskier about a tool.
@@ -84,16 +115,19 @@ pub(super) fn apply(files: &mut Files, chosen: Option<&Name>, findings: &mut Vec
         let before = findings.len();
         let mut narrowing = Narrowing { overlay: &overlay, findings };
         let agents: Vec<_> = overlay.value.agents.iter().map(|(id, less)| (id, narrowing.agent(id, less, files))).collect();
+        let models: Vec<_> = overlay.value.models.iter().map(|(id, less)| (id, narrowing.model(id, less, files))).collect();
         let tools: Vec<_> = overlay.value.tools.iter().map(|(id, more)| (id, narrowing.tool(id, more, files))).collect();
         // A refused one is not applied: what it would break is no second finding.
         if Some(&name) == chosen && findings.len() == before {
             let agents: Vec<_> = agents.into_iter().filter_map(|(id, agent)| Some((id.clone(), agent?))).collect();
             let tools: Vec<_> = tools.into_iter().filter_map(|(id, tool)| Some((id.clone(), tool?))).collect();
-            narrowed.push((overlay.path.clone(), agents, tools));
+            let models: Vec<_> = models.into_iter().filter_map(|(id, model)| Some((id.clone(), model?))).collect();
+            narrowed.push((overlay.path.clone(), agents, models, tools));
         }
     }
-    for (path, agents, tools) in narrowed {
+    for (path, agents, models, tools) in narrowed {
         agents.into_iter().for_each(|(id, value)| replace(&mut files.agents, &id, value, &path));
+        models.into_iter().for_each(|(id, value)| replace(&mut files.models, &id, value, &path));
         tools.into_iter().for_each(|(id, value)| replace(&mut files.tools, &id, value, &path));
     }
 }
@@ -129,6 +163,9 @@ impl Narrowing<'_> {
         if let Some(budget) = less.budget {
             agent.budget = Some(self.budget(id, agent.budget.unwrap_or_default(), budget));
         }
+        if let Some(route) = &less.model {
+            agent.model = self.route(id, agent.model.take(), route, files);
+        }
         if let Some(tier) = less.tier_max {
             let had = agent.tier_max.unwrap_or(Tier::Risky);
             if tier > had {
@@ -138,6 +175,56 @@ impl Narrowing<'_> {
             agent.tier_max = Some(tier.min(had));
         }
         Some(agent)
+    }
+
+    /// The route with less of it.
+    fn route(&mut self, id: &Name, had: Option<RouteFile>, less: &RouteOverlay, files: &Files) -> Option<RouteFile> {
+        let Some(had) = had else {
+            self.refuse(id, FindingKind::Value, format!("model of agent `{id}` is refused"), "the agent has none".to_owned());
+            return None;
+        };
+        // One out of range, or of models that are not there, has a finding of its own.
+        let models = had.route.iter().filter_map(|model| files.models.get(model)?.as_ref());
+        let cap = models.map(|model| model.value.output_tokens_max).min().unwrap_or(model::OUTPUT_TOKENS_MAX);
+        let Ok(base) = had.resolve(cap) else { return Some(had) };
+        Some(RouteFile {
+            route: self.kept(id, "model", had.route, less.route.as_deref()),
+            output_tokens_max: match less.output_tokens_max {
+                // What is not said follows the models that are left.
+                None => had.output_tokens_max,
+                Some(wanted) => {
+                    Some(self.at_most(id, &format!("output_tokens_max {wanted} of agent"), wanted, base.output_tokens_max))
+                }
+            },
+            turns_max: match less.turns_max {
+                None => had.turns_max,
+                Some(wanted) => Some(self.at_most(id, &format!("turns_max {wanted} of agent"), wanted, base.turns_max)),
+            },
+        })
+    }
+
+    /// The model with a smaller cap; `None` as above.
+    fn model(&mut self, id: &Name, less: &ModelOverlay, files: &Files) -> Option<model::File> {
+        let Some(source) = files.models.get(id) else {
+            let why = format!("there is no models/{id}.yaml");
+            self.refuse(id, FindingKind::Reference, format!("model `{id}` does not exist"), why);
+            return None;
+        };
+        let mut model = source.as_ref()?.value.clone();
+        if let Some(wanted) = less.output_tokens_max {
+            let what = format!("output_tokens_max {wanted} of model");
+            model.output_tokens_max = self.at_most(id, &what, wanted, model.output_tokens_max);
+        }
+        Some(model)
+    }
+
+    /// A cap of 1 to what was there before.
+    fn at_most(&mut self, id: &Name, what: &str, wanted: u64, had: u64) -> u64 {
+        if !(1..=had).contains(&wanted) {
+            self.refuse(id, FindingKind::Value, format!("{what} `{id}` is refused"), format!("it is 1 to {had} there"));
+            return had;
+        }
+        wanted
     }
 
     /// The tool at its tier here; `None` as above.

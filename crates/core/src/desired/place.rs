@@ -3,7 +3,7 @@
 use crate::tenant::Name;
 
 /// The folders that desired state knows; everything beside them in a repository is not read.
-pub const FOLDERS: [&str; 7] = ["agents", "env", "policies", "teams", "tools", "workflows", "workspaces"];
+pub const FOLDERS: [&str; 8] = ["agents", "env", "models", "policies", "teams", "tools", "workflows", "workspaces"];
 
 /// Longest name of a file of memory, in bytes.
 const MEMORY_NAME_LEN_MAX: usize = 100;
@@ -15,6 +15,8 @@ pub enum Place {
     Team(Name),
     /// `agents/<id>.yaml`
     Agent(Name),
+    /// `models/<id>.yaml`
+    Model(Name),
     /// `tools/<id>.yaml`
     Tool(Name),
     /// `workflows/<id>.yaml`
@@ -50,6 +52,9 @@ impl Place {
             ["agents", file] => {
                 named(file, ".yaml").map(Self::Agent).ok_or("a file of agents/ is named <id>.yaml, the id in lower case")
             }
+            ["models", file] => {
+                named(file, ".yaml").map(Self::Model).ok_or("a file of models/ is named <id>.yaml, the id in lower case")
+            }
             ["tools", file] => {
                 named(file, ".yaml").map(Self::Tool).ok_or("a file of tools/ is named <id>.yaml, the id in lower case")
             }
@@ -64,7 +69,7 @@ impl Place {
             }
             ["workspaces", agent, rest @ ..] => bootstrap(agent, rest),
             _ => Err(
-                "only agents, env, policies, teams, tools, workflows and workspaces hold desired state, without further folders",
+                "only agents, env, models, policies, teams, tools, workflows and workspaces hold desired state, without further folders",
             ),
         }
     }
@@ -99,6 +104,7 @@ mod tests {
         for good in [
             "teams/ops.yaml",
             "agents/a.b-c.yaml",
+            "models/small.yaml",
             "tools/x.yaml",
             "workflows/scan.yaml",
             "policies/base.cedar",
@@ -120,6 +126,7 @@ mod tests {
             "teams/a/b.yaml",
             "agents/аgent.yaml",
             "agents/../x.yaml",
+            "models/GPT.yaml",
             "policies/x.rego",
             "workspaces/clerk/soul.md",
             "workspaces/Clerk/SOUL.md",

@@ -8,6 +8,7 @@ use super::{
     Place, PolicyFile, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets,
 };
 use crate::digest::Digest;
+use crate::model;
 use crate::ports::RawFiles;
 use crate::tenant::Name;
 use crate::tool::Manifest;
@@ -37,6 +38,7 @@ impl<T> Source<T> {
 pub(super) struct Files {
     pub(super) teams: BTreeMap<Name, Option<Source<TeamFile>>>,
     pub(super) agents: BTreeMap<Name, Option<Source<AgentFile>>>,
+    pub(super) models: BTreeMap<Name, Option<Source<model::File>>>,
     pub(super) tools: BTreeMap<Name, Option<Source<Manifest>>>,
     pub(super) workflows: BTreeMap<Name, Option<Source<workflow::File>>>,
     pub(super) overlays: BTreeMap<Name, Option<Source<OverlayFile>>>,
@@ -83,6 +85,11 @@ impl Files {
                 same_id(&path, &id, &value.id, &text)?;
                 self.agents.insert(id, Some(Source::new(path, text, value)));
             }
+            Place::Model(id) => {
+                let value = format.model(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                same_id(&path, &id, &value.id, &text)?;
+                self.models.insert(id, Some(Source::new(path, text, value)));
+            }
             Place::Tool(id) => {
                 let value = format.tool(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
@@ -109,6 +116,7 @@ impl Files {
         match place {
             Place::Team(id) => drop(self.teams.insert(id.clone(), None)),
             Place::Agent(id) => drop(self.agents.insert(id.clone(), None)),
+            Place::Model(id) => drop(self.models.insert(id.clone(), None)),
             Place::Tool(id) => drop(self.tools.insert(id.clone(), None)),
             Place::Workflow(id) => drop(self.workflows.insert(id.clone(), None)),
             Place::Overlay(name) => drop(self.overlays.insert(name.clone(), None)),

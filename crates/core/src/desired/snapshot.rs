@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::builtins::builtin;
 use super::{Agent, TeamFile, with_builtins};
 use crate::digest::Digest;
+use crate::model::Model;
 use crate::tenant::{Name, TenantId};
 use crate::tool::Definition;
 use crate::workflow::Workflow;
@@ -23,6 +24,8 @@ pub struct Snapshot {
     pub teams: BTreeMap<Name, TeamFile>,
     /// Agents by id.
     pub agents: BTreeMap<Name, Agent>,
+    /// Models by id, each with its digest.
+    pub models: BTreeMap<Name, Arc<Model>>,
     /// The tenant's own tools by id; [`Snapshot::tools_with_builtins`] has all.
     pub tools: BTreeMap<Name, Arc<Definition>>,
     /// Workflows by id.
@@ -67,6 +70,14 @@ impl Snapshot {
     #[must_use]
     pub fn tool(&self, id: &Name) -> Option<&Arc<Definition>> {
         builtin(id).or_else(|| self.tools.get(id))
+    }
+
+    /// The models that drive an agent, in order; none where it runs workflows only.
+    #[must_use]
+    pub fn route_of(&self, agent: &Name) -> Vec<Arc<Model>> {
+        let route = self.agents.get(agent).and_then(|agent| agent.model.as_ref());
+        let ids = route.map(|route| route.models.as_slice()).unwrap_or_default();
+        ids.iter().filter_map(|id| self.models.get(id)).map(Arc::clone).collect()
     }
 
     /// The workflow that an agent runs for a goal and input: the first of its list that matches.

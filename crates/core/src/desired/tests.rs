@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model;
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
 use crate::tool::Manifest;
@@ -25,6 +26,10 @@ impl Format for Json {
     }
 
     fn agent(&self, text: &str) -> Result<AgentFile, Syntax> {
+        read(text)
+    }
+
+    fn model(&self, text: &str) -> Result<model::File, Syntax> {
         read(text)
     }
 
@@ -53,10 +58,19 @@ fn pretty(value: &Value) -> Vec<u8> {
 fn agent(change: &Value) -> Vec<u8> {
     let mut agent = json!({
         "id": "clerk", "team": "ops", "description": "Scans.", "tools": ["fs.read", "fs.list", "scan"], "workflows": ["walk"],
-        "mounts": [{"name": "repo", "path": "/srv/repo"}], "budget": {"calls": 5},
+        "mounts": [{"name": "repo", "path": "/srv/repo"}], "budget": {"calls": 5}, "model": {"route": ["small", "large"]},
     });
     agent.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
     pretty(&agent)
+}
+
+fn model(id: &str, change: &Value) -> Vec<u8> {
+    let mut model = json!({
+        "id": id, "base_url": "http://127.0.0.1:8080/v1", "model": "some-model", "api_key": "secret://acme/models.key-1",
+        "context_tokens": 16_384, "output_tokens_max": 1_024,
+    });
+    model.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    pretty(&model)
 }
 
 fn good() -> Texts {
@@ -74,6 +88,8 @@ fn good() -> Texts {
         ("teams/ops.yaml".to_owned(), pretty(&json!({"id": "ops", "description": "Operations.", "lead": "clerk"}))),
         ("teams/.gitkeep".to_owned(), Vec::new()),
         ("agents/clerk.yaml".to_owned(), agent(&json!({}))),
+        ("models/small.yaml".to_owned(), model("small", &json!({}))),
+        ("models/large.yaml".to_owned(), model("large", &json!({"output_tokens_max": 8_192}))),
         ("tools/scan.yaml".to_owned(), pretty(&tool)),
         ("workflows/walk.yaml".to_owned(), pretty(&walk)),
         ("policies/base.cedar".to_owned(), b"permit(principal, action, resource);\n".to_vec()),
@@ -183,7 +199,7 @@ fn bad_agents() {
     let places: Vec<_> = findings.iter().map(|finding| (finding.file.as_str(), finding.line, finding.kind)).collect();
     assert_eq!(
         places,
-        [("agents/clerk.yaml", Some(13), K::Reference), ("teams/ops.yaml", Some(4), K::Reference)],
+        [("agents/clerk.yaml", Some(19), K::Reference), ("teams/ops.yaml", Some(4), K::Reference)],
         "{findings:?}"
     );
     for (change, kind, part) in [
@@ -219,6 +235,49 @@ fn bad_agents() {
         let findings = assemble(files).unwrap_err();
         assert!(findings.len() == 1 && findings[0].kind == K::Syntax, "{findings:?}");
     }
+}
+
+#[test]
+fn models_and_routes() {
+    use FindingKind as K;
+    let snapshot = assemble(good()).unwrap();
+    let route = snapshot.agents[&name("clerk")].model.clone().unwrap();
+    assert_eq!((route.output_tokens_max, route.turns_max), (1_024, 30), "the smallest of the route's models is its cap");
+    let ids: Vec<&str> = snapshot.models.values().map(|model| model.id.as_str()).collect();
+    assert_eq!(ids, ["large", "small"]);
+    let route: Vec<String> = snapshot.route_of(&name("clerk")).iter().map(|model| model.id.to_string()).collect();
+    assert_eq!(route, ["small", "large"]);
+    assert_ne!(snapshot.models[&name("small")].digest, snapshot.models[&name("large")].digest);
+
+    for (change, kind, part) in [
+        (json!({"base_url": "http://models.example.com/v1"}), K::Syntax, "http:// is for localhost"),
+        (json!({"base_url": "https://me:key@example.com"}), K::Syntax, "no user"),
+        (json!({"api_key": "the key itself"}), K::Syntax, "secret://<tenant>/<name>"),
+        (json!({"api_key": "secret://other/key"}), K::Value, "tenant `other`"),
+        (json!({"output_tokens_max": 16_384}), K::Value, "less than context_tokens"),
+        (json!({"temperature": 1}), K::Syntax, "temperature"),
+    ] {
+        let mut files = good();
+        files.insert("models/small.yaml".to_owned(), model("small", &change));
+        let findings = assemble(files).unwrap_err();
+        let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
+        assert!(findings[0].line.is_some() && !text.contains("the key itself") && !text.contains("me:key"), "{text}");
+    }
+    for (change, kind, part) in [
+        (json!({"route": ["small", "gone"]}), K::Reference, "no models/gone.yaml"),
+        (json!({"route": []}), K::Value, "1 to 8 models"),
+        (json!({"route": ["large"], "output_tokens_max": 8_193}), K::Value, "1 to 8192 tokens"),
+        (json!({"route": ["small"], "turns_max": 201}), K::Value, "model.turns_max"),
+    ] {
+        let mut files = good();
+        files.insert("agents/clerk.yaml".to_owned(), agent(&json!({ "model": change })));
+        let findings = assemble(files).unwrap_err();
+        let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
+        assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
+    }
+    let literal = format!("\"api_key\": \"{}\"", ["s", "k-Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd"].concat());
+    check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "a model provider's key"));
 }
 
 #[test]
@@ -318,7 +377,7 @@ fn findings_are_bounded() {
 #[test]
 fn schemas_forbid_unknown_keys() {
     let schemas = schemas();
-    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), ["agent", "overlay", "team", "tool", "workflow"]);
+    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), ["agent", "model", "overlay", "team", "tool", "workflow"]);
     for (kind, schema) in schemas {
         assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
         assert!(schema["properties"][if kind == "overlay" { "agents" } else { "id" }].is_object(), "{kind}");

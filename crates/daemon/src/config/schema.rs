@@ -13,6 +13,8 @@ pub enum Kind {
     Daemon,
     /// `agents/ID.yaml` of the desired state.
     Agent,
+    /// `models/ID.yaml` of the desired state.
+    Model,
     /// `env/NAME.yaml` of the desired state.
     Overlay,
     /// `teams/ID.yaml` of the desired state.
@@ -30,6 +32,7 @@ impl Kind {
         let schema = match self {
             Self::Daemon => schemars::schema_for!(Settings).to_value(),
             Self::Agent => of_desired("agent"),
+            Self::Model => of_desired("model"),
             Self::Overlay => of_desired("overlay"),
             Self::Team => of_desired("team"),
             Self::Tool => of_desired("tool"),

@@ -20,6 +20,12 @@ pub const COMMITS_FULL: &str = "scalbotics_commits_refused_full_total";
 pub const CALL_DECISIONS: &str = "scalbotics_call_decisions_total";
 /// Duration of one decision about a tool call, in seconds.
 pub const DECISION_DURATION: &str = "scalbotics_call_decision_duration_seconds";
+/// Requests to models, by `outcome`.
+pub const MODEL_REQUESTS: &str = "scalbotics_model_requests_total";
+/// Tokens of models' answers, by `type`: what `gen_ai.client.token.usage` counts.
+pub const MODEL_TOKENS: &str = "scalbotics_model_tokens_total";
+/// Duration of one request to a model, in seconds: what `gen_ai.client.operation.duration` measures.
+pub const MODEL_DURATION: &str = "scalbotics_model_request_duration_seconds";
 /// Approvals, by `event`.
 pub const APPROVALS: &str = "scalbotics_approvals_total";
 /// Effects that became IN_DOUBT.

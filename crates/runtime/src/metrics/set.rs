@@ -1,5 +1,7 @@
 //! The numbers of one process.
 
+use scalbotics_core::model::Reply;
+use scalbotics_core::ports::NotAnswered;
 use scalbotics_core::task::Status;
 use scalbotics_core::tool::Outcome;
 
@@ -40,6 +42,32 @@ pub struct Metrics {
     pub decisions_deny: Counter,
     /// [`names::DECISION_DURATION`]
     pub decision_duration: Histogram,
+    /// [`names::MODEL_REQUESTS`] answered
+    pub models_answered: Counter,
+    /// [`names::MODEL_REQUESTS`] never left
+    pub models_never_left: Counter,
+    /// [`names::MODEL_REQUESTS`] unreachable
+    pub models_unreachable: Counter,
+    /// [`names::MODEL_REQUESTS`] busy
+    pub models_busy: Counter,
+    /// [`names::MODEL_REQUESTS`] silent
+    pub models_silent: Counter,
+    /// [`names::MODEL_REQUESTS`] refused
+    pub models_refused: Counter,
+    /// [`names::MODEL_REQUESTS`] cut
+    pub models_cut: Counter,
+    /// [`names::MODEL_REQUESTS`] too long
+    pub models_too_long: Counter,
+    /// [`names::MODEL_REQUESTS`] malformed
+    pub models_malformed: Counter,
+    /// [`names::MODEL_REQUESTS`] not sent, for the model's breaker is open
+    pub models_passed_over: Counter,
+    /// [`names::MODEL_TOKENS`] input
+    pub model_tokens_input: Counter,
+    /// [`names::MODEL_TOKENS`] output
+    pub model_tokens_output: Counter,
+    /// [`names::MODEL_DURATION`]
+    pub model_duration: Histogram,
     /// [`names::APPROVALS`] asked
     pub approvals_asked: Counter,
     /// [`names::APPROVALS`] granted
@@ -103,7 +131,7 @@ impl Metrics {
             label: Some((key, value)),
             shown: Shown::Counter(counter.get()),
         };
-        vec![
+        let mut samples = vec![
             counter(names::TASKS_SUBMITTED, &self.tasks_submitted),
             labelled(names::TASKS_ENDED, "status", "completed", &self.tasks_completed),
             labelled(names::TASKS_ENDED, "status", "failed", &self.tasks_failed),
@@ -133,6 +161,32 @@ impl Metrics {
             counter(names::CHECKPOINTS, &self.checkpoints),
             gauge(names::WATCHERS, &self.watchers),
             counter(names::BACKGROUND_PANICS, &self.background_panics),
+        ];
+        samples.extend(self.model_samples());
+        samples
+    }
+
+    fn model_samples(&self) -> Vec<Sample<'_>> {
+        let labelled = |name, key, value, counter: &Counter| Sample {
+            name,
+            label: Some((key, value)),
+            shown: Shown::Counter(counter.get()),
+        };
+        let request = |outcome, counter| labelled(names::MODEL_REQUESTS, "outcome", outcome, counter);
+        vec![
+            request("answered", &self.models_answered),
+            request("never_left", &self.models_never_left),
+            request("unreachable", &self.models_unreachable),
+            request("busy", &self.models_busy),
+            request("silent", &self.models_silent),
+            request("refused", &self.models_refused),
+            request("cut", &self.models_cut),
+            request("too_long", &self.models_too_long),
+            request("malformed", &self.models_malformed),
+            request("passed_over", &self.models_passed_over),
+            labelled(names::MODEL_TOKENS, "type", "input", &self.model_tokens_input),
+            labelled(names::MODEL_TOKENS, "type", "output", &self.model_tokens_output),
+            Sample { name: names::MODEL_DURATION, label: None, shown: Shown::Histogram(&self.model_duration) },
         ]
     }
 
@@ -144,6 +198,26 @@ impl Metrics {
             Outcome::NeverLeft { .. } => self.calls_never_left.add(1),
             Outcome::Unknown { .. } => self.calls_unknown.add(1),
         }
+    }
+
+    /// Counts a request to a model by what became of it.
+    pub(crate) fn count_answer(&self, result: &Result<Reply, NotAnswered>) {
+        let counter = match result {
+            Ok(reply) => {
+                self.model_tokens_input.add(reply.usage.input);
+                self.model_tokens_output.add(reply.usage.output);
+                &self.models_answered
+            }
+            Err(NotAnswered::NeverLeft { .. }) => &self.models_never_left,
+            Err(NotAnswered::Unreachable { .. }) => &self.models_unreachable,
+            Err(NotAnswered::Busy { .. }) => &self.models_busy,
+            Err(NotAnswered::Silent { .. }) => &self.models_silent,
+            Err(NotAnswered::Refused { .. }) => &self.models_refused,
+            Err(NotAnswered::Cut { .. }) => &self.models_cut,
+            Err(NotAnswered::TooLong { .. }) => &self.models_too_long,
+            Err(NotAnswered::Malformed { .. }) => &self.models_malformed,
+        };
+        counter.add(1);
     }
 
     /// Counts the end of a task.

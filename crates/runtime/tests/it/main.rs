@@ -22,4 +22,5 @@ mod inputs;
 mod life;
 mod limits;
 mod recent;
+mod models;
 mod repo;

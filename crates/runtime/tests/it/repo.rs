@@ -100,6 +100,7 @@ impl Compiler for JsonCompiler {
                     workflows: workflows.keys().cloned().collect(),
                     mounts: Vec::new(),
                     budget: Budget::default(),
+                    model: None,
                     tier_max: Tier::Risky,
                     bootstrap: BTreeMap::new(),
                 };
@@ -111,6 +112,7 @@ impl Compiler for JsonCompiler {
             commit: files.commit.clone(),
             teams: BTreeMap::new(),
             agents,
+            models: BTreeMap::new(),
             tools,
             workflows,
             policies: Vec::new(),

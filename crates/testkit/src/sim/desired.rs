@@ -39,6 +39,7 @@ impl Desired {
             workflows: workflows.keys().cloned().collect(),
             mounts: Vec::new(),
             budget: Budget::default(),
+            model: None,
             tier_max: Tier::Risky,
             bootstrap: BTreeMap::new(),
         };
@@ -47,6 +48,7 @@ impl Desired {
             commit: COMMIT.to_owned(),
             teams: BTreeMap::new(),
             agents: BTreeMap::from([(agent.name.clone(), agent)]),
+            models: BTreeMap::new(),
             tools,
             workflows,
             policies: Vec::new(),

@@ -22,7 +22,9 @@ fn sem_9_4_an_overlay_narrows_where_it_is_chosen() {
     let less = json!({
         "agents": {"clerk": {
             "tools": ["scan", "fs.list"], "workflows": [], "mounts": [{"name": "repo"}], "budget": {"calls": 2, "seconds": 60}, "tier_max": 2,
+            "model": {"route": ["large"], "output_tokens_max": 500, "turns_max": 3},
         }},
+        "models": {"large": {"output_tokens_max": 600}},
         "tools": {"scan": {"tier": 2}},
     });
     let base = assemble(with(&json!({}))).unwrap();
@@ -41,6 +43,10 @@ fn sem_9_4_an_overlay_narrows_where_it_is_chosen() {
     assert_eq!((base.tools[&name("scan")].tier, narrow.tools[&name("scan")].tier), (Tier::Change, Tier::Risky));
     assert_ne!(base.tools[&name("scan")].digest, narrow.tools[&name("scan")].digest, "another tier is another tool");
     assert_eq!(narrow.workflows.len(), 1);
+    let route = clerk.model.as_ref().unwrap();
+    assert_eq!((route.models.as_slice(), route.output_tokens_max, route.turns_max), ([name("large")].as_slice(), 500, 3));
+    assert_eq!(narrow.models[&name("large")].output_tokens_max, 600);
+    assert_ne!(narrow.models[&name("large")].digest, base.models[&name("large")].digest, "another cap is another model");
 }
 
 #[test]
@@ -54,6 +60,13 @@ fn sem_9_4_an_overlay_never_widens() {
         (json!({"agents": {"clerk": {"budget": {"calls": 6}}}}), K::Value, "the agent has 5"),
         (json!({"agents": {"clerk": {"budget": {"tokens": 1_000_000_000}}}}), K::Value, "budget.tokens"),
         (json!({"agents": {"clerk": {"budget": {"seconds": 0}}}}), K::Value, "out of range"),
+        (json!({"agents": {"clerk": {"model": {"route": ["small", "huge"]}}}}), K::Value, "model `huge`"),
+        (json!({"agents": {"clerk": {"model": {"output_tokens_max": 1_025}}}}), K::Value, "1 to 1024"),
+        (json!({"agents": {"clerk": {"model": {"turns_max": 31}}}}), K::Value, "1 to 30"),
+        (json!({"agents": {"clerk": {"model": {"turns_max": 0}}}}), K::Value, "1 to 30"),
+        (json!({"models": {"small": {"output_tokens_max": 1_025}}}), K::Value, "1 to 1024"),
+        (json!({"models": {"small": {"base_url": "https://evil.example"}}}), K::Syntax, "base_url"),
+        (json!({"models": {"gone": {}}}), K::Reference, "models/gone.yaml"),
         (json!({"agents": {"ghost": {}}}), K::Reference, "agents/ghost.yaml"),
         (json!({"tools": {"scan": {"tier": 0}}}), K::Value, "the tool's tier is 1"),
         (json!({"tools": {"fs.read": {"tier": 2}}}), K::Reference, "tools/fs.read.yaml"),

@@ -1,0 +1,3 @@
+//! Model servers.
+
+pub mod openai;
