@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{agent, approval, audit, context, policy, repo, task, tool};
+use crate::commands::{agent, approval, audit, context, policy, repo, secret, task, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
@@ -175,6 +175,9 @@ pub(crate) enum Command {
     /// Tools.
     #[command(subcommand, alias = "tools")]
     Tool(tool::Verb),
+    /// Values that tools need and nobody reads.
+    #[command(subcommand, alias = "secrets")]
+    Secret(secret::Verb),
     /// The audit log.
     #[command(subcommand, alias = "audits")]
     Audit(audit::Verb),

@@ -29,6 +29,7 @@ pub mod policy;
 pub mod ports;
 pub mod principal;
 pub mod rpc;
+pub mod secret;
 pub mod task;
 pub mod tenant;
 pub mod time;

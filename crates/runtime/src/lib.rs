@@ -22,10 +22,12 @@
 pub mod approval;
 pub mod audit;
 mod caller;
+mod change;
 mod decisions;
 pub mod metrics;
 mod ports;
 pub mod reconcile;
+pub mod secret;
 mod supervisor;
 pub mod task;
 mod timers;
@@ -33,6 +35,7 @@ mod tool;
 mod vault;
 
 pub use caller::Caller;
+pub use change::{ChangeError, Changed};
 pub use decisions::{Decisions, Error as DecisionError};
 pub use ports::Ports;
 pub use supervisor::{Drained, Supervisor};

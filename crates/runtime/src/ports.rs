@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scalbotics_core::ports::{
     ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher, PayloadStore, Registry,
-    Signer, StatementVerifier, TaskLog, ToolRunner,
+    SecretStore, Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
 use crate::reconcile::Compiler;
@@ -26,6 +26,8 @@ pub struct Ports {
     pub registry: Arc<dyn Registry>,
     /// The epochs that void warrants.
     pub epochs: Arc<dyn Epochs>,
+    /// Secrets, sealed.
+    pub secret_store: Arc<dyn SecretStore>,
     /// Encryption of payloads.
     pub cipher: Arc<dyn PayloadCipher>,
     /// Time.

@@ -1,6 +1,6 @@
 //! From the parsed command line to the verb.
 
-use super::{agent, approval, audit, context, exec_verb, installation, meta, policy, repo, session, task, tool};
+use super::{agent, approval, audit, context, exec_verb, installation, meta, policy, repo, secret, session, task, tool};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::tree::{Cli, Command};
@@ -28,6 +28,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Approval(_)
         | Command::Policy(_)
         | Command::Tool(_)
+        | Command::Secret(_)
         | Command::Repo(_) => None,
     }
 }
@@ -60,6 +61,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Approval(_)
         | Command::Policy(_)
         | Command::Tool(_)
+        | Command::Secret(_)
         | Command::Audit(_)
         | Command::Repo(_) => {}
     }
@@ -73,6 +75,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Policy(verb) => policy::run(&session, &verb, printer).await,
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,
         Command::Audit(verb) => audit::run(&session, &verb, printer).await,
+        Command::Secret(verb) => secret::run(&session, &verb, globals.confirm(), printer).await,
         Command::Repo(verb) => repo::run(&session, &verb, printer).await,
         Command::Initialize(_)
         | Command::Dev(_)

@@ -7,6 +7,7 @@ pub(crate) mod context;
 pub(crate) mod installation;
 pub(crate) mod policy;
 pub(crate) mod repo;
+pub(crate) mod secret;
 pub(crate) mod task;
 pub(crate) mod tool;
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 9] = ["scalbotics", "agent", "approval", "audit", "context", "policy", "repo", "task", "tool"];
+const NOUNS: [&str; 10] = ["scalbotics", "agent", "approval", "audit", "context", "policy", "repo", "secret", "task", "tool"];
 const ALONE: [&str; 9] = ["completion", "doctor", "help", "login", "logout", "man", "status", "version", "whoami"];
 
 fn verbs(help: &str) -> Vec<String> {

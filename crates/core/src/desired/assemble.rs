@@ -27,7 +27,7 @@ impl Snapshot {
         let mut files = read::read(raw, format, &mut findings);
         overlay::apply(&mut files, overlay, &mut findings);
         let policies = std::mem::take(&mut files.policies);
-        let tools = tools(&files, &mut findings);
+        let tools = tools(&tenant, &files, &mut findings);
         let workflows = workflows(&files, &tools, &mut findings);
         let agents = agents(&mut files, &mut findings);
         links::check(&files, &tools, &workflows, &mut findings);
@@ -42,7 +42,7 @@ impl Snapshot {
     }
 }
 
-fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Definition>> {
+fn tools(tenant: &TenantId, files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Definition>> {
     let mut tools = BTreeMap::new();
     for (id, file) in &files.tools {
         let Some(file) = file else { continue };
@@ -55,6 +55,14 @@ fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Defin
                 why,
                 "choose another id",
             ));
+            continue;
+        }
+        if let Some(foreign) = file.value.secrets.iter().find(|given| given.name.tenant != *tenant) {
+            let what = format!("tool `{id}` is refused: it wants `{}`", foreign.name);
+            let why = "a tool gets secrets of its own tenant only";
+            let next = format!("name one as `secret://{tenant}/{}`, and put it with `scalbotics secret put`", foreign.name.name);
+            let line = line_of(&file.text, &foreign.name.to_string());
+            findings.push(Finding::new(&file.path, FindingKind::Reference, what, why, next).at(line));
             continue;
         }
         match Definition::from_manifest(file.value.clone()) {

@@ -45,7 +45,7 @@ const SETTING: &str = concat!(
 );
 
 /// Beginnings of values that point to a secret, or stand for one, instead of being one.
-const STAND_INS: [&str; 10] = ["$", "<", "{", "env:", "file:", "vault:", "changeme", "example", "xxx", "***"];
+const STAND_INS: [&str; 12] = ["$", "<", "{", "env:", "file:", "vault:", "secret:", "//", "changeme", "example", "xxx", "***"];
 
 static DETECTORS: LazyLock<Vec<(&'static str, Regex)>> =
     LazyLock::new(|| SHAPES.iter().filter_map(|(kind, pattern)| Regex::new(pattern).ok().map(|regex| (*kind, regex))).collect());
@@ -146,6 +146,8 @@ mod tests {
             "The secret: never write passwords down.",
             "secret: correcthorsebatterystaple",
             "idempotency_key: argv",
+            "- { name: secret://acme/github-token-2026-Zk3vQ9x, env: TOKEN }",
+            "api_key: secret://acme/Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd6Jf5",
             "commit: 8a5aa53c0fa73b50777cd65e960d9dcf227b666a",
             "pattern: \"AKIA[0-9A-Z]{16}\"",
             "https://example.org:8443/a@b",

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Decision, Resource};
 use crate::approval;
 use crate::principal::Uid;
+use crate::secret::Facts;
 use crate::task::State;
 use crate::tenant::{Name, TenantId};
 use crate::tool::Definition;
@@ -60,6 +61,13 @@ impl Resource {
         Self::new("Agent", uid.to_string(), attributes)
     }
 
+    /// A secret, of which policy sees the name.
+    #[must_use]
+    pub fn secret(facts: &Facts) -> Self {
+        let attributes = json!({"uid": facts.id, "name": facts.name.as_str()});
+        Self::new("Secret", facts.id.to_string(), attributes)
+    }
+
     /// A task.
     #[must_use]
     pub fn task(state: &State) -> Self {
@@ -108,7 +116,7 @@ impl Resource {
     pub fn target(&self) -> String {
         let nothing = |attribute: &str| self.attributes.get(attribute).and_then(Value::as_str) == Some("");
         let made_up = match self.kind.as_str() {
-            "Agent" => nothing("uid"),
+            "Agent" | "Secret" => nothing("uid"),
             "Tool" => nothing("digest"),
             _ => false,
         };
@@ -125,7 +133,7 @@ impl Resource {
     #[must_use]
     pub fn absent(kind: &str, id: &str) -> Self {
         let attributes = match kind {
-            "Agent" => json!({"uid": "", "name": ""}),
+            "Agent" | "Secret" => json!({"uid": "", "name": ""}),
             "Tool" => json!({"name": "", "tier": 0, "effect": "", "digest": ""}),
             "Task" => json!({"agent": "", "owner": "", "status": ""}),
             "Approval" => json!({"tier": 0, "tool": "", "agent": "", "requester": ""}),

@@ -110,6 +110,7 @@ fn what_there_is(name: &str) -> &'static str {
         Some("agents") => "scalbotics agent list",
         Some("approvals") => "scalbotics approval list",
         Some("decisions") => "scalbotics audit tail",
+        Some("secrets") => "scalbotics secret list",
         Some("tasks") => "scalbotics task list",
         Some("tools") => "scalbotics tool list",
         Some(_) | None => "scalbotics whoami",

@@ -79,6 +79,10 @@ rows! {
     GET_TOOL: "ToolService/GetTool" "tool.read" "Tool" Read Batched;
     GET_REPOSITORY: "RepositoryService/GetRepository" "repository.read" "Repository" Read Batched;
     RELOAD_REPOSITORY: "RepositoryService/ReloadRepository" "repository.reload" "Repository" Write Awaited;
+    PUT_SECRET: "SecretService/PutSecret" "secret.put" "Tenant" Write Awaited;
+    LIST_SECRETS: "SecretService/ListSecrets" "secret.list" "Tenant" Read Batched;
+    ROTATE_SECRET: "SecretService/RotateSecret" "secret.rotate" "Secret" Write Awaited;
+    REMOVE_SECRET: "SecretService/RemoveSecret" "secret.remove" "Secret" Write Awaited;
     WHO_AM_I: "SessionService/WhoAmI" "session.whoami" "Session" Read Batched;
     GET_INSTALLATION: "InstallationService/GetInstallation" "installation.status" "Installation" Read Batched;
 }

@@ -26,6 +26,7 @@ mod names;
 mod policy_service;
 mod repository_service;
 mod routes;
+mod secret_service;
 mod server;
 mod session_service;
 mod status;

@@ -19,6 +19,7 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
     let approval = format!("{parent}/approvals/{}", ApprovalId::from_u128(7));
     let decision = format!("{parent}/decisions/{}", DecisionId::from_u128(7));
     let agent = format!("{parent}/agents/ghost");
+    let secret = format!("{parent}/secrets/ghost");
     let text = |text: &str| text.to_owned();
     let (service, method) = path.strip_prefix("/scalbotics.v1.")?.split_once('/')?;
     let (message, one) = match (service, method) {
@@ -63,6 +64,18 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("RepositoryService", "ReloadRepository") => {
             let name = format!("{parent}/repository");
             (v1::ReloadRepositoryRequest { name, ..Default::default() }.encode_to_vec(), false)
+        }
+        ("SecretService", "PutSecret") => {
+            let request = v1::PutSecretRequest { name: secret, value: b"value".to_vec(), ..Default::default() };
+            (request.encode_to_vec(), false)
+        }
+        ("SecretService", "ListSecrets") => (v1::ListSecretsRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("SecretService", "RotateSecret") => {
+            let request = v1::RotateSecretRequest { name: secret, value: b"value".to_vec(), ..Default::default() };
+            (request.encode_to_vec(), true)
+        }
+        ("SecretService", "RemoveSecret") => {
+            (v1::RemoveSecretRequest { name: secret, ..Default::default() }.encode_to_vec(), true)
         }
         ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
         ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),

@@ -38,3 +38,4 @@ mod secrets;
 mod serving;
 mod signals;
 mod tools;
+mod vault;

@@ -72,6 +72,7 @@ impl Life {
             approval_store: store.clone(),
             decision_store: store.clone(),
             registry: reads.clone(),
+            secret_store: store.clone(),
             epochs: reads,
             cipher: Arc::new(PlainCipher),
             clock: stage.clock.clone(),

@@ -25,7 +25,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 24] = [
+pub const RPC_ACTIONS: [(&str, &str); 28] = [
     ("agent.list", "Tenant"),
     ("agent.read", "Agent"),
     ("approval.decide", "Approval"),
@@ -40,6 +40,10 @@ pub const RPC_ACTIONS: [(&str, &str); 24] = [
     ("policy.explain", "Decision"),
     ("repository.read", "Repository"),
     ("repository.reload", "Repository"),
+    ("secret.list", "Tenant"),
+    ("secret.put", "Tenant"),
+    ("secret.remove", "Secret"),
+    ("secret.rotate", "Secret"),
     ("session.whoami", "Session"),
     ("task.cancel", "Task"),
     ("task.list", "Tenant"),
@@ -72,7 +76,7 @@ pub(super) enum Attribute {
 pub(super) fn attributes(kind: &str) -> Option<&'static [(&'static str, Attribute)]> {
     use Attribute::{Long, Text};
     match kind {
-        "Agent" => Some(&[("name", Text), ("uid", Text)]),
+        "Agent" | "Secret" => Some(&[("name", Text), ("uid", Text)]),
         "Tool" => Some(&[("digest", Text), ("effect", Text), ("name", Text), ("tier", Long)]),
         "Task" => Some(&[("agent", Text), ("owner", Text), ("status", Text)]),
         "Approval" => Some(&[("agent", Text), ("requester", Text), ("tier", Long), ("tool", Text)]),

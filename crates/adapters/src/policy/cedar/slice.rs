@@ -50,7 +50,7 @@ pub(super) struct Kinds(BTreeMap<&'static str, EntityTypeName>);
 impl Kinds {
     /// Parses the names; `None` if one is no name, which the tests exclude.
     pub(super) fn new() -> Option<Self> {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 15] = [
             "Action",
             "Agent",
             "Approval",
@@ -60,6 +60,7 @@ impl Kinds {
             "Human",
             "Installation",
             "Repository",
+            "Secret",
             "Service",
             "Session",
             "Task",
