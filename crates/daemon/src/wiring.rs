@@ -20,7 +20,7 @@ use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Compiler as _, Reconciler};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -117,6 +117,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         store,
         validator: issuer.validator(&[]),
         issuer,
+        people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         tasks,
         approvals,
         secrets,
@@ -232,6 +233,7 @@ fn ports(
         decision_store: store.clone(),
         epochs: store.clone(),
         secret_store: store.clone(),
+        roster: store.clone(),
         registry: store,
         cipher,
         clock,

@@ -25,6 +25,7 @@ mod caller;
 mod change;
 mod decisions;
 pub mod metrics;
+pub mod people;
 mod ports;
 pub mod reconcile;
 pub mod secret;

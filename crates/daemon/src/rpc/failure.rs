@@ -110,6 +110,8 @@ fn what_there_is(name: &str) -> &'static str {
         Some("agents") => "scalbotics agent list",
         Some("approvals") => "scalbotics approval list",
         Some("decisions") => "scalbotics audit tail",
+        Some("humans") => "scalbotics human list",
+        Some("teams") => "scalbotics team list",
         Some("secrets") => "scalbotics secret list",
         Some("tasks") => "scalbotics task list",
         Some("tools") => "scalbotics tool list",

@@ -6,12 +6,14 @@ use scalbotics_core::secret::VALUE_LEN_MAX;
 use scalbotics_proto::v1::agent_service_server::AgentServiceServer;
 use scalbotics_proto::v1::approval_service_server::ApprovalServiceServer;
 use scalbotics_proto::v1::audit_service_server::AuditServiceServer;
+use scalbotics_proto::v1::human_service_server::HumanServiceServer;
 use scalbotics_proto::v1::installation_service_server::InstallationServiceServer;
 use scalbotics_proto::v1::policy_service_server::PolicyServiceServer;
 use scalbotics_proto::v1::repository_service_server::RepositoryServiceServer;
 use scalbotics_proto::v1::secret_service_server::SecretServiceServer;
 use scalbotics_proto::v1::session_service_server::SessionServiceServer;
 use scalbotics_proto::v1::task_service_server::TaskServiceServer;
+use scalbotics_proto::v1::team_service_server::TeamServiceServer;
 use scalbotics_proto::v1::tool_service_server::ToolServiceServer;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -20,12 +22,14 @@ use super::agent_service::Agents;
 use super::approval_service::Approvals;
 use super::audit_service::Audits;
 use super::context::Context;
+use super::human_service::Humans;
 use super::installation_service::Installations;
 use super::policy_service::Policies;
 use super::repository_service::Repositories;
 use super::secret_service::Secrets;
 use super::session_service::Sessions;
 use super::task_service::Tasks;
+use super::team_service::Teams;
 use super::tool_service::Tools;
 
 /// Longest message of services that take names and filters only, in bytes.
@@ -63,6 +67,8 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(PolicyServiceServer::new(Policies(shared())).max_decoding_message_size(max))
         .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(HumanServiceServer::new(Humans(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(TeamServiceServer::new(Teams(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(SecretServiceServer::new(Secrets(shared())).max_decoding_message_size(SECRET_MAX))

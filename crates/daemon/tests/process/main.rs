@@ -31,6 +31,7 @@ mod installation;
 mod kills;
 mod ledger;
 mod next_steps;
+mod people;
 mod process;
 mod repository;
 mod reviewed;

@@ -106,6 +106,7 @@ impl Bed {
             decision_store: disk.store.clone(),
             registry: disk.store.clone(),
             secret_store: disk.store.clone(),
+            roster: disk.store.clone(),
             epochs: disk.store.clone(),
             cipher: Arc::new(PlainCipher),
             clock,
@@ -236,7 +237,7 @@ impl Bed {
         let Agent { uid, tenant, name, epoch, .. } = self.disk.world.agent.clone();
         let agent = Agent { uid, tenant, name, standing: Standing::Suspended, epoch: epoch + 1 };
         self.disk.store.put_agent(agent, self.disk.world.record(Kind::Rpc, "agent.suspend").into()).await.unwrap();
-        self.tasks.halt(uid);
+        self.tasks.halt(Uid::Agent(uid));
     }
 }
 

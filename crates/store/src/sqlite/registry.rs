@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::ids::{AgentUid, HumanUid};
-use scalbotics_core::ports::{Human, Note, Registry, StoreError};
+use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::SqliteStore;
@@ -76,6 +76,20 @@ impl Registry for SqliteStore {
             noted.write(tx)
         };
         self.write(class, apply, |()| ()).await
+    }
+}
+
+#[async_trait]
+impl Roster for SqliteStore {
+    async fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |conn| {
+            let rows: rusqlite::Result<Vec<Vec<u8>>> = conn
+                .prepare_cached("SELECT human FROM human WHERE tenant = ?1 ORDER BY name")
+                .and_then(|mut select| select.query_map([tenant.as_str()], |row| row.get(0))?.collect());
+            rows.map_err(failed("list humans"))?.iter().map(|row| parsed("human", row)).collect()
+        })
+        .await
     }
 }
 

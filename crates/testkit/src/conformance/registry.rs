@@ -45,6 +45,10 @@ async fn humans(store: &dyn Store) {
     assert!(store.put_human(enrolled.clone(), foreign.into()).await.is_err(), "a record of another tenant");
     assert_eq!(store.human_by_uid(enrolled.uid).await.unwrap(), Some(enrolled));
     assert_eq!(store.head(&world.tenant).await.unwrap().size, size, "what is refused leaves no record");
+    let kept = store.human(&world.tenant, &Name::parse("ada").unwrap()).await.unwrap().unwrap();
+    let bo = Human { uid: HumanUid::from_u128(world.ids.next()), name: Name::parse("aaron").unwrap(), ..kept.clone() };
+    store.put_human(bo.clone(), record().into()).await.unwrap();
+    assert_eq!(store.humans(&world.tenant).await.unwrap(), [bo, kept], "by name, of one tenant");
 }
 
 async fn agents(store: &dyn Store) {

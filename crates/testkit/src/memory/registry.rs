@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::ids::{AgentUid, HumanUid};
-use scalbotics_core::ports::{Human, Note, Registry, StoreError};
+use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::MemoryStore;
@@ -69,5 +69,14 @@ impl Registry for MemoryStore {
             tables.agents.insert(agent.uid, agent);
             Ok(())
         })
+    }
+}
+
+#[async_trait]
+impl Roster for MemoryStore {
+    async fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, StoreError> {
+        let mut humans: Vec<Human> = self.tables().humans.values().filter(|human| human.tenant == *tenant).cloned().collect();
+        humans.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(humans)
     }
 }

@@ -73,6 +73,7 @@ impl Life {
             decision_store: store.clone(),
             registry: reads.clone(),
             secret_store: store.clone(),
+            roster: store.clone(),
             epochs: reads,
             cipher: Arc::new(PlainCipher),
             clock: stage.clock.clone(),

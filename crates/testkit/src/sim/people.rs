@@ -186,7 +186,7 @@ impl Life {
         let done = store.put_agent(agent, stage.world.record(Kind::Rpc, action).into()).await;
         stage.trace.note(format!("{action}: {}", done.is_ok()));
         if done.is_ok() && suspends {
-            self.tasks.halt(uid);
+            self.tasks.halt(scalbotics_core::principal::Uid::Agent(uid));
         }
     }
 

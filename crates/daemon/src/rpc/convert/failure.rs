@@ -4,7 +4,7 @@ use std::error::Error;
 
 use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
-use scalbotics_runtime::{ChangeError, DecisionError, approval, secret};
+use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
 
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
@@ -31,6 +31,24 @@ fn change_failure(error: &ChangeError) -> Failure {
         ChangeError::KeyReused => reused(),
         ChangeError::Note { source } => Failure::internal("note a change", source),
         ChangeError::Store(error) => store_failure(error),
+    }
+}
+
+/// The people service's; `name` is the human's or agent's as the caller gave it.
+pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failure {
+    use people::Error as Refused;
+    let refuse = |code: Code| Failure::new(code, error.to_string());
+    match error {
+        Refused::NotFound { .. } => Failure::not_found(name),
+        Refused::Taken { .. } => refuse(codes::NAME_TAKEN).next("choose another name"),
+        Refused::Gone { .. } => refuse(codes::NAME_TAKEN)
+            .why("old records and old tokens would count for somebody who is not there any more")
+            .next("register them anew under another name"),
+        Refused::LastAdmin { .. } => refuse(codes::CONFLICT)
+            .why("nobody would be left who may administer the tenant")
+            .next("make somebody else an administrator first: `scalbotics human bind NAME --group admins`"),
+        Refused::TooManyGroups { .. } => refuse(codes::INVALID_ARGUMENT).next("take groups away that are not needed any more"),
+        Refused::Change(error) => change_failure(error),
     }
 }
 
