@@ -60,7 +60,7 @@ fn tools(tenant: &TenantId, files: &Files, findings: &mut Vec<Finding>) -> BTree
         if let Some(foreign) = file.value.secrets.iter().find(|given| given.name.tenant != *tenant) {
             let what = format!("tool `{id}` is refused: it wants `{}`", foreign.name);
             let why = "a tool gets secrets of its own tenant only";
-            let next = format!("name one as `secret://{tenant}/{}`, and put it with `scalbotics secret put`", foreign.name.name);
+            let next = format!("name `secret://{tenant}/{0}`, and put it with `scalbotics secret put {0}`", foreign.name.name);
             let line = line_of(&file.text, &foreign.name.to_string());
             findings.push(Finding::new(&file.path, FindingKind::Reference, what, why, next).at(line));
             continue;

@@ -56,7 +56,7 @@ impl Humans {
         let key = Public::from_jwk_json(&request.login_key).and_then(|key| key.to_jwk_json());
         let login_key = key.map_err(|error| {
             let refused = Failure::invalid("login_key", format!("it is no public key: {error}"));
-            refused.next("make a key pair with `scalbotics human keygen FILE`, and give FILE.pub")
+            refused.next("make a key pair with `scalbotics human keygen ~/login.pem`, and give the file that ends with .pub")
         })?;
         let new = NewHuman { name: named.id, groups, login_key };
         let added = self.0.people.add(&call.caller(&request.request_id)?, new, request.validate_only).await;

@@ -21,4 +21,6 @@ mod fakes;
 mod inputs;
 mod life;
 mod limits;
+mod people;
 mod repo;
+mod secrets;

@@ -22,7 +22,7 @@ pub(crate) struct AddArgs {
     /// Bind this group; may be given several times.
     #[arg(long = "group", value_name = "GROUP")]
     groups: Vec<String>,
-    /// Public login key, the FILE.pub that `scalbotics human keygen FILE` made for the person.
+    /// Public login key, the file with `.pub` that `human keygen` made for the person.
     #[arg(long, value_name = "FILE")]
     login_key: Option<PathBuf>,
     /// Only show who would be registered.
@@ -36,8 +36,8 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
         return Err(Failure::usage(format!("the login key of {} is missing", args.name))
             .why("people make their own keys, and only the public half is registered: --login-key")
             .next(format!(
-                "ask {} to run `scalbotics human keygen ./{}.pem` and to send you the file that ends with .pub",
-                args.name, args.name
+                "ask {name} to run `scalbotics human keygen ~/{name}.pem` and to send you the file that ends with .pub",
+                name = args.name,
             )));
     };
     let request = v1::AddHumanRequest {
@@ -70,7 +70,7 @@ fn public_key(file: &std::path::Path) -> Result<String, Failure> {
     let wrong = |why: String| {
         Failure::usage(format!("{} is no public login key", file.display()))
             .why(why)
-            .next("give the file that ends with .pub, made by `scalbotics human keygen FILE`")
+            .next("give the file that ends with .pub: `scalbotics human keygen ~/login.pem` makes a pair")
     };
     let len = std::fs::metadata(file).map_err(|error| wrong(chain(&error)))?.len();
     if len > KEY_LEN_MAX {

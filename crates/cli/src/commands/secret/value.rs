@@ -42,7 +42,7 @@ pub(super) fn read(name: &str, exact: bool, no_input: bool) -> Result<Secret, Fa
 }
 
 fn unread(why: &str) -> Failure {
-    Failure::new(Exit::Failed, codes::NOT_CONFIRMED, "the value cannot be read").why(why).next("give it on standard input")
+    Failure::new(Exit::Failed, codes::NO_VALUE, "the value cannot be read").why(why).next("give it on standard input")
 }
 
 fn value(mut bytes: Vec<u8>, exact: bool) -> Result<Secret, Failure> {
@@ -54,7 +54,7 @@ fn value(mut bytes: Vec<u8>, exact: bool) -> Result<Secret, Failure> {
     }
     let secret = Secret::new(bytes);
     match secret.expose().len() {
-        0 => Err(Failure::usage("the value is empty")
+        0 => Err(Failure::new(Exit::Failed, codes::NO_VALUE, "the value is empty")
             .why("nothing came on standard input, or nothing was typed")
             .next("give the value on standard input")),
         len if len > VALUE_LEN_MAX => Err(Failure::usage("the value is too long")
@@ -120,7 +120,7 @@ mod tests {
         ] {
             assert_eq!(value(given.to_vec(), exact).unwrap().expose(), wanted);
         }
-        assert_eq!(value(b"\n".to_vec(), false).unwrap_err().exit, Exit::Usage);
+        assert_eq!(value(b"\n".to_vec(), false).unwrap_err().exit, Exit::Failed);
         assert_eq!(value(vec![b'x'; VALUE_LEN_MAX + 1], false).unwrap_err().exit, Exit::Usage);
         assert!(value(vec![b'x'; VALUE_LEN_MAX], false).is_ok());
     }

@@ -45,8 +45,8 @@ pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failu
             .why("old records and old tokens would count for somebody who is not there any more")
             .next("register them anew under another name"),
         Refused::LastAdmin { .. } => refuse(codes::CONFLICT)
-            .why("nobody would be left who may administer the tenant")
-            .next("make somebody else an administrator first: `scalbotics human bind NAME --group admins`"),
+            .why("nobody would be left who may administer the tenant: bind somebody else to `admins` first")
+            .next("scalbotics human list"),
         Refused::TooManyGroups { .. } => refuse(codes::INVALID_ARGUMENT).next("take groups away that are not needed any more"),
         Refused::Change(error) => change_failure(error),
     }
