@@ -66,6 +66,8 @@ codes! {
     MAN "CLI_MAN";
     /// The person said no, or nobody was there to ask.
     NOT_CONFIRMED "CLI_NOT_CONFIRMED";
+    /// A secret's value did not come.
+    NO_VALUE "CLI_NO_VALUE";
     /// The task waits for a person.
     WAITING "WAITING";
     /// The task was canceled.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{agent, approval, audit, context, policy, repo, task, tool};
+use crate::commands::{agent, approval, audit, context, human, policy, repo, secret, task, team, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
@@ -163,6 +163,12 @@ pub(crate) enum Command {
     /// Agents.
     #[command(subcommand, alias = "agents")]
     Agent(agent::Verb),
+    /// Humans: who there is, in which groups, and whether they may act.
+    #[command(subcommand, alias = "humans")]
+    Human(human::Verb),
+    /// Teams of agents.
+    #[command(subcommand, alias = "teams")]
+    Team(team::Verb),
     /// Tasks.
     #[command(subcommand, alias = "tasks")]
     Task(task::Verb),
@@ -175,6 +181,9 @@ pub(crate) enum Command {
     /// Tools.
     #[command(subcommand, alias = "tools")]
     Tool(tool::Verb),
+    /// Values that tools need and nobody reads.
+    #[command(subcommand, alias = "secrets")]
+    Secret(secret::Verb),
     /// The audit log.
     #[command(subcommand, alias = "audits")]
     Audit(audit::Verb),

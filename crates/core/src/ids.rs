@@ -157,6 +157,10 @@ id!(
     ServiceUid, "svc"
 );
 id!(
+    /// A secret's identity for good: what audit records name it by.
+    SecretId, "sec"
+);
+id!(
     /// One request to the daemon, in every log line, error and audit record that it causes.
     RequestId, "req"
 );

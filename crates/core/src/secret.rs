@@ -1,129 +1,152 @@
-//! Secrets: the name under which one is kept, and its value on the way to the one adapter that must send it.
+//! Secrets: how they are named, what is known about them without their value, and the value itself on its short way.
 //!
-//! **Invariant:** desired state, journal and audit hold a [`Ref`]; a [`Secret`] is never printed, stored or serialized, and
-//! its bytes are wiped when it goes (architecture, rule 13).
+//! **Invariant:** a value is shown by neither `Debug` nor `Display`, has no `Serialize`, and its memory is cleared when it is
+//! dropped; only [`Secret::expose`] reads it, so that the readers can be counted.
+//! **Invariant:** what is sealed says which secret and version it is, so that a row moved to another name does not count.
+
+mod mask;
+mod reference;
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use zeroize::Zeroize as _;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
+use crate::ids::SecretId;
+use crate::ports::StoreError;
+use crate::principal::Uid;
 use crate::tenant::{Name, TenantId};
+use crate::time::Timestamp;
 
-/// How a reference begins.
-const SCHEME: &str = "secret://";
+pub use mask::{MASK, MASKED_LEN_MIN, Mask};
+pub use reference::*;
 
-/// Longest value of a secret, in bytes; a private key of any kind is shorter.
-pub const LEN_MAX: usize = 16 << 10;
+/// Longest value, in bytes: a private key with its chain of certificates fits several times.
+pub const VALUE_LEN_MAX: usize = 64 << 10;
 
-/// The name of a kept secret, written `secret://<tenant>/<name>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Ref {
-    /// Whose it is.
-    pub tenant: TenantId,
-    /// Its name.
-    pub name: Name,
-}
+/// Secrets that one tenant may have: all of them are looked for in every output of a tool.
+pub const SECRETS_MAX: usize = 1_000;
 
-/// Why a text is no reference to a secret.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a secret is named as secret://<tenant>/<name>")]
-pub struct RefError;
-
-impl FromStr for Ref {
-    type Err = RefError;
-
-    fn from_str(text: &str) -> Result<Self, RefError> {
-        // What was refused may be the secret itself: the error never quotes it.
-        let (tenant, name) = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('/')).ok_or(RefError)?;
-        Ok(Self { tenant: TenantId::parse(tenant).map_err(|_| RefError)?, name: Name::parse(name).map_err(|_| RefError)? })
-    }
-}
-
-impl fmt::Display for Ref {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{SCHEME}{}/{}", self.tenant, self.name)
-    }
-}
-
-impl Serialize for Ref {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Ref {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl schemars::JsonSchema for Ref {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "SecretRef".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "pattern": "^secret://[a-z]([a-z0-9.-]*[a-z0-9])?/[a-z]([a-z0-9.-]*[a-z0-9])?$",
-        })
-    }
-}
-
-/// The value of a secret. It is wiped when it goes, and can be neither copied nor printed.
-pub struct Secret(Box<[u8]>);
+/// A value in memory, cleared when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes the bytes over; of a vector with room to spare the old place is wiped too.
+    /// Takes the bytes of a value.
     #[must_use]
-    pub fn new(mut bytes: Vec<u8>) -> Self {
-        let own = Self(bytes.as_slice().into());
-        bytes.zeroize();
-        own
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
     }
 
-    /// The bytes, for the one who must send them.
+    /// The bytes, for whoever must send them.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 }
 
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.0.zeroize();
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
     }
 }
 
-impl fmt::Debug for Secret {
-    /// Prints that there is one, not even its length.
+impl fmt::Display for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
+        f.write_str("(hidden)")
     }
+}
+
+/// What is known about a secret without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Identity for good; another secret of the same name later is another one.
+    pub id: SecretId,
+    /// The tenant.
+    pub tenant: TenantId,
+    /// The name.
+    pub name: Name,
+    /// Which value it is, from 1; each rotation is the next.
+    pub version: u64,
+    /// When its first value was put.
+    pub created_at: Timestamp,
+    /// When its value was last replaced.
+    pub rotated_at: Option<Timestamp>,
+    /// When it was last handed to a call.
+    pub used_at: Option<Timestamp>,
+    /// Who put the value of now.
+    pub by: Uid,
+    /// Tells whether two values are the same one, to whoever has the tenant's key and to nobody else.
+    pub fingerprint: String,
+}
+
+/// Why a secret is not handed over.
+#[derive(Debug, thiserror::Error)]
+pub enum RevealError {
+    /// The tenant has no such secret, or it is another tenant's.
+    #[error("secret `{reference}` does not exist: put it with `scalbotics secret put {}`", .reference.name)]
+    NotFound {
+        /// What was asked for.
+        reference: SecretRef,
+    },
+    /// What is stored does not open, or is another secret's.
+    #[error("secret `{reference}` cannot be opened: put its value again with `scalbotics secret rotate {}`", .reference.name)]
+    Unreadable {
+        /// What was asked for.
+        reference: SecretRef,
+    },
+    /// The store did not answer, or has no room for the record of the use.
+    #[error("secret store did not answer")]
+    Store(#[from] StoreError),
+}
+
+/// The bytes that are sealed: which secret and version, and the value.
+#[must_use]
+pub fn enclose(name: &Name, version: u64, value: &Secret) -> Zeroizing<Vec<u8>> {
+    let head = head(name, version);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(head.len().saturating_add(value.0.len())));
+    bytes.extend_from_slice(&head);
+    bytes.extend_from_slice(&value.0);
+    bytes
+}
+
+/// The value in such bytes, if they are of this secret and version.
+#[must_use]
+pub fn disclose(name: &Name, version: u64, bytes: Vec<u8>) -> Option<Secret> {
+    let bytes = Zeroizing::new(bytes);
+    bytes.strip_prefix(head(name, version).as_slice()).map(|value| Secret::new(value.to_vec()))
+}
+
+/// Neither a name nor a number holds a NUL byte, so no two heads begin alike.
+fn head(name: &Name, version: u64) -> Vec<u8> {
+    format!("{name}\0{version}\0").into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn references() {
-        let good: Ref = "secret://acme/open-ai.2".parse().unwrap();
-        assert_eq!(good.to_string(), "secret://acme/open-ai.2");
-        for bad in
-            ["", "secret://acme", "secret://acme/", "secret:///x", "secret://Acme/x", "secret://a/b/c", "vault://a/b", "hunter2"]
-        {
-            let error = bad.parse::<Ref>().unwrap_err();
-            assert!(bad.is_empty() || !error.to_string().contains(bad), "{bad}");
-        }
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
     }
 
     #[test]
-    fn a_secret_is_not_printed() {
-        let secret = Secret::new(b"hunter2".to_vec());
-        assert_eq!((format!("{secret:?}").as_str(), secret.expose()), ("Secret", b"hunter2".as_slice()));
+    fn a_value_shows_itself_nowhere() {
+        let secret = Secret::new(b"hunter2-hunter2".to_vec());
+        for shown in [format!("{secret:?}"), format!("{secret}"), format!("{:#?}", Some(&secret))] {
+            assert!(!shown.contains("hunter"), "{shown}");
+        }
+        assert_eq!(secret.expose(), b"hunter2-hunter2");
+    }
+
+    #[test]
+    fn what_is_enclosed_is_of_one_secret_and_version() {
+        let value = Secret::new(b"a\0b".to_vec());
+        let enclosed = enclose(&name("token"), 12, &value).to_vec();
+        assert_eq!(disclose(&name("token"), 12, enclosed.clone()), Some(value));
+        for (other, version) in [("token", 1), ("token", 2), ("tok", 12), ("token2", 12)] {
+            assert_eq!(disclose(&name(other), version, enclosed.clone()), None, "{other} {version}");
+        }
+        assert_eq!(disclose(&name("token"), 12, Vec::new()), None);
     }
 }

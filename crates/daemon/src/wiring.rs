@@ -20,7 +20,7 @@ use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Compiler as _, Reconciler};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -85,7 +85,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let clock = Arc::new(Guarded::new(System, store.last_commit_at()));
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
-    let ports = ports(&config, &keys, &store, &clock, (&workspaces, places, options))?;
+    let (ports, masks) = ports(&config, &keys, &store, &clock, (&workspaces, places, options))?;
     let metrics = Arc::new(Metrics::default());
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
@@ -97,6 +97,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
+    let secrets = secret::Service::new(ports.clone(), masks, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let system = TenantId::parse(SYSTEM)
         .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
@@ -116,8 +117,10 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         store,
         validator: issuer.validator(&[]),
         issuer,
+        people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         tasks,
         approvals,
+        secrets,
         decisions: Decisions::new(&ports),
         quota,
         states: reconciler.states(),
@@ -208,7 +211,7 @@ fn ports(
     store: &SqliteStore,
     clock: &Arc<Guarded>,
     (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, Start),
-) -> Result<Ports, StartError> {
+) -> Result<(Ports, Arc<secret::Masks>), StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
     let cipher = TenantCipher::from_keystore(&keys.keystore);
@@ -217,17 +220,22 @@ fn ports(
     let sandbox_dir = config.data_dir.join(SANDBOX_DIR);
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
-    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&clock));
-    let store = Arc::new(store.clone());
-    Ok(Ports {
+    let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
+    let masks = Arc::new(secret::Masks::new(store.clone(), cipher.clone()));
+    let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
+    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::new(source), Arc::clone(&clock));
+    let tools = secret::MaskingRunner::new(Arc::new(tools), Arc::clone(&masks));
+    let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
         payload_store: store.clone(),
         approval_store: store.clone(),
         decision_store: store.clone(),
         epochs: store.clone(),
+        secret_store: store.clone(),
+        roster: store.clone(),
         registry: store,
-        cipher: Arc::new(cipher),
+        cipher,
         clock,
         ids,
         tools: Arc::new(tools),
@@ -235,7 +243,8 @@ fn ports(
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
         desired_source: Arc::new(git(config)),
         compiler: Arc::new(compiler(config, places)),
-    })
+    };
+    Ok((ports, masks))
 }
 
 fn acceptor(

@@ -1,7 +1,9 @@
 //! The wire contract of ScalBotics, generated from `proto/scalbotics/v1`.
 //!
-//! **Boundary:** nothing but generated types and the descriptor set; conversions to domain values live in the daemon.
+//! **Boundary:** nothing but generated types, the descriptor set and what they show of themselves; conversions to domain values live in the daemon.
 #![forbid(unsafe_code)]
+
+mod shown;
 
 /// Package `scalbotics.v1`.
 #[allow(

@@ -22,11 +22,14 @@
 pub mod approval;
 pub mod audit;
 mod caller;
+mod change;
 mod decisions;
 pub mod metrics;
 pub mod model;
+pub mod people;
 mod ports;
 pub mod reconcile;
+pub mod secret;
 mod supervisor;
 pub mod task;
 mod timers;
@@ -34,6 +37,7 @@ mod tool;
 mod vault;
 
 pub use caller::Caller;
+pub use change::{ChangeError, Changed};
 pub use decisions::{Decisions, Error as DecisionError};
 pub use ports::Ports;
 pub use supervisor::{Drained, Supervisor};

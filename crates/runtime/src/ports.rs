@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scalbotics_core::ports::{
     ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher, PayloadStore, Registry,
-    Signer, StatementVerifier, TaskLog, ToolRunner,
+    Roster, SecretStore, Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
 use crate::reconcile::Compiler;
@@ -24,8 +24,12 @@ pub struct Ports {
     pub decision_store: Arc<dyn DecisionStore>,
     /// Humans and agents.
     pub registry: Arc<dyn Registry>,
+    /// Lists of humans.
+    pub roster: Arc<dyn Roster>,
     /// The epochs that void warrants.
     pub epochs: Arc<dyn Epochs>,
+    /// Secrets, sealed.
+    pub secret_store: Arc<dyn SecretStore>,
     /// Encryption of payloads.
     pub cipher: Arc<dyn PayloadCipher>,
     /// Time.

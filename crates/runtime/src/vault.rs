@@ -135,6 +135,10 @@ mod tests {
         fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError> {
             Ok(Payload { id: sealed.reference.id, salt: [0; 32], bytes: b"other".to_vec() })
         }
+
+        fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<scalbotics_core::digest::Digest, CipherError> {
+            PlainCipher.fingerprint(tenant, bytes)
+        }
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! A payload cipher without cryptography, for tests that look at payloads.
 
+use scalbotics_core::digest::Digest;
 use scalbotics_core::payload::{Payload, Sealed};
 use scalbotics_core::ports::{CipherError, PayloadCipher};
 use scalbotics_core::tenant::TenantId;
@@ -26,6 +27,10 @@ impl PayloadCipher for PlainCipher {
         let payload = Payload { id: sealed.reference.id, salt: *salt, bytes: bytes.to_vec() };
         let fits = payload.reference() == sealed.reference && sealed.wrapped_key == sealed.tenant.as_str().as_bytes();
         if fits { Ok(payload) } else { Err(CipherError::Refused) }
+    }
+
+    fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError> {
+        Ok(Digest::of_parts("fingerprint", &[tenant.as_str().as_bytes(), bytes]))
     }
 }
 

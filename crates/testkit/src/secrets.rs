@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use scalbotics_core::policy::Warrant;
-use scalbotics_core::ports::{NotRevealed, SecretSource};
-use scalbotics_core::secret::{Ref, Secret};
+use scalbotics_core::ports::SecretSource;
+use scalbotics_core::secret::{RevealError, Secret, SecretRef};
 use scalbotics_core::tool::Call;
 
 /// Secrets in memory, revealed to whoever has a warrant of their tenant.
@@ -26,7 +26,7 @@ impl std::fmt::Debug for Hidden {
 
 impl MemorySecrets {
     /// Keeps a value under a name, in place of an older one.
-    pub fn put(&self, name: &Ref, value: &str) {
+    pub fn put(&self, name: &SecretRef, value: &str) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.insert(name.to_string(), Hidden(value.as_bytes().to_vec()));
     }
@@ -34,8 +34,8 @@ impl MemorySecrets {
 
 #[async_trait]
 impl SecretSource for MemorySecrets {
-    async fn reveal(&self, warrant: &Warrant<Call>, name: &Ref) -> Result<Secret, NotRevealed> {
-        let absent = || NotRevealed::Absent { name: name.clone() };
+    async fn reveal(&self, warrant: &Warrant<Call>, name: &SecretRef) -> Result<Secret, RevealError> {
+        let absent = || RevealError::NotFound { reference: name.clone() };
         if warrant.act().tenant != name.tenant {
             return Err(absent());
         }

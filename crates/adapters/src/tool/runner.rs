@@ -16,8 +16,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use scalbotics_core::desired::Mount;
 use scalbotics_core::policy::Warrant;
-use scalbotics_core::ports::{Clock, Stop, ToolRunner};
-use scalbotics_core::tool::{Builtin, Call, Definition, Kind, NotDone, Outcome, ResolvedInput, Verification};
+use scalbotics_core::ports::{Clock, SecretSource, Stop, StoreError, ToolRunner};
+use scalbotics_core::secret::{RevealError, Secret};
+use scalbotics_core::tool::{Builtin, Call, Definition, Kind, Manifest, NotDone, Outcome, ResolvedInput, Verification};
 
 use self::inputs::Hasher;
 use super::process::Sandbox;
@@ -33,6 +34,7 @@ pub trait Workspaces: Send + Sync + std::fmt::Debug {
 pub struct LocalRunner {
     sandbox: Arc<Sandbox>,
     workspaces: Arc<dyn Workspaces>,
+    secrets: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     hasher: Hasher,
 }
@@ -40,8 +42,8 @@ pub struct LocalRunner {
 impl LocalRunner {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(sandbox: Sandbox, workspaces: Arc<dyn Workspaces>, clock: Arc<dyn Clock>) -> Self {
-        Self { sandbox: Arc::new(sandbox), workspaces, clock, hasher: Hasher::default() }
+    pub fn new(sandbox: Sandbox, workspaces: Arc<dyn Workspaces>, secrets: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
+        Self { sandbox: Arc::new(sandbox), workspaces, secrets, clock, hasher: Hasher::default() }
     }
 
     fn mounts(&self, call: &Call) -> Result<Vec<Mount>, NotDone> {
@@ -58,6 +60,16 @@ impl LocalRunner {
         Ok(Duration::from_millis(left.min(tool.timeout.as_ms())))
     }
 
+    /// What the manifest names, for this warrant; one that is not there stops the call before anything runs.
+    async fn reveal(&self, manifest: &Manifest, warrant: &Warrant<Call>) -> Result<Vec<(String, Secret)>, NotDone> {
+        let mut given = Vec::with_capacity(manifest.secrets.len());
+        for passing in &manifest.secrets {
+            let secret = self.secrets.reveal(warrant, &passing.name).await.map_err(|error| not_revealed(&error))?;
+            given.push((passing.env.clone(), secret));
+        }
+        Ok(given)
+    }
+
     async fn try_run(&self, tool: &Definition, warrant: &Warrant<Call>, stop: &dyn Stop) -> Result<Outcome, NotDone> {
         let call = warrant.act();
         if tool.digest != call.tool_digest {
@@ -68,10 +80,19 @@ impl LocalRunner {
         match &tool.kind {
             Kind::Builtin(which) => builtin::run(*which, mounts, call, time, stop).await,
             Kind::Process(manifest) => {
-                let attempt = own::Attempt { sandbox: &self.sandbox, tool, manifest, call };
+                let secrets = self.reveal(manifest, warrant).await?;
+                let attempt = own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets };
                 attempt.run(&mounts, warrant.attempt(), time, stop).await
             }
         }
+    }
+}
+
+fn not_revealed(error: &RevealError) -> NotDone {
+    match error {
+        RevealError::NotFound { .. } | RevealError::Unreadable { .. } => NotDone::Unavailable { reason: error.to_string() },
+        RevealError::Store(StoreError::Full) => NotDone::NoRoom { reason: error.to_string() },
+        RevealError::Store(source) => NotDone::Unavailable { reason: format!("{error}: {source}") },
     }
 }
 
@@ -94,7 +115,10 @@ impl ToolRunner for LocalRunner {
             Kind::Builtin(Builtin::FsWrite) => builtin::verify(mounts, call).await,
             // Reading has no effect that could have landed.
             Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch) => (Verification::Unknown, None),
-            Kind::Process(manifest) => own::Attempt { sandbox: &self.sandbox, tool, manifest, call }.verify(&mounts).await,
+            Kind::Process(manifest) => {
+                let secrets = Vec::new();
+                own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets }.verify(&mounts).await
+            }
         }
     }
 

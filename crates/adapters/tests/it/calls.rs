@@ -12,13 +12,14 @@ use scalbotics_core::tool::{Definition, NotDone, Outcome, Verification};
 use serde_json::{Value, json};
 
 use crate::fixture::{Test, runtime, text};
-use crate::port::{After, Agents, NEVER, NOW, World, call, landed, own, reason, warrant, warrant_until};
+use crate::port::{After, Agents, NEVER, NOW, TOKEN, World, call, landed, own, reason, warrant, warrant_until};
 
 pub(crate) const TESTS: &[Test] = &[
     ("file_tools_answer_through_the_port", file_tools),
     ("a_void_warrant_runs_nothing", void_warrants),
     ("an_own_tool_gets_its_call_and_nothing_else", own_tool),
     ("own_tools_end_in_the_right_outcome", own_outcomes),
+    ("a_secret_is_given_to_the_tool_that_names_it_and_masked_in_what_it_says", own_secrets),
     ("mounts_are_given_as_far_as_both_sides_allow", own_mounts),
     ("verify_answers_by_exit_code", verify),
     ("stopping_kills_by_effect_class", stopping),
@@ -114,6 +115,34 @@ fn own_outcomes() {
         }
     }
     assert!(w.f.is_clean());
+}
+
+fn own_secrets() {
+    let w = World::new();
+    let given = |name: &str| json!({ "secrets": [{ "name": format!("secret://{name}"), "env": "TOKEN" }] });
+    let run = |effect: &str, script: &str, more: Value| w.run(&own(effect, script, more), json!({}));
+    let long = "printf '%s %s' \"${#TOKEN}\" \"$TOKEN\"";
+    assert_eq!(landed(run("pure", long, given("acme/token"))), format!("{} ***", TOKEN.len()));
+    assert_eq!(landed(run("pure", long, json!({}))), "0 ", "a tool that names none gets none");
+    let failed = reason(&run("pure", "printf '%s' \"$TOKEN\" >&2; exit 3", given("acme/token")));
+    assert!(failed.contains("***") && !failed.contains("nightjar"), "{failed}");
+    let cut = json!({ "secrets": given("acme/token")["secrets"], "limits": { "output_bytes": 12 } });
+    let Outcome::Landed { output, truncated: true } = run("pure", "printf '%s' \"is $TOKEN\"", cut) else { panic!("not cut") };
+    assert_eq!(output, b"is ***", "cut in the middle of it");
+    for absent in ["acme/other", "other/token"] {
+        let outcome = run("opaque", "true", given(absent));
+        let Outcome::NeverLeft { reason: NotDone::Unavailable { reason } } = outcome else { panic!("{outcome:?}") };
+        assert!(reason.contains("scalbotics secret put"), "{reason}");
+    }
+    let verifiable = own(
+        "verifiable",
+        "true",
+        json!({
+            "secrets": given("acme/token")["secrets"], "verify": ["/bin/sh", "-c", "test -z \"$TOKEN\""],
+        }),
+    );
+    let asked = runtime().block_on(w.runner.verify(&verifiable, &call(&verifiable, &json!({})))).0;
+    assert_eq!(asked, Verification::Landed, "verify never gets one");
 }
 
 fn own_mounts() {

@@ -58,6 +58,7 @@ pub(crate) fn script(text: &str) -> Job {
 
 fn plain(argv: Vec<String>) -> Job {
     Job {
+        secrets: Vec::new(),
         argv,
         env: [].into(),
         input: Vec::new(),

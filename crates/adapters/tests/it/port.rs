@@ -10,8 +10,9 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, DecisionId, EffectId, HumanUid, TaskId};
 use scalbotics_core::json::canonical;
 use scalbotics_core::policy::{Answer, Authorization, Commit, Request, Resource, Verdict, Warrant, authorize, seal_warrants};
-use scalbotics_core::ports::{Clock, Stop, ToolRunner};
+use scalbotics_core::ports::{Clock, SecretSource, Stop, ToolRunner};
 use scalbotics_core::principal::{Chain, Principal, Uid};
+use scalbotics_core::secret::{RevealError, Secret, SecretRef};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, Outcome};
@@ -57,6 +58,24 @@ pub(crate) struct World {
     pub(crate) runner: LocalRunner,
 }
 
+/// Has one secret; every other one is absent.
+#[derive(Debug)]
+struct Secrets;
+
+/// The value of `secret://acme/token`.
+pub(crate) const TOKEN: &str = "quoth the nightjar 7391";
+
+#[async_trait::async_trait]
+impl SecretSource for Secrets {
+    async fn reveal(&self, warrant: &Warrant<Call>, secret: &SecretRef) -> Result<Secret, RevealError> {
+        if secret.tenant == warrant.act().tenant && secret.name.as_str() == "token" {
+            Ok(Secret::new(TOKEN.as_bytes().to_vec()))
+        } else {
+            Err(RevealError::NotFound { reference: secret.clone() })
+        }
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         let f = Fixture::new();
@@ -79,7 +98,7 @@ impl Fixture {
     pub(crate) fn runner(&self, agents: Agents) -> LocalRunner {
         let sandbox =
             scalbotics_adapters::tool::process::Sandbox::open("/proc/self/exe".into(), &self.dir.path().join("run")).unwrap();
-        LocalRunner::new(sandbox, Arc::new(agents), Arc::new(Fixed))
+        LocalRunner::new(sandbox, Arc::new(agents), Arc::new(Secrets), Arc::new(Fixed))
     }
 }
 

@@ -1,6 +1,8 @@
 //! From the parsed command line to the verb.
 
-use super::{agent, approval, audit, context, exec_verb, installation, meta, policy, repo, session, task, tool};
+use super::{
+    agent, approval, audit, context, exec_verb, human, installation, meta, policy, repo, secret, session, task, team, tool,
+};
 use crate::failure::Failure;
 use crate::session::Session;
 use crate::tree::{Cli, Command};
@@ -18,23 +20,32 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Man { directory } => Some(meta::man(directory)),
         Command::Help { topic } => Some(meta::help(topic)),
         Command::Audit(verb) => audit::offline(verb),
+        Command::Human(human::Verb::Keygen { file }) => Some(human::keygen(file, printer)),
         Command::Login
         | Command::Whoami
         | Command::Status(_)
         | Command::Doctor
         | Command::Version
         | Command::Agent(_)
+        | Command::Human(_)
+        | Command::Team(_)
         | Command::Task(_)
         | Command::Approval(_)
         | Command::Policy(_)
         | Command::Tool(_)
+        | Command::Secret(_)
         | Command::Repo(_) => None,
     }
 }
 
 /// Verbs that print as things happen, so that nothing else may stand on the terminal.
 pub(crate) const fn is_stream(command: &Command) -> bool {
-    matches!(command, Command::Task(task::Verb::Run(_) | task::Verb::Watch { .. }) | Command::Audit(audit::Verb::Tail { .. }))
+    matches!(
+        command,
+        Command::Task(task::Verb::Run(_) | task::Verb::Watch { .. })
+            | Command::Audit(audit::Verb::Tail { .. })
+            | Command::Agent(agent::Verb::Logs(_))
+    )
 }
 
 /// Verbs that talk to the daemon.
@@ -56,10 +67,13 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Whoami
         | Command::Status(_)
         | Command::Agent(_)
+        | Command::Human(_)
+        | Command::Team(_)
         | Command::Task(_)
         | Command::Approval(_)
         | Command::Policy(_)
         | Command::Tool(_)
+        | Command::Secret(_)
         | Command::Audit(_)
         | Command::Repo(_) => {}
     }
@@ -67,12 +81,15 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Whoami => session::whoami(&session, printer).await,
         Command::Status(args) => installation::status(&session, &args, printer).await,
-        Command::Agent(verb) => agent::run(&session, &verb, printer).await,
+        Command::Agent(verb) => agent::run(&session, verb, globals.confirm(), printer).await,
+        Command::Human(verb) => human::run(&session, &verb, globals.confirm(), printer).await,
+        Command::Team(verb) => team::run(&session, &verb, printer).await,
         Command::Task(verb) => task::run(&session, verb, printer).await,
         Command::Approval(verb) => approval::run(&session, &verb, printer).await,
         Command::Policy(verb) => policy::run(&session, &verb, printer).await,
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,
         Command::Audit(verb) => audit::run(&session, &verb, printer).await,
+        Command::Secret(verb) => secret::run(&session, &verb, globals.confirm(), printer).await,
         Command::Repo(verb) => repo::run(&session, &verb, printer).await,
         Command::Initialize(_)
         | Command::Dev(_)

@@ -4,10 +4,13 @@ pub(crate) mod agent;
 pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod context;
+pub(crate) mod human;
 pub(crate) mod installation;
 pub(crate) mod policy;
 pub(crate) mod repo;
+pub(crate) mod secret;
 pub(crate) mod task;
+pub(crate) mod team;
 pub(crate) mod tool;
 
 mod dispatch;

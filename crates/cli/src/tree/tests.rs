@@ -67,7 +67,7 @@ fn every_example_is_first_and_can_be_typed() {
         }
         let example = leaf.get_before_help().map(ToString::to_string).unwrap_or_default();
         let line = example.strip_prefix("Example: ").expect(path);
-        let line = line.split(['|', '>']).next().unwrap_or_default().trim();
+        let line = line.split(['|', '>', '<']).next().unwrap_or_default().trim();
         assert!(line.starts_with("scalbotics ") && refusal(line).is_none(), "{path}: {line}: {:?}", refusal(line));
         let own: Vec<&str> = path.split(' ').skip(1).collect();
         let typed = words(line);

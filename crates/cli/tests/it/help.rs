@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 9] = ["scalbotics", "agent", "approval", "audit", "context", "policy", "repo", "task", "tool"];
+const NOUNS: [&str; 12] =
+    ["scalbotics", "agent", "approval", "audit", "context", "human", "policy", "repo", "secret", "task", "team", "tool"];
 const ALONE: [&str; 9] = ["completion", "doctor", "help", "login", "logout", "man", "status", "version", "whoami"];
 
 fn verbs(help: &str) -> Vec<String> {

@@ -26,6 +26,8 @@ pub enum Kind {
     Outcome,
     /// An approval was asked, answered, or lapsed.
     Approval,
+    /// A secret was handed to a call: before it left.
+    Secret,
     /// A task began or ended.
     Task,
     /// The installation itself: start, keys, desired state, clock.

@@ -28,7 +28,7 @@ impl Snapshot {
         let mut files = read::read(raw, format, &mut findings);
         overlay::apply(&mut files, overlay, &mut findings);
         let policies = std::mem::take(&mut files.policies);
-        let tools = tools(&files, &mut findings);
+        let tools = tools(&tenant, &files, &mut findings);
         let workflows = workflows(&files, &tools, &mut findings);
         let models = models(&files, &tenant, &mut findings);
         let agents = agents(&mut files, &models, &mut findings);
@@ -44,7 +44,7 @@ impl Snapshot {
     }
 }
 
-fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Definition>> {
+fn tools(tenant: &TenantId, files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Definition>> {
     let mut tools = BTreeMap::new();
     for (id, file) in &files.tools {
         let Some(file) = file else { continue };
@@ -57,6 +57,14 @@ fn tools(files: &Files, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Defin
                 why,
                 "choose another id",
             ));
+            continue;
+        }
+        if let Some(foreign) = file.value.secrets.iter().find(|given| given.name.tenant != *tenant) {
+            let what = format!("tool `{id}` is refused: it wants `{}`", foreign.name);
+            let why = "a tool gets secrets of its own tenant only";
+            let next = format!("name `secret://{tenant}/{0}`, and put it with `scalbotics secret put {0}`", foreign.name.name);
+            let line = line_of(&file.text, &foreign.name.to_string());
+            findings.push(Finding::new(&file.path, FindingKind::Reference, what, why, next).at(line));
             continue;
         }
         match Definition::from_manifest(file.value.clone()) {

@@ -44,8 +44,8 @@ const SETTING: &str = concat!(
     r#"["']?\s*(?::|=|=>)\s*["']?([^\s"']{12,})"#
 );
 
-/// Beginnings of values that point to a secret, or stand for one, instead of being one; `//` is what `secret:` leaves of a reference.
-const STAND_INS: [&str; 12] = ["secret://", "//", "$", "<", "{", "env:", "file:", "vault:", "changeme", "example", "xxx", "***"];
+/// Beginnings of values that point to a secret, or stand for one, instead of being one.
+const STAND_INS: [&str; 12] = ["$", "<", "{", "env:", "file:", "vault:", "secret:", "//", "changeme", "example", "xxx", "***"];
 
 static DETECTORS: LazyLock<Vec<(&'static str, Regex)>> =
     LazyLock::new(|| SHAPES.iter().filter_map(|(kind, pattern)| Regex::new(pattern).ok().map(|regex| (*kind, regex))).collect());
@@ -145,9 +145,9 @@ mod tests {
             "api_key: changeme-0123456789abcdef",
             "The secret: never write passwords down.",
             "secret: correcthorsebatterystaple",
-            "api_key: secret://acme/Zk3vQ9xLm2Rt7Yp4Bn8W",
-            "- secret://acme/zk3vq9xlm2rt7yp4bn8w",
             "idempotency_key: argv",
+            "- { name: secret://acme/github-token-2026-Zk3vQ9x, env: TOKEN }",
+            "api_key: secret://acme/Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd6Jf5",
             "commit: 8a5aa53c0fa73b50777cd65e960d9dcf227b666a",
             "pattern: \"AKIA[0-9A-Z]{16}\"",
             "https://example.org:8443/a@b",

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::price::PRICE_MAX;
 use super::{Address, CONTEXT_TOKENS_MAX, OUTPUT_TOKENS_MAX, Price, PriceFile};
 use crate::digest::Digest;
-use crate::secret;
+use crate::secret::SecretRef;
 use crate::tenant::{Name, TenantId};
 use crate::time::Span;
 
@@ -31,7 +31,7 @@ pub struct File {
     pub model: String,
     /// The secret that is sent as the bearer token, `secret://<tenant>/<name>`; servers on this machine need none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub api_key: Option<secret::Ref>,
+    pub api_key: Option<SecretRef>,
     /// Tokens that prompt and answer may have together.
     pub context_tokens: u64,
     /// Most tokens of one answer.
@@ -81,7 +81,7 @@ pub struct Model {
     /// What the server calls it.
     pub model: String,
     /// The secret that is sent.
-    pub api_key: Option<secret::Ref>,
+    pub api_key: Option<SecretRef>,
     /// Tokens that prompt and answer may have together.
     pub context_tokens: u64,
     /// Most tokens of one answer.

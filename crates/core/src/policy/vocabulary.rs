@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{Decision, Resource};
 use crate::approval;
 use crate::principal::Uid;
+use crate::secret::Facts;
 use crate::task::State;
 use crate::tenant::{Name, TenantId};
 use crate::tool::Definition;
@@ -60,6 +61,26 @@ impl Resource {
         Self::new("Agent", uid.to_string(), attributes)
     }
 
+    /// A human as somebody who is administered; as the one who acts they are a principal.
+    #[must_use]
+    pub fn human(human: &crate::ports::Human) -> Self {
+        let attributes = json!({"uid": human.uid, "name": human.name.as_str()});
+        Self::new("Account", human.uid.to_string(), attributes)
+    }
+
+    /// A team.
+    #[must_use]
+    pub fn team(name: &Name) -> Self {
+        Self::new("Team", name.to_string(), json!({"name": name.as_str()}))
+    }
+
+    /// A secret, of which policy sees the name.
+    #[must_use]
+    pub fn secret(facts: &Facts) -> Self {
+        let attributes = json!({"uid": facts.id, "name": facts.name.as_str()});
+        Self::new("Secret", facts.id.to_string(), attributes)
+    }
+
     /// A task.
     #[must_use]
     pub fn task(state: &State) -> Self {
@@ -108,7 +129,8 @@ impl Resource {
     pub fn target(&self) -> String {
         let nothing = |attribute: &str| self.attributes.get(attribute).and_then(Value::as_str) == Some("");
         let made_up = match self.kind.as_str() {
-            "Agent" => nothing("uid"),
+            "Account" | "Agent" | "Secret" => nothing("uid"),
+            "Team" => nothing("name"),
             "Tool" => nothing("digest"),
             _ => false,
         };
@@ -125,7 +147,8 @@ impl Resource {
     #[must_use]
     pub fn absent(kind: &str, id: &str) -> Self {
         let attributes = match kind {
-            "Agent" => json!({"uid": "", "name": ""}),
+            "Team" => json!({"name": ""}),
+            "Account" | "Agent" | "Secret" => json!({"uid": "", "name": ""}),
             "Tool" => json!({"name": "", "tier": 0, "effect": "", "digest": ""}),
             "Task" => json!({"agent": "", "owner": "", "status": ""}),
             "Approval" => json!({"tier": 0, "tool": "", "agent": "", "requester": ""}),

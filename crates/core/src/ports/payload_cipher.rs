@@ -1,5 +1,6 @@
 //! Encryption of payloads at rest.
 
+use crate::digest::Digest;
 use crate::payload::{Payload, Sealed};
 use crate::tenant::TenantId;
 
@@ -30,4 +31,11 @@ pub trait PayloadCipher: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`CipherError`].
     fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError>;
+
+    /// A digest of `bytes` under a key of the tenant's: the same bytes give the same one, and without the key nothing can be
+    /// tried against it.
+    ///
+    /// # Errors
+    /// [`CipherError::NoKey`].
+    fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError>;
 }

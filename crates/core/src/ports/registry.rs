@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::StoreError;
+use super::{Note, StoreError};
 use crate::agent::Agent;
 use crate::ids::{AgentUid, HumanUid};
 use crate::tenant::{Name, TenantId};
@@ -56,11 +56,11 @@ pub trait Registry: Send + Sync + std::fmt::Debug {
     /// [`StoreError`].
     async fn human_by_uid(&self, uid: HumanUid) -> Result<Option<Human>, StoreError>;
 
-    /// Inserts the human, or replaces the row of the same uid; with an audit record in the same commit.
+    /// Inserts the human, or replaces the row of the same uid; with its note in the same commit.
     ///
     /// # Errors
     /// [`StoreError`], also when the name belongs to another uid.
-    async fn put_human(&self, human: Human, record: crate::audit::Record) -> Result<(), StoreError>;
+    async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError>;
 
     /// All agents of a tenant, by name.
     ///
@@ -74,9 +74,9 @@ pub trait Registry: Send + Sync + std::fmt::Debug {
     /// [`StoreError`].
     async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError>;
 
-    /// Inserts the agent, or replaces the row of the same uid; with an audit record in the same commit.
+    /// Inserts the agent, or replaces the row of the same uid; with its note in the same commit.
     ///
     /// # Errors
     /// [`StoreError`], also when the name belongs to another uid.
-    async fn put_agent(&self, agent: Agent, record: crate::audit::Record) -> Result<(), StoreError>;
+    async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError>;
 }

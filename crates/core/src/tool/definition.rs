@@ -131,6 +131,7 @@ impl Manifest {
         }
         self.check_ranges()?;
         self.check_paths()?;
+        self.check_secrets()?;
         let elements = self.argv.iter().chain(self.verify.iter().flatten());
         elements.flat_map(|element| placeholders(element)).try_for_each(|placeholder| {
             let known = placeholder == "idempotency_key"
@@ -172,7 +173,68 @@ impl Manifest {
     }
 }
 
+/// Beginnings of variables that every program gets from the daemon, or that change how programs are loaded.
+const RESERVED_VARIABLES: [&str; 6] = ["PATH", "HOME", "LANG", "TMPDIR", "LD_", "SCALBOTICS_"];
+
+/// Secrets of one tool at most: each is a record in the audit log before the call.
+const SECRETS_MAX: usize = 16;
+
+impl Manifest {
+    fn check_secrets(&self) -> Result<(), ManifestError> {
+        if self.secrets.len() > SECRETS_MAX {
+            return Err(ManifestError::Range { tool: self.id.clone(), field: "secrets" });
+        }
+        let key = match &self.idempotency_key {
+            Some(super::KeyPassing::Env(name)) => Some(name),
+            Some(super::KeyPassing::Argv) | None => None,
+        };
+        let is_free = |index: usize, name: &String| {
+            let shaped = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+                && name.bytes().next().is_some_and(|first| !first.is_ascii_digit());
+            let twice = self.secrets.iter().take(index).any(|other| other.env == *name);
+            let reserved = RESERVED_VARIABLES.iter().any(|start| name.starts_with(start));
+            shaped && !twice && !reserved && !self.env.contains_key(name) && key != Some(name)
+        };
+        match self.secrets.iter().enumerate().find(|(index, given)| !is_free(*index, &given.env)) {
+            Some((_, given)) => Err(ManifestError::SecretVariable { tool: self.id.clone(), variable: given.env.clone() }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// The texts between `{{` and `}}` of an element.
 fn placeholders(element: &str) -> impl Iterator<Item = &str> {
     element.split("{{").skip(1).map(|rest| rest.split_once("}}").map_or(rest, |(inside, _)| inside.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn refused(secrets: &Value) -> Option<String> {
+        let manifest = json!({
+            "id": "own", "description": "A test.", "argv": ["/bin/true"], "tier": 1, "effect": "keyed",
+            "idempotency_key": { "env": "KEY" }, "env": { "MODE": "fast" },
+            "input": { "type": "object", "properties": {} }, "secrets": secrets,
+        });
+        let manifest: Manifest = serde_json::from_value(manifest).unwrap();
+        Definition::from_manifest(manifest).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_secret_is_given_in_a_free_variable() {
+        let given = |env: &str| json!([{ "name": "secret://acme/token", "env": env }]);
+        for good in ["TOKEN", "_t", "GITHUB_TOKEN_2"] {
+            assert_eq!(refused(&given(good)), None, "{good}");
+        }
+        for bad in ["", "2TOKEN", "A=B", "A B", "KEY", "MODE", "PATH", "LD_PRELOAD", "SCALBOTICS_MOUNT_WORK", "TÖKEN", "A\0B"] {
+            assert!(refused(&given(bad)).is_some(), "{bad}");
+        }
+        let twice = json!([{ "name": "secret://acme/a", "env": "T" }, { "name": "secret://acme/b", "env": "T" }]);
+        assert!(refused(&twice).is_some());
+        let many: Vec<Value> = (0..=SECRETS_MAX).map(|n| json!({ "name": "secret://acme/a", "env": format!("T{n}") })).collect();
+        assert!(refused(&json!(many)).is_some());
+    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{EffectClass, Tier, schema};
+use crate::secret::SecretRef;
 use crate::tenant::Name;
 use crate::time::Span;
 
@@ -49,6 +50,9 @@ pub struct Manifest {
     /// Environment of the program, beside the fixed `PATH`, `HOME` and `LANG`. Values are public.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Secrets that the program gets for each call, and `verify` never. Their values stand nowhere but in its environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretPassing>,
     /// Absolute paths that the program may read, beside the system's libraries and itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub read_paths: Vec<String>,
@@ -79,6 +83,16 @@ pub enum KeyPassing {
     Env(String),
     /// In `argv`, where `{{idempotency_key}}` stands.
     Argv,
+}
+
+/// How a secret reaches the program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretPassing {
+    /// Which secret: `secret://<tenant>/<name>`, of the own tenant.
+    pub name: SecretRef,
+    /// In this environment variable.
+    pub env: String,
 }
 
 /// What of the agent's workspace a program may see.
@@ -161,6 +175,14 @@ pub enum ManifestError {
         /// What is wrong with it.
         #[source]
         source: schema::Error,
+    },
+    /// A secret is given in a variable that is no name, is given twice, or is the tool's for something else.
+    #[error("tool `{tool}` gives a secret in variable `{variable}`, which is no free name of a variable")]
+    SecretVariable {
+        /// The tool.
+        tool: Name,
+        /// The variable.
+        variable: String,
     },
     /// A path is not absolute or holds `..`.
     #[error("tool `{tool}` names path `{path}`, which is not absolute and free of `..`")]

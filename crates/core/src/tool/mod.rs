@@ -12,6 +12,6 @@ pub(crate) use call::call_digest_of_ids;
 pub use call::{Call, ResolvedInput, call_digest};
 pub use definition::{Builtin, Definition, Kind};
 pub use effect_class::EffectClass;
-pub use manifest::{KeyPassing, Limits, Manifest, ManifestError, WorkspaceAccess};
+pub use manifest::{KeyPassing, Limits, Manifest, ManifestError, SecretPassing, WorkspaceAccess};
 pub use outcome::{NotDone, Outcome, Verification};
 pub use tier::Tier;

@@ -7,6 +7,7 @@ use scalbotics_core::policy::Resource;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_server::AgentService;
+use scalbotics_runtime::people::Move;
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
@@ -72,6 +73,24 @@ impl Agents {
     }
 }
 
+impl Agents {
+    async fn set_standing(&self, call: &Call, request: &v1::AgentStandingRequest, to: Move) -> Result<v1::Agent, Failure> {
+        let tenant = call.tenant()?;
+        let named: Named<Name> = names::parse("name", "agents", &request.name, tenant)?;
+        let resource = self.0.agent_resource(tenant, &named).await?;
+        let _permit = self.0.enter(call, resource, &named).await?;
+        let caller = call.caller(&request.request_id)?;
+        let moved = self.0.people.move_agent(&caller, &named.id, to, request.validate_only).await;
+        let moved = moved.map_err(|error| convert::people_failure(&error, &named.text))?;
+        if moved.audited {
+            call.audited_by_commit();
+        }
+        let in_force = self.0.states.current();
+        let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&moved.now.name));
+        Ok(convert::agent(&moved.now, wanted))
+    }
+}
+
 #[tonic::async_trait]
 impl AgentService for Agents {
     async fn list_agents(&self, request: Request<v1::ListAgentsRequest>) -> Result<Response<v1::ListAgentsResponse>, Status> {
@@ -82,5 +101,20 @@ impl AgentService for Agents {
     async fn get_agent(&self, request: Request<v1::GetAgentRequest>) -> Result<Response<v1::Agent>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.get(&call, &message).await).await
+    }
+
+    async fn suspend_agent(&self, request: Request<v1::AgentStandingRequest>) -> Result<Response<v1::Agent>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.set_standing(&call, &message, Move::Suspend).await).await
+    }
+
+    async fn resume_agent(&self, request: Request<v1::AgentStandingRequest>) -> Result<Response<v1::Agent>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.set_standing(&call, &message, Move::Resume).await).await
+    }
+
+    async fn offboard_agent(&self, request: Request<v1::AgentStandingRequest>) -> Result<Response<v1::Agent>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.set_standing(&call, &message, Move::Offboard).await).await
     }
 }

@@ -47,6 +47,8 @@ codes! {
     NOT_FOUND "NOT_FOUND" "there is no such object in the tenant";
     INVALID_ARGUMENT "INVALID_ARGUMENT" "a field of the request is malformed or over its limit";
     METHOD_UNKNOWN "METHOD_UNKNOWN" "the daemon has no such method";
+    NAME_TAKEN "NAME_TAKEN" "the name belongs to another object of the tenant";
+    TOO_MANY "TOO_MANY" "the tenant has as many of them as it may have";
     REQUEST_ID_REUSED "REQUEST_ID_REUSED" "the request id was used for another request";
     // Tasks.
     AGENT_NOT_ACTIVE "AGENT_NOT_ACTIVE" "the agent is suspended or offboarded";

@@ -9,7 +9,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, people, secret, task};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
@@ -30,6 +30,10 @@ pub struct Context {
     pub tasks: task::Service,
     /// Approvals.
     pub approvals: approval::Service,
+    /// People, and the standing of agents.
+    pub people: people::Service,
+    /// Secrets.
+    pub secrets: secret::Service,
     /// Decisions that were made.
     pub decisions: Decisions,
     /// The repository.

@@ -75,10 +75,26 @@ rows! {
     VERIFY_AUDIT_LOG: "AuditService/VerifyAuditLog" "audit.verify" "AuditLog" Write Awaited;
     LIST_AGENTS: "AgentService/ListAgents" "agent.list" "Tenant" Read Batched;
     GET_AGENT: "AgentService/GetAgent" "agent.read" "Agent" Read Batched;
+    SUSPEND_AGENT: "AgentService/SuspendAgent" "agent.suspend" "Agent" Write Awaited;
+    RESUME_AGENT: "AgentService/ResumeAgent" "agent.resume" "Agent" Write Awaited;
+    OFFBOARD_AGENT: "AgentService/OffboardAgent" "agent.offboard" "Agent" Write Awaited;
+    ADD_HUMAN: "HumanService/AddHuman" "human.add" "Tenant" Write Awaited;
+    LIST_HUMANS: "HumanService/ListHumans" "human.list" "Tenant" Read Batched;
+    GET_HUMAN: "HumanService/GetHuman" "human.read" "Account" Read Batched;
+    BIND_HUMAN: "HumanService/BindHuman" "human.bind" "Account" Write Awaited;
+    SUSPEND_HUMAN: "HumanService/SuspendHuman" "human.suspend" "Account" Write Awaited;
+    RESUME_HUMAN: "HumanService/ResumeHuman" "human.resume" "Account" Write Awaited;
+    OFFBOARD_HUMAN: "HumanService/OffboardHuman" "human.offboard" "Account" Write Awaited;
+    LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
+    GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
     LIST_TOOLS: "ToolService/ListTools" "tool.list" "Tenant" Read Batched;
     GET_TOOL: "ToolService/GetTool" "tool.read" "Tool" Read Batched;
     GET_REPOSITORY: "RepositoryService/GetRepository" "repository.read" "Repository" Read Batched;
     RELOAD_REPOSITORY: "RepositoryService/ReloadRepository" "repository.reload" "Repository" Write Awaited;
+    PUT_SECRET: "SecretService/PutSecret" "secret.put" "Tenant" Write Awaited;
+    LIST_SECRETS: "SecretService/ListSecrets" "secret.list" "Tenant" Read Batched;
+    ROTATE_SECRET: "SecretService/RotateSecret" "secret.rotate" "Secret" Write Awaited;
+    REMOVE_SECRET: "SecretService/RemoveSecret" "secret.remove" "Secret" Write Awaited;
     WHO_AM_I: "SessionService/WhoAmI" "session.whoami" "Session" Read Batched;
     GET_INSTALLATION: "InstallationService/GetInstallation" "installation.status" "Installation" Read Batched;
 }

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::secret::VALUE_LEN_MAX;
 use scalbotics_proto::v1::agent_service_server::AgentServiceServer;
 use scalbotics_proto::v1::approval_service_server::ApprovalServiceServer;
 use scalbotics_proto::v1::audit_service_server::AuditServiceServer;
+use scalbotics_proto::v1::human_service_server::HumanServiceServer;
 use scalbotics_proto::v1::installation_service_server::InstallationServiceServer;
 use scalbotics_proto::v1::policy_service_server::PolicyServiceServer;
 use scalbotics_proto::v1::repository_service_server::RepositoryServiceServer;
+use scalbotics_proto::v1::secret_service_server::SecretServiceServer;
 use scalbotics_proto::v1::session_service_server::SessionServiceServer;
 use scalbotics_proto::v1::task_service_server::TaskServiceServer;
+use scalbotics_proto::v1::team_service_server::TeamServiceServer;
 use scalbotics_proto::v1::tool_service_server::ToolServiceServer;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -18,15 +22,21 @@ use super::agent_service::Agents;
 use super::approval_service::Approvals;
 use super::audit_service::Audits;
 use super::context::Context;
+use super::human_service::Humans;
 use super::installation_service::Installations;
 use super::policy_service::Policies;
 use super::repository_service::Repositories;
+use super::secret_service::Secrets;
 use super::session_service::Sessions;
 use super::task_service::Tasks;
+use super::team_service::Teams;
 use super::tool_service::Tools;
 
 /// Longest message of services that take names and filters only, in bytes.
 const SMALL_MAX: usize = 64 << 10;
+
+/// Longest message with the value of a secret, in bytes: the value, and its name.
+const SECRET_MAX: usize = VALUE_LEN_MAX + (4 << 10);
 
 /// Longest message of a login, in bytes: nobody is known yet, and an assertion has at most 8 KiB.
 const LOGIN_MAX: usize = 16 << 10;
@@ -57,8 +67,11 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(PolicyServiceServer::new(Policies(shared())).max_decoding_message_size(max))
         .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(HumanServiceServer::new(Humans(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(TeamServiceServer::new(Teams(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(SecretServiceServer::new(Secrets(shared())).max_decoding_message_size(SECRET_MAX))
         .add_service(SessionServiceServer::new(Sessions(shared())).max_decoding_message_size(LOGIN_MAX))
         .add_service(InstallationServiceServer::new(Installations(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(health.max_decoding_message_size(HEALTH_MAX))

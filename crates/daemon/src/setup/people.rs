@@ -74,7 +74,7 @@ pub(super) async fn register(
                 let human = human(plan, environment, person)?;
                 let uid = human.uid;
                 let record = record(plan, environment, uid);
-                store.put_human(human, record).await.map_err(|e| store_error(Box::new(e)))?;
+                store.put_human(human, record.into()).await.map_err(|e| store_error(Box::new(e)))?;
                 report.note("human", Change::Created, format!("{} ({})", person.name, person.groups.join(", ")));
                 uid
             }

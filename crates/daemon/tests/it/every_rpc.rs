@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use prost::Message as _;
 use scalbotics_core::ids::{ApprovalId, DecisionId, EffectId, TaskId};
 use scalbotics_daemon::rpc::methods::{self, Admission};
+use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_proto::v1;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -19,6 +20,8 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
     let approval = format!("{parent}/approvals/{}", ApprovalId::from_u128(7));
     let decision = format!("{parent}/decisions/{}", DecisionId::from_u128(7));
     let agent = format!("{parent}/agents/ghost");
+    let human = format!("{parent}/humans/ghost");
+    let secret = format!("{parent}/secrets/ghost");
     let text = |text: &str| text.to_owned();
     let (service, method) = path.strip_prefix("/scalbotics.v1.")?.split_once('/')?;
     let (message, one) = match (service, method) {
@@ -55,6 +58,24 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("AuditService", "VerifyAuditLog") => (v1::VerifyAuditLogRequest { parent }.encode_to_vec(), false),
         ("AgentService", "ListAgents") => (v1::ListAgentsRequest { parent, ..Default::default() }.encode_to_vec(), false),
         ("AgentService", "GetAgent") => (v1::GetAgentRequest { name: agent }.encode_to_vec(), true),
+        ("AgentService", "SuspendAgent" | "ResumeAgent" | "OffboardAgent") => {
+            (v1::AgentStandingRequest { name: agent, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("HumanService", "AddHuman") => {
+            let key = Pair::generate(Algorithm::Ed25519).unwrap().public().to_jwk_json().unwrap();
+            (v1::AddHumanRequest { name: human, login_key: key, ..Default::default() }.encode_to_vec(), false)
+        }
+        ("HumanService", "ListHumans") => (v1::ListHumansRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("HumanService", "GetHuman") => (v1::GetHumanRequest { name: human }.encode_to_vec(), true),
+        ("HumanService", "BindHuman") => {
+            let add_groups = vec![text("operators")];
+            (v1::BindHumanRequest { name: human, add_groups, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("HumanService", "SuspendHuman" | "ResumeHuman" | "OffboardHuman") => {
+            (v1::HumanStandingRequest { name: human, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("TeamService", "ListTeams") => (v1::ListTeamsRequest { parent }.encode_to_vec(), false),
+        ("TeamService", "GetTeam") => (v1::GetTeamRequest { name: format!("{parent}/teams/ghost") }.encode_to_vec(), true),
         ("ToolService", "ListTools") => (v1::ListToolsRequest { parent }.encode_to_vec(), false),
         ("ToolService", "GetTool") => (v1::GetToolRequest { name: format!("{parent}/tools/ghost") }.encode_to_vec(), true),
         ("RepositoryService", "GetRepository") => {
@@ -63,6 +84,18 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("RepositoryService", "ReloadRepository") => {
             let name = format!("{parent}/repository");
             (v1::ReloadRepositoryRequest { name, ..Default::default() }.encode_to_vec(), false)
+        }
+        ("SecretService", "PutSecret") => {
+            let request = v1::PutSecretRequest { name: secret, value: b"value".to_vec(), ..Default::default() };
+            (request.encode_to_vec(), false)
+        }
+        ("SecretService", "ListSecrets") => (v1::ListSecretsRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("SecretService", "RotateSecret") => {
+            let request = v1::RotateSecretRequest { name: secret, value: b"value".to_vec(), ..Default::default() };
+            (request.encode_to_vec(), true)
+        }
+        ("SecretService", "RemoveSecret") => {
+            (v1::RemoveSecretRequest { name: secret, ..Default::default() }.encode_to_vec(), true)
         }
         ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
         ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),

@@ -256,7 +256,7 @@ async fn register_nobody(plan: &Plan, environment: &Environment) {
     };
     let store = SqliteStore::open(&plan.root.join(layout::DATA), &Options::new(plan.installation)).unwrap();
     let record = Record::new(Kind::Installation, environment.clock.now(), plan.tenant.clone(), Uid::Daemon, "human.register");
-    store.put_human(human, record).await.unwrap();
+    store.put_human(human, record.into()).await.unwrap();
 }
 
 async fn connect(plan: &Plan, api: SocketAddr) -> Channel {

@@ -192,6 +192,7 @@ fn calls_of_ann(installation: &Installation, followed: &mut Followed) -> String 
     };
     let task = id(&installation.submit(Class::Pure, "done", Times::default()));
     installation.rest(&task);
+    installation.secret(ANN, &["put", "kept"], b"value").exits(0);
     let waits = run("opaque", "waits").exits(6);
     let approval = installation.waiting()[0]["name"].as_str().unwrap().to_owned();
     let answers = [
@@ -211,6 +212,13 @@ fn calls_of_ann(installation: &Installation, followed: &mut Followed) -> String 
         installation.ann(&["approval", "show", "apr_00000000000000000000000000"]).exits(10),
         installation.ann(&["agent", "show", "nobody"]).exits(10),
         installation.ann(&["tool", "show", "nothing"]).exits(10),
+        installation.ann(&["team", "show", "none"]).exits(10),
+        installation.ann(&["human", "show", "nobody"]).exits(10),
+        installation.ann(&["human", "suspend", "ann"]).exits(7),
+        installation.ann(&["human", "add", "carol"]).exits(2),
+        installation.ann(&["human", "add", "carol", "--login-key", "/dev/null/none"]).exits(2),
+        installation.secret(ANN, &["rotate", "none"], b"value").exits(10),
+        installation.secret(ANN, &["put", "kept"], b"value").exits(7),
         installation.ann(&["policy", "explain", "dec_00000000000000000000000000"]).exits(10),
         installation.ann(&["audit", "show", "999999999"]).exits(10),
         installation.ann(&["help", "nothing"]).exits(2),
@@ -235,7 +243,14 @@ fn calls_of_bob(installation: &Installation, followed: &mut Followed, approval: 
 /// Commits that are refused: their findings, and what `doctor` and `status` say meanwhile.
 fn repository(installation: &Installation, followed: &mut Followed) {
     let unknown = "permit (principal, action == Action::\"tool/ledger.pure\", resource) when { context.args.no == 1 };\n";
-    for (path, text) in [("policies/bad.cedar", unknown), ("teams/bad.yaml", "id: bad\ncolour: red\n")] {
+    let foreign = json!({
+        "id": "bad", "description": "Wants what is not ours.", "argv": ["/bin/true"], "tier": 0, "effect": "pure",
+        "input": { "type": "object", "properties": {} }, "secrets": [{ "name": "secret://other/token", "env": "TOKEN" }],
+    });
+    let foreign = foreign.to_string();
+    for (path, text) in
+        [("policies/bad.cedar", unknown), ("teams/bad.yaml", "id: bad\ncolour: red\n"), ("tools/bad.yaml", foreign.as_str())]
+    {
         installation.commit(&[(path, Some(text))]);
         let applied = installation.ann(&["repo", "apply"]).exits(7);
         let findings = applied.json()["findings"].as_array().unwrap().clone();

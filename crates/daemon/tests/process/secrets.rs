@@ -38,7 +38,7 @@ fn base64(bytes: &[u8]) -> String {
     chunks.collect()
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -52,7 +52,7 @@ fn holds(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Fails if one of the files holds a secret in any form; answers how many bytes were looked through.
-fn search(files: &[PathBuf], secrets: &[(&str, String)]) -> usize {
+pub(crate) fn search(files: &[PathBuf], secrets: &[(&str, String)]) -> usize {
     let mut bytes = 0;
     for path in files {
         let content = std::fs::read(path).unwrap_or_default();

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
+use aws_lc_rs::hmac;
+use scalbotics_core::digest::Digest;
 use scalbotics_core::payload::{Payload, Ref, Salt, Sealed};
 use scalbotics_core::ports::{CipherError, PayloadCipher};
 use scalbotics_core::tenant::TenantId;
@@ -25,6 +27,9 @@ const WRAP_TAG: &[u8] = b"scalbotics/payload-key/v1\0";
 
 /// Separates sealed payloads from wrapped keys.
 const SEAL_TAG: &[u8] = b"scalbotics/payload-seal/v1\0";
+
+/// Makes the key of fingerprints from a tenant's.
+const FINGERPRINT_TAG: &[u8] = b"scalbotics/fingerprint-key/v1";
 
 /// Length of a commitment's salt, in bytes.
 const SALT_LEN: usize = size_of::<Salt>();
@@ -132,6 +137,14 @@ impl PayloadCipher for TenantCipher {
         let payload = Payload { id: reference.id, salt: *salt, bytes: bytes.to_vec() };
         if payload.reference() == *reference { Ok(payload) } else { Err(CipherError::Refused) }
     }
+
+    fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError> {
+        let key = self.key(tenant)?;
+        // The tenant's key wraps keys; what tells values apart is another one, made from it.
+        let own = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*key.0), FINGERPRINT_TAG);
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()), bytes);
+        tag.as_ref().try_into().map(Digest::from_bytes).map_err(|_| CipherError::Refused)
+    }
 }
 
 /// What a ciphertext is bound to; every part but the tenant's name, which comes last, has a fixed length.
@@ -160,7 +173,6 @@ fn open(key: &aead::Key, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>
 
 #[cfg(test)]
 mod tests {
-    use scalbotics_core::digest::Digest;
     use scalbotics_core::ids::{InstallationId, PayloadId};
     use scalbotics_core::time::Timestamp;
 
@@ -230,6 +242,16 @@ mod tests {
         for bit in 0..good.ciphertext.len() * 8 {
             assert_eq!(change(&|s| s.ciphertext[bit / 8] ^= 1 << (bit % 8)), Err(CipherError::Refused), "{bit}");
         }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_values_apart_and_only_to_the_tenant() {
+        let cipher = cipher();
+        let of = |tenant_name: &str, value: &[u8]| cipher.fingerprint(&tenant(tenant_name), value);
+        assert_eq!(of("acme", b"x"), of("acme", b"x"));
+        assert_ne!(of("acme", b"x"), of("acme", b"y"));
+        assert_ne!(of("acme", b"x"), of("evil", b"x"));
+        assert_eq!(of("nobody", b"x"), Err(CipherError::NoKey { tenant: tenant("nobody") }));
     }
 
     #[test]

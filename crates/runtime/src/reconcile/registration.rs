@@ -19,7 +19,7 @@ pub(super) async fn register(ports: &Ports, snapshot: &Snapshot) -> Result<(), S
         let mut record = Record::new(Kind::Installation, at, snapshot.tenant.clone(), Uid::Daemon, "agent.register");
         record.target = Some(uid.to_string());
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
-        ports.registry.put_agent(agent, record).await?;
+        ports.registry.put_agent(agent, record.into()).await?;
         tracing::info!(agent = %name, %uid, "agent registered");
     }
     Ok(())

@@ -152,7 +152,7 @@ impl Actor {
             self.state = self.shared.ports.task_log.state(&self.tenant, self.task).await?;
         }
         if let Some(state) = &self.state {
-            self.residence.acts_for(state.envelope.agent);
+            self.residence.acts_for(&state.envelope.chain);
         }
         Ok(self.state.is_some())
     }

@@ -8,6 +8,7 @@ use scalbotics_core::agent::Standing;
 use scalbotics_core::failpoint;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::StoreError;
+use scalbotics_core::principal::Uid;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, EffectClass, NotDone, Outcome};
 
@@ -45,8 +46,24 @@ impl Actor {
         if now.agent.is_none_or(|agent| agent.standing != Standing::Active || agent.epoch != commit.revocation_epoch) {
             return Some("the agent was suspended".to_owned());
         }
+        if let Some(reason) = self.absent_human().await {
+            return Some(reason);
+        }
         // Last, for reading the epoch may have taken its time.
         (self.shared.now() >= warrant.deadline()).then(|| "its deadline has passed".to_owned())
+    }
+
+    /// Why a human of the chain may not act now, if one may not: nothing is sent for whoever was suspended after the decision.
+    async fn absent_human(&self) -> Option<String> {
+        for principal in &self.state().ok()?.envelope.chain.principals {
+            let Uid::Human(uid) = principal.uid else { continue };
+            match self.shared.ports.registry.human_by_uid(uid).await {
+                Ok(Some(human)) if human.standing == Standing::Active => {}
+                Ok(_) => return Some("the human was suspended".to_owned()),
+                Err(error) => return Some(format!("the registry cannot be read: {error}")),
+            }
+        }
+        None
     }
 
     /// Hands the warrant over and waits for the outcome.

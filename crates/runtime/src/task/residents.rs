@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use scalbotics_core::ids::{AgentUid, TaskId};
+use scalbotics_core::ids::TaskId;
+use scalbotics_core::principal::{Chain, Uid};
 use tokio::sync::mpsc;
 
 use super::order::Mail;
@@ -17,7 +18,8 @@ const MAILBOX_LEN_MAX: usize = 64;
 struct Entry {
     number: u64,
     mail: mpsc::Sender<Mail>,
-    agent: Option<AgentUid>,
+    /// The principals of the task's chain, once its state is loaded.
+    chain: Option<Vec<Uid>>,
 }
 
 #[derive(Debug, Default)]
@@ -70,14 +72,14 @@ impl Residents {
         let _ = sender.try_send(mail);
         book.last += 1;
         let number = book.last;
-        book.entries.insert(task, Entry { number, mail: sender, agent: None });
+        book.entries.insert(task, Entry { number, mail: sender, chain: None });
         Posted::Opened(Residence { task, number, residents: Arc::clone(self), mail: receiver })
     }
 
-    /// Sends [`Mail::Halt`] to every actor that acts for `agent` or does not say yet.
-    pub(super) fn halt(&self, agent: AgentUid) {
+    /// Sends [`Mail::Halt`] to every actor whose chain holds `principal`, or that does not say yet.
+    pub(super) fn halt(&self, principal: Uid) {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in book.entries.values().filter(|entry| entry.agent.is_none_or(|acting| acting == agent)) {
+        for entry in book.entries.values().filter(|entry| entry.chain.as_ref().is_none_or(|chain| chain.contains(&principal))) {
             // A full box is read within moments, and every call passes the gate anyway.
             let _ = entry.mail.try_send(Mail::Halt);
         }
@@ -85,11 +87,11 @@ impl Residents {
 }
 
 impl Residence {
-    /// Says for which agent this actor acts.
-    pub(super) fn acts_for(&self, agent: AgentUid) {
+    /// Says for whom this actor acts.
+    pub(super) fn acts_for(&self, chain: &Chain) {
         let mut book = self.residents.book.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = book.entries.get_mut(&self.task).filter(|entry| entry.number == self.number) {
-            entry.agent = Some(agent);
+            entry.chain.get_or_insert_with(|| chain.principals.iter().map(|principal| principal.uid).collect());
         }
     }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use futures_util::stream::Stream;
 use scalbotics_core::approval::REASON_LEN_MAX;
-use scalbotics_core::ids::{AgentUid, EffectId, TaskId};
+use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::ports::{StoreError, StoredEvent, Summary, TaskFilter};
+use scalbotics_core::principal::Uid;
 use scalbotics_core::task::{Command, Goal as StoredGoal, State, Status, Verdict};
 use scalbotics_core::tenant::{Name, TenantId};
 use serde_json::{Value, json};
@@ -232,9 +233,9 @@ impl Service {
         Box::pin(self.shared.submit(caller, &submit, repeat, Some(under))).await.map_err(resubmit)
     }
 
-    /// Stops what runs for an agent that was just suspended; every new call is refused by the gate anyway.
-    pub fn halt(&self, agent: AgentUid) {
-        self.shared.residents.halt(agent);
+    /// Stops what runs for an agent or a human that was just suspended; every new call is refused by the gate anyway.
+    pub fn halt(&self, principal: Uid) {
+        self.shared.residents.halt(principal);
     }
 
     /// The first answer to the same request, if there was one: the state as it was then (semantics §9.1).

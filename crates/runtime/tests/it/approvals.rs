@@ -148,7 +148,7 @@ async fn an_approval_does_not_outvote_policy() {
 /// Ada, who asked, with an approval key of her own.
 async fn with_a_key(bed: &Bed) -> Human {
     let ada = Human { enrolment: Some(b"enrolled".to_vec()), ..bed.disk.world.human.clone() };
-    bed.disk.store.put_human(ada.clone(), bed.disk.world.record(Kind::Rpc, "human.enroll")).await.unwrap();
+    bed.disk.store.put_human(ada.clone(), bed.disk.world.record(Kind::Rpc, "human.enroll").into()).await.unwrap();
     ada
 }
 

@@ -224,7 +224,7 @@ async fn sem_7_2_who_people_are_stands_only_in_what_is_sealed() {
     let bed = Bed::on(disk, Crash::at(None)).await;
     let uid = HumanUid::from_u128(bed.disk.ids.next());
     let ada = Human { uid, ..ada };
-    bed.disk.store.put_human(ada.clone(), bed.disk.world.record(Kind::Rpc, "human.add")).await.unwrap();
+    bed.disk.store.put_human(ada.clone(), bed.disk.world.record(Kind::Rpc, "human.add").into()).await.unwrap();
     let caller = bed.human(&ada);
     let task = bed.tasks.submit(&caller, &super::bed::submission("publish-flow")).await.unwrap().task;
     let approval = bed.asked(task).await;

@@ -45,7 +45,7 @@ async fn every_principal_of_the_chain_is_asked_with_the_groups_of_now() {
     let task = bed.submit("publish-flow").await;
     let approval = bed.asked(task).await;
     let ada = Human { groups: vec![name("retired")], ..bed.disk.world.human.clone() };
-    bed.disk.store.put_human(ada, bed.disk.world.record(Kind::Rpc, "human.change")).await.unwrap();
+    bed.disk.store.put_human(ada, bed.disk.world.record(Kind::Rpc, "human.change").into()).await.unwrap();
     let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
     let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
     bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_suspended_human_stops_the_task_at_its_next_call() {
     let task = bed.submit("pure-flow").await;
     bed.until(task, |state| state.calls.values().any(|call| call.phase == Phase::Ready)).await;
     let ada = Human { standing: Standing::Suspended, epoch: 2, ..bed.disk.world.human.clone() };
-    bed.disk.store.put_human(ada, bed.disk.world.record(Kind::Rpc, "human.suspend")).await.unwrap();
+    bed.disk.store.put_human(ada, bed.disk.world.record(Kind::Rpc, "human.suspend").into()).await.unwrap();
     assert_eq!(bed.ended(task).await.failure, Some(Failure::PolicyDenied));
     assert_eq!(bed.disk.tools.sent().len(), 1);
 }

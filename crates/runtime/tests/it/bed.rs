@@ -96,7 +96,7 @@ impl Bed {
         let clock = Arc::new(TokioClock::at(disk.now));
         if disk.store.agent(disk.world.agent.uid).await.unwrap().is_none() {
             disk.world.register(disk.store.as_ref()).await.unwrap();
-            disk.store.put_human(disk.bob.clone(), disk.world.record(Kind::Rpc, "human.add")).await.unwrap();
+            disk.store.put_human(disk.bob.clone(), disk.world.record(Kind::Rpc, "human.add").into()).await.unwrap();
         }
         let mut ports = Ports {
             task_log: Arc::new(CrashingLog { inner: Arc::clone(&disk.store), crash: Arc::clone(&crash) }),
@@ -105,6 +105,8 @@ impl Bed {
             approval_store: disk.store.clone(),
             decision_store: disk.store.clone(),
             registry: disk.store.clone(),
+            secret_store: disk.store.clone(),
+            roster: disk.store.clone(),
             epochs: disk.store.clone(),
             cipher: Arc::new(PlainCipher),
             clock,
@@ -234,8 +236,8 @@ impl Bed {
     pub async fn suspend(&self) {
         let Agent { uid, tenant, name, epoch, .. } = self.disk.world.agent.clone();
         let agent = Agent { uid, tenant, name, standing: Standing::Suspended, epoch: epoch + 1 };
-        self.disk.store.put_agent(agent, self.disk.world.record(Kind::Rpc, "agent.suspend")).await.unwrap();
-        self.tasks.halt(uid);
+        self.disk.store.put_agent(agent, self.disk.world.record(Kind::Rpc, "agent.suspend").into()).await.unwrap();
+        self.tasks.halt(Uid::Agent(uid));
     }
 }
 

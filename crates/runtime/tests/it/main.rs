@@ -23,4 +23,6 @@ mod life;
 mod limits;
 mod recent;
 mod models;
+mod people;
 mod repo;
+mod secrets;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{SealedDecision, StoreError};
+use scalbotics_core::ports::{SealedDecision, StoreError, StoredAnswer};
 use scalbotics_core::tenant::TenantId;
 
 use super::column::{blob, integer};
@@ -27,7 +27,7 @@ pub(super) fn apply(tx: &mut Tx<'_>, batch: &Prepared) -> Result<u64, StoreError
     write_payloads(tx.conn, &batch.payloads)?;
     write_approvals(tx.conn, batch)?;
     write_decisions(tx.conn, &batch.decisions)?;
-    write_answer(tx.conn, batch)?;
+    write_answer(tx.conn, batch.answer.as_ref())?;
     tx.logs.append(tx.conn, &batch.tenant, &batch.leaves)
 }
 
@@ -151,8 +151,8 @@ pub(super) fn write_decisions(conn: &Connection, decisions: &[SealedDecision]) -
 }
 
 /// Keeps the first answer; a second under the same key fails its batch while the first one lives.
-fn write_answer(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
-    let Some((key, answer)) = &batch.answer else { return Ok(()) };
+pub(super) fn write_answer(conn: &Connection, answer: Option<&(String, StoredAnswer)>) -> Result<(), StoreError> {
+    let Some((key, answer)) = answer else { return Ok(()) };
     let at = answer.at.unix_ms();
     let lapsed = at.saturating_sub(ANSWER_LIFE_MS);
     let write = || -> rusqlite::Result<usize> {

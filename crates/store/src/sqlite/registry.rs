@@ -3,21 +3,20 @@
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use scalbotics_core::agent::{Agent, Standing};
-use scalbotics_core::audit::Record;
 use scalbotics_core::ids::{AgentUid, HumanUid};
-use scalbotics_core::ports::{Human, Registry, StoreError};
+use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::SqliteStore;
 use super::column::{blob, count, document, integer, parsed, word};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
-use super::leaves::leaves;
+use super::notes::Noted;
 
 /// What was attempted, for errors.
 const WRITE: &str = "write the registry";
 
-/// About how many bytes an agent's row and its record take.
+/// About how many bytes an agent's row takes.
 const ROW_WEIGHT: usize = 1 << 10;
 
 /// A change of the registry may not use the room that is kept for outcomes; suspension may, since it only takes away.
@@ -42,13 +41,13 @@ impl Registry for SqliteStore {
         self.look_up(move |conn| human(human_row(conn, uid))).await
     }
 
-    async fn put_human(&self, human: Human, record: Record) -> Result<(), StoreError> {
-        let leaves = leaves(&human.tenant, std::slice::from_ref(&record))?;
+    async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
+        let noted = Noted::prepare(&human.tenant, note)?;
         let row = document(&human)?;
-        let class = class(human.standing, row.len());
+        let class = class(human.standing, row.len().saturating_add(noted.weight()));
         let apply = move |tx: &mut Tx<'_>| {
             put_human(tx.conn, &human, &row)?;
-            tx.logs.append(tx.conn, &human.tenant, &leaves).map(|_| ())
+            noted.write(tx)
         };
         self.write(class, apply, |()| ()).await
     }
@@ -69,14 +68,28 @@ impl Registry for SqliteStore {
         self.look_up(move |conn| stored_agent(conn, uid)).await
     }
 
-    async fn put_agent(&self, agent: Agent, record: Record) -> Result<(), StoreError> {
-        let leaves = leaves(&agent.tenant, std::slice::from_ref(&record))?;
-        let class = class(agent.standing, ROW_WEIGHT);
+    async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
+        let noted = Noted::prepare(&agent.tenant, note)?;
+        let class = class(agent.standing, ROW_WEIGHT.saturating_add(noted.weight()));
         let apply = move |tx: &mut Tx<'_>| {
             put_agent(tx.conn, &agent)?;
-            tx.logs.append(tx.conn, &agent.tenant, &leaves).map(|_| ())
+            noted.write(tx)
         };
         self.write(class, apply, |()| ()).await
+    }
+}
+
+#[async_trait]
+impl Roster for SqliteStore {
+    async fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |conn| {
+            let rows: rusqlite::Result<Vec<Vec<u8>>> = conn
+                .prepare_cached("SELECT human FROM human WHERE tenant = ?1 ORDER BY name")
+                .and_then(|mut select| select.query_map([tenant.as_str()], |row| row.get(0))?.collect());
+            rows.map_err(failed("list humans"))?.iter().map(|row| parsed("human", row)).collect()
+        })
+        .await
     }
 }
 

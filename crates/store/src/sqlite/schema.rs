@@ -12,10 +12,10 @@ use super::connect::engine;
 const APPLICATION_ID: i64 = 0x5342_4F54;
 
 /// The steps, in order; the version of a database is the number of steps that it has had.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_core.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_core.sql"), include_str!("migrations/0002_secrets.sql")];
 
 /// The newest version.
-pub(super) const LATEST: i64 = 1;
+pub(super) const LATEST: i64 = 2;
 
 /// Checks whose database this is, and brings it to the newest schema. All steps together are one transaction.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {

@@ -21,7 +21,7 @@ pub(super) async fn suite(store: &dyn Store) {
     assert_eq!(Epochs::now(store, world.agent.uid).await.unwrap(), EpochsNow { writer, agent });
 
     let suspended = Agent { standing: Standing::Suspended, epoch: world.agent.epoch + 1, ..world.agent.clone() };
-    store.put_agent(suspended.clone(), world.record(Kind::Rpc, "agent.suspend")).await.unwrap();
+    store.put_agent(suspended.clone(), world.record(Kind::Rpc, "agent.suspend").into()).await.unwrap();
     assert_eq!(Epochs::now(store, world.agent.uid).await.unwrap(), EpochsNow { writer, agent: Some(suspended) });
     let nobody = AgentUid::from_u128(0);
     assert_eq!(Epochs::now(store, nobody).await.unwrap(), EpochsNow { writer, agent: None });

@@ -8,6 +8,7 @@ mod decision_store;
 mod epochs;
 mod payload_store;
 mod registry;
+mod secret_store;
 mod store;
 mod task_log;
 

@@ -24,27 +24,31 @@ async fn humans(store: &dyn Store) {
     let record = || world.record(Kind::Rpc, "human.put");
     let ada = world.human.clone();
     assert_eq!(store.human(&world.tenant, &ada.name).await.unwrap(), None);
-    store.put_human(ada.clone(), record()).await.unwrap();
+    store.put_human(ada.clone(), record().into()).await.unwrap();
     assert_eq!(store.human(&world.tenant, &ada.name).await.unwrap(), Some(ada.clone()));
     assert_eq!(store.human_by_uid(ada.uid).await.unwrap(), Some(ada.clone()));
     let elsewhere = World::new("humans-2", 61);
     assert_eq!(store.human(&elsewhere.tenant, &ada.name).await.unwrap(), None, "another tenant");
-    store.put_human(elsewhere.human.clone(), elsewhere.record(Kind::Rpc, "human.put")).await.unwrap();
+    store.put_human(elsewhere.human.clone(), elsewhere.record(Kind::Rpc, "human.put").into()).await.unwrap();
 
     let enrolled = Human { enrolment: Some(b"statement".to_vec()), epoch: 2, ..ada.clone() };
-    store.put_human(enrolled.clone(), record()).await.unwrap();
+    store.put_human(enrolled.clone(), record().into()).await.unwrap();
     assert_eq!(store.human(&world.tenant, &ada.name).await.unwrap(), Some(enrolled.clone()));
     let size = store.head(&world.tenant).await.unwrap().size;
     assert_eq!(size, 2, "each change is a record");
     let double = Human { uid: HumanUid::from_u128(world.ids.next()), ..ada.clone() };
-    assert!(is_taken(store.put_human(double, record()).await));
+    assert!(is_taken(store.put_human(double, record().into()).await));
     let renamed = Human { name: Name::parse("eve").unwrap(), ..enrolled.clone() };
-    assert!(is_taken(store.put_human(renamed, record()).await), "a name stays with its uid");
-    assert!(store.put_human(ada, record()).await.is_err(), "an epoch never falls");
+    assert!(is_taken(store.put_human(renamed, record().into()).await), "a name stays with its uid");
+    assert!(store.put_human(ada, record().into()).await.is_err(), "an epoch never falls");
     let foreign = elsewhere.record(Kind::Rpc, "human.put");
-    assert!(store.put_human(enrolled.clone(), foreign).await.is_err(), "a record of another tenant");
+    assert!(store.put_human(enrolled.clone(), foreign.into()).await.is_err(), "a record of another tenant");
     assert_eq!(store.human_by_uid(enrolled.uid).await.unwrap(), Some(enrolled));
     assert_eq!(store.head(&world.tenant).await.unwrap().size, size, "what is refused leaves no record");
+    let kept = store.human(&world.tenant, &Name::parse("ada").unwrap()).await.unwrap().unwrap();
+    let bo = Human { uid: HumanUid::from_u128(world.ids.next()), name: Name::parse("aaron").unwrap(), ..kept.clone() };
+    store.put_human(bo.clone(), record().into()).await.unwrap();
+    assert_eq!(store.humans(&world.tenant).await.unwrap(), [bo, kept], "by name, of one tenant");
 }
 
 async fn agents(store: &dyn Store) {
@@ -53,25 +57,33 @@ async fn agents(store: &dyn Store) {
     let clerk = world.agent.clone();
     let bear = Agent { uid: AgentUid::from_u128(world.ids.next()), name: Name::parse("bear").unwrap(), ..clerk.clone() };
     assert_eq!(store.agents(&world.tenant).await.unwrap(), []);
-    store.put_agent(clerk.clone(), record()).await.unwrap();
-    store.put_agent(bear.clone(), record()).await.unwrap();
+    store.put_agent(clerk.clone(), record().into()).await.unwrap();
+    store.put_agent(bear.clone(), record().into()).await.unwrap();
     assert_eq!(store.agents(&world.tenant).await.unwrap(), [bear.clone(), clerk.clone()], "by name");
     assert_eq!(store.agent(bear.uid).await.unwrap(), Some(bear.clone()));
     assert_eq!(store.agent(AgentUid::from_u128(world.ids.next())).await.unwrap(), None);
     let elsewhere = World::new("agents-2", 63);
-    store.put_agent(elsewhere.agent.clone(), elsewhere.record(Kind::Rpc, "agent.put")).await.unwrap();
+    store.put_agent(elsewhere.agent.clone(), elsewhere.record(Kind::Rpc, "agent.put").into()).await.unwrap();
     assert_eq!(store.agents(&elsewhere.tenant).await.unwrap(), std::slice::from_ref(&elsewhere.agent));
 
     let gone = Agent { standing: Standing::Offboarded, epoch: clerk.epoch + 1, ..clerk.clone() };
-    store.put_agent(gone.clone(), record()).await.unwrap();
+    store.put_agent(gone.clone(), record().into()).await.unwrap();
     let heir = Agent { uid: AgentUid::from_u128(world.ids.next()), ..clerk.clone() };
-    assert!(is_taken(store.put_agent(heir, record()).await), "a name is never used again");
-    assert!(is_taken(store.put_agent(Agent { name: clerk.name.clone(), ..bear.clone() }, record()).await));
+    assert!(is_taken(store.put_agent(heir, record().into()).await), "a name is never used again");
+    assert!(is_taken(store.put_agent(Agent { name: clerk.name.clone(), ..bear.clone() }, record().into()).await));
     assert!(is_taken(
-        store.put_agent(Agent { tenant: elsewhere.tenant.clone(), ..bear.clone() }, elsewhere.record(Kind::Rpc, "a")).await
+        store
+            .put_agent(Agent { tenant: elsewhere.tenant.clone(), ..bear.clone() }, elsewhere.record(Kind::Rpc, "a").into())
+            .await
     ));
-    assert!(store.put_agent(Agent { standing: Standing::Active, ..gone.clone() }, record()).await.is_err(), "gone for good");
-    assert!(store.put_agent(Agent { epoch: bear.epoch - 1, ..bear.clone() }, record()).await.is_err(), "an epoch never falls");
+    assert!(
+        store.put_agent(Agent { standing: Standing::Active, ..gone.clone() }, record().into()).await.is_err(),
+        "gone for good"
+    );
+    assert!(
+        store.put_agent(Agent { epoch: bear.epoch - 1, ..bear.clone() }, record().into()).await.is_err(),
+        "an epoch never falls"
+    );
     assert_eq!(store.agents(&world.tenant).await.unwrap(), [bear, gone]);
     assert_eq!(store.head(&world.tenant).await.unwrap().size, 3, "what is refused leaves no record");
 }

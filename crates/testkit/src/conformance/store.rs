@@ -1,13 +1,21 @@
 //! All storage ports at once, since a commit shows in all of them.
 
-use scalbotics_core::ports::{ApprovalStore, AuditLog, DecisionStore, Epochs, PayloadStore, Registry, TaskLog};
+use scalbotics_core::ports::{
+    ApprovalStore, AuditLog, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, TaskLog,
+};
 
-use super::{approval_store, audit_log, decision_store, epochs, payload_store, registry, task_log};
+use super::{approval_store, audit_log, decision_store, epochs, payload_store, registry, secret_store, task_log};
 
 /// Everything that one store implements.
-pub trait Store: TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Epochs {}
+pub trait Store:
+    TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + SecretStore + Epochs
+{
+}
 
-impl<S: TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Epochs> Store for S {}
+impl<S: TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + SecretStore + Epochs> Store
+    for S
+{
+}
 
 /// Runs every suite on one empty store.
 pub async fn all(store: &dyn Store) {
@@ -17,5 +25,6 @@ pub async fn all(store: &dyn Store) {
     approval_store::suite(store).await;
     decision_store::suite(store).await;
     registry::suite(store).await;
+    secret_store::suite(store).await;
     epochs::suite(store).await;
 }

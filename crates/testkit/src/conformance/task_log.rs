@@ -122,7 +122,7 @@ async fn only_who_may_act_intends(store: &dyn Store) {
     let sent = batch.state.clone();
     store.commit(batch).await.unwrap();
     let suspended = Agent { standing: Standing::Suspended, epoch: world.agent.epoch + 1, ..world.agent.clone() };
-    store.put_agent(suspended.clone(), world.record(Kind::Rpc, "agent.suspend")).await.unwrap();
+    store.put_agent(suspended.clone(), world.record(Kind::Rpc, "agent.suspend").into()).await.unwrap();
     let effect = *sent.steps.get("a").unwrap();
     let landed = world.land(&sent, effect);
     let state = landed.state.clone();
@@ -132,7 +132,7 @@ async fn only_who_may_act_intends(store: &dyn Store) {
         assert!(refused(store.commit(batch).await), "a suspended agent at epoch {epoch}");
     }
     let resumed = Agent { standing: Standing::Active, ..suspended };
-    store.put_agent(resumed.clone(), world.record(Kind::Rpc, "agent.resume")).await.unwrap();
+    store.put_agent(resumed.clone(), world.record(Kind::Rpc, "agent.resume").into()).await.unwrap();
     let batch = Batch { agent_epoch: resumed.epoch, ..world.intend(&state, "b") };
     let warrants = store.commit(batch).await.unwrap().warrants;
     assert!(warrants.iter().all(|warrant| warrant.commit().revocation_epoch == resumed.epoch));

@@ -5,6 +5,7 @@
 mod audit;
 mod reads;
 mod registry;
+mod secrets;
 mod state;
 mod tasks;
 

@@ -2,9 +2,8 @@
 
 use async_trait::async_trait;
 use scalbotics_core::agent::{Agent, Standing};
-use scalbotics_core::audit::Record;
 use scalbotics_core::ids::{AgentUid, HumanUid};
-use scalbotics_core::ports::{Human, Registry, StoreError};
+use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::MemoryStore;
@@ -40,12 +39,12 @@ impl Registry for MemoryStore {
         Ok(self.tables().humans.get(&uid).cloned())
     }
 
-    async fn put_human(&self, human: Human, record: Record) -> Result<(), StoreError> {
+    async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
         self.change(takes_away(human.standing), |tables| {
             let taken = tables.humans.values().any(|h| h.tenant == human.tenant && h.name == human.name && h.uid != human.uid);
             let old = tables.humans.get(&human.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
             check(old, (&human.tenant, &human.name, human.epoch, human.standing), taken)?;
-            tables.append(&human.tenant, &[record])?;
+            tables.note(&human.tenant, note)?;
             tables.humans.insert(human.uid, human);
             Ok(())
         })
@@ -61,14 +60,23 @@ impl Registry for MemoryStore {
         Ok(self.tables().agents.get(&uid).cloned())
     }
 
-    async fn put_agent(&self, agent: Agent, record: Record) -> Result<(), StoreError> {
+    async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
         self.change(takes_away(agent.standing), |tables| {
             let taken = tables.agents.values().any(|a| a.tenant == agent.tenant && a.name == agent.name && a.uid != agent.uid);
             let old = tables.agents.get(&agent.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
             check(old, (&agent.tenant, &agent.name, agent.epoch, agent.standing), taken)?;
-            tables.append(&agent.tenant, &[record])?;
+            tables.note(&agent.tenant, note)?;
             tables.agents.insert(agent.uid, agent);
             Ok(())
         })
+    }
+}
+
+#[async_trait]
+impl Roster for MemoryStore {
+    async fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, StoreError> {
+        let mut humans: Vec<Human> = self.tables().humans.values().filter(|human| human.tenant == *tenant).cloned().collect();
+        humans.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(humans)
     }
 }

@@ -8,11 +8,12 @@ use scalbotics_core::approval;
 use scalbotics_core::audit::Record;
 use scalbotics_core::audit::merkle::{Frontier, leaf_hash};
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, HumanUid, PayloadId, TaskId};
+use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, HumanUid, PayloadId, SecretId, TaskId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{Human, SealedDecision, StoreError, StoredAnswer, StoredEvent};
+use scalbotics_core::ports::{Human, Note, SealedDecision, SealedSecret, StoreError, StoredAnswer, StoredEvent};
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 use tokio::sync::watch;
 
 /// One audit log.
@@ -43,6 +44,7 @@ pub(super) struct Tables {
     pub(super) humans: BTreeMap<HumanUid, Human>,
     pub(super) agents: BTreeMap<AgentUid, Agent>,
     pub(super) answers: BTreeMap<String, StoredAnswer>,
+    pub(super) secrets: BTreeMap<SecretId, SealedSecret>,
 }
 
 impl Tables {
@@ -60,6 +62,23 @@ impl Tables {
         Ok(first)
     }
 
+    /// Keeps what comes with a change that is no task's.
+    pub(super) fn note(&mut self, tenant: &TenantId, note: Note) -> Result<(), StoreError> {
+        self.decide(tenant, note.decisions)?;
+        self.answer(note.answer)?;
+        self.append(tenant, &[note.record]).map(|_| ())
+    }
+
+    /// Keeps the first answer under its key; a second one is refused while that one is young.
+    pub(super) fn answer(&mut self, answer: Option<(String, StoredAnswer)>) -> Result<(), StoreError> {
+        let Some((key, answer)) = answer else { return Ok(()) };
+        let at = answer.at;
+        match self.answers.insert(key.clone(), answer) {
+            Some(old) if is_young(&old, at) => Err(StoreError::Taken { name: key }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Keeps decisions, each once.
     pub(super) fn decide(&mut self, tenant: &TenantId, decisions: Vec<SealedDecision>) -> Result<(), StoreError> {
         for SealedDecision { id, sealed } in decisions {
@@ -72,6 +91,14 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// How long an answer is kept, in milliseconds.
+const ANSWER_LIFE_MS: u64 = 24 * 3_600_000;
+
+/// Whether an answer is still replayed.
+pub(super) fn is_young(answer: &StoredAnswer, now: Timestamp) -> bool {
+    now.since_ms(answer.at) < ANSWER_LIFE_MS
 }
 
 /// A store in memory.

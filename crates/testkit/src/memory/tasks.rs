@@ -13,10 +13,7 @@ use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 
 use super::MemoryStore;
-use super::state::{Tables, corrupt};
-
-/// How long an answer is kept, in milliseconds.
-const ANSWER_LIFE_MS: u64 = 24 * 3_600_000;
+use super::state::{Tables, corrupt, is_young};
 
 /// Most rows of one read.
 const PAGE_MAX: usize = 1_000;
@@ -84,10 +81,6 @@ impl TaskLog for MemoryStore {
     }
 }
 
-fn is_young(answer: &StoredAnswer, now: Timestamp) -> bool {
-    now.since_ms(answer.at) < ANSWER_LIFE_MS
-}
-
 fn summary(state: &State) -> Summary {
     Summary {
         id: state.envelope.id,
@@ -122,12 +115,7 @@ impl Writing {
                 return Err(corrupt("an approval of another tenant"));
             }
         }
-        if let Some((key, answer)) = batch.answer {
-            let at = answer.at;
-            if tables.answers.insert(key.clone(), answer).is_some_and(|old| is_young(&old, at)) {
-                return Err(StoreError::Taken { name: key });
-            }
-        }
+        tables.answer(batch.answer)?;
         tables.decide(&tenant, batch.decisions)?;
         tables.append(&tenant, &batch.audit)
     }

@@ -72,6 +72,8 @@ impl Life {
             approval_store: store.clone(),
             decision_store: store.clone(),
             registry: reads.clone(),
+            secret_store: store.clone(),
+            roster: store.clone(),
             epochs: reads,
             cipher: Arc::new(PlainCipher),
             clock: stage.clock.clone(),

@@ -183,10 +183,10 @@ impl Life {
         let suspends = standing == Standing::Suspended;
         let agent = Agent { standing, epoch: agent.epoch + u64::from(suspends), ..agent };
         let (uid, action) = (agent.uid, if suspends { "agent.suspend" } else { "agent.resume" });
-        let done = store.put_agent(agent, stage.world.record(Kind::Rpc, action)).await;
+        let done = store.put_agent(agent, stage.world.record(Kind::Rpc, action).into()).await;
         stage.trace.note(format!("{action}: {}", done.is_ok()));
         if done.is_ok() && suspends {
-            self.tasks.halt(uid);
+            self.tasks.halt(scalbotics_core::principal::Uid::Agent(uid));
         }
     }
 
@@ -194,7 +194,7 @@ impl Life {
         let (stage, store) = (&self.stage, self.stage.store());
         let groups = stage.world.human.groups.iter().filter(|group| has || group.as_str() != ROLE).cloned().collect();
         let human = Human { groups, ..stage.world.human.clone() };
-        let done = store.put_human(human, stage.world.record(Kind::Rpc, "role")).await;
+        let done = store.put_human(human, stage.world.record(Kind::Rpc, "role").into()).await;
         stage.trace.note(format!("role {has}: {}", done.is_ok()));
     }
 

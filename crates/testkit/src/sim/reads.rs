@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use scalbotics_core::agent::Agent;
-use scalbotics_core::audit::Record;
 use scalbotics_core::ids::{AgentUid, HumanUid, PayloadId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{Epochs, EpochsNow, Human, PayloadStore, Registry, StoreError};
+use scalbotics_core::ports::{Epochs, EpochsNow, Human, Note, PayloadStore, Registry, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::stage::Stage;
@@ -71,9 +70,9 @@ impl Registry for Reads {
         self.store.human_by_uid(uid).await
     }
 
-    async fn put_human(&self, human: Human, record: Record) -> Result<(), StoreError> {
+    async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
         self.stage.weather.pass().await;
-        self.store.put_human(human, record).await
+        self.store.put_human(human, note).await
     }
 
     async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
@@ -86,8 +85,8 @@ impl Registry for Reads {
         self.store.agent(uid).await
     }
 
-    async fn put_agent(&self, agent: Agent, record: Record) -> Result<(), StoreError> {
+    async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
         self.stage.weather.pass().await;
-        self.store.put_agent(agent, record).await
+        self.store.put_agent(agent, note).await
     }
 }

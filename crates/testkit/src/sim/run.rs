@@ -85,7 +85,7 @@ async fn prepare(stage: &Stage) {
     let store = stage.store();
     stage.world.register(store.as_ref()).await.unwrap();
     for human in &stage.approvers {
-        store.put_human(human.clone(), stage.world.record(Kind::Rpc, "human.add")).await.unwrap();
+        store.put_human(human.clone(), stage.world.record(Kind::Rpc, "human.add").into()).await.unwrap();
     }
 }
 

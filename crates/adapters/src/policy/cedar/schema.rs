@@ -25,9 +25,12 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 24] = [
+pub const RPC_ACTIONS: [(&str, &str); 40] = [
     ("agent.list", "Tenant"),
+    ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
+    ("agent.resume", "Agent"),
+    ("agent.suspend", "Agent"),
     ("approval.decide", "Approval"),
     ("approval.list", "Tenant"),
     ("approval.read", "Approval"),
@@ -35,11 +38,22 @@ pub const RPC_ACTIONS: [(&str, &str); 24] = [
     ("audit.read", "AuditLog"),
     ("audit.tail", "AuditLog"),
     ("audit.verify", "AuditLog"),
+    ("human.add", "Tenant"),
+    ("human.bind", "Account"),
+    ("human.list", "Tenant"),
+    ("human.offboard", "Account"),
+    ("human.read", "Account"),
+    ("human.resume", "Account"),
+    ("human.suspend", "Account"),
     ("installation.status", "Installation"),
     ("policy.check", "Tenant"),
     ("policy.explain", "Decision"),
     ("repository.read", "Repository"),
     ("repository.reload", "Repository"),
+    ("secret.list", "Tenant"),
+    ("secret.put", "Tenant"),
+    ("secret.remove", "Secret"),
+    ("secret.rotate", "Secret"),
     ("session.whoami", "Session"),
     ("task.cancel", "Task"),
     ("task.list", "Tenant"),
@@ -48,6 +62,8 @@ pub const RPC_ACTIONS: [(&str, &str); 24] = [
     ("task.settle", "Task"),
     ("task.submit", "Agent"),
     ("task.watch", "Task"),
+    ("team.list", "Tenant"),
+    ("team.read", "Team"),
     ("tool.list", "Tenant"),
     ("tool.read", "Tool"),
 ];
@@ -72,7 +88,8 @@ pub(super) enum Attribute {
 pub(super) fn attributes(kind: &str) -> Option<&'static [(&'static str, Attribute)]> {
     use Attribute::{Long, Text};
     match kind {
-        "Agent" => Some(&[("name", Text), ("uid", Text)]),
+        "Team" => Some(&[("name", Text)]),
+        "Account" | "Agent" | "Secret" => Some(&[("name", Text), ("uid", Text)]),
         "Tool" => Some(&[("digest", Text), ("effect", Text), ("name", Text), ("tier", Long)]),
         "Task" => Some(&[("agent", Text), ("owner", Text), ("status", Text)]),
         "Approval" => Some(&[("agent", Text), ("requester", Text), ("tier", Long), ("tool", Text)]),

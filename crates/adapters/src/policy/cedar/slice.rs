@@ -50,7 +50,8 @@ pub(super) struct Kinds(BTreeMap<&'static str, EntityTypeName>);
 impl Kinds {
     /// Parses the names; `None` if one is no name, which the tests exclude.
     pub(super) fn new() -> Option<Self> {
-        const NAMES: [&str; 14] = [
+        const NAMES: [&str; 17] = [
+            "Account",
             "Action",
             "Agent",
             "Approval",
@@ -60,9 +61,11 @@ impl Kinds {
             "Human",
             "Installation",
             "Repository",
+            "Secret",
             "Service",
             "Session",
             "Task",
+            "Team",
             "Tenant",
             "Tool",
         ];

@@ -186,6 +186,53 @@ fn who_may_decide_approvals() {
 }
 
 #[test]
+fn who_may_administer_people_and_keep_secrets() {
+    use Verdict::{Allow, Deny};
+    let carol = || resource("Account", "hum_9", json!({"name": "carol", "uid": "hum_9"}));
+    let token = || resource("Secret", "sec_1", json!({"name": "token", "uid": "sec_1"}));
+    let team = || resource("Team", "ops", json!({"name": "ops"}));
+    let people: &[&str] = &["admins-administer-people"];
+    let secrets: &[&str] = &["admins-keep-secrets"];
+    let mut rows: Vec<Row> = vec![
+        ("admin adds", rpc(admin(), "human.add", only("Tenant")), Allow, people),
+        ("admin puts", rpc(admin(), "secret.put", only("Tenant")), Allow, secrets),
+        ("admin lists secrets", rpc(admin(), "secret.list", only("Tenant")), Allow, secrets),
+        (
+            "admin looks at people",
+            rpc(admin(), "human.list", only("Tenant")),
+            Allow,
+            &["admins-administer-people", "admins-look"],
+        ),
+        ("auditor looks at people", rpc(auditor(), "human.read", carol()), Allow, &["auditors-look"]),
+        ("nobody looks at people", rpc(nobody(), "human.list", only("Tenant")), Deny, &[]),
+        ("operator lists secrets", rpc(operator(), "secret.list", only("Tenant")), Deny, &[]),
+        ("nobody looks at teams", rpc(nobody(), "team.read", team()), Allow, &["humans-look-around"]),
+    ];
+    for action in ["human.bind", "human.suspend", "human.resume", "human.offboard"] {
+        rows.push(("admin administers", rpc(admin(), action, carol()), Allow, people));
+        rows.push(("operator does not", rpc(operator(), action, carol()), Deny, &[]));
+        rows.push(("nobody makes themselves more", rpc(nobody(), action, carol()), Deny, &[]));
+        rows.push((
+            "agent of a team called admins",
+            rpc(agent(6, "clerk", &["admins"]), action, carol()),
+            Deny,
+            &["agents-administer-nobody"],
+        ));
+    }
+    for action in ["agent.suspend", "agent.resume", "agent.offboard"] {
+        rows.push(("admin suspends", rpc(admin(), action, clerk_agent()), Allow, people));
+        rows.push(("operator does not suspend", rpc(operator(), action, clerk_agent()), Deny, &[]));
+        rows.push(("agent revives itself", rpc(clerk(), action, clerk_agent()), Deny, &["agents-administer-nobody"]));
+    }
+    for action in ["secret.rotate", "secret.remove"] {
+        rows.push(("admin keeps secrets", rpc(admin(), action, token()), Allow, secrets));
+        rows.push(("operator keeps none", rpc(operator(), action, token()), Deny, &[]));
+        rows.push(("agent touches none", rpc(clerk(), action, token()), Deny, &["agents-touch-no-secret"]));
+    }
+    check(rows);
+}
+
+#[test]
 fn sem_5_3a_self_approval_is_permitted_by_a_rule_that_names_it_and_by_no_other() {
     let own = || rpc(human(2, &["approvers", "solo"]), SELF_APPROVAL, approval(&human(2, &[])));
     let verdict = |change: &dyn Fn(&str, &str) -> String| {

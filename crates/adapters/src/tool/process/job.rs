@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use scalbotics_core::digest::Digest;
+use scalbotics_core::secret::Secret;
 use serde::{Deserialize, Serialize};
 
 /// One run of a program.
@@ -14,6 +15,8 @@ pub struct Job {
     pub argv: Vec<String>,
     /// Environment beside the fixed `PATH`, `LANG`, `HOME` and `TMPDIR`, which it cannot replace.
     pub env: BTreeMap<String, String>,
+    /// Secrets, beside the environment in variables of their own; they must be texts without a NUL byte.
+    pub secrets: Vec<(String, Secret)>,
     /// Standard input, at most [`INPUT_BYTES_MAX`].
     pub input: Vec<u8>,
     /// Absolute paths that may be read and executed, beside the system's own.

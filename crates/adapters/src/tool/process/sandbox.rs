@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::process::{Child, Command};
+use zeroize::Zeroizing;
 
 use super::capture::{Stopped, drain};
 use super::host::{HOST_NETWORK, OUTER, SUBCOMMAND};
@@ -129,7 +130,7 @@ impl Sandbox {
 struct Live {
     child: Child,
     control: UnixStream,
-    message: Vec<u8>,
+    message: Zeroizing<Vec<u8>>,
 }
 
 impl Live {

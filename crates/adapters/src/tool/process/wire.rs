@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
 
 use super::job::{INPUT_BYTES_MAX, Job, Limits, Pinned, SPEC_BYTES_MAX};
 use super::outcome::Refusal;
@@ -49,10 +50,10 @@ pub(super) enum Report {
 }
 
 /// The bytes that go down.
-pub(super) fn encode(job: &Job, scratch: PathBuf, copies: PathBuf) -> Result<Vec<u8>, Refusal> {
-    let spec = Spec {
+pub(super) fn encode(job: &Job, scratch: PathBuf, copies: PathBuf) -> Result<Zeroizing<Vec<u8>>, Refusal> {
+    let mut spec = Spec {
         argv: job.argv.clone(),
-        env: job.env.clone(),
+        env: environment(job)?,
         read_paths: job.read_paths.clone(),
         data_paths: job.data_paths.clone(),
         write_paths: job.write_paths.clone(),
@@ -63,16 +64,38 @@ pub(super) fn encode(job: &Job, scratch: PathBuf, copies: PathBuf) -> Result<Vec
         limits: job.limits,
     };
     let refused = |reason: &str| Refusal::new("describe the job", reason, "shorten the arguments of the call");
-    let spec = serde_json::to_vec(&spec).map_err(|error| refused(&error.to_string()))?;
+    // Written into room enough at once, so that growing leaves no copy behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(SPEC_BYTES_MAX));
+    let written = serde_json::to_writer(&mut *text, &spec);
+    spec.env.values_mut().for_each(Zeroize::zeroize);
+    written.map_err(|error| refused(&error.to_string()))?;
+    let spec = text;
     let length = |len: usize, max: usize| u32::try_from(len).ok().filter(|_| len <= max);
     let spec_len = length(spec.len(), SPEC_BYTES_MAX).ok_or_else(|| refused("it is longer than 1 MiB"))?;
     let input_len = length(job.input.len(), INPUT_BYTES_MAX).ok_or_else(|| refused("its input is longer than 4 MiB"))?;
-    let mut bytes = Vec::with_capacity(spec.len() + job.input.len() + 8);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(spec.len() + job.input.len() + 8));
     bytes.extend(spec_len.to_le_bytes());
     bytes.extend(input_len.to_le_bytes());
-    bytes.extend(spec);
+    bytes.extend_from_slice(&spec);
     bytes.extend(&job.input);
     Ok(bytes)
+}
+
+/// The environment with the secrets in it.
+fn environment(job: &Job) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut env = job.env.clone();
+    for (variable, secret) in &job.secrets {
+        let text = std::str::from_utf8(secret.expose()).ok().filter(|text| !text.contains('\0'));
+        let text = text.ok_or_else(|| {
+            Refusal::new(
+                "hand over a secret",
+                format!("the value for `{variable}` is no text, and a variable holds nothing else"),
+                "put the secret in a form that is text, as base64",
+            )
+        })?;
+        env.insert(variable.clone(), text.to_owned());
+    }
+    Ok(env)
 }
 
 /// Reads what [`encode`] wrote: the spec and the input.
@@ -100,6 +123,8 @@ fn exactly(from: &mut impl Read, length: u32, max: usize) -> io::Result<Vec<u8>>
 
 #[cfg(test)]
 mod tests {
+    use scalbotics_core::secret::Secret;
+
     use super::*;
 
     #[test]
@@ -107,6 +132,7 @@ mod tests {
         let job = Job {
             argv: vec!["/bin/x".into(), "a\nb".into()],
             env: BTreeMap::from([("K".into(), "v".into())]),
+            secrets: vec![("TOKEN".into(), Secret::new(b"t\"1".to_vec()))],
             input: vec![0, 255],
             read_paths: vec!["/r".into()],
             data_paths: vec!["/d".into()],
@@ -119,6 +145,12 @@ mod tests {
         let (spec, input) = decode(bytes.as_slice()).unwrap();
         assert_eq!((spec.argv, input, spec.network), (job.argv.clone(), job.input.clone(), true));
         assert_eq!(spec.pinned, job.pinned);
+        assert_eq!(spec.env, BTreeMap::from([("K".into(), "v".into()), ("TOKEN".into(), "t\"1".into())]));
+        assert!(!format!("{job:?}").contains("t\\\"1"), "{job:?}");
+        for bad in [b"a\0b".to_vec(), vec![0xff]] {
+            let job = Job { secrets: vec![("TOKEN".into(), Secret::new(bad))], ..job.clone() };
+            assert!(encode(&job, "/s".into(), "/c".into()).is_err());
+        }
         for cut in [0, 3, 8, bytes.len() - 1] {
             assert_eq!(decode(&bytes[..cut]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use scalbotics_core::desired::Mount;
 use scalbotics_core::payload;
 use scalbotics_core::ports::Stop;
+use scalbotics_core::secret::{Mask, Secret};
 use scalbotics_core::tool::{
     Call, Definition, EffectClass, KeyPassing, Manifest, NotDone, Outcome, Verification, WorkspaceAccess,
 };
@@ -33,11 +34,13 @@ pub(super) struct Attempt<'a> {
     pub(super) tool: &'a Definition,
     pub(super) manifest: &'a Manifest,
     pub(super) call: &'a Call,
+    /// Values for this warrant, by variable; none for `verify`.
+    pub(super) secrets: Vec<(String, Secret)>,
 }
 
 impl Attempt<'_> {
     pub(super) async fn run(&self, mounts: &[Mount], attempt: u32, time: Duration, stop: &dyn Stop) -> Result<Outcome, NotDone> {
-        let job = self.job(&self.manifest.argv, mounts, time)?;
+        let job = Job { secrets: self.secrets.clone(), ..self.job(&self.manifest.argv, mounts, time)? };
         let stopped = async {
             stop.stopped().await;
             match self.tool.effect {
@@ -45,7 +48,8 @@ impl Attempt<'_> {
                 EffectClass::Verifiable | EffectClass::Opaque => tokio::time::sleep(STOP_GRACE).await,
             }
         };
-        let finished = self.sandbox.run(&scope(self.call, attempt)?, &job, stopped).await;
+        let mut finished = self.sandbox.run(&scope(self.call, attempt)?, &job, stopped).await;
+        self.mask(&mut finished);
         self.outcome(finished)
     }
 
@@ -75,6 +79,19 @@ impl Attempt<'_> {
         }
     }
 
+    /// Takes out what the tool was given, before anything else looks at what it said.
+    fn mask(&self, finished: &mut Finished) {
+        let mut mask = Mask::default();
+        self.secrets.iter().for_each(|(_, secret)| mask.add(secret.clone()));
+        for captured in [&mut finished.stdout, &mut finished.stderr] {
+            let (cut, before) = (captured.truncated(), captured.bytes.len());
+            mask.apply(&mut captured.bytes, cut);
+            // What was taken out was not cut off.
+            let taken = before.saturating_sub(captured.bytes.len());
+            captured.total = captured.total.saturating_sub(u64::try_from(taken).unwrap_or(u64::MAX));
+        }
+    }
+
     fn job(&self, argv: &[String], mounts: &[Mount], time: Duration) -> Result<Job, NotDone> {
         let refused = |reason: String| NotDone::Arguments { reason };
         let arguments: Map<String, Value> =
@@ -92,6 +109,7 @@ impl Attempt<'_> {
         let mut job = Job {
             argv,
             env,
+            secrets: Vec::new(),
             input: self.call.args.to_vec(),
             read_paths: manifest.read_paths.iter().map(PathBuf::from).collect(),
             data_paths: Vec::new(),

@@ -1,5 +1,6 @@
 //! `agent`
 
+mod logs;
 mod verb;
 
 pub(crate) use verb::{Verb, run};

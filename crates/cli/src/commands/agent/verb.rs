@@ -1,13 +1,14 @@
 //! Verbs of `agent`.
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use serde_json::{Value, json};
 
+use super::logs::{LogsArgs, logs};
 use crate::commands::wire;
 use crate::failure::Failure;
-use crate::output::{Printer, column, wide};
+use crate::output::{Confirm, Printer, column, wide};
 use crate::session::Session;
 
 /// Verbs.
@@ -16,6 +17,18 @@ pub(crate) enum Verb {
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
+    /// Print the audit records of an agent's tasks, newest last, and with --follow go on as they come.
+    #[command(before_help = "Example: scalbotics agent logs reviewer --follow")]
+    Logs(LogsArgs),
+    /// Suspend an agent: nothing new is sent for it, and what it runs is stopped.
+    #[command(before_help = "Example: scalbotics agent suspend reviewer")]
+    Suspend(StandingArgs),
+    /// Let a suspended agent act again.
+    #[command(before_help = "Example: scalbotics agent resume reviewer")]
+    Resume(StandingArgs),
+    /// Suspend an agent for good; the name is never used again.
+    #[command(before_help = "Example: scalbotics agent offboard reviewer")]
+    Offboard(StandingArgs),
     /// Show an agent.
     #[command(alias = "get", before_help = "Example: scalbotics agent show reviewer")]
     Show {
@@ -24,10 +37,37 @@ pub(crate) enum Verb {
     },
 }
 
+/// Arguments of the verbs that change whether an agent may act.
+#[derive(Debug, Args)]
+pub(crate) struct StandingArgs {
+    /// The agent.
+    agent: String,
+    /// Only show what would be.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl StandingArgs {
+    fn request(&self, session: &Session) -> Result<tonic::Request<v1::AgentStandingRequest>, Failure> {
+        let name = session.resource("agents", &self.agent);
+        session.request(v1::AgentStandingRequest { name, validate_only: self.dry_run, request_id: session.request_id() })
+    }
+}
+
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
     let mut client = AgentServiceClient::new(session.channel.clone());
     match verb {
+        Verb::Logs(args) => logs(session, &args, printer).await,
+        Verb::Suspend(args) => show(&client.suspend_agent(args.request(session)?).await?.into_inner(), printer),
+        Verb::Resume(args) => show(&client.resume_agent(args.request(session)?).await?.into_inner(), printer),
+        Verb::Offboard(args) => {
+            if !args.dry_run {
+                let plan = format!("agent {} will be gone for good, and the name is never used again", args.agent);
+                confirm.ask(&plan, &args.agent)?;
+            }
+            show(&client.offboard_agent(args.request(session)?).await?.into_inner(), printer)
+        }
         Verb::List => {
             let mut items: Vec<Value> = Vec::new();
             let mut page_token = String::new();
@@ -51,21 +91,24 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
             printer.list(&items, &columns)
         }
         Verb::Show { agent } => {
-            let request = v1::GetAgentRequest { name: session.resource("agents", agent) };
-            let agent = client.get_agent(session.request(request)?).await?.into_inner();
-            let columns = [
-                column("agent", "/name"),
-                column("uid", "/uid"),
-                column("team", "/team"),
-                column("description", "/description"),
-                column("standing", "/standing"),
-                column("workflows", "/workflows"),
-                column("tools", "/tools"),
-                column("mounts", "/mounts"),
-            ];
-            printer.one(&agent_json(&agent), &columns)
+            let request = v1::GetAgentRequest { name: session.resource("agents", &agent) };
+            show(&client.get_agent(session.request(request)?).await?.into_inner(), printer)
         }
     }
+}
+
+fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
+    let columns = [
+        column("agent", "/name"),
+        column("uid", "/uid"),
+        column("team", "/team"),
+        column("description", "/description"),
+        column("standing", "/standing"),
+        column("workflows", "/workflows"),
+        column("tools", "/tools"),
+        column("mounts", "/mounts"),
+    ];
+    printer.one(&agent_json(agent), &columns)
 }
 
 fn agent_json(agent: &v1::Agent) -> Value {

@@ -3,4 +3,4 @@
 mod verb;
 mod verify;
 
-pub(crate) use verb::{Verb, offline, run};
+pub(crate) use verb::{Verb, offline, print, run};

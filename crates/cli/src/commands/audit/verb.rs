@@ -103,6 +103,11 @@ fn line(record: &v1::AuditRecord) -> String {
     escape(&format!("{:>6}  {time:<24}  {}", record.index, parts.join("  ")))
 }
 
+/// Prints one record as `audit tail` does.
+pub(crate) fn print(record: &v1::AuditRecord, printer: &Printer) -> Result<(), Failure> {
+    printer.item(&record_json(record), || line(record))
+}
+
 async fn page(session: &Session, from: u64, task: &str) -> Result<v1::ListAuditRecordsResponse, Failure> {
     let request = v1::ListAuditRecordsRequest {
         from_index: from,
@@ -122,7 +127,7 @@ async fn tail(session: &Session, lines: Option<u64>, follow: bool, task: Option<
         let mut records = client(session).tail_audit_records(session.stream(request)?).await?.into_inner();
         while let Some(record) = records.next().await {
             let record = record?;
-            printer.item(&record_json(&record), || line(&record))?;
+            print(&record, printer)?;
         }
         return Ok(());
     }
@@ -137,7 +142,7 @@ async fn tail(session: &Session, lines: Option<u64>, follow: bool, task: Option<
         }
         from = answer.next_index;
     }
-    newest.iter().try_for_each(|record| printer.item(&record_json(record), || line(record)))
+    newest.iter().try_for_each(|record| print(record, printer))
 }
 
 async fn show(session: &Session, index: u64, printer: &Printer) -> Result<(), Failure> {

@@ -1,22 +1,18 @@
 //! Agents.
 
-use scalbotics_core::agent::{Agent as Registered, Standing};
+use scalbotics_core::agent::Agent as Registered;
 use scalbotics_core::desired::Agent;
 use scalbotics_proto::v1;
 
+use super::human::standing;
 use crate::rpc::names;
 
 /// An agent as desired state and the registry have it.
 pub(in crate::rpc) fn agent(registered: &Registered, wanted: Option<&Agent>) -> v1::Agent {
-    let standing = match registered.standing {
-        Standing::Active => "active",
-        Standing::Suspended => "suspended",
-        Standing::Offboarded => "offboarded",
-    };
     let mut agent = v1::Agent {
         name: names::name(&registered.tenant, "agents", &registered.name),
         uid: registered.uid.to_string(),
-        standing: standing.to_owned(),
+        standing: standing(registered.standing).to_owned(),
         ..v1::Agent::default()
     };
     if let Some(wanted) = wanted {

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
-use scalbotics_runtime::{DecisionError, approval};
+use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
 
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
@@ -23,6 +23,48 @@ pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
     };
     tracing::warn!(error = chain(error), "store refused");
     Failure::new(code, error.to_string()).next(next)
+}
+
+/// A change's that was not made.
+fn change_failure(error: &ChangeError) -> Failure {
+    match error {
+        ChangeError::KeyReused => reused(),
+        ChangeError::Note { source } => Failure::internal("note a change", source),
+        ChangeError::Store(error) => store_failure(error),
+    }
+}
+
+/// The people service's; `name` is the human's or agent's as the caller gave it.
+pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failure {
+    use people::Error as Refused;
+    let refuse = |code: Code| Failure::new(code, error.to_string());
+    match error {
+        Refused::NotFound { .. } => Failure::not_found(name),
+        Refused::Taken { .. } => refuse(codes::NAME_TAKEN).next("choose another name"),
+        Refused::Gone { .. } => refuse(codes::NAME_TAKEN)
+            .why("old records and old tokens would count for somebody who is not there any more")
+            .next("register them anew under another name"),
+        Refused::LastAdmin { .. } => refuse(codes::CONFLICT)
+            .why("nobody would be left who may administer the tenant: bind somebody else to `admins` first")
+            .next("scalbotics human list"),
+        Refused::TooManyGroups { .. } => refuse(codes::INVALID_ARGUMENT).next("take groups away that are not needed any more"),
+        Refused::Change(error) => change_failure(error),
+    }
+}
+
+/// The secret service's; `name` is the secret's as the caller gave it.
+pub(in crate::rpc) fn secret_failure(error: &secret::Error, name: &str) -> Failure {
+    use secret::Error as Refused;
+    let refuse = |code: Code| Failure::new(code, error.to_string());
+    match error {
+        Refused::NotFound { .. } => Failure::not_found(name),
+        Refused::Taken { name } => refuse(codes::NAME_TAKEN).next(format!("scalbotics secret rotate {name}")),
+        Refused::Raced { .. } => refuse(codes::CONFLICT).next("scalbotics secret list"),
+        Refused::TooMany => refuse(codes::TOO_MANY).next("scalbotics secret list"),
+        Refused::Length { .. } => refuse(codes::INVALID_ARGUMENT).next("give the value on standard input, 1 to 65536 bytes"),
+        Refused::Cipher(source) => Failure::internal("seal a secret", source),
+        Refused::Change(error) => change_failure(error),
+    }
 }
 
 /// A decision's that cannot be read.

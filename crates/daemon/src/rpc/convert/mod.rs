@@ -6,10 +6,13 @@ mod audit;
 mod decision;
 mod failure;
 mod filter;
+mod human;
 mod json;
 mod page;
 mod repository;
+mod secret;
 mod task;
+mod team;
 mod time;
 mod tool;
 
@@ -17,11 +20,16 @@ pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, verified};
 pub(super) use decision::decision;
-pub(super) use failure::{approval_failure, decision_failure, store_failure, submit_failure, task_failure};
+pub(super) use failure::{
+    approval_failure, decision_failure, people_failure, secret_failure, store_failure, submit_failure, task_failure,
+};
 pub(super) use filter::task_filter;
+pub(super) use human::{human, parse_names};
 pub(super) use json::{from_struct, from_value, to_value};
 pub(super) use page::{limit, next_token, parse_token};
 pub(super) use repository::repository;
+pub(super) use secret::secret;
 pub(super) use task::{submit, summary, task, task_event};
+pub(super) use team::team;
 pub(super) use time::timestamp;
 pub(super) use tool::tool;

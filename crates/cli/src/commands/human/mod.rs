@@ -1,0 +1,8 @@
+//! `human`
+
+mod add;
+mod keygen;
+mod verb;
+
+pub(crate) use keygen::keygen;
+pub(crate) use verb::{Verb, run};

@@ -1,0 +1,6 @@
+//! `secret`
+
+mod value;
+mod verb;
+
+pub(crate) use verb::{Verb, run};

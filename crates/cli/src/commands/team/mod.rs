@@ -1,0 +1,5 @@
+//! `team`
+
+mod verb;
+
+pub(crate) use verb::{Verb, run};

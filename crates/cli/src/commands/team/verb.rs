@@ -1,0 +1,63 @@
+//! Verbs of `team`.
+
+use clap::Subcommand;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::team_service_client::TeamServiceClient;
+use serde_json::{Value, json};
+
+use crate::commands::wire;
+use crate::failure::Failure;
+use crate::output::{Printer, column};
+use crate::session::Session;
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// List teams.
+    #[command(alias = "ls", before_help = "Example: scalbotics team list")]
+    List,
+    /// Show a team and the agents in it.
+    #[command(alias = "get", before_help = "Example: scalbotics team show ops")]
+    Show {
+        /// The team.
+        team: String,
+    },
+}
+
+/// Runs a verb.
+pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
+    let mut client = TeamServiceClient::new(session.channel.clone());
+    match verb {
+        Verb::List => {
+            let answer = client.list_teams(session.request(v1::ListTeamsRequest::default())?).await?.into_inner();
+            let items: Vec<Value> = answer.teams.iter().map(team_json).collect();
+            let columns = [
+                column("TEAM", "/name"),
+                column("LEAD", "/lead"),
+                column("MEMBERS", "/members"),
+                column("DESCRIPTION", "/description"),
+            ];
+            printer.list(&items, &columns)
+        }
+        Verb::Show { team } => {
+            let request = v1::GetTeamRequest { name: session.resource("teams", team) };
+            let team = client.get_team(session.request(request)?).await?.into_inner();
+            let columns = [
+                column("team", "/name"),
+                column("description", "/description"),
+                column("lead", "/lead"),
+                column("members", "/members"),
+            ];
+            printer.one(&team_json(&team), &columns)
+        }
+    }
+}
+
+fn team_json(team: &v1::Team) -> Value {
+    json!({
+        "name": wire::short(&team.name),
+        "description": team.description,
+        "lead": team.lead,
+        "members": team.members,
+    })
+}

@@ -1,0 +1,263 @@
+//! People and agents from outside: added, bound, suspended in the middle of what they do, and gone for good.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::command::Answer;
+use crate::installation::{ANN, Installation, Times, id};
+use crate::ledger::Class;
+use crate::process::until;
+
+/// The context of the human whom the tests add.
+const CAROL: &str = "acme-carol";
+
+/// Time within which a suspension bites (security row 5), and what a busy machine adds to starting the command that looks.
+const BITES: Duration = Duration::from_secs(1);
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How long a step of the tests runs when nobody stops it, in milliseconds.
+const LONG_MS: u64 = 3_500;
+
+impl Installation {
+    fn carol(&self, arguments: &[&str]) -> Answer {
+        Answer::of(&mut self.cli(CAROL, arguments))
+    }
+
+    /// Carol, by the way that the command line tells: her key pair, her registration, her context.
+    fn add_carol(&self, groups: &[&str]) -> Value {
+        let key = self.path("carol.pem").display().to_string();
+        let public = format!("{key}.pub");
+        self.ann(&["human", "keygen", &key]).exits(0);
+        let groups: Vec<&str> = groups.iter().flat_map(|group| ["--group", group]).collect();
+        let added = self.ann(&[&["human", "add", "carol", "--login-key", &public], groups.as_slice()].concat()).exits(0).json();
+        let (server, trust) = (format!("https://127.0.0.1:{}", self.api), self.trust_file());
+        let uid = added["uid"].as_str().unwrap();
+        let context = [
+            "context",
+            "add",
+            CAROL,
+            "--server",
+            &server,
+            "--trust-file",
+            trust.to_str().unwrap(),
+            "--of-tenant",
+            "acme",
+            "--human",
+            "carol",
+            "--human-uid",
+            uid,
+            "--login-key",
+            &key,
+        ];
+        self.ann(&context).exits(0);
+        added
+    }
+
+    /// The trust file, as Ann's context names it.
+    fn trust_file(&self) -> std::path::PathBuf {
+        let contexts = self.ann(&["context", "list"]).exits(0).json();
+        let ann = contexts.as_array().unwrap().iter().find(|context| context["name"] == ANN).unwrap().clone();
+        ann["trust_file"].as_str().unwrap().into()
+    }
+
+    fn carol_submits(&self, class: Class, entry: &str, times: Times) -> String {
+        let input = json!({ "entry": entry, "before_ms": times.before_ms, "after_ms": times.after_ms }).to_string();
+        id(&self.carol(&["task", "run", "--agent", "clerk", "--workflow", class.word(), "--detach", "--input", &input]))
+    }
+
+    fn human(&self, name: &str) -> Value {
+        self.ann(&["human", "show", name]).exits(0).json()
+    }
+}
+
+#[test]
+fn a_human_is_added_by_a_key_of_their_own_and_works() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let refused = installation.ann(&["human", "add", "carol"]).exits(2).error();
+    assert!(refused.next.contains("scalbotics human keygen"), "{refused:?}");
+    let dry_key = installation.path("dry.pem").display().to_string();
+    installation.ann(&["human", "keygen", &dry_key]).exits(0);
+    installation.ann(&["human", "keygen", &dry_key]).exits(1);
+    let private = installation.ann(&["human", "add", "carol", "--login-key", &dry_key]).exits(2).error();
+    assert!(private.why.contains("private half"), "{private:?}");
+    let public = format!("{dry_key}.pub");
+    installation.ann(&["human", "add", "carol", "--login-key", &public, "--dry-run"]).exits(0);
+    installation.ann(&["human", "show", "carol"]).exits(10);
+    let added = installation.add_carol(&["operators"]);
+    assert_eq!((&added["standing"], &added["groups"]), (&json!("active"), &json!(["operators"])));
+    let me = installation.carol(&["whoami"]).exits(0).json();
+    assert_eq!(me["groups"], json!(["operators"]));
+    let task = installation.carol_submits(Class::Pure, "carol-1", Times::default());
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+    assert_eq!(installation.ann(&["human", "add", "carol", "--login-key", &public]).exits(7).error().code, "NAME_TAKEN");
+    // Who may not, may not; who is not there, is not there, also for another tenant's name.
+    assert_eq!(installation.carol(&["human", "suspend", "bob"]).exits(5).error().code, "POLICY_DENIED");
+    assert_eq!(installation.bob(&["human", "bind", "bob", "--group", "admins"]).exits(5).error().code, "POLICY_DENIED");
+    for absent in ["nobody", "tenants/other/humans/ann"] {
+        assert_eq!(installation.ann(&["human", "suspend", absent]).exits(10).error().code, "NOT_FOUND");
+    }
+    let listed = installation.ann(&["human", "list"]).exits(0).json();
+    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|human| human["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ann", "bob", "carol"]);
+    installation.verify_audit();
+}
+
+#[test]
+fn a_suspended_human_is_stopped_within_a_second() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_carol(&["operators"]);
+    let times = Times { before_ms: LONG_MS, after_ms: 0 };
+    let tasks = [Class::Keyed, Class::Pure].map(|class| (class, installation.carol_submits(class, class.word(), times)));
+    for (class, task) in &tasks {
+        if class.tier() == 2 {
+            installation.approve(&installation.approval_of(task));
+        }
+        until("the tool is at work", Duration::from_secs(30), || installation.ledger.has(class.word(), "begin").then_some(()));
+    }
+    let mut stream =
+        installation.cli(CAROL, &["task", "watch", &tasks[0].1]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(stream.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(!first.is_empty(), "the stream is open");
+
+    installation.ann(&["human", "suspend", "carol"]).exits(0);
+    let begun = Instant::now();
+    until("the tools are gone", BITES + BUSY, || installation.ledger.living().is_empty().then_some(()));
+    assert!(begun.elapsed() < BITES, "running tools took {:?}", begun.elapsed());
+    let ended = until("the stream is cut", BITES + BUSY, || stream.try_wait().unwrap());
+    assert!(!ended.success());
+    let refused = installation.carol(&["whoami"]);
+    assert!(refused.code != 0, "the kept token is void: {refused:#?}");
+    for (class, task) in &tasks {
+        let shown = installation.rest(task);
+        assert_ne!(shown["status"], "COMPLETED", "{shown:#}");
+        assert!(!installation.ledger.has(class.word(), "landed"), "nothing of it arrived");
+    }
+    // A token of before does not count after it either; a new login does.
+    let token = std::fs::read_to_string(installation.path("state").join("tokens").join(format!("{CAROL}.json")));
+    assert_eq!(installation.ann(&["human", "resume", "carol"]).exits(0).json()["standing"], "active");
+    if token.is_ok() {
+        let stale = installation.carol(&["whoami"]).exits(4).error();
+        assert!(["PRINCIPAL_SUSPENDED", "UNAUTHENTICATED"].contains(&stale.code.as_str()), "{stale:?}");
+    }
+    installation.carol(&["login"]).exits(0);
+    installation.carol(&["whoami"]).exits(0);
+    installation.verify_audit();
+}
+
+#[test]
+fn a_role_that_is_taken_away_counts_in_the_middle_of_a_task() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_carol(&["operators"]);
+    let task = installation.carol_submits(Class::Pure, "bound", Times { before_ms: 1_500, after_ms: 0 });
+    until("the tool is at work", Duration::from_secs(30), || installation.ledger.has("bound", "begin").then_some(()));
+    let bound = installation.ann(&["human", "bind", "carol", "--remove", "operators", "--group", "auditors"]).exits(0).json();
+    assert_eq!(bound["groups"], json!(["auditors"]));
+    let shown = installation.rest(&task);
+    assert_eq!((&shown["status"], &shown["failure"]), (&json!("FAILED"), &json!("POLICY_DENIED")), "{shown:#}");
+    assert!(!installation.ledger.has("bound-note", "landed"), "the second step was not sent");
+    let again = installation.ann(&["human", "bind", "carol", "--group", "auditors"]).exits(0).json();
+    assert_eq!(again, bound, "nothing to change is no error");
+}
+
+#[test]
+fn the_last_administrator_stays_and_who_is_gone_is_gone() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    for verb in [&["suspend", "ann"] as &[&str], &["offboard", "ann", "--yes"], &["bind", "ann", "--remove", "admins"]] {
+        let refused = installation.ann(&[&["human"], verb].concat()).exits(7).error();
+        assert_eq!(refused.code, "CONFLICT", "{refused:?}");
+        assert!(refused.why.contains("bind somebody else"), "{refused:?}");
+    }
+    installation.add_carol(&["admins"]);
+    installation.carol(&["human", "suspend", "ann"]).exits(0);
+    assert!(installation.ann(&["whoami"]).code != 0);
+    assert_eq!(
+        installation.carol(&["human", "suspend", "carol"]).exits(7).error().code,
+        "CONFLICT",
+        "a suspended one does not count"
+    );
+    installation.carol(&["human", "resume", "ann"]).exits(0);
+    installation.ann(&["login"]).exits(0);
+    assert_eq!(installation.ann(&["human", "offboard", "carol"]).exits(2).error().code, "CLI_NOT_CONFIRMED");
+    assert_eq!(installation.human("carol")["standing"], "active");
+    installation.ann(&["human", "offboard", "carol", "--dry-run"]).exits(0);
+    let gone = installation.ann(&["human", "offboard", "carol", "--yes"]).exits(0).json();
+    assert_eq!((&gone["standing"], &gone["epoch"]), (&json!("offboarded"), &json!(1)));
+    installation.ann(&["human", "resume", "carol"]).exits(7);
+    let public = format!("{}.pub", installation.path("carol.pem").display());
+    assert_eq!(installation.ann(&["human", "add", "carol", "--login-key", &public]).exits(7).error().code, "NAME_TAKEN");
+    assert!(installation.carol(&["login"]).code != 0);
+    installation.verify_audit();
+}
+
+#[test]
+fn a_suspended_agent_sends_nothing_and_an_offboarded_one_never_again() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let task = id(&installation.submit(Class::Keyed, "agent", Times { before_ms: LONG_MS, after_ms: 0 }));
+    installation.approve(&installation.approval_of(&task));
+    until("the tool is at work", Duration::from_secs(30), || installation.ledger.has("agent", "begin").then_some(()));
+    let suspended = installation.ann(&["agent", "suspend", "clerk"]).exits(0).json();
+    let begun = Instant::now();
+    assert_eq!(suspended["standing"], "suspended");
+    until("the tool is gone", BITES + BUSY, || installation.ledger.living().is_empty().then_some(()));
+    assert!(begun.elapsed() < BITES, "the running tool took {:?}", begun.elapsed());
+    assert_ne!(installation.rest(&task)["status"], "COMPLETED");
+    assert!(!installation.ledger.has("agent", "landed"));
+    let refused = installation.submit(Class::Pure, "later", Times::default()).exits(7).error();
+    assert_eq!(refused.code, "AGENT_NOT_ACTIVE");
+    assert_eq!(installation.bob(&["agent", "resume", "clerk"]).exits(5).error().code, "POLICY_DENIED");
+    installation.ann(&["agent", "resume", "clerk"]).exits(0);
+    let next = id(&installation.submit(Class::Pure, "again", Times::default()));
+    assert_eq!(installation.rest(&next)["status"], "COMPLETED");
+
+    let logs: Vec<Value> = installation.ann(&["agent", "logs", "clerk", "-n", "500"]).exits(0).lines();
+    let tasks: std::collections::BTreeSet<_> = logs.iter().map(|line| line["record"]["task"].as_str().unwrap()).collect();
+    assert!(tasks.contains(task.as_str()) && tasks.contains(next.as_str()), "{tasks:?}");
+    assert!(logs.windows(2).all(|pair| pair[0]["index"].as_u64() < pair[1]["index"].as_u64()), "newest last");
+    assert_eq!(installation.ann(&["agent", "logs", "clerk", "-n", "3"]).exits(0).lines().len(), 3);
+
+    assert_eq!(installation.ann(&["agent", "offboard", "clerk"]).exits(2).error().code, "CLI_NOT_CONFIRMED");
+    installation.ann(&["agent", "offboard", "clerk", "--yes"]).exits(0);
+    assert_eq!(installation.ann(&["agent", "resume", "clerk"]).exits(7).error().code, "NAME_TAKEN");
+    daemon.kill();
+    let _daemon = installation.start();
+    let shown = installation.ann(&["agent", "show", "clerk"]).exits(0).json();
+    assert_eq!(shown["standing"], "offboarded", "desired state names it, and it stays gone");
+    assert_eq!(installation.submit(Class::Pure, "never", Times::default()).exits(7).error().code, "AGENT_NOT_ACTIVE");
+    installation.verify_audit();
+}
+
+#[test]
+fn an_opaque_call_that_was_sent_gets_a_little_time_and_is_then_in_doubt() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_carol(&["operators"]);
+    let task = installation.carol_submits(Class::Opaque, "sent", Times { before_ms: LONG_MS * 3, after_ms: 0 });
+    installation.approve(&installation.approval_of(&task));
+    until("the tool is at work", Duration::from_secs(30), || installation.ledger.has("sent", "begin").then_some(()));
+    installation.ann(&["human", "suspend", "carol"]).exits(0);
+    let shown = installation.rest(&task);
+    assert_eq!((&shown["status"], &shown["calls"][0]["phase"]), (&json!("INPUT_REQUIRED"), &json!("in_doubt")), "{shown:#}");
+    assert!(!installation.ledger.has("sent", "landed"));
+    assert!(installation.ledger.living().is_empty());
+}
+
+#[test]
+fn teams_are_shown_with_their_agents() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let teams = installation.ann(&["team", "list"]).exits(0).json();
+    assert_eq!(teams, json!([{ "name": "ops", "description": "Tests.", "lead": "clerk", "members": ["clerk"] }]));
+    assert_eq!(installation.bob(&["team", "show", "ops"]).exits(0).json(), teams[0]);
+    for absent in ["none", "tenants/other/teams/ops"] {
+        assert_eq!(installation.ann(&["team", "show", absent]).exits(10).error().code, "NOT_FOUND");
+    }
+}

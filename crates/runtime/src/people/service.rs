@@ -1,0 +1,233 @@
+//! What administrators do with people and agents.
+
+use std::sync::Arc;
+
+use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::ids::HumanUid;
+use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::principal::Uid;
+use scalbotics_core::tenant::{Name, TenantId};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::standing::Moved;
+use super::{Error, Move};
+use crate::audit::Quota;
+use crate::change::{Change, ChangeError, Changed, Changes};
+use crate::{Caller, Ports, task};
+
+/// The group whose humans administer the tenant; one of them always stays.
+pub const ADMINS: &str = "admins";
+
+/// Groups of one human at most: policy looks at each at every call.
+pub const GROUPS_MAX: usize = 32;
+
+/// A human who is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewHuman {
+    /// The name, of nobody else and never of anybody before.
+    pub name: Name,
+    /// Groups.
+    pub groups: Vec<Name>,
+    /// Public login key, as a JWK in JSON; the caller has parsed it.
+    pub login_key: String,
+}
+
+/// Groups to bind and to take away.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roles {
+    /// To bind.
+    pub add: Vec<Name>,
+    /// To take away; wins where a group is in both.
+    pub remove: Vec<Name>,
+}
+
+/// People and agents, for administrators. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    changes: Changes,
+    tasks: task::Service,
+    /// One change of a human at a time, so that two administrators cannot take away each other's rights at once.
+    one: Arc<Mutex<()>>,
+}
+
+impl Service {
+    /// A service over the registry of `ports`; `tasks` stops what runs for whoever is suspended.
+    #[must_use]
+    pub fn new(ports: Ports, tasks: task::Service, quota: Arc<Quota>) -> Self {
+        Self { changes: Changes::new(ports, quota), tasks, one: Arc::default() }
+    }
+
+    /// Humans of a tenant, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, StoreError> {
+        self.changes.ports.roster.humans(tenant).await
+    }
+
+    /// One human.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn human(&self, tenant: &TenantId, name: &Name) -> Result<Option<Human>, StoreError> {
+        self.changes.ports.registry.human(tenant, name).await
+    }
+
+    /// Registers a human; with `only_check` says who would be.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add(&self, caller: &Caller, new: NewHuman, only_check: bool) -> Result<Changed<Human>, Error> {
+        let body = json!({"name": new.name, "groups": new.groups, "key": new.login_key}).to_string();
+        let change = self.changes.begin(caller, "human.add", body.as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let tenant = &caller.principal.tenant;
+        if self.human(tenant, &new.name).await.map_err(ChangeError::from)?.is_some() {
+            return Err(Error::Taken { name: new.name });
+        }
+        let human = Human {
+            uid: HumanUid::from_u128(self.changes.ports.ids.next()),
+            tenant: tenant.clone(),
+            groups: joined(&new.name, &[], &Roles { add: new.groups, remove: Vec::new() })?,
+            name: new.name,
+            login_key: new.login_key,
+            enrolment: None,
+            standing: Standing::Active,
+            epoch: 0,
+        };
+        self.put(&change, human, only_check).await
+    }
+
+    /// Binds groups to a human and takes others away; what is asked next about them counts with the groups of now.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn bind(&self, caller: &Caller, name: &Name, roles: &Roles, only_check: bool) -> Result<Changed<Human>, Error> {
+        let body = json!({"name": name, "add": roles.add, "remove": roles.remove}).to_string();
+        let change = self.changes.begin(caller, "human.bind", body.as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let old = self.present(&caller.principal.tenant, name).await?;
+        if old.standing == Standing::Offboarded {
+            return Err(Error::Gone { name: name.clone() });
+        }
+        let human = Human { groups: joined(name, &old.groups, roles)?, ..old.clone() };
+        if human == old {
+            return Ok(Changed { now: old, audited: false });
+        }
+        self.keep_an_admin(&old, &human).await?;
+        self.put(&change, human, only_check).await
+    }
+
+    /// Suspends, resumes or offboards a human; their running tools are stopped when this returns, or about to be.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn move_human(&self, caller: &Caller, name: &Name, to: Move, only_check: bool) -> Result<Changed<Human>, Error> {
+        let change = self.changes.begin(caller, to.of_human(), name.as_str().as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let old = self.present(&caller.principal.tenant, name).await?;
+        let human = match to.from(old.standing, old.epoch) {
+            Moved::Same => return Ok(Changed { now: old, audited: false }),
+            Moved::Gone => return Err(Error::Gone { name: name.clone() }),
+            Moved::To(standing, epoch) => Human { standing, epoch, ..old.clone() },
+        };
+        self.keep_an_admin(&old, &human).await?;
+        let moved = self.put(&change, human, only_check).await?;
+        if moved.audited && moved.now.standing != Standing::Active {
+            self.tasks.halt(Uid::Human(moved.now.uid));
+        }
+        Ok(moved)
+    }
+
+    /// Suspends, resumes or offboards an agent; its running tools are stopped when this returns, or about to be.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn move_agent(&self, caller: &Caller, name: &Name, to: Move, only_check: bool) -> Result<Changed<Agent>, Error> {
+        let change = self.changes.begin(caller, to.of_agent(), name.as_str().as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let registry = &self.changes.ports.registry;
+        let agents = registry.agents(&caller.principal.tenant).await.map_err(ChangeError::from)?;
+        let not_found = || Error::NotFound { kind: "agent", name: name.clone() };
+        let old = agents.into_iter().find(|agent| agent.name == *name).ok_or_else(not_found)?;
+        let agent = match to.from(old.standing, old.epoch) {
+            Moved::Same => return Ok(Changed { now: old, audited: false }),
+            Moved::Gone => return Err(Error::Gone { name: name.clone() }),
+            Moved::To(standing, epoch) => Agent { standing, epoch, ..old },
+        };
+        if only_check {
+            return Ok(Changed { now: agent, audited: false });
+        }
+        let note = change.note(&agent.uid.to_string(), &agent)?;
+        match registry.put_agent(agent.clone(), note).await {
+            Ok(()) => {
+                if agent.standing != Standing::Active {
+                    self.tasks.halt(Uid::Agent(agent.uid));
+                }
+                Ok(Changed { now: agent, audited: true })
+            }
+            Err(error) => raced(&change, error).await,
+        }
+    }
+
+    async fn present(&self, tenant: &TenantId, name: &Name) -> Result<Human, Error> {
+        let human = self.human(tenant, name).await.map_err(ChangeError::from)?;
+        human.ok_or_else(|| Error::NotFound { kind: "human", name: name.clone() })
+    }
+
+    /// Refuses a change that leaves the tenant without an administrator.
+    async fn keep_an_admin(&self, old: &Human, new: &Human) -> Result<(), Error> {
+        if !administers(old) || administers(new) {
+            return Ok(());
+        }
+        let all = self.humans(&old.tenant).await.map_err(ChangeError::from)?;
+        let others = all.iter().any(|human| human.uid != old.uid && administers(human));
+        if others { Ok(()) } else { Err(Error::LastAdmin { name: old.name.clone() }) }
+    }
+
+    async fn put(&self, change: &Change<'_>, human: Human, only_check: bool) -> Result<Changed<Human>, Error> {
+        if only_check {
+            return Ok(Changed { now: human, audited: false });
+        }
+        let note = change.note(&human.uid.to_string(), &human)?;
+        match self.changes.ports.registry.put_human(human.clone(), note).await {
+            Ok(()) => Ok(Changed { now: human, audited: true }),
+            Err(error) => raced(change, error).await,
+        }
+    }
+}
+
+fn administers(human: &Human) -> bool {
+    human.standing == Standing::Active && human.groups.iter().any(|group| group.as_str() == ADMINS)
+}
+
+/// The groups after a change, sorted, each once.
+fn joined(name: &Name, old: &[Name], roles: &Roles) -> Result<Vec<Name>, Error> {
+    let mut groups: Vec<Name> = old.iter().chain(&roles.add).filter(|group| !roles.remove.contains(group)).cloned().collect();
+    groups.sort();
+    groups.dedup();
+    if groups.len() > GROUPS_MAX { Err(Error::TooManyGroups { name: name.clone() }) } else { Ok(groups) }
+}
+
+/// The same request may have come in twice at once: then the other one won, and its answer is the answer.
+async fn raced<T: serde::de::DeserializeOwned>(change: &Change<'_>, error: StoreError) -> Result<Changed<T>, Error> {
+    if matches!(error, StoreError::Taken { .. })
+        && let Some(known) = change.known().await?
+    {
+        return Ok(known);
+    }
+    Err(ChangeError::from(error).into())
+}
