@@ -68,6 +68,8 @@ codes! {
     NOT_CONFIRMED "CLI_NOT_CONFIRMED";
     /// A secret's value did not come.
     NO_VALUE "CLI_NO_VALUE";
+    /// The repository of desired state cannot be written, or has it already.
+    REPOSITORY "CLI_REPOSITORY";
     /// The task waits for a person.
     WAITING "WAITING";
     /// The task was canceled.

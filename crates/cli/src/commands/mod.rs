@@ -13,6 +13,7 @@ pub(crate) mod task;
 pub(crate) mod team;
 pub(crate) mod tool;
 
+mod desired;
 mod dispatch;
 mod handed_on;
 mod meta;

@@ -261,3 +261,52 @@ fn teams_are_shown_with_their_agents() {
         assert_eq!(installation.ann(&["team", "show", absent]).exits(10).error().code, "NOT_FOUND");
     }
 }
+
+#[test]
+fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let team = ["team", "add", "research", "--description", "Finds things out."];
+    installation.ann(&[&team[..], &["--dry-run"]].concat()).exits(0);
+    installation.ann(&["team", "show", "research"]).exits(10);
+    let before = installation.ann(&["repo", "status"]).exits(0).json()["commit"].clone();
+    let added = installation.ann(&team).exits(0).json();
+    assert_eq!(installation.ann(&["repo", "status"]).exits(0).json()["commit"], added["commit"]);
+    assert_ne!(before, added["commit"]);
+    assert_eq!(installation.ann(&team).exits(7).error().next, "scalbotics team show research");
+    let agent = ["agent", "add", "scout", "--team", "research", "--description", "Looks around.", "--tool", "ledger.pure"];
+    installation.ann(&[&agent[..], &["--workflow", "pure"]].concat()).exits(0);
+    installation.ann(&["agent", "add", "../scout", "--team", "research", "--description", "X."]).exits(2);
+    let shown = installation.ann(&["agent", "show", "scout"]).exits(0).json();
+    assert_eq!(
+        (&shown["team"], &shown["standing"], &shown["tools"]),
+        (&json!("research"), &json!("active"), &json!(["ledger.pure"]))
+    );
+    let input = json!({ "entry": "scouted", "before_ms": 0, "after_ms": 0 }).to_string();
+    let run = ["task", "run", "--agent", "scout", "--workflow", "pure", "--detach", "--input", &input];
+    assert_eq!(installation.rest(&id(&installation.ann(&run)))["status"], "COMPLETED");
+    let lead = ["team", "set-lead", "research", "scout"];
+    installation.ann(&lead).exits(0);
+    assert_eq!(installation.ann(&["team", "show", "research"]).exits(0).json()["lead"], "scout");
+    let moved = installation.ann(&["team", "member", "ops", "scout"]).exits(7).error();
+    assert!(moved.why.contains("taken back"), "a lead stays in its team: {moved:?}");
+    installation.ann(&["team", "member", "research", "nobody"]).exits(10);
+    installation.ann(&["agent", "add", "second", "--team", "ops", "--description", "Helps."]).exits(0);
+    let added = installation.ann(&["team", "member", "research", "second"]).exits(0).json();
+    assert_eq!(installation.ann(&["team", "show", "research"]).exits(0).json()["members"], json!(["scout", "second"]));
+    // One that would be refused is taken back: the repository stays good.
+    let bad = ["agent", "add", "lost", "--team", "nowhere", "--description", "In no team."];
+    let refused = installation.ann(&bad).exits(7).error();
+    assert_eq!(refused.code, "DESIRED_STATE_REFUSED", "{refused:?}");
+    assert!(refused.why.contains("taken back"), "{refused:?}");
+    let status = installation.ann(&["repo", "status"]).exits(0).json();
+    assert_eq!((&status["commit"], &status["head"]), (&added["commit"], &added["commit"]), "{status:#}");
+    assert_eq!(
+        installation.ann(&["agent", "add", "x", "--team", "ops", "--description", "X.", "--repository", "/nowhere"]).code,
+        2
+    );
+    assert_eq!(
+        installation.bob(&["agent", "add", "mine", "--team", "ops", "--description", "X."]).exits(5).error().code,
+        "POLICY_DENIED"
+    );
+}

@@ -57,6 +57,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_database_of_the_first_version_keeps_what_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("old.db");
+        let mut conn = Connection::open(&path).unwrap();
+        conn.execute_batch(MIGRATIONS[0]).unwrap();
+        conn.execute_batch("INSERT INTO agent VALUES (x'01', 'acme', 'clerk', 'active', 3)").unwrap();
+        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        conn.pragma_update(None, "user_version", 1).unwrap();
+        migrate(&mut conn, &path).unwrap();
+        assert_eq!(check(&conn, &path).unwrap(), LATEST);
+        let kept: i64 = conn.query_row("SELECT epoch FROM agent", [], |row| row.get(0)).unwrap();
+        let secrets: i64 = conn.query_row("SELECT count(*) FROM secret", [], |row| row.get(0)).unwrap();
+        assert_eq!((kept, secrets), (3, 0));
+        migrate(&mut conn, &path).unwrap();
+    }
+
+    #[test]
     fn the_newest_version_is_the_number_of_steps() {
         assert_eq!(LATEST, i64::try_from(MIGRATIONS.len()).unwrap());
     }

@@ -1,5 +1,6 @@
 //! `agent`
 
+mod add;
 mod logs;
 mod verb;
 

@@ -5,6 +5,7 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use serde_json::{Value, json};
 
+use super::add::{AddArgs, add};
 use super::logs::{LogsArgs, logs};
 use crate::commands::wire;
 use crate::failure::Failure;
@@ -14,6 +15,11 @@ use crate::session::Session;
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
+    /// Commit a new agent to the local repository; returns when it is in force.
+    #[command(
+        before_help = "Example: scalbotics agent add reviewer --team ops --description 'Reads what changed.' --tool fs.read"
+    )]
+    Add(AddArgs),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
@@ -58,6 +64,7 @@ impl StandingArgs {
 pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
     let mut client = AgentServiceClient::new(session.channel.clone());
     match verb {
+        Verb::Add(args) => add(session, &args, printer).await,
         Verb::Logs(args) => logs(session, &args, printer).await,
         Verb::Suspend(args) => show(&client.suspend_agent(args.request(session)?).await?.into_inner(), printer),
         Verb::Resume(args) => show(&client.resume_agent(args.request(session)?).await?.into_inner(), printer),

@@ -1,5 +1,6 @@
 //! `team`
 
+mod add;
 mod verb;
 
 pub(crate) use verb::{Verb, run};

@@ -1,0 +1,177 @@
+//! Writing files of desired state, and waiting until they are in force.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
+use serde_json::{Value, json};
+
+use super::git::Branch;
+use crate::codes;
+use crate::failure::{Exit, Failure};
+use crate::output::{Printer, column};
+use crate::session::Session;
+
+/// The repository's directory, beside the trust file that `initialize` wrote.
+const REPOSITORY: &str = "desired.git";
+
+/// Where desired state is written.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The installation's repository, a directory of this machine; `desired.git` beside the trust file where nothing is said.
+    #[arg(long, value_name = "DIRECTORY")]
+    repository: Option<PathBuf>,
+    /// The branch that the daemon follows.
+    #[arg(long, default_value = "main")]
+    branch: String,
+    /// Only show the files that would be committed.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What is written.
+#[derive(Debug)]
+pub(crate) struct Written<'a> {
+    /// `agent` or `team`.
+    pub(crate) kind: &'a str,
+    /// Its name.
+    pub(crate) name: &'a str,
+    /// The command that shows it.
+    pub(crate) look: String,
+    /// What becomes of the repository.
+    pub(crate) change: Change,
+}
+
+/// What becomes of the repository.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// New files, path and text of each; the first one must not be there yet.
+    Add(Vec<(String, String)>),
+    /// A field of a file gets this name.
+    Set {
+        /// The file.
+        path: String,
+        /// The field.
+        field: &'static str,
+        /// The name.
+        value: String,
+    },
+}
+
+/// Commits a change; returns when the commit is in force. One that is refused is taken back.
+pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>, printer: &Printer) -> Result<(), Failure> {
+    let Written { kind, name, .. } = written;
+    let branch = open(session, place)?;
+    let parent = branch.head()?;
+    let (files, message) = files(&branch, &parent, written)?;
+    let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
+    let shown = |commit: &str| json!({ "name": name, "kind": kind, "commit": commit, "files": paths });
+    if place.dry_run {
+        return show(&shown(""), printer);
+    }
+    // Who may not put a commit in force leaves none behind.
+    reload(session).await?;
+    let commit = branch.commit(&parent, &files, &message)?;
+    let seen = reload(session).await?;
+    if seen.commit == commit {
+        return show(&shown(&commit), printer);
+    }
+    // A good commit of somebody else may stand on it by now; then it stays, and so does what is wrong with it.
+    let taken_back = branch.move_to(&parent, &commit).is_ok();
+    if taken_back {
+        reload(session).await?;
+    }
+    let finding = seen.findings.first().map(|finding| format!("{}: {}: {}", finding.file, finding.what, finding.why));
+    let end = if taken_back { "; the commit was taken back" } else { "; the commit is still there" };
+    Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {commit} is refused"))
+        .why(finding.unwrap_or_else(|| "the daemon follows another repository or branch".to_owned()) + end)
+        .next("scalbotics repo status"))
+}
+
+/// The files of the commit, and its message.
+fn files(branch: &Branch, parent: &str, written: &Written<'_>) -> Result<(Vec<(String, String)>, String), Failure> {
+    let Written { kind, name, look, change } = written;
+    match change {
+        Change::Add(files) => {
+            let first = files.first().map(|(path, _)| path.as_str()).unwrap_or_default();
+            if branch.has(parent, first)? {
+                return Err(Failure::new(Exit::Conflict, codes::REPOSITORY, format!("there is {kind} {name} already"))
+                    .why(format!("{first} is in commit {parent}"))
+                    .next(look.clone()));
+            }
+            Ok((files.clone(), format!("Add {kind} {name}")))
+        }
+        Change::Set { path, field, value } => {
+            if !branch.has(parent, path)? {
+                return Err(Failure::new(Exit::NotFound, codes::NOT_FOUND, format!("there is no {path}"))
+                    .why(format!("commit {parent} does not have it"))
+                    .next(look.clone()));
+            }
+            let text = with_field(&branch.text(parent, path)?, field, value)?;
+            Ok((vec![(path.clone(), text)], format!("Set {field} of {path} to {value}")))
+        }
+    }
+}
+
+/// The text with a field set to a name: only its line is touched, so that everything else stays as somebody wrote it.
+fn with_field(text: &str, field: &str, value: &str) -> Result<String, Failure> {
+    let line = format!("{field}: \"{value}\"");
+    let own = |found: &str| found.strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with(':'));
+    if text.trim_start().starts_with('{') {
+        // Written as JSON: there are no comments to keep.
+        let mut file: Value =
+            serde_json::from_str(text).map_err(|error| Failure::internal("the file is no JSON object", &error))?;
+        if let Value::Object(map) = &mut file {
+            map.insert(field.to_owned(), json!(value));
+        }
+        return Ok(format!("{file:#}\n"));
+    }
+    if text.lines().any(own) {
+        return Ok(text.lines().map(|found| if own(found) { format!("{line}\n") } else { format!("{found}\n") }).collect());
+    }
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    Ok(format!("{text}{end}{line}\n"))
+}
+
+fn open(session: &Session, place: &Place) -> Result<Branch, Failure> {
+    let context = &session.context;
+    let beside = || context.trust_file.parent().map(|folder| folder.join(REPOSITORY));
+    let repository = place.repository.clone().or_else(beside).filter(|directory| directory.is_dir());
+    let repository = repository.ok_or_else(|| {
+        Failure::usage("the repository of the installation is not on this machine")
+            .why("desired state is written where its repository is: --repository")
+            .next("name its directory with --repository, or commit to it with git and run `scalbotics repo apply`")
+    })?;
+    Ok(Branch::open(&repository, &place.branch, context.human.as_str()))
+}
+
+async fn reload(session: &Session) -> Result<v1::Repository, Failure> {
+    let mut client = RepositoryServiceClient::new(session.channel.clone());
+    let request = session.request(v1::ReloadRepositoryRequest::default())?;
+    Ok(client.reload_repository(request).await?.into_inner())
+}
+
+fn show(value: &Value, printer: &Printer) -> Result<(), Failure> {
+    let columns = [column("name", "/name"), column("kind", "/kind"), column("commit", "/commit"), column("files", "/files")];
+    printer.one(value, &columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_line_of_the_field_is_touched() {
+        for (text, wanted) in [
+            ("id: a\nteam: ops # why\n# end\n", "id: a\nteam: \"new\"\n# end\n"),
+            ("id: a", "id: a\nteam: \"new\"\n"),
+            ("id: a\nnested:\n  team: x\nteams: y\n", "id: a\nnested:\n  team: x\nteams: y\nteam: \"new\"\n"),
+        ] {
+            assert_eq!(with_field(text, "team", "new").unwrap(), wanted);
+        }
+        let written: Value = serde_json::from_str(&with_field("{ \"id\": \"a\" }", "team", "new").unwrap()).unwrap();
+        assert_eq!(written, json!({ "id": "a", "team": "new" }));
+        assert!(with_field("{ id: a", "team", "new").is_err());
+    }
+}
