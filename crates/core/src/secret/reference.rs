@@ -40,10 +40,7 @@ impl FromStr for SecretRef {
     type Err = RefError;
 
     fn from_str(text: &str) -> Result<Self, RefError> {
-        let (tenant, name) = text
-            .strip_prefix(SCHEME)
-            .and_then(|rest| rest.split_once('/'))
-            .ok_or(RefError::Form)?;
+        let (tenant, name) = text.strip_prefix(SCHEME).and_then(|rest| rest.split_once('/')).ok_or(RefError::Form)?;
         Ok(Self { tenant: TenantId::parse(tenant)?, name: Name::parse(name)? })
     }
 }
