@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod demo;
 mod fuzz;
+mod models;
 mod ports;
 mod runner;
 mod say;
@@ -40,6 +41,8 @@ enum Task {
     Tidy,
     /// Run the fuzz targets for a while each; installs cargo-fuzz by itself
     Fuzz(fuzz::Options),
+    /// Ask a real model server, llama.cpp's with a small model: fetches and builds it, pinned by digest, on first use
+    Models,
     /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
     Sim(sim::Options),
     /// Build everything and run every test; installs the test runner by itself
@@ -54,6 +57,7 @@ fn main() -> Result<ExitCode> {
         Task::Demo(options) => demo::command(&root, &options),
         Task::Tidy => tidy::command(&root),
         Task::Fuzz(options) => fuzz::command(&root, &options),
+        Task::Models => models::command(&root),
         Task::Sim(options) => sim::command(&root, &options),
         Task::Test(options) => test::command(&root, &options),
     }

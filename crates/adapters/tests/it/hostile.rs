@@ -22,6 +22,9 @@ const CASES: u32 = 2_000;
 /// Longest that one may take: the time of the model below, and room for a busy machine.
 const MOST: Duration = Duration::from_secs(5);
 
+/// Most of them that are asked a second time.
+const AGAIN_MAX: usize = 100;
+
 /// The word by which a whole answer is known.
 const LAST: &str = "[end]";
 
@@ -89,7 +92,9 @@ fn two_thousand() {
             }
         }
     });
-    assert_eq!(server.asked().len(), CASES as usize, "each was asked once");
+    // Each is asked once, but one that closes its connection without a byte once more, if the server had answered just before.
+    let asked = server.asked().len();
+    assert!((CASES as usize..CASES as usize + AGAIN_MAX).contains(&asked), "{asked} requests");
     for outcome in ["replied", "silent", "cut", "malformed", "busy"] {
         assert!(seen.get(outcome).is_some_and(|count| *count > 10), "{outcome} is hardly reached: {seen:?}");
     }

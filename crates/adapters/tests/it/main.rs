@@ -1,7 +1,7 @@
 //! Integration tests of the sandbox, from outside, and of model servers over loopback.
 //!
-//! This program plays three parts beside the test runner, by its first argument: the sandbox's helpers (as the daemon does), a
-//! tool that misbehaves on demand, and a daemon that is killed.
+//! This program plays four parts beside the test runner, by its first argument: the sandbox's helpers (as the daemon does), a
+//! tool that misbehaves on demand, a daemon that is killed, and the check of a real model server.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::allow_attributes,
@@ -23,6 +23,7 @@ mod hostile;
 mod models;
 mod pinned;
 mod port;
+mod real;
 mod tool;
 
 use std::process::ExitCode;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Some(SUBCOMMAND) => sandbox_main(args),
         Some(fixture::TOOL) => tool::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(fixture::DRIVER) => endings::driver(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
+        Some(real::REAL) => real::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(_) | None => {
             let trials = confinement::TESTS
                 .iter()

@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("models_ask_for_calls_in_every_form", calls),
     ("what_is_sent_is_what_was_asked_and_the_key_in_one_header", sent),
     ("connections_are_used_again_and_closed_when_nobody_waits", connections),
+    ("a_connection_that_is_closed_when_it_is_used_again_costs_no_answer", closed_under_us),
     ("what_never_left_says_so", never_left),
     ("refusals_say_whether_to_come_back", refusals),
     ("the_older_name_of_the_cap_is_used_where_the_newer_is_refused", older_cap),
@@ -175,6 +176,34 @@ fn connections() {
         }
     });
     assert_eq!(server.asked().len(), 4);
+}
+
+fn closed_under_us() {
+    // As llama.cpp's server: every stream is the last of its connection, and nothing says so.
+    let server = ScriptedServer::choosing(0, |_| Answer::SayAndClose("a".to_owned())).unwrap();
+    let model = model(&server.base_url(), json!({}));
+    runtime().block_on(async {
+        let (provider, warrant, request) = (provider(), warrant(NOW.plus_ms(60_000)), request());
+        for _ in 0..200 {
+            assert_eq!(provider.complete(&warrant, &model, &request).await.unwrap().message.content, "a");
+        }
+    });
+    assert_eq!(server.asked().len(), 200, "each is answered once");
+    // One that closes each connection when it is asked is asked once more, if it had answered before, and no more than that.
+    let mut first = true;
+    let server = ScriptedServer::choosing(0, move |_| {
+        let answers = std::mem::replace(&mut first, false);
+        if answers { say("a") } else { Answer::Steps(vec![Step::Close]) }
+    })
+    .unwrap();
+    let model = self::model(&server.base_url(), json!({}));
+    runtime().block_on(async {
+        let (provider, warrant, request) = (provider(), warrant(NOW.plus_ms(60_000)), request());
+        provider.complete(&warrant, &model, &request).await.unwrap();
+        let silent = provider.complete(&warrant, &model, &request).await;
+        assert!(matches!(silent, Err(NotAnswered::Silent { .. })), "{silent:?}");
+    });
+    assert_eq!(server.asked().len(), 3);
 }
 
 fn never_left() {

@@ -39,6 +39,8 @@ pub enum Answer {
     CutAfter(String),
     /// Goes on saying the text without an end.
     Endless(String),
+    /// Says a text, and closes the connection that could have been used again.
+    SayAndClose(String),
     /// Sends comments without an end, and no word.
     Pings,
     /// Says the text, then bytes that are no event.
@@ -116,6 +118,7 @@ impl Answer {
         let send = |text: String| vec![Step::Send(streamed(&text))];
         match self {
             Self::Say(text) => send(events::said(text, "stop", true)),
+            Self::SayAndClose(text) => [send(events::said(text, "stop", true)), vec![Step::Close]].concat(),
             Self::SayUncounted(text) => send(events::said(text, "stop", false)),
             Self::SayHalf(text) => send(events::said(text, "length", true)),
             Self::Call(wishes) => send(events::called(wishes)),

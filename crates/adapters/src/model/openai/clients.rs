@@ -15,7 +15,7 @@ const CLIENTS_MAX: usize = 16;
 const IDLE_MAX: usize = 8;
 
 /// How long a connection waits for its next use; shorter than what servers allow.
-const IDLE: Duration = Duration::from_secs(20);
+pub(super) const IDLE: Duration = Duration::from_secs(20);
 
 /// How the program calls itself.
 const USER_AGENT: &str = concat!("scalbotics/", env!("CARGO_PKG_VERSION"));

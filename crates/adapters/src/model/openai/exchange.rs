@@ -1,5 +1,6 @@
 //! One request and its answer, within every limit of bytes and time.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
@@ -51,6 +52,31 @@ pub(super) struct Exchange<'a> {
     pub(super) first: Instant,
 }
 
+/// A request without an answer's head.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// What that means.
+    pub(super) error: NotAnswered,
+    /// Whether the server closed the connection without a byte: it may have done so before it saw the request.
+    pub(super) closed: bool,
+}
+
+/// Whether the connection was closed before any of the answer.
+fn was_closed(error: &reqwest::Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        if cause.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_incomplete_message) {
+            return true;
+        }
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        if matches!(kind, Some(ErrorKind::ConnectionReset | ErrorKind::BrokenPipe)) {
+            return true;
+        }
+        source = cause.source();
+    }
+    false
+}
+
 /// The moment a span from now.
 pub(super) fn from_now(span: Span) -> Instant {
     Instant::now() + Duration::from_millis(span.as_ms())
@@ -70,13 +96,16 @@ enum Read {
 
 impl Exchange<'_> {
     /// Sends the request; the answer's head.
-    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, NotAnswered> {
+    pub(super) async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, Failed> {
+        let failed = |error| Failed { error, closed: false };
         match timeout_at(self.first.min(self.end), request.send()).await {
-            Err(_) => Err(NotAnswered::Silent { words: "its answer did not begin in time".to_owned() }),
+            Err(_) => Err(failed(NotAnswered::Silent { words: "its answer did not begin in time".to_owned() })),
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) if error.is_connect() => Err(NotAnswered::Unreachable { words: self.causes(&error) }),
-            Ok(Err(error)) if error.is_builder() => Err(NotAnswered::NeverLeft { words: self.causes(&error) }),
-            Ok(Err(error)) => Err(NotAnswered::Silent { words: self.causes(&error) }),
+            Ok(Err(error)) if error.is_connect() => Err(failed(NotAnswered::Unreachable { words: self.causes(&error) })),
+            Ok(Err(error)) if error.is_builder() => Err(failed(NotAnswered::NeverLeft { words: self.causes(&error) })),
+            Ok(Err(error)) => {
+                Err(Failed { error: NotAnswered::Silent { words: self.causes(&error) }, closed: was_closed(&error) })
+            }
         }
     }
 

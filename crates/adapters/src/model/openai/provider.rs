@@ -1,20 +1,21 @@
 //! The provider.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Response};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::model::{Model, Reply, Request};
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Clock, ModelProvider, NotAnswered, SecretSource};
 use scalbotics_core::time::Span;
 use scalbotics_core::tool::Call;
+use tokio::time::Instant;
 
-use super::clients::Clients;
-use super::exchange::{Exchange, from_now};
+use super::clients::{Clients, IDLE};
+use super::exchange::{Exchange, Failed, from_now};
 use super::key::Key;
 use super::wire::{Cap, body};
 use super::words;
@@ -22,8 +23,8 @@ use super::words;
 /// Where answers are asked for, below the base.
 const PATH: &str = "/chat/completions";
 
-/// Most models of which it is remembered that they know the older name of the cap; forgetting one costs a request.
-const PLAIN_MAX: usize = 64;
+/// Most models of which something is remembered; forgetting one costs a request.
+const REMEMBERED_MAX: usize = 64;
 
 /// Asks servers that speak the OpenAI-compatible chat API.
 #[derive(Debug)]
@@ -33,13 +34,15 @@ pub struct OpenAi {
     secrets: Arc<dyn SecretSource>,
     /// Models whose servers refused the newer name of the cap.
     plain: Mutex<BTreeSet<Digest>>,
+    /// When models answered last: until [`IDLE`] later a connection of theirs may be used again.
+    warm: Mutex<BTreeMap<Digest, Instant>>,
 }
 
 impl OpenAi {
     /// A provider that gets keys from `secrets`. It opens nothing before its first request.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, secrets: Arc<dyn SecretSource>) -> Self {
-        Self { clients: Clients::default(), clock, secrets, plain: Mutex::default() }
+        Self { clients: Clients::default(), clock, secrets, plain: Mutex::default(), warm: Mutex::default() }
     }
 
     async fn key(&self, warrant: &Warrant<Call>, model: &Model) -> Result<Key, NotAnswered> {
@@ -47,6 +50,36 @@ impl OpenAi {
         let never_left = |words: String| NotAnswered::NeverLeft { words };
         let secret = self.secrets.reveal(warrant, name).await.map_err(|error| never_left(error.to_string()))?;
         Key::of(secret).map_err(|_| never_left(format!("`{name}` is no key that could be sent")))
+    }
+
+    /// Sends the request with a name of the cap; anything but success is an error.
+    ///
+    /// A server may close a connection at the moment in which it is used again (llama.cpp's closes each after a stream, and says that it
+    /// would not). What it closed without a byte it has not answered; a request has no effect but its tokens, and is sent once more.
+    async fn send(&self, client: &Client, exchange: &Exchange<'_>, cap: Cap) -> Result<Response, NotAnswered> {
+        let request = || Self::request(client, exchange.model, exchange.key, body(exchange.model, exchange.request, cap));
+        let sent = match exchange.send(request()).await {
+            Err(Failed { closed: true, .. }) if self.is_warm(exchange.model) => exchange.send(request()).await,
+            other => other,
+        };
+        let response = sent.map_err(|failed| failed.error)?;
+        if response.status().is_success() { Ok(response) } else { Err(exchange.refusal(response).await) }
+    }
+
+    fn is_warm(&self, model: &Model) -> bool {
+        let warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        warm.get(&model.digest).is_some_and(|at| at.elapsed() < IDLE)
+    }
+
+    fn remember_warm(&self, model: &Model) {
+        let mut warm = self.warm.lock().unwrap_or_else(PoisonError::into_inner);
+        if warm.len() >= REMEMBERED_MAX && !warm.contains_key(&model.digest) {
+            warm.retain(|_, at| at.elapsed() < IDLE);
+            if warm.len() >= REMEMBERED_MAX {
+                warm.pop_first();
+            }
+        }
+        warm.insert(model.digest, Instant::now());
     }
 
     fn request(client: &Client, model: &Model, key: &Key, body: Vec<u8>) -> RequestBuilder {
@@ -68,7 +101,7 @@ impl OpenAi {
 
     fn remember_plain(&self, model: &Model) {
         let mut plain = self.plain.lock().unwrap_or_else(PoisonError::into_inner);
-        if plain.len() >= PLAIN_MAX {
+        if plain.len() >= REMEMBERED_MAX {
             plain.pop_first();
         }
         plain.insert(model.digest);
@@ -102,19 +135,16 @@ impl ModelProvider for OpenAi {
         let (end, first) = (from_now(total), from_now(model.timeouts.first_token));
         let exchange = Exchange { model, request, key: &key, now, end, first };
         let cap = self.cap(model);
-        let send = async |cap: Cap| {
-            let response = exchange.send(Self::request(&client, model, &key, body(model, request, cap))).await?;
-            if response.status().is_success() { Ok(response) } else { Err(exchange.refusal(response).await) }
-        };
-        let response = match send(cap).await {
+        let response = match self.send(&client, &exchange, cap).await {
             Err(NotAnswered::Refused { status: 400, words }) if cap == Cap::Completion && words.contains(cap.field()) => {
-                let response = send(Cap::Plain).await?;
+                let response = self.send(&client, &exchange, Cap::Plain).await?;
                 self.remember_plain(model);
                 response
             }
             other => other?,
         };
         let (message, finish, usage) = exchange.answer(response).await?;
+        self.remember_warm(model);
         let said = message.tool_calls.iter().flat_map(|call| [&call.id, &call.name, &call.arguments]);
         if said.chain([&message.content]).any(|text| key.is_whole_in(text.as_bytes())) {
             return Err(NotAnswered::Malformed { words: "it is withheld, for it holds the key".to_owned() });
