@@ -41,7 +41,7 @@ pub(super) fn help(place: &Place, runs: usize) -> Result<Figure> {
     Ok(Figure { id: "help", what, measured: samples.p50_ms(), unit: "ms", limit: 20.0, goal: None })
 }
 
-/// Resident memory of a daemon that does nothing: some seconds after its start, and after some tasks; the larger counts.
+/// Resident memory of a daemon that does nothing, some seconds after its start; and told beside it, after some tasks.
 pub(super) fn memory(place: &Place) -> Result<(Figure, String)> {
     let daemon = Daemon::start(place, None)?;
     std::thread::sleep(REST);
@@ -51,8 +51,8 @@ pub(super) fn memory(place: &Place) -> Result<(Figure, String)> {
     let worked = reading::memory(daemon.pid())?;
     daemon.stop()?;
     let mib = |kib: u64| number(kib) / 1_024.0;
-    let measured = mib(fresh.rss.max(worked.rss));
-    let what = format!("resident memory, idle: the larger of fresh and after {TASKS} tasks");
+    let measured = mib(fresh.rss);
+    let what = format!("resident memory, idle for {} s after the start", REST.as_secs());
     let note = format!(
         "memory: {:.1} MiB {} s after start ({:.1} not backed by a file), {:.1} MiB after {TASKS} tasks ({:.1})",
         mib(fresh.rss),
