@@ -51,16 +51,11 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
     verb::show(&human, printer)?;
     if !args.dry_run {
         let context = &session.context;
+        printer.note(&format!("to log in, they copy the trust file {} and run", context.trust_file.display()));
         printer.note(&format!(
-            "to log in, they copy the trust file {} and run:\n  scalbotics context add {}-{} --server {} --trust-file TRUST_FILE \
-             --of-tenant {} --human {} --human-uid {} --login-key KEY_FILE --use",
-            context.trust_file.display(),
-            context.tenant,
-            args.name,
-            context.server,
-            context.tenant,
-            args.name,
-            human.uid,
+            "  scalbotics context add {}-{} --server {} --trust-file TRUST_FILE --of-tenant {} --human {} --human-uid {} \
+             --login-key KEY_FILE --use",
+            context.tenant, args.name, context.server, context.tenant, args.name, human.uid,
         ));
     }
     Ok(())
