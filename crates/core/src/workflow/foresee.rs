@@ -39,7 +39,7 @@ impl Workflow {
 
 impl Template {
     /// Whether it draws on nothing but the input.
-    fn is_of_input(&self) -> bool {
+    pub(super) fn is_of_input(&self) -> bool {
         let is_input = |reference: &Reference| reference.root == Root::Input;
         match self {
             Self::Literal(_) => true,

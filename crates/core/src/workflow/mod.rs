@@ -6,6 +6,7 @@
 //! **Invariant:** [`Workflow::next`] draws on nothing but its arguments, so replay takes the same path.
 //! **Invariant:** a reference goes to an earlier step only; so there is no cycle, and no loop but a limited `for_each`.
 
+mod beside;
 mod condition;
 mod environment;
 mod error;

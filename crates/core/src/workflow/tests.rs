@@ -349,6 +349,33 @@ fn what_the_input_alone_shows_is_known_before_the_run() {
 }
 
 #[test]
+fn what_may_go_beside_a_step_needs_the_input_alone() {
+    let read = |id: &str, path: &str| json!({"id": id, "tool": "fs.read", "args": {"path": path}});
+    let with = |mut step: Value, key: &str, value: Value| {
+        step[key] = value;
+        step
+    };
+    let beside = |second: Value, third: Value| -> Vec<String> {
+        let workflow = parse(&json!([read("one", "repo/a"), second, third])).unwrap();
+        let calls = workflow.beside("one", &input(), |tool| tool.as_str() == "fs.read");
+        calls.into_iter().map(|next| if let Next::Call { step, .. } = next { step } else { String::new() }).collect()
+    };
+    assert_eq!(beside(read("two", "repo/b"), read("three", "repo/c")), ["two", "three"]);
+    let waits = [
+        read("two", "repo/${steps.one.output.content}"),
+        with(read("two", "repo/b"), "if", json!({"greater": ["${input.max}", 1]})),
+        json!({"id": "two", "tool": "fs.list", "args": {"path": "repo"}}),
+    ];
+    for second in waits {
+        assert!(beside(second.clone(), read("three", "repo/c")).is_empty(), "{second}");
+        assert_eq!(beside(read("three", "repo/c"), second.clone()), ["three"], "{second}");
+    }
+    let workflow = parse(&json!([read("one", "repo/a"), read("two", "repo/b")])).unwrap();
+    assert!(workflow.beside("two", &input(), |_| true).is_empty());
+    assert!(workflow.beside("none", &input(), |_| true).is_empty());
+}
+
+#[test]
 fn limits_at_run_time() {
     let steps =
         json!([{"id": "scan", "tool": "scan", "for_each": "${input.paths}", "as": "p", "limit": 2, "args": {"path": "${p}"}}]);

@@ -1,5 +1,6 @@
 //! One actor per task in memory: it owns the state, reads the mail, and makes one move after the other.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use scalbotics_core::ids::{EffectId, TaskId};
@@ -52,7 +53,7 @@ pub(super) struct Actor {
     state: Option<State>,
     slot: Option<Slot>,
     pub(super) run: Option<Run>,
-    pub(super) warrant: Option<Warrant<Call>>,
+    pub(super) warrants: VecDeque<Warrant<Call>>,
     pub(super) tries: Tries,
     wait: Wait,
 }
@@ -79,7 +80,7 @@ impl Actor {
             state: None,
             slot,
             run: None,
-            warrant: None,
+            warrants: VecDeque::new(),
             tries: Tries::default(),
             wait: Wait::default(),
         }
@@ -96,7 +97,7 @@ impl Actor {
             state: Some(born.state),
             slot: born.slot,
             run: Some(born.run),
-            warrant: born.warrant,
+            warrants: born.warrants.into(),
             tries: Tries::default(),
             wait: Wait::default(),
         }
@@ -170,8 +171,8 @@ impl Actor {
 
     /// One move.
     async fn step(&mut self) -> Result<Step, Trouble> {
-        if let Some(warrant) = self.warrant.take() {
-            return Box::pin(self.perform(warrant)).await;
+        if !self.warrants.is_empty() {
+            return Box::pin(self.perform()).await;
         }
         let state = self.state()?;
         if state.status.is_final() || self.shared.supervisor.is_draining() {
@@ -222,7 +223,7 @@ impl Actor {
         Sleeper { task: self.task, tenant: self.tenant.clone(), priority }
     }
 
-    /// The next move of the workflow, committed; a warrant that it gives is performed by the next step.
+    /// The next move of the workflow, committed; the warrants that it gives are performed by the next step.
     async fn advance(&mut self) -> Result<Step, Trouble> {
         if let Err(words) = self.ensure_run().await? {
             return self.commit(|shared, draft| draft.fail(&shared.vault, Failure::Unavailable, &words)).await;
@@ -267,8 +268,8 @@ impl Actor {
 
     /// Commits a draft and takes over its state and warrant.
     pub(super) async fn write(&mut self, draft: Draft) -> Result<(), StoreError> {
-        let mut written = self.shared.write(draft).await?;
-        self.warrant = written.warrants.pop().or_else(|| self.warrant.take());
+        let written = self.shared.write(draft).await?;
+        self.warrants.extend(written.warrants);
         self.state = Some(written.state);
         self.wait = Wait::default();
         Ok(())

@@ -33,16 +33,35 @@ enum After {
     Nothing,
 }
 
+/// An attempt that is over.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) effect: EffectId,
+    pub(super) attempt: u32,
+    pub(super) outcome: Outcome,
+}
+
 impl Actor {
-    /// Records the outcome of an attempt and what comes next.
-    pub(super) async fn conclude(&mut self, effect: EffectId, attempt: u32, mut outcome: Outcome) -> Result<Step, Trouble> {
-        cut(&mut outcome);
-        self.count_try(effect, &outcome);
+    /// Records the outcome of an attempt, or of several that landed, and what comes next.
+    pub(super) async fn conclude(&mut self, mut all: Vec<Done>) -> Result<Step, Trouble> {
+        for done in &mut all {
+            cut(&mut done.outcome);
+            self.count_try(done.effect, &done.outcome);
+        }
         let mut with_next = !self.shared.supervisor.is_draining();
         let mut wait = Wait::default();
         loop {
             let mut draft = self.draft()?;
-            let after = self.note(&mut draft, effect, attempt, &outcome)?;
+            let mut after = After::Nothing;
+            for done in &all {
+                after = self.note(&mut draft, done.effect, done.attempt, &done.outcome)?;
+            }
+            // Only now: a result that cannot be used ends the task, which nothing open allows.
+            for done in &all {
+                if let Outcome::Landed { output, .. } = &done.outcome {
+                    take_result(self.run.as_mut(), &self.shared.vault, &mut draft, done.effect, output)?;
+                }
+            }
             if after == After::Nothing {
                 return Ok(Step::Go);
             }
@@ -84,7 +103,6 @@ impl Actor {
             Outcome::Landed { output, truncated } => {
                 let result = draft.seal(&self.shared.vault, output.clone())?;
                 draft.apply(Command::RecordLanded { effect, attempt, result, truncated: *truncated })?;
-                take_result(self.run.as_mut(), &self.shared.vault, draft, effect, output)?;
                 Ok(After::Plan)
             }
             Outcome::Failed { reason } => self.note_failed(draft, effect, attempt, reason),
@@ -129,7 +147,8 @@ impl Actor {
         draft.apply(Command::RecordFailed { effect, attempt, reason })?;
         let state = draft.state()?;
         let failed = state.calls.get(&effect).is_some_and(|call| matches!(call.phase, Phase::Failed));
-        if failed && !state.status.is_final() {
+        // While others are open the task cannot end; it does when this step comes to its turn again.
+        if failed && !state.status.is_final() && state.open_calls().next().is_none() {
             draft.apply(Command::Fail { failure, detail: Some(reason) })?;
         }
         Ok(())
@@ -178,7 +197,7 @@ pub(super) fn take_result(
 ) -> Result<(), Trouble> {
     let state = draft.state()?;
     let step = state.calls.get(&effect).map(|call| call.intent.step.clone()).unwrap_or_default();
-    let over = state.status.is_final();
+    let over = state.status.is_final() || state.open_calls().next().is_some();
     match run.map(|run| run.take_result(&step, output)) {
         Some(Err(unusable)) if !over => draft.fail(vault, Failure::ToolFailed, &unusable.to_string()),
         Some(Ok(()) | Err(_)) | None => Ok(()),

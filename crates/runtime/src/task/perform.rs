@@ -13,21 +13,33 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, EffectClass, NotDone, Outcome};
 
 use super::actor::{Actor, Step};
+use super::conclude::Done;
 use super::draft::Trouble;
 use super::order::Mail;
 use super::stop::{Ending, Signal};
 use crate::timers::sleep_until;
 
 impl Actor {
-    /// Runs a warrant and concludes.
-    pub(super) async fn perform(&mut self, warrant: Warrant<Call>) -> Result<Step, Trouble> {
-        let (effect, attempt) = (warrant.act().effect, warrant.attempt());
-        let outcome = match self.void(&warrant).await {
-            Some(reason) => Outcome::NeverLeft { reason: NotDone::Void { reason } },
-            None => self.send(warrant).await?,
-        };
-        self.shared.metrics.count_outcome(&outcome);
-        self.conclude(effect, attempt, outcome).await
+    /// Runs what there are warrants for, one after the other, and concludes: what landed in one commit, anything else each by
+    /// itself, behind it.
+    pub(super) async fn perform(&mut self) -> Result<Step, Trouble> {
+        let mut landed = Vec::with_capacity(self.warrants.len());
+        let mut others = Vec::new();
+        while let Some(warrant) = self.warrants.pop_front() {
+            let (effect, attempt) = (warrant.act().effect, warrant.attempt());
+            let outcome = match self.void(&warrant).await {
+                Some(reason) => Outcome::NeverLeft { reason: NotDone::Void { reason } },
+                None => self.send(warrant).await?,
+            };
+            self.shared.metrics.count_outcome(&outcome);
+            let list = if matches!(outcome, Outcome::Landed { .. }) { &mut landed } else { &mut others };
+            list.push(Done { effect, attempt, outcome });
+        }
+        let mut step = if landed.is_empty() { Step::Go } else { self.conclude(landed).await? };
+        for done in others {
+            step = self.conclude(vec![done]).await?;
+        }
+        Ok(step)
     }
 
     /// Why the warrant is void now, if it is: epochs and deadline are checked again just before sending (semantics §2.1).

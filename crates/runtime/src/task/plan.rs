@@ -1,5 +1,7 @@
 //! The next move of a task: a call that passes the gate, an approval to ask for, or the end.
 
+mod beside;
+
 use std::sync::Arc;
 
 use scalbotics_core::approval::LIFETIME;
@@ -10,7 +12,7 @@ use scalbotics_core::policy::Permit;
 use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State, Usage};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, NotDone, ResolvedInput, Tier};
+use scalbotics_core::tool::{Call, Definition, EffectClass, Kind, NotDone, ResolvedInput, Tier};
 use scalbotics_core::workflow::Next;
 use serde_json::Value;
 
@@ -54,11 +56,20 @@ pub(super) async fn advance(shared: &Shared, run: &Run, draft: &mut Draft) -> Re
     match run.workflow.next(&run.input, &run.results) {
         Err(error) => draft.fail(&shared.vault, Failure::WorkflowFailed, &in_words(&error)),
         Ok(Next::Done { output }) => complete(shared, draft, &output),
-        Ok(Next::Call { step, tool, args }) => match wanted(shared, draft.state()?, step, &tool, args) {
-            Ok(wanted) => propose(shared, draft, wanted).await,
+        Ok(Next::Call { step, tool, args }) => match wanted(shared, draft.state()?, step.clone(), &tool, args) {
+            Ok(wanted) => {
+                let is_read = is_read(&wanted.tool);
+                propose(shared, draft, wanted).await?;
+                if is_read { beside::propose(shared, run, draft, &step).await } else { Ok(()) }
+            }
             Err((failure, words)) => draft.fail(&shared.vault, failure, &words),
         },
     }
+}
+
+/// Whether calls of the tool may be made together: it is the daemon's own, changes nothing, and takes no process.
+fn is_read(tool: &Definition) -> bool {
+    matches!(tool.kind, Kind::Builtin(_)) && tool.tier == Tier::Read && tool.effect == EffectClass::Pure
 }
 
 fn complete(shared: &Shared, draft: &mut Draft, output: &Value) -> Result<(), Trouble> {
@@ -100,8 +111,9 @@ fn wanted(shared: &Shared, state: &State, step: String, tool: &Name, args: Value
 async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(), Trouble> {
     let state = draft.state()?;
     let known = state.steps.get(&wanted.step).and_then(|effect| state.calls.get(effect)).cloned();
+    // One that landed comes here when its result could not be used while others were open.
     if let Some(call) = &known
-        && matches!(call.phase, Phase::Failed)
+        && matches!(call.phase, Phase::Failed | Phase::Landed { .. })
     {
         return draft.fail(&shared.vault, Failure::ToolFailed, &format!("step `{}` failed", wanted.step));
     }
@@ -164,6 +176,13 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
             draft.intend(intent, permit, (&wanted.tool, deadline))
         }
     }
+}
+
+/// The question about a call that is new and depends on nothing but its arguments.
+fn asked<'a>(shared: &Shared, state: &'a State, wanted: &'a Wanted) -> Asked<'a> {
+    let effect = EffectId::from_u128(shared.ports.ids.next());
+    let (tool, args, canonical) = (&wanted.tool, &wanted.args, Arc::clone(&wanted.canonical));
+    Asked { state, effect, tool, args, canonical, inputs: &[], in_force: &wanted.in_force }
 }
 
 /// What the wanted call depends on beside its arguments; only what a person approves is bound to files (decisions/0012).

@@ -32,7 +32,7 @@ pub(super) struct Run {
 pub(super) struct Born {
     pub(super) state: State,
     pub(super) run: Run,
-    pub(super) warrant: Option<Warrant<Call>>,
+    pub(super) warrants: Vec<Warrant<Call>>,
     pub(super) slot: Option<Slot>,
 }
 

@@ -297,9 +297,9 @@ impl Shared {
             return Err(Trouble::Rejected(Rejection::Exists));
         };
         let foundling = Foundling { shared: self, sleeper: Some(Sleeper { task, tenant, priority }) };
-        let mut written = self.write(draft).await?;
+        let written = self.write(draft).await?;
         let state = written.state.clone();
-        self.adopt(residence, Born { state: written.state, run, warrant: written.warrants.pop(), slot });
+        self.adopt(residence, Born { state: written.state, run, warrants: written.warrants, slot });
         foundling.adopted();
         Ok(state)
     }

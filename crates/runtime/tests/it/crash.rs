@@ -13,7 +13,7 @@ use super::bed::{Bed, Disk, submission};
 use super::fakes::{Crash, Moment};
 
 /// One life on `disk`, until the world stops or the task rests for ten virtual minutes.
-fn live(workflow: &str, disk: Disk, crash: &Arc<Crash>) -> (Disk, Option<TaskId>) {
+pub(super) fn live(workflow: &str, disk: Disk, crash: &Arc<Crash>) -> (Disk, Option<TaskId>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let lived = runtime.block_on(async {
         let bed = Bed::on(disk, Arc::clone(crash)).await;

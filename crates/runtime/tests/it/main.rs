@@ -23,6 +23,7 @@ mod life;
 mod limits;
 mod models;
 mod people;
+mod reads;
 mod recent;
 mod repo;
 mod secrets;
