@@ -19,7 +19,7 @@ use super::plan;
 use super::residents::Residence;
 use super::run::{Born, Gone, Run};
 use super::slots::Slot;
-use super::wait::{Wait, waking};
+use super::wait::{Wait, waiting, waking};
 use crate::timers::{Sleeper, sleep_until};
 
 /// Wait after trouble with a store before the task is looked at again, in milliseconds.
@@ -389,13 +389,4 @@ impl Actor {
             }
         }
     }
-}
-
-fn waiting(state: &State) -> Option<(scalbotics_core::ids::ApprovalId, Timestamp)> {
-    state.calls.values().find_map(|call| match &call.phase {
-        Phase::Waiting { approval, expires_at } => Some((*approval, *expires_at)),
-        Phase::Approved { .. } | Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => {
-            None
-        }
-    })
 }

@@ -1,5 +1,7 @@
-//! Waits that grow while there is no room for a commit.
+//! What a task waits for, and waits that grow while there is no room for a commit.
 
+use scalbotics_core::ids::ApprovalId;
+use scalbotics_core::task::{Phase, State};
 use scalbotics_core::time::Timestamp;
 
 /// Shortest and longest wait, in milliseconds: room comes back within moments, or when a person makes some.
@@ -24,6 +26,16 @@ impl Wait {
 /// waited for, and the task would wake at once, and again.
 pub(super) fn waking(until: Timestamp, deadline: Timestamp, now: Timestamp) -> Timestamp {
     if deadline > now { until.min(deadline) } else { until }
+}
+
+/// The approval that a task waits for, and when its request lapses.
+pub(super) fn waiting(state: &State) -> Option<(ApprovalId, Timestamp)> {
+    state.calls.values().find_map(|call| match &call.phase {
+        Phase::Waiting { approval, expires_at } => Some((*approval, *expires_at)),
+        Phase::Approved { .. } | Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => {
+            None
+        }
+    })
 }
 
 #[cfg(test)]
