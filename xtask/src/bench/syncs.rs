@@ -16,7 +16,7 @@ const SOURCE: &str = include_str!("syncs.c");
 #[derive(Debug)]
 pub(super) struct Counter {
     /// To be preloaded.
-    pub(super) library: PathBuf,
+    pub(super) preload: PathBuf,
     /// What it writes.
     pub(super) file: PathBuf,
 }
@@ -24,11 +24,11 @@ pub(super) struct Counter {
 impl Counter {
     /// Compiles the library with the machine's C compiler, which the build needs anyway.
     pub(super) fn build(place: &Place) -> Result<Self> {
-        let counter = Self { library: place.path("syncs.so"), file: place.path("syncs.txt") };
+        let counter = Self { preload: place.path("syncs.so"), file: place.path("syncs.txt") };
         let source = place.path("syncs.c");
         std::fs::write(&source, SOURCE).context("cannot write the library's source")?;
         let mut command = Command::new("cc");
-        command.args(["-shared", "-fPIC", "-O2", "-o"]).arg(&counter.library).arg(&source);
+        command.args(["-shared", "-fPIC", "-O2", "-o"]).arg(&counter.preload).arg(&source);
         cargo::output(&mut command)?;
         Ok(counter)
     }

@@ -71,7 +71,7 @@ pub(super) fn durable(place: &Place, tasks: usize) -> Result<(Figure, Vec<String
 /// Syncs of the daemon while tasks run, by task: everything counts, checkpoints and audit of the calls too.
 pub(super) fn fsyncs(place: &Place, tasks: usize) -> Result<(Figure, String)> {
     let counter = Counter::build(place)?;
-    let daemon = Daemon::start(place, Some((&counter.library, &counter.file)))?;
+    let daemon = Daemon::start(place, Some((&counter.preload, &counter.file)))?;
     probe::tasks(place, &[THREE_READS], (0, WARM_UP), None)?;
     std::thread::sleep(BATCHES);
     let before = counter.counts()?;

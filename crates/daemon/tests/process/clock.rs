@@ -14,16 +14,16 @@ const HOUR_S: i64 = 3_600;
 
 struct Shifted {
     installation: Installation,
-    library: PathBuf,
+    preload: PathBuf,
 }
 
 impl Shifted {
     fn new() -> Self {
         let installation = Installation::new();
-        let (source, library) = (installation.path("clock.c"), installation.path("clock.so"));
+        let (source, preload) = (installation.path("clock.c"), installation.path("clock.so"));
         std::fs::write(&source, include_str!("clock.c")).unwrap();
-        Answer::of(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(&source)).exits(0);
-        Self { installation, library }
+        Answer::of(Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&preload).arg(&source)).exits(0);
+        Self { installation, preload }
     }
 
     /// Shifts the clock, also of a daemon that runs.
@@ -36,7 +36,7 @@ impl Shifted {
 
     fn start(&self) -> Daemon {
         let mut command = self.installation.serve(&shipped());
-        command.env("LD_PRELOAD", &self.library).env("CLOCK_SHIFT", self.installation.path("shift"));
+        command.env("LD_PRELOAD", &self.preload).env("CLOCK_SHIFT", self.installation.path("shift"));
         let mut daemon = Daemon::spawn(command, &self.installation.log(), self.installation.admin);
         assert!(daemon.is_ready(), "{}", self.installation.log_text());
         daemon
@@ -45,7 +45,7 @@ impl Shifted {
     /// The command line with its clock shifted too, as on the same machine.
     fn ann(&self, arguments: &[&str]) -> Answer {
         let mut command = self.installation.cli(ANN, arguments);
-        command.env("LD_PRELOAD", &self.library).env("CLOCK_SHIFT", self.installation.path("shift"));
+        command.env("LD_PRELOAD", &self.preload).env("CLOCK_SHIFT", self.installation.path("shift"));
         Answer::of(&mut command)
     }
 }

@@ -29,37 +29,10 @@ pub struct Watched {
     pub status: Status,
 }
 
-/// The newest commit of a task. Who was there for the one before has all of it; who was not reads the log.
-#[derive(Debug, Clone, Default)]
-pub(super) struct News {
-    version: u64,
-    events: Arc<[StoredEvent]>,
-}
-
-impl News {
-    /// The events of one commit, in order.
-    pub(super) fn of(events: impl IntoIterator<Item = StoredEvent>) -> Self {
-        let events: Arc<[StoredEvent]> = events.into_iter().collect();
-        Self { version: events.last().map_or(0, |last| last.sequence.saturating_add(1)), events }
-    }
-
-    /// A commit whose events are only in the log.
-    pub(super) fn at(version: u64) -> Self {
-        Self { version, events: Arc::default() }
-    }
-
-    /// The events from `read` on, if this commit has all of them.
-    fn from(&self, read: u64) -> Option<VecDeque<StoredEvent>> {
-        let first = self.events.first()?.sequence;
-        let rest = self.events.iter().skip_while(|event| event.sequence < read).cloned();
-        (first <= read).then(|| rest.collect())
-    }
-}
-
 /// Who watches which task.
 #[derive(Debug)]
 pub(super) struct Watchers {
-    channels: Mutex<BTreeMap<TaskId, watch::Sender<News>>>,
+    channels: Mutex<BTreeMap<TaskId, watch::Sender<u64>>>,
     metrics: Arc<Metrics>,
 }
 
@@ -67,7 +40,7 @@ pub(super) struct Watchers {
 #[derive(Debug)]
 struct Seat {
     task: TaskId,
-    news: Option<watch::Receiver<News>>,
+    news: Option<watch::Receiver<u64>>,
     watchers: Arc<Watchers>,
 }
 
@@ -87,16 +60,11 @@ impl Watchers {
         Arc::new(Self { channels: Mutex::default(), metrics })
     }
 
-    /// Whether anybody watches the task; who comes later reads the log first.
-    pub(super) fn watch(&self, task: TaskId) -> bool {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&task)
-    }
-
-    /// Tells watchers of a commit.
-    pub(super) fn tell(&self, task: TaskId, news: News) {
+    /// Tells watchers that the task is at `version`.
+    pub(super) fn tell(&self, task: TaskId, version: u64) {
         let channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sender) = channels.get(&task) {
-            sender.send_replace(news);
+            sender.send_replace(version);
         }
     }
 
@@ -106,7 +74,7 @@ impl Watchers {
             return None;
         }
         self.metrics.watchers.rise();
-        let sender = channels.entry(task).or_insert_with(|| watch::channel(News::default()).0);
+        let sender = channels.entry(task).or_insert_with(|| watch::channel(0).0);
         Some(Seat { task, news: Some(sender.subscribe()), watchers: Arc::clone(self) })
     }
 }
@@ -164,40 +132,16 @@ impl Stand {
                 }
                 continue;
             }
-            if self.state.as_ref().is_some_and(|state| state.status.is_final()) {
-                return Ok(None);
-            }
-            if let Some(told) = self.told() {
-                self.take(told);
+            let page = self.log.events(&self.tenant, task, self.read, PAGE).await.map_err(Error::store(task))?;
+            if let Some(last) = page.last() {
+                self.read = last.sequence.saturating_add(1);
+                self.ready = page.into();
                 continue;
             }
-            if !self.is_up_to_date() {
-                let page = self.log.events(&self.tenant, task, self.read, PAGE).await.map_err(Error::store(task))?;
-                if !page.is_empty() {
-                    self.take(page.into());
-                    continue;
-                }
-            }
-            if self.state.is_none() || !self.more().await {
+            if self.state.as_ref().is_none_or(|state| state.status.is_final()) || !self.more().await {
                 return Ok(None);
             }
         }
-    }
-
-    /// Whether the newest commit that was told of is read: then the log has nothing more either.
-    fn is_up_to_date(&self) -> bool {
-        self.read > 0 && self.seat.news.as_ref().is_some_and(|news| news.borrow().version == self.read)
-    }
-
-    /// What comes next, if the newest commit has it; the first events are read from the log, which knows the tenant.
-    fn told(&self) -> Option<VecDeque<StoredEvent>> {
-        self.state.as_ref()?;
-        self.seat.news.as_ref()?.borrow().from(self.read).filter(|events| !events.is_empty())
-    }
-
-    fn take(&mut self, events: VecDeque<StoredEvent>) {
-        self.read = events.back().map_or(self.read, |last| last.sequence.saturating_add(1));
-        self.ready = events;
     }
 
     /// Waits for news; `false` when a drain begins.
@@ -207,7 +151,7 @@ impl Stand {
         tokio::select! {
             biased;
             () = self.supervisor.draining() => false,
-            changed = news.wait_for(|news| news.version > read) => changed.is_ok(),
+            changed = news.wait_for(|version| *version > read) => changed.is_ok(),
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use scalbotics_core::approval::Request;
 use scalbotics_core::policy::Warrant;
-use scalbotics_core::ports::{Batch, StoreError, StoredEvent};
+use scalbotics_core::ports::{Batch, StoreError};
 use scalbotics_core::task::{Event, State};
 use scalbotics_core::tool::Call;
 
 use super::draft::{Draft, Row};
 use super::executor::Shared;
-use super::watch::News;
 
 /// What a commit gave.
 #[derive(Debug)]
@@ -28,10 +27,6 @@ impl Shared {
         let state = draft.state.ok_or_else(|| corrupt("a draft without a state"))?;
         let sealed = self.vault.seal_decisions(&state.envelope.tenant, &draft.decisions);
         let decisions = sealed.map_err(|error| corrupt(&error.to_string()))?;
-        let news = self.watchers.watch(draft.task).then(|| {
-            let stored = |(sequence, event): (u64, &Event)| StoredEvent { sequence, at: draft.at, event: event.clone() };
-            News::of((draft.base_version..).zip(&draft.events).map(stored))
-        });
         let ends: Vec<Event> = draft.events.iter().filter(|event| is_counted(event)).cloned().collect();
         let batch = Batch {
             task: draft.task,
@@ -55,7 +50,7 @@ impl Shared {
         match committed {
             Ok(committed) => {
                 self.count(&ends, &state);
-                self.watchers.tell(state.envelope.id, news.unwrap_or_else(|| News::at(state.version)));
+                self.watchers.tell(state.envelope.id, state.version);
                 Ok(Written { state, warrants: committed.warrants })
             }
             Err(error) => {
