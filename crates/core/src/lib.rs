@@ -18,6 +18,7 @@
 pub mod agent;
 pub mod approval;
 pub mod audit;
+pub mod conversation;
 pub mod desired;
 pub mod digest;
 pub mod failpoint;

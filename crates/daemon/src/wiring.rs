@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use scalbotics_adapters::git::Source as GitSource;
+use scalbotics_adapters::model::openai::OpenAi;
 use scalbotics_adapters::tool::LocalRunner;
 use scalbotics_adapters::tool::process::Sandbox;
 use scalbotics_core::ports::{Clock, DesiredSource as _, IdSource};
@@ -19,6 +20,7 @@ use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::model::{ModelRunner, Router};
 use scalbotics_runtime::reconcile::{Compiler as _, Reconciler};
 use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
@@ -63,6 +65,13 @@ impl Default for Start {
     }
 }
 
+/// What the loops reach, and what has to be told of the state in force.
+struct Outside {
+    ports: Ports,
+    masks: Arc<secret::Masks>,
+    models: Arc<ModelRunner>,
+}
+
 /// The secret half of what is built.
 struct Keys {
     keystore: Keystore,
@@ -85,12 +94,13 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let clock = Arc::new(Guarded::new(System, store.last_commit_at()));
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
-    let (ports, masks) = ports(&config, &keys, &store, &clock, (&workspaces, places, options))?;
     let metrics = Arc::new(Metrics::default());
+    let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
     let reconciler = Reconciler::new(ports.clone(), config.tenant.clone(), Arc::clone(&metrics));
     workspaces.follow(reconciler.states().watch());
+    models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     let states = reconciler.states();
@@ -211,7 +221,8 @@ fn ports(
     store: &SqliteStore,
     clock: &Arc<Guarded>,
     (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, Start),
-) -> Result<(Ports, Arc<secret::Masks>), StartError> {
+    metrics: &Arc<Metrics>,
+) -> Result<Outside, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
     let cipher = TenantCipher::from_keystore(&keys.keystore);
@@ -223,8 +234,12 @@ fn ports(
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
     let masks = Arc::new(secret::Masks::new(store.clone(), cipher.clone()));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
-    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::new(source), Arc::clone(&clock));
-    let tools = secret::MaskingRunner::new(Arc::new(tools), Arc::clone(&masks));
+    let source = Arc::new(source);
+    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
+    let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _);
+    let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
+    let models = Arc::new(ModelRunner::new(Arc::new(tools), router, Arc::clone(&masks)));
+    let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
@@ -244,7 +259,7 @@ fn ports(
         desired_source: Arc::new(git(config)),
         compiler: Arc::new(compiler(config, places)),
     };
-    Ok((ports, masks))
+    Ok(Outside { ports, masks, models })
 }
 
 fn acceptor(

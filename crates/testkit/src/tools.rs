@@ -45,10 +45,24 @@ pub struct Sent {
     pub happened: bool,
 }
 
+/// What a tool answers to arguments.
+type Answerer = Box<dyn FnMut(&[u8]) -> Reply + Send>;
+
+/// Tools that answer to what they are given.
+#[derive(Default)]
+struct Answerers(BTreeMap<String, Answerer>);
+
+impl std::fmt::Debug for Answerers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
 /// Runs nothing, answers as scripted, and logs every attempt.
 #[derive(Debug, Default)]
 pub struct ScriptedTools {
     script: Mutex<BTreeMap<String, VecDeque<Reply>>>,
+    answerers: Mutex<Answerers>,
     log: Mutex<Vec<Sent>>,
     undead: Mutex<bool>,
     inputs: Mutex<BTreeMap<String, Result<Vec<ResolvedInput>, NotDone>>>,
@@ -64,6 +78,12 @@ impl ScriptedTools {
     pub fn script(&self, tool: &str, reply: Reply) {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
         script.entry(tool.to_owned()).or_default().push_back(reply);
+    }
+
+    /// From now on `tool` answers to its arguments as `answer` says, where nothing is queued.
+    pub fn answer(&self, tool: &str, answer: impl FnMut(&[u8]) -> Reply + Send + 'static) {
+        let mut answerers = self.answerers.lock().unwrap_or_else(PoisonError::into_inner);
+        answerers.0.insert(tool.to_owned(), Box::new(answer));
     }
 
     /// Every attempt that reached the runner, in order.
@@ -122,9 +142,14 @@ impl ScriptedTools {
         Some(NotDone::Changed { input: changed.name.clone() })
     }
 
-    fn next(&self, tool: &str) -> Reply {
+    fn next(&self, tool: &str, args: &[u8]) -> Reply {
         let mut script = self.script.lock().unwrap_or_else(PoisonError::into_inner);
-        script.get_mut(tool).and_then(VecDeque::pop_front).unwrap_or_else(|| Reply::Land(b"{}".to_vec()))
+        let queued = script.get_mut(tool).and_then(VecDeque::pop_front);
+        let answer = || {
+            let mut answerers = self.answerers.lock().unwrap_or_else(PoisonError::into_inner);
+            answerers.0.get_mut(tool).map(|answer| answer(args))
+        };
+        queued.or_else(answer).unwrap_or_else(|| Reply::Land(b"{}".to_vec()))
     }
 
     fn note(&self, warrant: &Warrant<Call>, happened: bool) {
@@ -152,7 +177,7 @@ impl ToolRunner for ScriptedTools {
         if let Some(reason) = self.changed(warrant.act()) {
             return Outcome::NeverLeft { reason };
         }
-        let reply = self.next(tool.id.as_str());
+        let reply = self.next(tool.id.as_str(), &warrant.act().args);
         self.note(&warrant, matches!(reply, Reply::Land(_) | Reply::LandUnheard));
         match reply {
             Reply::Land(output) => Outcome::Landed { output, truncated: false },

@@ -79,6 +79,7 @@ impl LocalRunner {
         let mounts = self.mounts(call)?;
         match &tool.kind {
             Kind::Builtin(which) => builtin::run(*which, mounts, call, time, stop).await,
+            Kind::Model => Err(NotDone::Unavailable { reason: "models are not asked by the runner of tools".to_owned() }),
             Kind::Process(manifest) => {
                 let secrets = self.reveal(manifest, warrant).await?;
                 let attempt = own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets };
@@ -114,7 +115,7 @@ impl ToolRunner for LocalRunner {
         match &tool.kind {
             Kind::Builtin(Builtin::FsWrite) => builtin::verify(mounts, call).await,
             // Reading has no effect that could have landed.
-            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch) => (Verification::Unknown, None),
+            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch) | Kind::Model => (Verification::Unknown, None),
             Kind::Process(manifest) => {
                 let secrets = Vec::new();
                 own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets }.verify(&mounts).await

@@ -14,6 +14,9 @@ use crate::tenant::{Name, TenantId};
 use crate::tool::{Definition, Tier};
 use crate::workflow::{Fault, Workflow};
 
+/// First words of names that belong to built-in tools, and to the workflows that models are offered as tools.
+const RESERVED: [&str; 3] = ["fs", "model", crate::conversation::WORKFLOW];
+
 /// Directories that no agent gets, beside the root: what the kernel shows as files.
 const MOUNTS_REFUSED: [&str; 3] = ["/dev", "/proc", "/sys"];
 
@@ -48,8 +51,9 @@ fn tools(tenant: &TenantId, files: &Files, findings: &mut Vec<Finding>) -> BTree
     let mut tools = BTreeMap::new();
     for (id, file) in &files.tools {
         let Some(file) = file else { continue };
-        if id.as_str() == "fs" || id.as_str().starts_with("fs.") {
-            let why = "names that begin with `fs.` belong to the built-in tools";
+        let first = id.as_str().split('.').next().unwrap_or_default();
+        if RESERVED.contains(&first) {
+            let why = format!("names that begin with `{first}.` belong to the built-in tools");
             findings.push(Finding::new(
                 &file.path,
                 FindingKind::Value,
@@ -166,7 +170,11 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
             name: id.clone(),
             team: team.clone(),
             description: description.clone(),
-            tools: tools.iter().cloned().collect(),
+            tools: tools
+                .iter()
+                .chain(model.iter().filter_map(|_| Some(&crate::model::call::definition()?.id)))
+                .cloned()
+                .collect(),
             workflows: workflows.clone(),
             mounts: mounts.clone(),
             budget,

@@ -1,4 +1,4 @@
-//! The tools that the daemon brings: `fs.list`, `fs.read`, `fs.search`, `fs.write`.
+//! The tools that the daemon brings: `fs.list`, `fs.read`, `fs.search`, `fs.write`, and `model.call`, which no file names.
 //!
 //! The schemas state what the file tools of the adapters take and give; paths are `mount/relative/path`.
 
@@ -23,8 +23,8 @@ const TIMEOUT_MS: u64 = 60_000;
 const PATH_LEN_MAX: u64 = 4_096;
 
 static BUILTINS: LazyLock<BTreeMap<Name, Arc<Definition>>> = LazyLock::new(|| {
-    let define = |builtin: Builtin| define(builtin).ok().map(|definition| (definition.id.clone(), Arc::new(definition)));
-    Builtin::ALL.into_iter().filter_map(define).collect()
+    let defined = Builtin::ALL.into_iter().filter_map(|builtin| define(builtin).ok()).map(Arc::new);
+    defined.chain(crate::model::call::definition().cloned()).map(|definition| (definition.id.clone(), definition)).collect()
 });
 
 /// The built-in tools, by id.
@@ -197,7 +197,7 @@ mod tests {
             define(builtin).unwrap();
         }
         let tools = builtins();
-        assert_eq!(tools.len(), Builtin::ALL.len());
+        assert_eq!(tools.len(), Builtin::ALL.len() + 1, "and `model.call`");
         let digests: std::collections::BTreeSet<Digest> = tools.values().map(|tool| tool.digest).collect();
         assert_eq!(digests.len(), tools.len());
     }

@@ -96,6 +96,11 @@ impl Links<'_> {
     }
 
     fn tool(&self, agent: &Source<AgentFile>, tool: &Name) -> Option<Finding> {
+        if tool.as_str() == crate::model::CALL {
+            let why = "it comes with `model`, and is not listed".to_owned();
+            let next = "remove it, and give the agent a `model` with a `route`".to_owned();
+            return Some(finding(agent, tool, format!("tool `{tool}` is refused"), why, next));
+        }
         let Some(definition) = self.tools.get(tool) else {
             if self.files.tools.contains_key(tool) {
                 return None;
@@ -129,7 +134,13 @@ impl Links<'_> {
             }
             return;
         };
-        for tool in workflow.tools().into_iter().filter(|tool| !agent.value.tools.contains(tool)) {
+        if workflow.asks() && agent.value.model.is_none() {
+            let what = format!("workflow `{id}` is refused");
+            let why = "a step of it asks a model, and no model drives the agent".to_owned();
+            findings.push(finding(agent, id, what, why, "give the agent a `model` with a `route`".to_owned()));
+        }
+        let listed = |tool: &&Name| agent.value.tools.contains(tool) || tool.as_str() == crate::model::CALL;
+        for tool in workflow.tools().into_iter().filter(|tool| !listed(tool)) {
             let what = format!("workflow `{id}` is refused");
             let why = format!("it calls `{tool}`, which is not among the agent's tools");
             findings.push(finding(agent, id, what, why, format!("add `{tool}` to the agent's tools")));

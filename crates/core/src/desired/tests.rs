@@ -122,7 +122,7 @@ fn a_good_commit_becomes_a_snapshot() {
     assert_eq!(digests.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["MEMORY/notes.md", "SOUL.md"]);
     assert_eq!(digests[1].1, crate::digest::Digest::of_bytes(b"Careful.\n"));
     assert_eq!(snapshot.tools.len(), 1);
-    assert_eq!(snapshot.tools_with_builtins().len(), 5);
+    assert_eq!(snapshot.tools_with_builtins().len(), 6);
     assert_eq!(snapshot.commit, "c0ffee");
     for (tool, there) in [("fs.write", true), ("scan", true), ("fs.delete", false)] {
         assert_eq!(snapshot.tool(&name(tool)).is_some(), there, "{tool}");

@@ -4,6 +4,7 @@
 //! **Invariant:** every request has an output cap, so that its worst case can be held before it is sent (semantics §6.1).
 
 mod address;
+pub mod call;
 mod file;
 mod limits;
 mod message;
@@ -14,6 +15,7 @@ mod route;
 pub mod tool_calls;
 
 pub use address::{Address, AddressError};
+pub use call::CALL;
 pub use file::{File, FileError, Model, TimeoutsFile};
 pub use limits::{
     ARGUMENTS_LEN_MAX, CONTENT_LEN_MAX, CONTEXT_TOKENS_MAX, MESSAGES_MAX, OUTPUT_TOKENS_MAX, REQUEST_LEN_MAX, ROUTE_MAX,

@@ -126,12 +126,12 @@ impl Reply {
         rules.iter().find(|(kept, _)| !kept).map_or(Ok(()), |(_, reason)| Err(ReplyError { reason }))
     }
 
-    /// Tokens that the account is charged: those of the answer, and the whole hold of each model that was asked before and may
+    /// Tokens that the account is charged: those of the answer, and the whole `hold` of each model that was asked before and may
     /// have spent it (semantics §6.1).
     #[must_use]
-    pub fn charged(&self, request: &Request) -> u64 {
+    pub fn charged(&self, hold: u64) -> u64 {
         let spent = self.superseded.iter().filter(|before| before.may_have_spent).count();
-        let lost = (spent as u64).saturating_mul(request.worst_case());
+        let lost = (spent as u64).saturating_mul(hold);
         self.usage.total().saturating_add(lost)
     }
 
@@ -208,9 +208,9 @@ mod tests {
             tokens_max: 50,
         };
         let mut reply = reply();
-        assert_eq!(reply.charged(&request), 15 + request.worst_case());
+        assert_eq!(reply.charged(request.worst_case()), 15 + request.worst_case());
         reply.superseded[0].may_have_spent = false;
-        assert_eq!(reply.charged(&request), 15);
+        assert_eq!(reply.charged(request.worst_case()), 15);
         let guess = Usage::estimate(&request, 1_000);
         assert!(guess.estimated && guess.output == 50 && guess.total() == request.worst_case());
     }

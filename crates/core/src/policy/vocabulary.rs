@@ -32,7 +32,7 @@ pub fn tool_context(args: Value, state: &State) -> Value {
         "task": {
             "agent": envelope.agent_name.as_str(),
             "team": envelope.team.as_str(),
-            "workflow": state.path.workflow.as_str(),
+            "workflow": state.path.workflow().map_or("", Name::as_str),
         },
     })
 }

@@ -180,8 +180,8 @@ pub struct Summary {
     pub id: TaskId,
     /// Its agent's name.
     pub agent: Name,
-    /// Its workflow.
-    pub workflow: Name,
+    /// Its workflow; `None` where a model drives it.
+    pub workflow: Option<Name>,
     /// Its status.
     pub status: Status,
     /// When it was submitted.

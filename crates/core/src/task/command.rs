@@ -1,7 +1,7 @@
 //! What is asked of a task, in the imperative. A command is a proposal; [`super::decide`] accepts or rejects it.
 
 use super::event::{ApprovalAsked, Doubt, Failure, Intent};
-use super::{Envelope, Path};
+use super::{Envelope, Path, Usage};
 use crate::ids::{ApprovalId, DecisionId, EffectId};
 use crate::payload;
 use crate::principal::Uid;
@@ -85,8 +85,8 @@ pub enum Command {
         tool: Name,
         /// The decision.
         decision: DecisionId,
-        /// What the task fails with.
-        failure: Failure,
+        /// What the task fails with; it goes on where this is `None`, and the step is never proposed again.
+        failure: Option<Failure>,
     },
     /// Record that an attempt landed.
     RecordLanded {
@@ -98,6 +98,8 @@ pub enum Command {
         result: payload::Ref,
         /// Whether it was cut.
         truncated: bool,
+        /// What it is charged for.
+        spent: Usage,
     },
     /// Record that an attempt failed for good.
     RecordFailed {
@@ -107,6 +109,8 @@ pub enum Command {
         attempt: u32,
         /// The tool's words.
         reason: payload::Ref,
+        /// What it is charged for.
+        spent: Usage,
     },
     /// Record that the boundary knows the attempt never left.
     RecordNeverLeft {

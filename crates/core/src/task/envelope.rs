@@ -37,24 +37,56 @@ pub enum Goal {
     },
 }
 
+/// What decides the next call of a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Way {
+    /// A deterministic workflow.
+    Workflow {
+        /// Its id.
+        workflow: Name,
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A model, turn by turn.
+    Model,
+}
+
 /// The way that was taken, and the exact versions it runs under (semantics §9.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Path {
-    /// The workflow that runs.
-    pub workflow: Name,
-    /// Its digest.
-    pub workflow_digest: Digest,
+    /// What decides the next call.
+    pub way: Way,
     /// The desired-state commit.
     pub commit: String,
     /// Digest of the policy bundle at submission.
     pub bundle: Digest,
     /// Digests of the agent's bootstrap files, by name.
     pub bootstrap: Vec<(String, Digest)>,
-    /// Digests of the tools that the workflow calls, by id.
+    /// Digests of the tools that may be called, by id.
     pub tools: Vec<(Name, Digest)>,
+    /// Digests of the models that may be asked, by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<(Name, Digest)>,
 }
 
 impl Path {
+    /// The workflow, where one runs.
+    #[must_use]
+    pub const fn workflow(&self) -> Option<&Name> {
+        match &self.way {
+            Way::Workflow { workflow, .. } => Some(workflow),
+            Way::Model => None,
+        }
+    }
+
+    /// Whether a call of `tool` that is refused or fails is told to whoever decides the next call, and ends nothing: a model may
+    /// find another way, a workflow has none, and without answers of the model itself there is nobody to tell.
+    #[must_use]
+    pub fn tells(&self, tool: &Name) -> bool {
+        matches!(self.way, Way::Model) && tool.as_str() != crate::model::CALL
+    }
+
     /// Whether the task was submitted under exactly this tool.
     #[must_use]
     pub fn names(&self, tool: &Name, digest: &Digest) -> bool {

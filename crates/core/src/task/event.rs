@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Envelope, Path};
+use super::{Envelope, Path, Usage};
 use crate::digest::Digest;
 use crate::ids::{ApprovalId, DecisionId, EffectId};
 use crate::payload;
@@ -39,6 +39,18 @@ pub struct Intent {
     pub settle_after: Span,
     /// Wall-clock limit of one attempt.
     pub timeout: Span,
+    /// The most that it can be charged for (semantics §6.1).
+    #[serde(default = "one_call", skip_serializing_if = "is_one_call")]
+    pub worst: Usage,
+}
+
+/// What a tool call takes, which is not written down.
+const fn one_call() -> Usage {
+    Usage::ONE_CALL
+}
+
+fn is_one_call(usage: &Usage) -> bool {
+    *usage == Usage::ONE_CALL
 }
 
 /// The approval that a call waits for.
@@ -94,6 +106,12 @@ pub enum Failure {
     AgentSuspended,
     /// What the task ran under is gone: a tool, a workflow, a payload.
     Unavailable,
+    /// No model answered, or its answer cannot be used.
+    ModelFailed,
+    /// The model runs in circles, or into one refusal after the other.
+    NoProgress,
+    /// The model took all its turns.
+    TurnsExhausted,
 }
 
 /// What happened.
@@ -171,6 +189,9 @@ pub enum Event {
         result: payload::Ref,
         /// Whether the result was cut at a limit.
         truncated: bool,
+        /// What it is charged for.
+        #[serde(default = "one_call", skip_serializing_if = "is_one_call")]
+        spent: Usage,
     },
     /// A call ran and failed.
     CallFailed {
@@ -180,6 +201,9 @@ pub enum Event {
         attempt: u32,
         /// The tool's words.
         reason: payload::Ref,
+        /// What it is charged for.
+        #[serde(default = "one_call", skip_serializing_if = "is_one_call")]
+        spent: Usage,
     },
     /// An attempt is known not to have landed.
     NotLanded {

@@ -133,13 +133,17 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
         Command::Intend { proposal, send_deadline } => call::intend(state, &proposal, send_deadline, now),
         Command::Refuse { step, tool, decision, failure } => {
             call::none_open(state)?;
-            Ok((vec![Event::CallDenied { step, tool, decision }, Event::Failed { failure, detail: None }], vec![Effect::Finish]))
+            let denied = Event::CallDenied { step, tool, decision };
+            Ok(match failure {
+                Some(failure) => (vec![denied, Event::Failed { failure, detail: None }], vec![Effect::Finish]),
+                None => (vec![denied], vec![Effect::Advance]),
+            })
         }
-        Command::RecordLanded { effect, attempt, result, truncated } => {
+        Command::RecordLanded { effect, attempt, result, truncated, spent } => {
             call::current(state, effect, attempt)?;
-            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated }))
+            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated, spent }))
         }
-        Command::RecordFailed { effect, attempt, reason } => call::failed(state, effect, attempt, reason),
+        Command::RecordFailed { effect, attempt, reason, spent } => call::failed(state, effect, attempt, (reason, spent)),
         Command::RecordNeverLeft { effect, attempt } => call::never_left(state, effect, attempt),
         Command::RecordVerification { effect, verification, result } => call::verified(state, effect, verification, result, now),
         Command::Park { effect, doubt } => call::park(state, effect, doubt),
@@ -164,7 +168,7 @@ const fn phase_word(phase: &Phase) -> &'static str {
         Phase::Sent => "sent",
         Phase::Ready => "ready",
         Phase::Landed { .. } => "landed",
-        Phase::Failed => "failed",
+        Phase::Failed { .. } => "failed",
         Phase::InDoubt { .. } => "in doubt",
     }
 }

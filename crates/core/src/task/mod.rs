@@ -15,7 +15,7 @@ pub use account::{Account, Usage};
 pub use command::{Command, Proposal, Verdict};
 pub use effect::Effect;
 pub use envelope::{
-    Budget, Envelope, EnvelopeError, GOAL_LEN_MAX, Goal, INPUT_LEN_MAX, KEY_LEN_MAX, Path, SCHEMA_VERSION, TraceContext,
+    Budget, Envelope, EnvelopeError, GOAL_LEN_MAX, Goal, INPUT_LEN_MAX, KEY_LEN_MAX, Path, SCHEMA_VERSION, TraceContext, Way,
 };
 pub use event::{ApprovalAsked, Doubt, Event, Failure, Intent};
 pub use machine::{Accepted, Corrupt, Rejection, decide, evolve, fold};

@@ -1,6 +1,6 @@
 //! The state of a task: what the fold of its events is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -85,9 +85,16 @@ pub enum Phase {
     Landed {
         /// The result; `None` when a person settled it without one.
         result: Option<payload::Ref>,
+        /// Whether it was cut at a limit.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        truncated: bool,
     },
     /// Failed for good.
-    Failed,
+    Failed {
+        /// The tool's words; none where a person said no.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<payload::Ref>,
+    },
     /// Nobody knows; a person must settle it.
     InDoubt {
         /// Why nobody knows.
@@ -128,6 +135,9 @@ pub struct State {
     pub calls: BTreeMap<EffectId, CallState>,
     /// The effect of each step that was proposed.
     pub steps: BTreeMap<String, EffectId>,
+    /// The steps that were refused without ending the task.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refused: BTreeSet<String>,
     /// What it has used, and what is held for its effects.
     pub account: Account,
     /// Who asked to cancel.
@@ -143,6 +153,15 @@ pub struct State {
     pub version: u64,
     /// Time of the last event.
     pub updated_at: Timestamp,
+}
+
+impl CallState {
+    /// Whether a model was asked and its answer was lost: it may have spent tokens, so asking again takes another hold (semantics
+    /// §6.1). A tool call that is sent again is one call nevertheless.
+    #[must_use]
+    pub const fn is_lost_ask(&self) -> bool {
+        matches!(self.phase, Phase::Sent) && self.intent.worst.tokens > 0
+    }
 }
 
 impl State {

@@ -1,5 +1,7 @@
 //! A tool ready to be called: manifest or built-in, with parsed schemas and its digest.
 
+use serde_json::Value;
+
 use super::{EffectClass, Manifest, ManifestError, Tier, schema::Schema};
 use crate::digest::Digest;
 use crate::tenant::Name;
@@ -46,6 +48,8 @@ impl Builtin {
 pub enum Kind {
     /// Code of the daemon.
     Builtin(Builtin),
+    /// A question to the models of the agent's route; the runtime asks it.
+    Model,
     /// A program in the sandbox.
     Process(Box<Manifest>),
 }
@@ -106,11 +110,20 @@ impl Definition {
 }
 
 impl Definition {
+    /// What policy sees of arguments: all of them, or of a question to a model what [`view`](crate::model::call::view) shows.
+    #[must_use]
+    pub fn seen_by_policy(&self, args: Value, len: usize) -> Value {
+        match &self.kind {
+            Kind::Builtin(_) | Kind::Process(_) => args,
+            Kind::Model => crate::model::call::view(&args, len),
+        }
+    }
+
     /// Most bytes that the result of one call has, as it is stored.
     #[must_use]
     pub fn outcome_len_max(&self) -> u64 {
         match &self.kind {
-            Kind::Builtin(_) => crate::payload::LEN_MAX as u64,
+            Kind::Builtin(_) | Kind::Model => crate::payload::LEN_MAX as u64,
             Kind::Process(manifest) => manifest.limits.output_bytes.min(crate::payload::LEN_MAX as u64),
         }
     }

@@ -21,7 +21,11 @@ impl Workflow {
         }
         let environment = Environment::new(input);
         let calls = steps.map_while(|step| {
-            let plain = step.each.is_none() && step.condition.is_none() && step.args.is_of_input() && may(&step.tool);
+            let plain = step.each.is_none()
+                && step.condition.is_none()
+                && step.answer.is_none()
+                && step.args.is_of_input()
+                && may(&step.tool);
             environment.forget_copies();
             let args = plain.then(|| environment.fill(&step.args).ok())??;
             step.wanted.check(&args).ok()?;

@@ -56,6 +56,9 @@ pub enum Fault {
         /// The id.
         id: String,
     },
+    /// A step does nothing or two things, or has arguments beside a question.
+    #[error("a step has either `tool`, with `args`, or `model`")]
+    Doing,
     /// There is no such tool.
     #[error("tool `{tool}` does not exist")]
     UnknownTool {
@@ -118,6 +121,7 @@ impl Fault {
             Self::Schema(_) => "use object, array, string, integer and boolean with the keywords of the reference page",
             Self::Id { .. } => "rename it, for example `scan_files`; `input` and `steps` are reserved",
             Self::Duplicate { .. } => "rename one of them",
+            Self::Doing => "give `tool` and `args`, or `model` with `prompt` and `output`",
             Self::UnknownTool { .. } => "add tools/<id>.yaml, or name one of fs.list, fs.read, fs.search, fs.write",
             Self::Depth => "flatten it",
             Self::Syntax { .. } => {

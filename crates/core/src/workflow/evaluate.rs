@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::Workflow;
 use super::environment::{Environment, View};
 use super::parse::{Each, Step};
+use crate::conversation::answer_of;
+use crate::model::{Finish, Reply};
 use crate::tenant::Name;
 use crate::tool::schema::Violation;
 
@@ -25,6 +27,15 @@ pub enum Next {
         tool: Name,
         /// The arguments; they conform to the tool's schema.
         args: Value,
+    },
+    /// Ask the agent's model and put its answer under `step`.
+    Ask {
+        /// The step key.
+        step: String,
+        /// The text.
+        prompt: String,
+        /// JSON Schema of the answer.
+        answer: Value,
     },
     /// The run is over.
     Done {
@@ -119,6 +130,13 @@ impl Workflow {
         let step =
             self.steps.iter().find(|step| step.id == id).ok_or_else(|| EvalError::UnknownStep { step: step_key.to_owned() })?;
         let refuse = |reason: String| EvalError::Output { step: step_key.to_owned(), reason };
+        if step.answer.is_some() {
+            let value = Reply::of_payload(output).filter(|reply| reply.finish == Finish::Stop);
+            let value =
+                value.as_ref().and_then(answer_of).ok_or_else(|| refuse("the answer is not JSON, or not whole".to_owned()))?;
+            let checked = step.given.as_ref().map_or(Ok(()), |schema| schema.check(&value));
+            return checked.map(|()| value).map_err(|violation| refuse(violation.to_string()));
+        }
         match &step.given {
             None => Ok(serde_json::json!({ "text": String::from_utf8_lossy(output) })),
             Some(schema) => {
@@ -185,7 +203,13 @@ impl Step {
         }
         let args = environment.fill(&self.args)?;
         match self.wanted.check(&args) {
-            Ok(()) => Ok(Some(Next::Call { step: key, tool: self.tool.clone(), args })),
+            Ok(()) => Ok(Some(match &self.answer {
+                None => Next::Call { step: key, tool: self.tool.clone(), args },
+                Some(answer) => {
+                    let prompt = args.get("prompt").and_then(Value::as_str).unwrap_or_default().to_owned();
+                    Next::Ask { step: key, prompt, answer: answer.clone() }
+                }
+            })),
             Err(source) => Err(EvalError::Arguments { step: key, source }),
         }
     }

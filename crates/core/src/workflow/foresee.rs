@@ -19,6 +19,7 @@ impl Workflow {
         let mut calls: u64 = 0;
         for step in &self.steps {
             let count = match &step.each {
+                _ if step.answer.is_some() => 0,
                 None => 1,
                 Some(each) if each.over.is_of_input() => each.items(&step.id, &environment)?.len(),
                 Some(_) => 0,

@@ -26,7 +26,7 @@ pub use evaluate::{EvalError, Next, Results};
 pub use limits::{FILE_LEN_MAX, GOAL_LEN_MAX, ITEMS_MAX, STEP_ID_LEN_MAX, STEPS_MAX, TEMPLATE_DEPTH_MAX};
 pub use parse::Workflow;
 pub use place::WrittenPlace;
-pub use source::{ConditionFile, File, Match, StepFile};
+pub use source::{ConditionFile, File, Match, QuestionFile, StepFile};
 
 #[cfg(test)]
 mod tests;

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::condition::Condition;
 use super::reference::is_id;
 use super::scope::{Left, Scope, brief};
 use super::template::Template;
-use super::{Error, FILE_LEN_MAX, Fault, File, GOAL_LEN_MAX, ITEMS_MAX, STEPS_MAX, StepFile, glob};
+use super::{Error, FILE_LEN_MAX, Fault, File, GOAL_LEN_MAX, ITEMS_MAX, QuestionFile, STEPS_MAX, StepFile, glob};
 use crate::digest::Digest;
+use crate::model;
 use crate::tenant::Name;
-use crate::tool::Definition;
 use crate::tool::schema::{Kind, Schema, Violation};
+use crate::tool::{self, Definition};
 
 /// Domain tag of workflow digests.
 const DIGEST_TAG: &str = "scalbotics/workflow/v1";
@@ -44,6 +45,8 @@ pub(super) struct Step {
     /// Schema of the tool's result; `None` means text.
     pub(super) given: Option<Schema>,
     pub(super) args: Template,
+    /// JSON Schema of the answer, where the step asks a model: its tool is `model.call` then, and its arguments are `prompt`.
+    pub(super) answer: Option<Value>,
     pub(super) condition: Option<Condition>,
     pub(super) each: Option<Each>,
 }
@@ -110,6 +113,12 @@ impl Workflow {
         self.steps.iter().map(|step| &step.tool).collect()
     }
 
+    /// Whether a step of it asks a model.
+    #[must_use]
+    pub fn asks(&self) -> bool {
+        self.steps.iter().any(|step| step.answer.is_some())
+    }
+
     /// Most calls that one run makes.
     #[must_use]
     pub fn calls_max(&self) -> u64 {
@@ -132,31 +141,68 @@ fn unique(steps: &[StepFile]) -> Result<BTreeSet<String>, (String, Fault)> {
 
 /// Checks one step and adds it to the scope of the later ones.
 fn parse_step(file: &StepFile, tools: &BTreeMap<Name, Arc<Definition>>, scope: &mut Scope) -> Result<Step, (String, Fault)> {
-    let tool = tools.get(&file.tool).ok_or_else(|| (".tool".to_owned(), Fault::UnknownTool { tool: file.tool.clone() }))?;
+    let doing = Doing::of(file, tools)?;
     let each = parse_each(file, scope)?;
     scope.item = each.as_ref().map(|(each, schema)| (each.item.clone(), schema.clone()));
     let condition = match &file.condition {
         None => None,
         Some(condition) => Some(Condition::parse(condition, scope).map_err(|(at, fault)| (format!(".if{at}"), fault))?),
     };
-    let args = Template::parse(&file.args).map_err(|(at, fault)| (format!(".args{at}"), fault))?;
-    scope.fit(&args, &tool.input).map_err(|(at, fault)| (format!(".args{at}"), fault))?;
+    let place =
+        |(at, fault): (String, Fault)| (format!("{}{at}", if doing.answer.is_some() { ".model" } else { ".args" }), fault);
+    let args = Template::parse(&doing.args).map_err(place)?;
+    scope.fit(&args, &doing.wanted).map_err(place)?;
     scope.item = None;
     let left = Left {
-        output: tool.output.clone().unwrap_or_else(Schema::text_output),
+        output: doing.given.clone().unwrap_or_else(Schema::text_output),
         conditional: condition.is_some(),
         many: each.is_some(),
     };
     scope.earlier.insert(file.id.clone(), left);
     Ok(Step {
         id: file.id.clone(),
-        tool: file.tool.clone(),
-        wanted: tool.input.clone(),
-        given: tool.output.clone(),
+        tool: doing.tool,
+        wanted: doing.wanted,
+        given: doing.given,
         args,
+        answer: doing.answer,
         condition,
         each: each.map(|(each, _)| each),
     })
+}
+
+/// What a step does, a question to a model put as a call.
+struct Doing {
+    tool: Name,
+    wanted: Schema,
+    given: Option<Schema>,
+    args: Value,
+    answer: Option<Value>,
+}
+
+impl Doing {
+    fn of(file: &StepFile, tools: &BTreeMap<Name, Arc<Definition>>) -> Result<Self, (String, Fault)> {
+        match (&file.tool, &file.model) {
+            (Some(id), None) => {
+                let unknown = || (".tool".to_owned(), Fault::UnknownTool { tool: id.clone() });
+                let tool = tools.get(id).filter(|tool| tool.kind != tool::Kind::Model).ok_or_else(unknown)?;
+                let (wanted, given) = (tool.input.clone(), tool.output.clone());
+                Ok(Self { tool: id.clone(), wanted, given, args: file.args.clone(), answer: None })
+            }
+            (None, Some(question)) if file.args.as_object().is_some_and(serde_json::Map::is_empty) => Self::asking(question),
+            (Some(_) | None, _) => Err((String::new(), Fault::Doing)),
+        }
+    }
+
+    fn asking(question: &QuestionFile) -> Result<Self, (String, Fault)> {
+        let refuse = |error| (".model.output".to_owned(), Fault::Schema(error));
+        let given = Schema::parse_input(&question.output).map_err(refuse)?;
+        let prompt = json!({"type": "object", "required": ["prompt"], "properties": {"prompt": {"type": "string"}}});
+        let wanted = Schema::parse_input(&prompt).map_err(refuse)?;
+        let call = model::call::definition().ok_or_else(|| (".model".to_owned(), Fault::Doing))?;
+        let (args, answer) = (json!({"prompt": question.prompt}), Some(question.output.clone()));
+        Ok(Self { tool: call.id.clone(), wanted, given: Some(given), args, answer })
+    }
 }
 
 /// The list that a step walks, with the schema of its items.

@@ -34,16 +34,20 @@ pub struct Match {
     pub goal: String,
 }
 
-/// One step: a call of a tool, or one call an item.
+/// One step: a call of a tool or a question to the agent's model, or one an item.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Step")]
 pub struct StepFile {
     /// Unique in the workflow: a lower-case letter, then lower-case letters, digits or `_`.
     pub id: String,
-    /// The tool.
-    pub tool: Name,
-    /// Template of the arguments, an object. `${input.x}`, `${steps.id.output.x}`, `${steps.id.outputs}` and `${item.x}`
+    /// The tool; a step has either this or `model`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<Name>,
+    /// What the models of the agent's route are asked; a step has either this or `tool`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<QuestionFile>,
+    /// Template of the arguments of the tool, an object. `${input.x}`, `${steps.id.output.x}`, `${steps.id.outputs}` and `${item.x}`
     /// are references, `?? literal` gives a default, `$${` writes `${`.
     #[serde(default = "no_args")]
     pub args: Value,
@@ -59,6 +63,17 @@ pub struct StepFile {
     /// Most items, 1 to 1000; required with `for_each`. A longer list fails before its first call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
+}
+
+/// A question to a model, whose answer is a value of a known type.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Question")]
+pub struct QuestionFile {
+    /// Template of the text.
+    pub prompt: String,
+    /// JSON Schema of the answer, an object, in the subset of tools' arguments. Another answer fails the step.
+    pub output: Value,
 }
 
 fn no_args() -> Value {

@@ -82,6 +82,7 @@ fn run(
                 calls.push((step.clone(), args));
                 assert!(results.insert(step, result).is_none(), "a step was called twice");
             }
+            Ok(Next::Ask { step, .. }) => panic!("{step} asks a model"),
             Ok(Next::Done { output }) => return (calls, Ok(output)),
             Err(error) => return (calls, Err(error)),
         }
@@ -462,7 +463,7 @@ proptest! {
                     let answer = answers[usize::try_from(calls).unwrap() % answers.len()].clone();
                     prop_assert!(results.insert(step, answer).is_none());
                 }
-                Ok(Next::Done { .. }) | Err(_) => break,
+                Ok(Next::Ask { .. } | Next::Done { .. }) | Err(_) => break,
             }
         }
     }

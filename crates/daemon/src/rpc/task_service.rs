@@ -66,8 +66,8 @@ impl Tasks {
         let (validate_only, caller) = (request.validate_only, call.caller(&request.request_id)?);
         let submit = convert::submit(request, named.id.clone())?;
         if validate_only {
-            let workflow = self.0.tasks.validate(&caller, &submit).await.map_err(|error| refused(&named, &error))?;
-            return Ok(v1::Task { agent: named.text, workflow: workflow.to_string(), ..v1::Task::default() });
+            let path = self.0.tasks.validate(&caller, &submit).await.map_err(|error| refused(&named, &error))?;
+            return Ok(convert::validated(named.text, &path));
         }
         let submitted = self.0.tasks.submit(&caller, &submit).await.map_err(|error| refused(&named, &error))?;
         if !submitted.replayed {

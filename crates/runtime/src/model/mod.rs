@@ -5,5 +5,7 @@
 
 mod breaker;
 mod router;
+mod runner;
 
 pub use router::{NoAnswer, Router};
+pub use runner::ModelRunner;

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use scalbotics_core::conversation::Heard;
 use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::StoreError;
@@ -268,7 +269,12 @@ impl Actor {
 
     /// Commits a draft and takes over its state and warrant.
     pub(super) async fn write(&mut self, draft: Draft) -> Result<(), StoreError> {
+        let refused = draft.refused_steps();
         let written = self.shared.write(draft).await?;
+        for step in refused {
+            // A workflow ends with it; a conversation takes any refusal of a step.
+            let _taken = self.run.as_mut().map(|run| run.take(&step, Heard::Refused));
+        }
         self.warrants.extend(written.warrants);
         self.state = Some(written.state);
         self.wait = Wait::default();

@@ -1,10 +1,12 @@
 //! What an outcome means for the task: the record of it, and in the same commit what comes next (semantics §1.2).
 
+use scalbotics_core::conversation::Heard;
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::EffectId;
+use scalbotics_core::model::{CALL, Reply};
 use scalbotics_core::payload;
 use scalbotics_core::ports::StoreError;
-use scalbotics_core::task::{Command, Doubt, Failure, Phase, State};
+use scalbotics_core::task::{Command, Doubt, Failure, Phase, State, Usage};
 use scalbotics_core::tool::{EffectClass, NotDone, Outcome};
 
 use super::actor::{Actor, Step, Tries};
@@ -58,9 +60,7 @@ impl Actor {
             }
             // Only now: a result that cannot be used ends the task, which nothing open allows.
             for done in &all {
-                if let Outcome::Landed { output, .. } = &done.outcome {
-                    take_result(self.run.as_mut(), &self.shared.vault, &mut draft, done.effect, output)?;
-                }
+                self.hear(&mut draft, done)?;
             }
             if after == After::Nothing {
                 return Ok(Step::Go);
@@ -101,15 +101,16 @@ impl Actor {
     fn note(&mut self, draft: &mut Draft, effect: EffectId, attempt: u32, outcome: &Outcome) -> Result<After, Trouble> {
         match outcome {
             Outcome::Landed { output, truncated } => {
+                let spent = spent(draft.state()?, effect, output);
                 let result = draft.seal(&self.shared.vault, output.clone())?;
-                draft.apply(Command::RecordLanded { effect, attempt, result, truncated: *truncated })?;
+                draft.apply(Command::RecordLanded { effect, attempt, result, truncated: *truncated, spent })?;
                 Ok(After::Plan)
             }
             Outcome::Failed { reason } => self.note_failed(draft, effect, attempt, reason),
             // The files are not what was approved, and waiting does not bring them back.
             Outcome::NeverLeft { reason: reason @ NotDone::Changed { .. } } => {
                 self.note_failed_for_good(draft, effect, attempt, (Failure::Unavailable, &reason.to_string()))?;
-                Ok(After::RecordOnly)
+                Ok(After::Plan)
             }
             // A full disk fails no task (semantics §1.3): there is room again some day, or time is up.
             Outcome::NeverLeft { reason: NotDone::NoRoom { .. } } => {
@@ -135,7 +136,24 @@ impl Actor {
         }
     }
 
-    /// Records a failure for good, and ends the task with it unless it is in doubt or canceled.
+    /// Takes what became of a call into the run, from where the next move is made.
+    fn hear(&mut self, draft: &mut Draft, done: &Done) -> Result<(), Trouble> {
+        let (state, effect) = (draft.state()?, done.effect);
+        let Some(call) = state.calls.get(&effect) else { return Ok(()) };
+        let heard = match &done.outcome {
+            Outcome::Landed { output, truncated } => Heard::Landed { output: output.clone(), truncated: *truncated },
+            Outcome::Failed { .. } | Outcome::NeverLeft { .. } | Outcome::Unknown { .. } => {
+                let told = matches!(call.phase, Phase::Failed { .. }) && state.path.tells(&call.intent.tool);
+                match words_of(&done.outcome) {
+                    Some(words) if told => Heard::Failed { words },
+                    Some(_) | None => return Ok(()),
+                }
+            }
+        };
+        take(self.run.as_mut(), &self.shared.vault, draft, effect, heard)
+    }
+
+    /// Records a failure for good, and ends the task with it unless it is in doubt, canceled, or told to a model.
     pub(super) fn note_failed_for_good(
         &self,
         draft: &mut Draft,
@@ -144,11 +162,16 @@ impl Actor {
         (failure, words): (Failure, &str),
     ) -> Result<(), Trouble> {
         let reason = draft.seal_words(&self.shared.vault, words)?;
-        draft.apply(Command::RecordFailed { effect, attempt, reason })?;
+        let spent = worst(draft.state()?, effect);
+        draft.apply(Command::RecordFailed { effect, attempt, reason, spent })?;
         let state = draft.state()?;
-        let failed = state.calls.get(&effect).is_some_and(|call| matches!(call.phase, Phase::Failed));
+        let Some(call) = state.calls.get(&effect).filter(|call| matches!(call.phase, Phase::Failed { .. })) else {
+            return Ok(());
+        };
+        let failure = if call.intent.tool.as_str() == CALL { Failure::ModelFailed } else { failure };
+        let goes_on = state.path.tells(&call.intent.tool);
         // While others are open the task cannot end; it does when this step comes to its turn again.
-        if failed && !state.status.is_final() && state.open_calls().next().is_none() {
+        if !goes_on && !state.status.is_final() && state.open_calls().next().is_none() {
             draft.apply(Command::Fail { failure, detail: Some(reason) })?;
         }
         Ok(())
@@ -156,7 +179,7 @@ impl Actor {
 
     fn note_failed(&self, draft: &mut Draft, effect: EffectId, attempt: u32, words: &str) -> Result<After, Trouble> {
         self.note_failed_for_good(draft, effect, attempt, (Failure::ToolFailed, words))?;
-        Ok(After::RecordOnly)
+        Ok(After::Plan)
     }
 
     fn count_try(&mut self, effect: EffectId, outcome: &Outcome) {
@@ -187,20 +210,43 @@ impl Actor {
     }
 }
 
-/// Takes a result into the run; one that cannot be used ends the task, though the effect landed.
-pub(super) fn take_result(
+/// Takes what became of a call into the run; a result that cannot be used ends the task, though the effect landed.
+pub(super) fn take(
     run: Option<&mut Run>,
     vault: &crate::vault::Vault,
     draft: &mut Draft,
     effect: EffectId,
-    output: &[u8],
+    heard: Heard,
 ) -> Result<(), Trouble> {
     let state = draft.state()?;
     let step = state.calls.get(&effect).map(|call| call.intent.step.clone()).unwrap_or_default();
     let over = state.status.is_final() || state.open_calls().next().is_some();
-    match run.map(|run| run.take_result(&step, output)) {
-        Some(Err(unusable)) if !over => draft.fail(vault, Failure::ToolFailed, &unusable.to_string()),
+    match run.map(|run| run.take(&step, heard)) {
+        Some(Err(unusable)) if !over => draft.fail(vault, unusable.failure(), &unusable.to_string()),
         Some(Ok(()) | Err(_)) | None => Ok(()),
+    }
+}
+
+/// The most that an effect is charged for.
+pub(super) fn worst(state: &State, effect: EffectId) -> Usage {
+    state.calls.get(&effect).map_or(Usage::ONE_CALL, |call| call.intent.worst)
+}
+
+/// What an effect that landed is charged for: a call of a tool one call, an answer of a model what its server counted.
+fn spent(state: &State, effect: EffectId, output: &[u8]) -> Usage {
+    let worst = worst(state, effect);
+    if worst.tokens == 0 {
+        return worst;
+    }
+    Reply::of_payload(output).map_or(worst, |reply| Usage { tokens: reply.charged(worst.tokens), ..worst })
+}
+
+/// The words of an outcome that is none.
+fn words_of(outcome: &Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Landed { .. } => None,
+        Outcome::Failed { reason } | Outcome::Unknown { reason } => Some(reason.clone()),
+        Outcome::NeverLeft { reason } => Some(reason.to_string()),
     }
 }
 

@@ -157,6 +157,12 @@ impl Draft {
         }
     }
 
+    /// The steps that it refuses.
+    pub(super) fn refused_steps(&self) -> Vec<String> {
+        let denied = |event: &Event| if let Event::CallDenied { step, .. } = event { Some(step.clone()) } else { None };
+        self.events.iter().filter_map(denied).collect()
+    }
+
     /// Ends the task with words.
     pub(super) fn fail(&mut self, vault: &Vault, failure: Failure, words: &str) -> Result<(), Trouble> {
         let detail = if words.is_empty() { None } else { Some(self.seal_words(vault, words)?) };
@@ -200,7 +206,7 @@ impl Draft {
 fn open_approval(call: &scalbotics_core::task::CallState) -> Option<ApprovalId> {
     match &call.phase {
         Phase::Waiting { approval, .. } | Phase::Approved { approval, .. } => Some(*approval),
-        Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => None,
+        Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed { .. } | Phase::InDoubt { .. } => None,
     }
 }
 

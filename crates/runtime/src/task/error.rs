@@ -1,5 +1,6 @@
 //! Why the task service refuses.
 
+use scalbotics_core::conversation::Stuck;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::ports::{CipherError, StoreError};
 use scalbotics_core::task::{EnvelopeError, Rejection, Status};
@@ -72,6 +73,25 @@ pub enum SubmitError {
         /// What would end it.
         #[source]
         source: EvalError,
+    },
+    /// A model would have to drive the task, and cannot.
+    #[error("model of agent `{agent}` cannot be asked for this")]
+    Stuck {
+        /// The agent.
+        agent: Name,
+        /// Why.
+        #[source]
+        source: Stuck,
+    },
+    /// The task may take fewer tokens than the first answer of the model may.
+    #[error("first answer of the model of agent `{agent}` may take {wanted} tokens, and the task may take {budget}")]
+    TooFewTokens {
+        /// The agent.
+        agent: Name,
+        /// Tokens that it may take.
+        wanted: u64,
+        /// Tokens that the task may take.
+        budget: u64,
     },
     /// The task may make fewer calls than the workflow makes at least.
     #[error("workflow `{workflow}` makes at least {wanted} calls, and the task may make {budget}")]

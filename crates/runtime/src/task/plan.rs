@@ -1,39 +1,30 @@
 //! The next move of a task: a call that passes the gate, an approval to ask for, or the end.
 
 mod beside;
+mod wanted;
 
 use std::sync::Arc;
 
 use scalbotics_core::approval::LIFETIME;
+use scalbotics_core::conversation::Move;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{ApprovalId, EffectId};
 use scalbotics_core::payload;
 use scalbotics_core::policy::Permit;
-use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State, Usage};
-use scalbotics_core::tenant::Name;
+use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State};
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, EffectClass, Kind, NotDone, ResolvedInput, Tier};
-use scalbotics_core::workflow::Next;
 use serde_json::Value;
 
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
 use super::run::Run;
-use crate::reconcile::InForce;
 use crate::tool::{Asked, Gate};
 use crate::vault::OpenError;
+use wanted::Wanted;
 
 /// Time between the commit of an intent and the last moment at which its run may begin, in milliseconds.
 const START_WINDOW_MS: u64 = 5_000;
-
-/// A call that the workflow wants.
-struct Wanted {
-    step: String,
-    tool: Arc<Definition>,
-    args: Value,
-    canonical: Arc<[u8]>,
-    in_force: Arc<InForce>,
-}
 
 /// The last moment at which an attempt that is intended at `now` may have an effect: its window and its whole run.
 pub(super) fn send_deadline(now: Timestamp, timeout_ms: u64) -> Timestamp {
@@ -53,17 +44,19 @@ pub(super) async fn advance(shared: &Shared, run: &Run, draft: &mut Draft) -> Re
         let failure = time_over(state);
         return draft.fail(&shared.vault, failure, "time is up");
     }
-    match run.workflow.next(&run.input, &run.results) {
-        Err(error) => draft.fail(&shared.vault, Failure::WorkflowFailed, &in_words(&error)),
-        Ok(Next::Done { output }) => complete(shared, draft, &output),
-        Ok(Next::Call { step, tool, args }) => match wanted(shared, draft.state()?, step.clone(), &tool, args) {
-            Ok(wanted) => {
-                let is_read = is_read(&wanted.tool);
-                propose(shared, draft, wanted).await?;
-                if is_read { beside::propose(shared, run, draft, &step).await } else { Ok(()) }
-            }
-            Err((failure, words)) => draft.fail(&shared.vault, failure, &words),
-        },
+    let wanted = match run.next() {
+        Ok(Move::Done { output }) => return complete(shared, draft, &output),
+        Ok(Move::Call { step, tool, args }) => Wanted::call(shared, draft.state()?, (step, &tool, args)),
+        Ok(Move::Ask { step, request }) => Wanted::question(shared, draft.state()?, step, &request),
+        Err(stuck) => Err(stuck),
+    };
+    match wanted {
+        Ok(wanted) => {
+            let (is_read, step) = (is_read(&wanted.tool), wanted.step.clone());
+            propose(shared, draft, wanted).await?;
+            if is_read { beside::propose(shared, run, draft, &step).await } else { Ok(()) }
+        }
+        Err((failure, words)) => draft.fail(&shared.vault, failure, &words),
     }
 }
 
@@ -86,34 +79,12 @@ fn complete(shared: &Shared, draft: &mut Draft, output: &Value) -> Result<(), Tr
     }
 }
 
-/// Everything about the wanted call that can be refused before policy is asked.
-fn wanted(shared: &Shared, state: &State, step: String, tool: &Name, args: Value) -> Result<Wanted, (Failure, String)> {
-    let gone = |words: String| (Failure::Unavailable, words);
-    let in_force = shared.states.current().ok_or_else(|| gone("no desired state is in force".to_owned()))?;
-    let found = in_force.tools.get(tool).ok_or_else(|| gone(format!("tool `{tool}` is not in force any more")))?;
-    if !state.path.names(tool, &found.digest) {
-        return Err(gone(format!("tool `{tool}` was changed since the task was submitted; submit it again")));
-    }
-    let refuse = |words: String| (Failure::WorkflowFailed, format!("arguments of step `{step}` are refused: {words}"));
-    found.input.check(&args).map_err(|violation| refuse(violation.to_string()))?;
-    let canonical = scalbotics_core::json::canonical(&args).map_err(|error| refuse(error.to_string()))?;
-    if canonical.len() > scalbotics_core::json::LEN_MAX {
-        return Err(refuse(format!("{} bytes are more than {}", canonical.len(), scalbotics_core::json::LEN_MAX)));
-    }
-    let known = state.steps.contains_key(&step);
-    if !known && !state.account.affords(Usage::ONE_CALL, &state.envelope.budget) {
-        return Err((Failure::BudgetExhausted, format!("{} calls are used up", state.envelope.budget.calls)));
-    }
-    let tool = Arc::clone(found);
-    Ok(Wanted { step, tool, args, canonical: canonical.into(), in_force })
-}
-
 async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(), Trouble> {
     let state = draft.state()?;
     let known = state.steps.get(&wanted.step).and_then(|effect| state.calls.get(effect)).cloned();
     // One that landed comes here when its result could not be used while others were open.
     if let Some(call) = &known
-        && matches!(call.phase, Phase::Failed | Phase::Landed { .. })
+        && matches!(call.phase, Phase::Failed { .. } | Phase::Landed { .. })
     {
         return draft.fail(&shared.vault, Failure::ToolFailed, &format!("step `{}` failed", wanted.step));
     }
@@ -155,7 +126,9 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
             return draft.fail(&shared.vault, failure, "time is up");
         }
         let (step, tool) = (wanted.step, wanted.tool.id.clone());
-        return draft.apply(Command::Refuse { step, tool, decision, failure: ruled.failure });
+        // A model hears of it and may find another way; whoever may not act at all has none.
+        let told = ruled.failure == Failure::PolicyDenied && draft.state()?.path.tells(&tool);
+        return draft.apply(Command::Refuse { step, tool, decision, failure: (!told).then_some(ruled.failure) });
     };
     // Said behind the decision, so that who may not call the tool learns nothing of its files.
     if let Err(reason) = resolved {
@@ -213,6 +186,7 @@ fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, call: Call) -> Re
         key_ttl: tool.key_ttl,
         settle_after: tool.settle_after,
         timeout: tool.timeout,
+        worst: wanted.worst,
     })
 }
 

@@ -46,7 +46,7 @@ pub(super) fn of(event: &Event, state: &State, draft: &Draft) -> Record {
         Event::Landed { effect, attempt, result, .. } => {
             writer.outcome(*effect, "landed", Some(*attempt), Some(result.commitment))
         }
-        Event::CallFailed { effect, attempt, reason } => {
+        Event::CallFailed { effect, attempt, reason, .. } => {
             writer.outcome(*effect, "failed", Some(*attempt), Some(reason.commitment))
         }
         Event::NotLanded { effect, attempt } => writer.outcome(*effect, "not_landed", Some(*attempt), None),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::conversation::Heard;
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::ports::StoreError;
@@ -13,7 +14,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, EffectClass, ResolvedInput, Verification};
 
 use super::actor::{Actor, Step};
-use super::conclude::take_result;
+use super::conclude::{take, worst};
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
 use super::perform::Sending;
@@ -70,7 +71,7 @@ impl Shared {
         let waits_until = state.calls.values().find_map(|call| match &call.phase {
             Phase::Waiting { expires_at, .. } => Some(Some(*expires_at)),
             Phase::InDoubt { .. } => Some(None),
-            Phase::Approved { .. } | Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed => None,
+            Phase::Approved { .. } | Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed { .. } => None,
         });
         let open = state.open_calls().next().is_some();
         match waits_until {
@@ -146,11 +147,12 @@ impl Actor {
             let words = format!("tool `{}` was changed since the call was decided", open.tool.id);
             return self.give_up(effect, Denied::Because(Doubt::PolicyDenies, words)).await;
         }
+        let args = open.tool.seen_by_policy(open.args, open.call.args.len());
         let asked = Asked {
             state: self.state()?,
             effect,
             tool: &open.tool,
-            args: &open.args,
+            args: &args,
             canonical: Arc::clone(&open.call.args),
             inputs: &open.call.inputs,
             in_force: &in_force,
@@ -184,6 +186,8 @@ impl Actor {
             because(Doubt::OutcomeUnknown, "time is up")
         } else if call.intent.class == EffectClass::Keyed && key_over {
             because(Doubt::KeyExpired, "the life of the idempotency key is over")
+        } else if call.is_lost_ask() && !state.account.affords(call.intent.worst, &state.envelope.budget) {
+            because(Doubt::OutcomeUnknown, "an answer of the model was lost, and the budget has no room for another")
         } else if call.attempt >= ATTEMPTS_MAX || self.is_tried_enough(open.effect) {
             because(Doubt::OutcomeUnknown, &format!("it came to nothing {} times: {}", call.attempt, self.tries.words))
         } else {
@@ -203,7 +207,8 @@ impl Actor {
             Denied::Because(_, words) if timed_out => {
                 let failure = plan::time_over(draft.state()?);
                 let reason = draft.seal_words(&self.shared.vault, &words)?;
-                draft.apply(Command::RecordFailed { effect, attempt, reason })?;
+                let spent = worst(draft.state()?, effect);
+                draft.apply(Command::RecordFailed { effect, attempt, reason, spent })?;
                 if !draft.state()?.status.is_final() {
                     draft.apply(Command::Fail { failure, detail: Some(reason) })?;
                 }
@@ -212,7 +217,11 @@ impl Actor {
             Denied::Ruled(ruled) => self.note_denied(&mut draft, &known, *ruled)?,
         }
         match self.write(draft).await {
-            Ok(()) => Ok(Step::Go),
+            Ok(()) => {
+                // What a model is told of it is read anew.
+                self.run = None;
+                Ok(Step::Go)
+            }
             Err(StoreError::Full) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
             Err(error) => Err(error.into()),
         }
@@ -227,12 +236,15 @@ impl Actor {
             return Ok(());
         }
         let reason = draft.seal_words(&self.shared.vault, "policy denies another attempt")?;
-        draft.apply(Command::RecordFailed { effect, attempt, reason })?;
-        if draft.state()?.status.is_final() {
+        let spent = worst(draft.state()?, effect);
+        draft.apply(Command::RecordFailed { effect, attempt, reason, spent })?;
+        let state = draft.state()?;
+        if state.status.is_final() {
             return Ok(());
         }
         let (step, tool) = (known.intent.step.clone(), known.intent.tool.clone());
-        draft.apply(Command::Refuse { step, tool, decision, failure: ruled.failure })
+        let told = ruled.failure == Failure::PolicyDenied && state.path.tells(&tool);
+        draft.apply(Command::Refuse { step, tool, decision, failure: (!told).then_some(ruled.failure) })
     }
 
     /// Asks the target, which changes nothing and needs no authority.
@@ -268,8 +280,8 @@ impl Actor {
             None => None,
         };
         draft.apply(Command::RecordVerification { effect, verification: Verification::Landed, result })?;
-        if let Some(output) = &output {
-            take_result(self.run.as_mut(), &self.shared.vault, &mut draft, effect, output)?;
+        if let Some(output) = output {
+            take(self.run.as_mut(), &self.shared.vault, &mut draft, effect, Heard::Landed { output, truncated: false })?;
         }
         match self.write(draft).await {
             Ok(()) => Ok(Step::Go),

@@ -7,8 +7,8 @@ use scalbotics_core::approval::REASON_LEN_MAX;
 use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::ports::{StoreError, StoredEvent, Summary, TaskFilter};
 use scalbotics_core::principal::Uid;
-use scalbotics_core::task::{Command, Goal as StoredGoal, State, Status, Verdict};
-use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::task::{Command, Goal as StoredGoal, Path, State, Status, Verdict};
+use scalbotics_core::tenant::TenantId;
 use serde_json::{Value, json};
 
 use super::cause::Repeat;
@@ -61,12 +61,12 @@ impl Service {
         Box::pin(self.shared.submit(caller, submit, repeat, None)).await
     }
 
-    /// Checks a submission as [`Service::submit`] does and submits nothing; answers the workflow that would run.
+    /// Checks a submission as [`Service::submit`] does and submits nothing; answers the way that it would take.
     ///
     /// # Errors
     /// [`SubmitError`].
-    pub async fn validate(&self, caller: &Caller, submit: &Submit) -> Result<Name, SubmitError> {
-        Ok(self.shared.prepare(caller, submit, None).await?.workflow().clone())
+    pub async fn validate(&self, caller: &Caller, submit: &Submit) -> Result<Path, SubmitError> {
+        Ok(self.shared.prepare(caller, submit, None).await?.path)
     }
 
     /// One task.

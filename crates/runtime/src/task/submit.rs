@@ -1,9 +1,10 @@
 //! Submission: everything that can be refused is refused before the first commit, which holds the first intent too.
 
+mod way;
+
 use std::sync::Arc;
 
 use scalbotics_core::agent::Standing;
-use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{GrantId, TaskId};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::StoreError;
@@ -14,7 +15,6 @@ use scalbotics_core::task::{
 };
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::workflow::Workflow;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -25,10 +25,11 @@ use super::executor::Shared;
 use super::order::Mail;
 use super::plan;
 use super::residents::Posted;
-use super::run::{Born, Run};
+use super::run::{Born, Driver, Run};
 use crate::Caller;
 use crate::reconcile::InForce;
 use crate::timers::Sleeper;
+use way::Chosen;
 
 /// Time after which somebody looks for a task whose commit was begun and not answered, in milliseconds: longer than a commit.
 const FOUNDLING_MS: u64 = 10_000;
@@ -84,20 +85,12 @@ pub struct Submitted {
 
 /// A submission that nothing static speaks against.
 pub(super) struct Prepared {
-    pinned: Arc<InForce>,
-    workflow: Arc<Workflow>,
+    run: Run,
     envelope: Envelope,
-    path: Path,
+    /// The way that it would take.
+    pub(super) path: Path,
     payloads: Vec<Sealed>,
-    input: Value,
     agent_epoch: u64,
-}
-
-impl Prepared {
-    /// The workflow that would run.
-    pub(super) fn workflow(&self) -> &Name {
-        &self.path.workflow
-    }
 }
 
 impl Shared {
@@ -176,12 +169,8 @@ impl Shared {
         if agent.standing != Standing::Active {
             return Err(SubmitError::AgentNotActive { agent: submit.agent.clone() });
         }
-        let workflow = Arc::clone(path_to(&pinned, submit)?);
-        let not_granted = workflow.tools().into_iter().find(|tool| !wanted.tools.contains(*tool)).cloned();
-        if let Some(tool) = not_granted {
-            let (agent, workflow) = (submit.agent.clone(), workflow.id.clone());
-            return Err(SubmitError::ToolNotGranted { agent, workflow, tool });
-        }
+        let chosen = Chosen::of(&pinned, wanted, submit)?;
+        chosen.check_granted(wanted)?;
         let input = self.vault.seal(&sponsor.tenant, input)?;
         let mut payloads = vec![input];
         let goal = match &submit.goal {
@@ -193,19 +182,15 @@ impl Shared {
                 StoredGoal::Text { text }
             }
         };
-        let path = Path {
-            workflow: workflow.id.clone(),
-            workflow_digest: workflow.digest,
-            commit: pinned.snapshot.commit.clone(),
-            bundle: pinned.snapshot.bundle_digest,
-            bootstrap: wanted.bootstrap_digests(),
-            tools: digests(&pinned, &workflow),
-        };
+        let path = chosen.path(&pinned, wanted);
         let given = Given { caller, submit, goal, input: payloads.first().map(|sealed| sealed.reference) };
         let envelope = self.envelope(given, &agent, wanted)?;
         envelope.check()?;
-        foresee(&workflow, &submit.input, envelope.budget.calls)?;
-        Ok(Prepared { workflow, envelope, path, payloads, input: submit.input.clone(), agent_epoch: agent.epoch, pinned })
+        let text = if let Goal::Text(text) = &submit.goal { text.as_str() } else { "" };
+        let driver = Driver::new(&pinned, (&path.way, &agent.name), text, submit.input.clone()).ok_or_else(unknown)?;
+        way::foresee(&driver, &submit.input, &agent.name, &envelope.budget)?;
+        let run = Run::new(Arc::clone(&pinned), agent.name.clone(), driver);
+        Ok(Prepared { run, envelope, path, payloads, agent_epoch: agent.epoch })
     }
 
     fn envelope(
@@ -278,14 +263,13 @@ impl Shared {
         repeat: Option<Repeat>,
         with_first_call: bool,
     ) -> Result<State, Trouble> {
-        let Prepared { pinned, workflow, envelope, path, payloads, input, agent_epoch } = prepared;
+        let Prepared { run, envelope, path, payloads, agent_epoch } = prepared;
         let (task, tenant, priority) = (envelope.id, envelope.tenant.clone(), envelope.priority);
         let mut draft = Draft::submission(task, envelope.submitted_at);
         draft.caused_by(Cause::of(caller));
         draft.agent_epoch = agent_epoch;
         draft.payloads = payloads;
         draft.apply(Command::Submit { envelope: Box::new(envelope), path })?;
-        let run = Run::new(pinned, workflow, input);
         let slot = if with_first_call { self.slots.take(task, priority) } else { None };
         if slot.is_some() {
             plan::advance(self, &run, &mut draft).await?;
@@ -333,12 +317,6 @@ struct Given<'a> {
     input: Option<scalbotics_core::payload::Ref>,
 }
 
-/// The tools that a workflow calls, by digest (semantics §9.3).
-fn digests(pinned: &InForce, workflow: &Workflow) -> Vec<(Name, Digest)> {
-    let tools = workflow.tools().into_iter().filter_map(|id| pinned.tools.get(id));
-    tools.map(|tool| (tool.id.clone(), tool.digest)).collect()
-}
-
 /// Checks what the envelope limits before any workflow is tried with it.
 fn check_lens(goal: &Goal, input: &[u8]) -> Result<(), EnvelopeError> {
     let goal_len = match goal {
@@ -350,30 +328,4 @@ fn check_lens(goal: &Goal, input: &[u8]) -> Result<(), EnvelopeError> {
         Some((field, found, max)) => Err(EnvelopeError::Limit { field, found: found as u64, max: max as u64 }),
         None => Ok(()),
     }
-}
-
-/// The workflow that is named, or the first of the agent's that serves the goal and input.
-fn path_to<'a>(pinned: &'a InForce, submit: &Submit) -> Result<&'a Arc<Workflow>, SubmitError> {
-    let agent = || submit.agent.clone();
-    let known = || pinned.snapshot.agents.get(&submit.agent).map(|agent| agent.workflows.clone()).unwrap_or_default();
-    match &submit.goal {
-        Goal::Text(text) => {
-            let found = pinned.snapshot.workflow_for(&submit.agent, text, &submit.input);
-            found.ok_or_else(|| SubmitError::NoPath { agent: agent(), asked: known() })
-        }
-        Goal::Workflow(name) => {
-            let found = pinned.snapshot.workflow_of(&submit.agent, name);
-            let workflow =
-                found.ok_or_else(|| SubmitError::UnknownWorkflow { agent: agent(), workflow: name.clone(), known: known() })?;
-            let checked = workflow.check_input(&submit.input);
-            checked.map_err(|source| SubmitError::Input { workflow: name.clone(), source })?;
-            Ok(workflow)
-        }
-    }
-}
-
-/// Refuses what would end in failure whatever the tools answer, before the first effect.
-fn foresee(workflow: &Workflow, input: &Value, budget: u64) -> Result<(), SubmitError> {
-    let wanted = workflow.calls_min(input).map_err(|source| SubmitError::Foreseen { workflow: workflow.id.clone(), source })?;
-    if wanted <= budget { Ok(()) } else { Err(SubmitError::TooFewCalls { workflow: workflow.id.clone(), wanted, budget }) }
 }

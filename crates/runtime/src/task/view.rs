@@ -89,7 +89,10 @@ impl Shared {
                 | Failure::WorkflowFailed
                 | Failure::BudgetExhausted
                 | Failure::DeadlineExceeded
-                | Failure::Unavailable,
+                | Failure::Unavailable
+                | Failure::ModelFailed
+                | Failure::NoProgress
+                | Failure::TurnsExhausted,
             )
             | None => return Ok(None),
         }

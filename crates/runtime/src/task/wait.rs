@@ -32,9 +32,12 @@ pub(super) fn waking(until: Timestamp, deadline: Timestamp, now: Timestamp) -> T
 pub(super) fn waiting(state: &State) -> Option<(ApprovalId, Timestamp)> {
     state.calls.values().find_map(|call| match &call.phase {
         Phase::Waiting { approval, expires_at } => Some((*approval, *expires_at)),
-        Phase::Approved { .. } | Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => {
-            None
-        }
+        Phase::Approved { .. }
+        | Phase::Sent
+        | Phase::Ready
+        | Phase::Landed { .. }
+        | Phase::Failed { .. }
+        | Phase::InDoubt { .. } => None,
     })
 }
 

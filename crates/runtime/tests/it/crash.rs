@@ -7,6 +7,7 @@ use std::time::Duration;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::task::{Doubt, Phase, Status};
 use scalbotics_core::tool::NotDone;
+use scalbotics_runtime::task::Submit;
 use scalbotics_testkit::Reply;
 
 use super::bed::{Bed, Disk, submission};
@@ -14,12 +15,17 @@ use super::fakes::{Crash, Moment};
 
 /// One life on `disk`, until the world stops or the task rests for ten virtual minutes.
 pub(super) fn live(workflow: &str, disk: Disk, crash: &Arc<Crash>) -> (Disk, Option<TaskId>) {
+    live_with(&submission(workflow), disk, crash)
+}
+
+/// The same with a whole submission.
+pub(super) fn live_with(submission: &Submit, disk: Disk, crash: &Arc<Crash>) -> (Disk, Option<TaskId>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let lived = runtime.block_on(async {
         let bed = Bed::on(disk, Arc::clone(crash)).await;
         let mut ada = bed.ada();
         ada.repeat_key = Some("the one".to_owned());
-        let submitting = async { bed.tasks.submit(&ada, &submission(workflow)).await.unwrap().task };
+        let submitting = async { bed.tasks.submit(&ada, submission).await.unwrap().task };
         let task = tokio::select! {
             task = submitting => Some(task),
             () = crash.died() => None,

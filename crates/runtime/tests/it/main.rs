@@ -17,6 +17,7 @@ mod authority;
 mod bed;
 mod crash;
 mod desired;
+mod driven;
 mod fakes;
 mod inputs;
 mod life;

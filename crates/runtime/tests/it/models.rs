@@ -113,7 +113,7 @@ async fn a_reply_says_who_was_superseded_and_what_that_may_have_spent() {
     assert_eq!((reply.model.as_str(), reply.cost), ("third", 10));
     let spent: Vec<bool> = reply.superseded.iter().map(|before| before.may_have_spent).collect();
     assert_eq!(spent, [false, true]);
-    assert_eq!(reply.charged(&route.request), 15 + route.request.worst_case());
+    assert_eq!(reply.charged(route.request.worst_case()), 15 + route.request.worst_case());
     assert!(reply.superseded[0].why.contains("429"), "{}", reply.superseded[0].why);
 
     let counted = |metrics: &Metrics| {

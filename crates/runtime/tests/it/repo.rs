@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use scalbotics_core::desired::{Agent, Finding, FindingKind, Snapshot, with_builtins};
 use scalbotics_core::digest::Digest;
+use scalbotics_core::model::{Model, Route};
 use scalbotics_core::ports::{DesiredError, DesiredSource, PolicyEngine, RawFiles};
 use scalbotics_core::task::Budget;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -53,7 +54,17 @@ impl DesiredSource for Repo {
     }
 }
 
-/// Reads `tools/*`, `workflows/*` and `agents/*` as JSON; refuses a commit that has a file `bad`.
+/// Who drives an agent, if `models` names somebody.
+fn route(value: &Value) -> Option<Route> {
+    let models = value.as_array()?.iter().map(|id| name(id.as_str().unwrap())).collect();
+    Some(Route { models, output_tokens_max: 100, turns_max: 10 })
+}
+
+fn model(value: Value, tenant: &TenantId) -> Arc<Model> {
+    Arc::new(Model::of_file(serde_json::from_value(value).unwrap(), tenant).unwrap())
+}
+
+/// Reads `tools/*`, `workflows/*`, `models/*` and `agents/*` as JSON; refuses a commit that has a file `bad`.
 #[derive(Debug)]
 pub struct JsonCompiler {
     pub tenant: TenantId,
@@ -100,7 +111,7 @@ impl Compiler for JsonCompiler {
                     workflows: workflows.keys().cloned().collect(),
                     mounts: Vec::new(),
                     budget: Budget::default(),
-                    model: None,
+                    model: route(&value["model"]),
                     tier_max: Tier::Risky,
                     bootstrap: BTreeMap::new(),
                 };
@@ -112,7 +123,7 @@ impl Compiler for JsonCompiler {
             commit: files.commit.clone(),
             teams: BTreeMap::new(),
             agents,
-            models: BTreeMap::new(),
+            models: of("models/").into_iter().map(|value| model(value, &self.tenant)).map(|m| (m.id.clone(), m)).collect(),
             tools,
             workflows,
             policies: Vec::new(),

@@ -164,7 +164,7 @@ fn row(state: &State, base_version: u64) -> Result<TaskRow, StoreError> {
         status: state.status.as_str(),
         ended: state.status.is_final(),
         agent: state.envelope.agent_name.to_string(),
-        workflow: state.path.workflow.to_string(),
+        workflow: state.path.workflow().map(ToString::to_string).unwrap_or_default(),
         base_version: integer(base_version)?,
         version: integer(state.version)?,
         snapshot,

@@ -171,7 +171,7 @@ fn rows(
         Ok(Summary {
             id: TaskId::from_u128(u128::from_be_bytes(id)),
             agent: name(&agent)?,
-            workflow: name(&workflow)?,
+            workflow: if workflow.is_empty() { None } else { Some(name(&workflow)?) },
             status: parsed::<Status>("status of a task", format!("\"{status}\"").as_bytes())?,
             submitted_at: Timestamp::from_unix_ms(submitted_at),
             updated_at: Timestamp::from_unix_ms(updated_at),

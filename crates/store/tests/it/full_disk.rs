@@ -117,7 +117,13 @@ async fn refuses_what_it_has_no_room_for(store: &SqliteStore, world: &World, dis
 /// The largest outcome that was announced.
 fn landed(world: &World, state: &State, effect: EffectId) -> Batch {
     let result = world.payload(&vec![7; RESULT_LEN]);
-    let landed = Ask::RecordLanded { effect, attempt: 1, result: result.reference, truncated: false };
+    let landed = Ask::RecordLanded {
+        effect,
+        attempt: 1,
+        result: result.reference,
+        truncated: false,
+        spent: scalbotics_core::task::Usage::ONE_CALL,
+    };
     let mut batch = world.decided(Some(state), landed);
     batch.payloads.push(result);
     batch

@@ -85,7 +85,7 @@ fn summary(state: &State) -> Summary {
     Summary {
         id: state.envelope.id,
         agent: state.envelope.agent_name.clone(),
-        workflow: state.path.workflow.clone(),
+        workflow: state.path.workflow().cloned(),
         status: state.status,
         submitted_at: state.envelope.submitted_at,
         updated_at: state.updated_at,

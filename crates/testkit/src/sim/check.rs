@@ -129,7 +129,7 @@ fn told_the_truth(stage: &Stage, call: &CallState, events: &[StoredEvent]) {
     // A person who settled as landed looked before a late request arrived or was lost; the machine's own word is exact.
     let fits = match &call.phase {
         Phase::Landed { .. } => times == 1,
-        Phase::Failed | Phase::Ready | Phase::Waiting { .. } | Phase::Approved { .. } => times == 0,
+        Phase::Failed { .. } | Phase::Ready | Phase::Waiting { .. } | Phase::Approved { .. } => times == 0,
         Phase::Sent | Phase::InDoubt { .. } => false,
     };
     stage.trace.must(fits, || {

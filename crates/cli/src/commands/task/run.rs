@@ -29,6 +29,9 @@ pub(crate) struct RunArgs {
     /// Most tool calls.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_calls: Option<u64>,
+    /// Most model tokens.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_tokens: Option<u64>,
     /// How long the task may take, waiting included.
     #[arg(long, value_name = "DURATION")]
     within: Option<Span>,
@@ -74,7 +77,11 @@ fn request(session: &Session, args: RunArgs) -> Result<v1::SubmitTaskRequest, Fa
         agent: session.resource("agents", &args.agent),
         goal,
         input,
-        budget: args.max_calls.map(|calls| v1::Budget { calls, ..v1::Budget::default() }),
+        budget: (args.max_calls.is_some() || args.max_tokens.is_some()).then(|| v1::Budget {
+            calls: args.max_calls.unwrap_or_default(),
+            tokens: args.max_tokens.unwrap_or_default(),
+            ..v1::Budget::default()
+        }),
         timeout,
         priority: args.priority,
         request_id: session.request_id(),

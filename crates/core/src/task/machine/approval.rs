@@ -28,7 +28,7 @@ fn waiting(state: &State, approval: ApprovalId) -> Result<(EffectId, Timestamp),
         | Phase::Sent
         | Phase::Ready
         | Phase::Landed { .. }
-        | Phase::Failed
+        | Phase::Failed { .. }
         | Phase::InDoubt { .. } => None,
     });
     found.ok_or(Rejection::NotWaiting { approval })
@@ -76,7 +76,7 @@ pub(super) fn expire(state: &State, approval: ApprovalId, now: Timestamp) -> Res
         | Phase::Sent
         | Phase::Ready
         | Phase::Landed { .. }
-        | Phase::Failed
+        | Phase::Failed { .. }
         | Phase::InDoubt { .. } => None,
     });
     let expires_at = expires_at.ok_or(Rejection::NotWaiting { approval })?;

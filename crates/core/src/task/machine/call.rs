@@ -27,7 +27,7 @@ pub(super) fn current(state: &State, effect: EffectId, attempt: u32) -> Result<&
         | Phase::Approved { .. }
         | Phase::Ready
         | Phase::Landed { .. }
-        | Phase::Failed
+        | Phase::Failed { .. }
         | Phase::InDoubt { .. } => Err(wrong_phase(effect, call)),
     }
 }
@@ -52,9 +52,9 @@ pub(super) fn admissible(state: &State, intent: &Intent, now: Timestamp) -> Resu
     }
     match state.calls.get(&intent.effect) {
         Some(call) if call.intent != *intent => Err(Rejection::StepTaken { step: intent.step.clone() }),
-        Some(_) => Ok(()),
-        None if !state.account.affords(Usage::ONE_CALL, &state.envelope.budget) => Err(Rejection::BudgetExhausted),
-        None => Ok(()),
+        Some(call) if !call.is_lost_ask() => Ok(()),
+        Some(_) | None if !state.account.affords(intent.worst, &state.envelope.budget) => Err(Rejection::BudgetExhausted),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -98,7 +98,7 @@ fn repeatable(effect: EffectId, call: &CallState, now: Timestamp) -> Result<Opti
                 EffectClass::Keyed | EffectClass::Verifiable | EffectClass::Opaque => Err(Rejection::NotRepeatable { effect }),
             }
         }
-        Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => Err(wrong_phase(effect, call)),
+        Phase::Landed { .. } | Phase::Failed { .. } | Phase::InDoubt { .. } => Err(wrong_phase(effect, call)),
     }
 }
 
@@ -109,11 +109,16 @@ fn key_end(call: &CallState) -> Option<Timestamp> {
 }
 
 /// An attempt that failed; while an earlier one may have landed, this says nothing about the effect.
-pub(super) fn failed(state: &State, effect: EffectId, attempt: u32, reason: payload::Ref) -> Result<Accepted, Rejection> {
+pub(super) fn failed(
+    state: &State,
+    effect: EffectId,
+    attempt: u32,
+    (reason, spent): (payload::Ref, Usage),
+) -> Result<Accepted, Rejection> {
     if current(state, effect, attempt)?.earlier_open {
         return Ok((vec![Event::InDoubt { effect, doubt: Doubt::OutcomeUnknown }], vec![]));
     }
-    Ok(end::after(state, effect, Event::CallFailed { effect, attempt, reason }))
+    Ok(end::after(state, effect, Event::CallFailed { effect, attempt, reason, spent }))
 }
 
 /// An attempt that never left; while an earlier one may have landed, the call stays open (semantics §2.5).
@@ -140,7 +145,8 @@ pub(super) fn verified(
     let settled_at = call.send_deadline.unwrap_or(now).plus_ms(call.intent.settle_after.as_ms());
     match (verification, result) {
         (Verification::Landed, Some(result)) => {
-            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated: false }))
+            let spent = Usage::ONE_CALL;
+            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated: false, spent }))
         }
         (Verification::NotLanded, _) if now < settled_at => Err(Rejection::NotSettled { effect }),
         (Verification::NotLanded, _) => Ok(end::after(state, effect, Event::NotLanded { effect, attempt })),
@@ -158,7 +164,7 @@ pub(super) fn park(state: &State, effect: EffectId, doubt: Doubt) -> Result<Acce
         | Phase::Approved { .. }
         | Phase::Ready
         | Phase::Landed { .. }
-        | Phase::Failed
+        | Phase::Failed { .. }
         | Phase::InDoubt { .. } => Err(wrong_phase(effect, call)),
     }
 }

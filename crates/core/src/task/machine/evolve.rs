@@ -1,10 +1,10 @@
 //! The fold: state by events. Replaying the journal and living through it give the same state.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{ApprovalId, EffectId};
 use crate::task::event::Intent;
-use crate::task::{Account, CallState, Event, Phase, State, Status, Usage};
+use crate::task::{Account, CallState, Event, Phase, State, Status};
 use crate::time::Timestamp;
 use crate::tool::EffectClass;
 
@@ -51,6 +51,7 @@ fn first(event: &Event, at: Timestamp) -> Result<State, Corrupt> {
         status: Status::Submitted,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
+        refused: BTreeSet::new(),
         account: Account::default(),
         cancel_requested_by: None,
         output: None,
@@ -78,7 +79,7 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
         }
         Event::ApprovalDenied { approval, .. } | Event::ApprovalExpired { approval } => {
             let call = by_approval(state, *approval)?;
-            call.phase = Phase::Failed;
+            call.phase = Phase::Failed { reason: None };
             let effect = call.intent.effect;
             state.account.release(effect);
         }
@@ -88,37 +89,30 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
             call.approval = call.approval.or(*approval);
             call.send_deadline = Some(*send_deadline);
         }
-        Event::CallDenied { .. } => {}
-        Event::Landed { effect, result, .. } => {
-            call(state, *effect)?.phase = Phase::Landed { result: Some(*result) };
-            state.account.charge(*effect, Usage::ONE_CALL);
+        Event::CallDenied { step, .. } => {
+            state.refused.insert(step.clone());
         }
-        Event::CallFailed { effect, .. } => {
-            call(state, *effect)?.phase = Phase::Failed;
-            state.account.charge(*effect, Usage::ONE_CALL);
+        Event::Landed { effect, result, truncated, spent, .. } => {
+            call(state, *effect)?.phase = Phase::Landed { result: Some(*result), truncated: *truncated };
+            state.account.charge(*effect, *spent);
         }
-        Event::NotLanded { effect, .. } => {
-            let call = call(state, *effect)?;
-            // What is known about one attempt says nothing about the ones before it.
-            if call.earlier_open {
-                call.phase = Phase::Sent;
-            } else {
-                // No request arrived, so the key's life begins with the next attempt.
-                call.phase = Phase::Ready;
-                call.first_sent_at = None;
-            }
+        Event::CallFailed { effect, reason, spent, .. } => {
+            call(state, *effect)?.phase = Phase::Failed { reason: Some(*reason) };
+            state.account.charge(*effect, *spent);
         }
+        Event::NotLanded { effect, .. } => not_landed(call(state, *effect)?),
         Event::InDoubt { effect, doubt } => {
             call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt };
             state.account.forfeit(*effect);
         }
         Event::Settled { effect, landed, result, .. } => {
             let call = call(state, *effect)?;
-            call.phase = if *landed { Phase::Landed { result: *result } } else { Phase::Ready };
+            call.phase = if *landed { Phase::Landed { result: *result, truncated: false } } else { Phase::Ready };
             call.earlier_open = false;
             if !*landed {
                 call.first_sent_at = None;
-                state.account.restore(*effect, Usage::ONE_CALL);
+                let worst = call.intent.worst;
+                state.account.restore(*effect, worst);
             }
         }
         Event::CancelRequested { by } => state.cancel_requested_by = Some(*by),
@@ -136,6 +130,17 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
     Ok(())
 }
 
+const fn not_landed(call: &mut CallState) {
+    // What is known about one attempt says nothing about the ones before it.
+    if call.earlier_open {
+        call.phase = Phase::Sent;
+    } else {
+        // No request arrived, so the key's life begins with the next attempt.
+        call.phase = Phase::Ready;
+        call.first_sent_at = None;
+    }
+}
+
 fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'static str> {
     if state.calls.contains_key(&intent.effect) || state.steps.contains_key(&intent.step) {
         return Err("step or effect begun twice");
@@ -151,13 +156,16 @@ fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'stat
     };
     state.steps.insert(intent.step.clone(), intent.effect);
     state.calls.insert(intent.effect, call);
-    state.account.reserve(intent.effect, Usage::ONE_CALL);
+    state.account.reserve(intent.effect, intent.worst);
     Ok(())
 }
 
 fn intended(state: &mut State, intent: &Intent, attempt: u32, at: Timestamp) -> Result<(), &'static str> {
     if !state.calls.contains_key(&intent.effect) {
         insert(state, intent, Phase::Sent)?;
+    } else if state.calls.get(&intent.effect).is_some_and(CallState::is_lost_ask) {
+        state.account.forfeit(intent.effect);
+        state.account.reserve(intent.effect, intent.worst);
     }
     let call = call(state, intent.effect)?;
     if attempt != call.attempt + 1 {
@@ -177,7 +185,7 @@ fn call(state: &mut State, effect: EffectId) -> Result<&mut CallState, &'static 
 fn by_approval(state: &mut State, approval: ApprovalId) -> Result<&mut CallState, &'static str> {
     let found = state.calls.values_mut().find(|call| match &call.phase {
         Phase::Waiting { approval: id, .. } | Phase::Approved { approval: id, .. } => *id == approval,
-        Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed | Phase::InDoubt { .. } => false,
+        Phase::Sent | Phase::Ready | Phase::Landed { .. } | Phase::Failed { .. } | Phase::InDoubt { .. } => false,
     });
     found.ok_or("unknown approval")
 }

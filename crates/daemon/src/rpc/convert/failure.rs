@@ -108,6 +108,12 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
         SubmitError::TooFewCalls { .. } => refuse(codes::INVALID_ARGUMENT)
             .why("it would stop half way")
             .next("allow more calls: by --max-calls, or in the agent's budget"),
+        SubmitError::Stuck { agent, source } => {
+            refuse(codes::INVALID_ARGUMENT).why(source.words.clone()).next(format!("scalbotics agent show {agent}"))
+        }
+        SubmitError::TooFewTokens { .. } => refuse(codes::INVALID_ARGUMENT)
+            .why("the most that an answer may take is held before it is asked for")
+            .next("allow more tokens: by --max-tokens, or in the agent's budget; or shorten the agent's files"),
         SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)).next("correct the input"),
         SubmitError::ToolNotGranted { agent, .. } => {
             refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}"))

@@ -29,7 +29,7 @@ pub(super) use json::{from_struct, from_value, to_value};
 pub(super) use page::{limit, next_token, parse_token};
 pub(super) use repository::repository;
 pub(super) use secret::secret;
-pub(super) use task::{submit, summary, task, task_event};
+pub(super) use task::{submit, summary, task, task_event, validated};
 pub(super) use team::team;
 pub(super) use time::timestamp;
 pub(super) use tool::tool;

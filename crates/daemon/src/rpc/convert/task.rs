@@ -2,7 +2,7 @@
 
 use scalbotics_core::ports::{StoredEvent, Summary};
 use scalbotics_core::task::{
-    Budget, CallState, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Phase, State, Status,
+    Budget, CallState, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Path, Phase, State, Status, Way,
 };
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
@@ -62,8 +62,9 @@ pub(in crate::rpc) fn task(view: View) -> v1::Task {
         name: names::name(&envelope.tenant, "tasks", &envelope.id),
         agent: names::name(&envelope.tenant, "agents", &envelope.agent_name),
         status: wire_status(state.status).into(),
-        workflow: state.path.workflow.to_string(),
-        path: path(&envelope.goal).to_owned(),
+        workflow: state.path.workflow().map(ToString::to_string).unwrap_or_default(),
+        models: state.path.models.iter().map(|(id, _)| id.to_string()).collect(),
+        path: path(&envelope.goal, &state.path).to_owned(),
         commit: state.path.commit.clone(),
         goal: view.goal.clone().unwrap_or_default(),
         requested_by: sponsor.map(|principal| principal.uid.to_string()).unwrap_or_default(),
@@ -82,23 +83,36 @@ pub(in crate::rpc) fn task(view: View) -> v1::Task {
     }
 }
 
+/// What a task would be that was only looked at: who would do it, and the way that it would take.
+pub(in crate::rpc) fn validated(agent: String, path: &Path) -> v1::Task {
+    v1::Task {
+        agent,
+        workflow: path.workflow().map(ToString::to_string).unwrap_or_default(),
+        models: path.models.iter().map(|(id, _)| id.to_string()).collect(),
+        commit: path.commit.clone(),
+        ..v1::Task::default()
+    }
+}
+
 /// A task in a list.
 pub(in crate::rpc) fn summary(tenant: &TenantId, summary: &Summary) -> v1::Task {
     v1::Task {
         name: names::name(tenant, "tasks", &summary.id),
         agent: names::name(tenant, "agents", &summary.agent),
         status: wire_status(summary.status).into(),
-        workflow: summary.workflow.to_string(),
+        workflow: summary.workflow.as_ref().map(ToString::to_string).unwrap_or_default(),
         create_time: Some(timestamp(summary.submitted_at)),
         update_time: Some(timestamp(summary.updated_at)),
         ..v1::Task::default()
     }
 }
 
-const fn path(goal: &StoredGoal) -> &'static str {
-    match goal {
-        StoredGoal::Text { .. } => "workflow matched",
-        StoredGoal::Workflow { .. } => "workflow named",
+/// How the way was chosen.
+const fn path(goal: &StoredGoal, path: &Path) -> &'static str {
+    match (&path.way, goal) {
+        (Way::Model, _) => "model",
+        (Way::Workflow { .. }, StoredGoal::Text { .. }) => "workflow matched",
+        (Way::Workflow { .. }, StoredGoal::Workflow { .. }) => "workflow named",
     }
 }
 
@@ -132,7 +146,7 @@ fn call(call: &CallState) -> v1::Call {
         Phase::Sent => ("sent", None, None),
         Phase::Ready => ("ready", None, None),
         Phase::Landed { .. } => ("landed", None, None),
-        Phase::Failed => ("failed", None, None),
+        Phase::Failed { .. } => ("failed", None, None),
         Phase::InDoubt { doubt } => ("in_doubt", None, Some(doubt_word(*doubt))),
     };
     v1::Call {
@@ -172,6 +186,9 @@ const fn failure_word(failure: TaskFailure) -> &'static str {
         TaskFailure::DeadlineExceeded => "DEADLINE_EXCEEDED",
         TaskFailure::AgentSuspended => "AGENT_SUSPENDED",
         TaskFailure::Unavailable => "UNAVAILABLE",
+        TaskFailure::ModelFailed => "MODEL_FAILED",
+        TaskFailure::NoProgress => "NO_PROGRESS",
+        TaskFailure::TurnsExhausted => "TURNS_EXHAUSTED",
     }
 }
 
@@ -214,7 +231,10 @@ fn described(base: v1::TaskEvent, event: &Event) -> v1::TaskEvent {
     };
     let plain = |base: v1::TaskEvent, kind: &str, detail: String| v1::TaskEvent { kind: kind.to_owned(), detail, ..base };
     match event {
-        Event::Submitted { path, .. } => plain(base, "submitted", format!("workflow {}", path.workflow)),
+        Event::Submitted { path, .. } => {
+            let way = path.workflow().map_or_else(|| "model".to_owned(), |workflow| format!("workflow {workflow}"));
+            plain(base, "submitted", way)
+        }
         Event::ApprovalRequested { intent, approval, decision } => v1::TaskEvent {
             approval: approval.id.to_string(),
             decision: decision.to_string(),

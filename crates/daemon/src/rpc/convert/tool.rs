@@ -19,7 +19,7 @@ pub(super) const fn effect_class(class: EffectClass) -> &'static str {
 /// A tool; its schemas only when asked for.
 pub(in crate::rpc) fn tool(tenant: &TenantId, tool: &Definition, with_schemas: bool) -> v1::Tool {
     let kind = match &tool.kind {
-        Kind::Builtin(_) => "builtin",
+        Kind::Builtin(_) | Kind::Model => "builtin",
         Kind::Process(_) => "process",
     };
     let output = tool.output.as_ref().filter(|_| with_schemas).map(|schema| schema.to_value().to_string());

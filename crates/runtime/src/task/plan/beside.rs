@@ -3,13 +3,13 @@
 //!
 //! **Invariant:** nothing is made of a denial here: the step comes to its turn, is decided again, and denied then.
 
+use scalbotics_core::conversation::Move;
 use scalbotics_core::task::Event;
-use scalbotics_core::workflow::Next;
 
 use super::super::draft::{Draft, Trouble};
 use super::super::executor::Shared;
 use super::super::run::Run;
-use super::{Gate, Wanted, asked, intent, is_read, send_deadline, wanted};
+use super::{Gate, Wanted, asked, intent, is_read, send_deadline};
 
 /// Calls that go with the first: the results of all of them are held until the last one is there.
 const BESIDE_MAX: usize = 7;
@@ -19,13 +19,13 @@ pub(super) async fn propose(shared: &Shared, run: &Run, draft: &mut Draft, step:
     let first = matches!(draft.events.last(), Some(Event::Intended { intent, attempt: 1, .. }) if intent.step == step);
     let Some(in_force) = shared.states.current().filter(|_| first) else { return Ok(()) };
     let may = |tool: &_| in_force.tools.get(tool).is_some_and(|tool| is_read(tool));
-    for next in run.workflow.beside(step, &run.input, may).into_iter().take(BESIDE_MAX) {
-        let Next::Call { step, tool, args } = next else { break };
+    for next in run.beside(step, may).into_iter().take(BESIDE_MAX) {
+        let Move::Call { step, tool, args } = next else { break };
         let state = draft.state()?;
         if state.steps.contains_key(&step) {
             break;
         }
-        let Ok(wanted) = wanted(shared, state, step, &tool, args) else { break };
+        let Ok(wanted) = Wanted::call(shared, state, (step, &tool, args)) else { break };
         if !intend(shared, draft, &wanted).await? {
             break;
         }

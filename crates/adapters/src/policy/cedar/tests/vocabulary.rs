@@ -1,6 +1,6 @@
 //! Core's words for resources and contexts, and this schema, are the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scalbotics_core::approval;
 use scalbotics_core::digest::Digest;
@@ -8,7 +8,7 @@ use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, EffectId, GrantId, 
 use scalbotics_core::payload::Ref;
 use scalbotics_core::policy::{Decision, Request, Resource, Ruling, Verdict, tool_action, tool_context};
 use scalbotics_core::principal::{Chain, Grant, Scope};
-use scalbotics_core::task::{Account, Budget, Envelope, Goal, Path, State, Status};
+use scalbotics_core::task::{Account, Budget, Envelope, Goal, Path, State, Status, Way};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::Tier;
@@ -42,12 +42,12 @@ fn state() -> State {
         expires_at: Timestamp::from_unix_ms(9_000),
     };
     let path = Path {
-        workflow: name("refund"),
-        workflow_digest: zero(),
+        way: Way::Workflow { workflow: name("refund"), digest: zero() },
         commit: String::new(),
         bundle: zero(),
         bootstrap: vec![],
         tools: vec![],
+        models: vec![],
     };
     let envelope = Envelope {
         schema_version: 1,
@@ -72,6 +72,7 @@ fn state() -> State {
         status: Status::Working,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
+        refused: BTreeSet::new(),
         account: Account::default(),
         cancel_requested_by: None,
         output: None,

@@ -45,7 +45,7 @@ fn sem_5_4_nobody_answers_late_and_nothing_expires_early() {
         assert_eq!(life.refused(command, at(60_000)), Rejection::Expired { approval: approval(1) });
     }
     life.go(expire(), at(60_000));
-    assert_eq!((life.state().status, life.phase()), (Status::Failed, &Phase::Failed));
+    assert_eq!((life.state().status, life.phase()), (Status::Failed, &Phase::Failed { reason: None }));
     assert_eq!(life.refused(expire(), at(60_001)), Rejection::Final);
 }
 

@@ -144,15 +144,15 @@ fn sem_2_5_a_later_attempt_says_nothing_about_an_earlier_one() {
     let mut pure = Life::sent(EffectClass::Pure, 0);
     pure.go(intend(1, EffectClass::Pure, Tier::Change, 1), at(1));
     pure.go(failed(2), at(2));
-    assert_eq!(pure.phase(), &Phase::Failed, "a pure call changes nothing, whichever attempt");
+    assert!(matches!(pure.phase(), Phase::Failed { .. }), "a pure call changes nothing, whichever attempt");
 }
 
 #[test]
 fn sem_2_5_what_a_verification_means_and_when() {
     let settled = 2_000 + SETTLE_MS;
     for (verification, ms, phase) in [
-        (Verification::Landed, 1, Ok(Phase::Landed { result: Some(bytes(8)) })),
-        (Verification::Landed, settled, Ok(Phase::Landed { result: Some(bytes(8)) })),
+        (Verification::Landed, 1, Ok(Phase::Landed { result: Some(bytes(8)), truncated: false })),
+        (Verification::Landed, settled, Ok(Phase::Landed { result: Some(bytes(8)), truncated: false })),
         (Verification::NotLanded, settled - 1, Err(Rejection::NotSettled { effect: effect(1) })),
         (Verification::NotLanded, settled, Ok(Phase::Ready)),
         (Verification::Unknown, 1, Ok(Phase::InDoubt { doubt: Doubt::Unverified })),
@@ -185,7 +185,7 @@ fn sem_2_5_only_an_open_call_is_parked_and_only_a_parked_one_settled() {
         life.refused(landed(1), at(2));
         let mut other = life.clone();
         life.go(settle(true), at(3));
-        assert_eq!(life.phase(), &Phase::Landed { result: Some(bytes(8)) });
+        assert_eq!(life.phase(), &Phase::Landed { result: Some(bytes(8)), truncated: false });
         life.refused(settle(false), at(4));
         other.go(settle(false), at(3));
         assert_eq!(other.phase(), &Phase::Ready);

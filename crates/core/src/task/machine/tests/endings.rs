@@ -56,7 +56,7 @@ fn refuse() -> Command {
         step: "step1".to_owned(),
         tool: crate::tenant::Name::parse("tool").unwrap(),
         decision: crate::ids::DecisionId::from_u128(9),
-        failure: Failure::PolicyDenied,
+        failure: Some(Failure::PolicyDenied),
     }
 }
 
@@ -181,7 +181,7 @@ fn a_journal_that_no_run_wrote_is_corrupt_and_names_its_event() {
         assert_eq!(fold(events).unwrap_err().at, place, "{order:?}");
     }
     for event in [
-        Event::Landed { effect: effect(9), attempt: 1, result: bytes(1), truncated: false },
+        Event::Landed { effect: effect(9), attempt: 1, result: bytes(1), truncated: false, spent: crate::task::Usage::ONE_CALL },
         Event::ApprovalExpired { approval: approval(9) },
         Event::ApprovalGranted { approval: approval(9), by: HUMAN, statement: bytes(1) },
     ] {

@@ -6,7 +6,7 @@ use crate::payload;
 use crate::principal::{Chain, Grant, Principal, Scope, Uid};
 use crate::task::{
     Accepted, ApprovalAsked, Budget, Command, Doubt, Envelope, Event, Failure, Goal, Intent, Path, Phase, Proposal, Rejection,
-    State, Verdict, decide, evolve, fold,
+    State, Usage, Verdict, Way, decide, evolve, fold,
 };
 use crate::tenant::{Name, TenantId};
 use crate::time::{Span, Timestamp};
@@ -58,6 +58,7 @@ pub(super) fn intent(number: u8, class: EffectClass, tier: Tier) -> Intent {
         key_ttl: Span::from_ms(KEY_TTL_MS),
         settle_after: Span::from_ms(SETTLE_MS),
         timeout: Span::from_ms(1_000),
+        worst: Usage::ONE_CALL,
     }
 }
 
@@ -98,12 +99,12 @@ pub(super) fn envelope(calls: u64) -> Envelope {
 
 pub(super) fn submit(calls: u64) -> Command {
     let path = Path {
-        workflow: name("flow"),
-        workflow_digest: Digest::of_bytes(b"flow"),
+        way: Way::Workflow { workflow: name("flow"), digest: Digest::of_bytes(b"flow") },
         commit: "c".to_owned(),
         bundle: Digest::of_bytes(b"bundle"),
         bootstrap: Vec::new(),
         tools: vec![(name("tool"), Digest::of_bytes(b"tool"))],
+        models: Vec::new(),
     };
     Command::Submit { envelope: Box::new(envelope(calls)), path }
 }
@@ -189,11 +190,11 @@ pub(super) fn deny(number: u8) -> Command {
 }
 
 pub(super) fn landed(attempt: u32) -> Command {
-    Command::RecordLanded { effect: effect(1), attempt, result: bytes(8), truncated: false }
+    Command::RecordLanded { effect: effect(1), attempt, result: bytes(8), truncated: false, spent: Usage::ONE_CALL }
 }
 
 pub(super) fn failed(attempt: u32) -> Command {
-    Command::RecordFailed { effect: effect(1), attempt, reason: bytes(8) }
+    Command::RecordFailed { effect: effect(1), attempt, reason: bytes(8), spent: Usage::ONE_CALL }
 }
 
 pub(super) fn never_left(attempt: u32) -> Command {

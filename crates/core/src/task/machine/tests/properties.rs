@@ -16,8 +16,10 @@ fn class() -> impl Strategy<Value = EffectClass> {
 fn about(number: u8, command: Command) -> Command {
     let effect = effect(number);
     match command {
-        Command::RecordLanded { attempt, result, truncated, .. } => Command::RecordLanded { effect, attempt, result, truncated },
-        Command::RecordFailed { attempt, reason, .. } => Command::RecordFailed { effect, attempt, reason },
+        Command::RecordLanded { attempt, result, truncated, spent, .. } => {
+            Command::RecordLanded { effect, attempt, result, truncated, spent }
+        }
+        Command::RecordFailed { attempt, reason, spent, .. } => Command::RecordFailed { effect, attempt, reason, spent },
         Command::RecordNeverLeft { attempt, .. } => Command::RecordNeverLeft { effect, attempt },
         Command::RecordVerification { verification, result, .. } => Command::RecordVerification { effect, verification, result },
         Command::Park { doubt, .. } => Command::Park { effect, doubt },

@@ -1,0 +1,103 @@
+//! `model.call`: the built-in tool by which an agent's model is asked, so that a question to a model is decided, journalled, held
+//! and audited as any other call (decisions/0017).
+//!
+//! **Invariant:** its arguments are the canonical [`Request`](super::Request), which nobody but the planner writes: no file and no
+//! model names this tool.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Value, json};
+
+use super::{OUTPUT_TOKENS_MAX, REQUEST_LEN_MAX, ROUTE_MAX, TOOLS_MAX};
+use crate::digest::Digest;
+use crate::json;
+use crate::tenant::Name;
+use crate::time::Span;
+use crate::tool::schema::Schema;
+use crate::tool::{Definition, EffectClass, Kind, Tier};
+
+/// The id of the tool.
+pub const CALL: &str = "model.call";
+
+/// Domain tag of its digest.
+const DIGEST_TAG: &str = "scalbotics/model-call/v1";
+
+/// Longest that a whole route may take, in milliseconds; each model has shorter limits of its own.
+const TIMEOUT_MS: u64 = 3_600_000;
+
+/// One sentence for people.
+const DESCRIPTION: &str = "Asks the models of the agent's route for the next answer of a task.";
+
+static DEFINITION: LazyLock<Option<Arc<Definition>>> = LazyLock::new(|| define().map(Arc::new));
+
+/// The tool; a test sees to it that there is one.
+#[must_use]
+pub fn definition() -> Option<&'static Arc<Definition>> {
+    DEFINITION.as_ref()
+}
+
+/// What policy sees of a request: the route, the tools on offer, the output cap and the size. The words of a conversation decide
+/// nothing (architecture, rule 6).
+#[must_use]
+pub fn view(request: &Value, len: usize) -> Value {
+    let list = |key: &str| request.get(key).and_then(Value::as_array).into_iter().flatten();
+    let tools: Vec<&Value> = list("tools").filter_map(|tool| tool.get("name")).collect();
+    json!({
+        "route": list("route").collect::<Vec<_>>(),
+        "tools": tools,
+        "tokens_max": request.get("tokens_max").cloned().unwrap_or_default(),
+        "request_bytes": len,
+    })
+}
+
+fn define() -> Option<Definition> {
+    let names = |most: usize| json!({ "type": "array", "maxItems": most, "items": { "type": "string", "maxLength": 63 } });
+    let input = json!({ "type": "object", "required": ["route", "tools", "tokens_max", "request_bytes"], "properties": {
+        "route": names(ROUTE_MAX),
+        "tools": names(TOOLS_MAX),
+        "tokens_max": { "type": "integer", "minimum": 1, "maximum": OUTPUT_TOKENS_MAX },
+        "request_bytes": { "type": "integer", "minimum": 1, "maximum": REQUEST_LEN_MAX },
+    } });
+    // Asking again harms nobody, but for the tokens, and those the account holds. It reads: what leaves goes to a server that
+    // desired state names, and policy may forbid by route.
+    let (tier, effect) = (Tier::Read, EffectClass::Pure);
+    let identity = json!({ "id": CALL, "description": DESCRIPTION, "input": input, "tier": tier, "effect": effect });
+    Some(Definition {
+        id: Name::parse(CALL).ok()?,
+        description: DESCRIPTION.to_owned(),
+        tier,
+        effect,
+        input: Schema::parse_input(&input).ok()?,
+        output: None,
+        key_ttl: Span::from_ms(0),
+        settle_after: Span::from_ms(0),
+        timeout: Span::from_ms(TIMEOUT_MS),
+        kind: Kind::Model,
+        digest: Digest::of_parts(DIGEST_TAG, &[&json::canonical(&identity).ok()?]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Message, Request, Role, ToolSpec};
+    use super::*;
+
+    #[test]
+    fn policy_sees_what_is_asked_of_whom_and_no_word_of_it() {
+        let name = |text: &str| Name::parse(text).unwrap();
+        let tool = ToolSpec { name: name("fs.read"), description: "Reads.".to_owned(), parameters: json!({"type": "object"}) };
+        let request = Request {
+            route: vec![name("small")],
+            messages: vec![Message::text(Role::User, "a secret plan")],
+            tools: vec![tool],
+            tool_choice: None,
+            output_schema: None,
+            tokens_max: 100,
+        };
+        let bytes = request.to_payload().unwrap();
+        let seen = view(&json::parse(&bytes).unwrap(), bytes.len());
+        definition().unwrap().input.check(&seen).unwrap();
+        let all = json!({"route": ["small"], "tools": ["fs.read"], "tokens_max": 100, "request_bytes": bytes.len()});
+        assert_eq!(seen, all);
+    }
+}
