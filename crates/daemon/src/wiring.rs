@@ -20,7 +20,7 @@ use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::model::{ModelRunner, Router};
+use scalbotics_runtime::model::{Router, Runner};
 use scalbotics_runtime::reconcile::{Compiler as _, Reconciler};
 use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
@@ -69,7 +69,7 @@ impl Default for Start {
 struct Outside {
     ports: Ports,
     masks: Arc<secret::Masks>,
-    models: Arc<ModelRunner>,
+    models: Arc<Runner>,
 }
 
 /// The secret half of what is built.
@@ -238,7 +238,7 @@ fn ports(
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
     let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _);
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
-    let models = Arc::new(ModelRunner::new(Arc::new(tools), router, Arc::clone(&masks)));
+    let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),

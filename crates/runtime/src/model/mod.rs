@@ -8,4 +8,4 @@ mod router;
 mod runner;
 
 pub use router::{NoAnswer, Router};
-pub use runner::ModelRunner;
+pub use runner::Runner;

@@ -18,14 +18,14 @@ use crate::secret::Masks;
 ///
 /// It holds the state in force alone, never the reconciler's states: those hold the ports, and the ports hold this.
 #[derive(Debug)]
-pub struct ModelRunner {
+pub struct Runner {
     inner: Arc<dyn ToolRunner>,
     router: Router,
     masks: Arc<Masks>,
     state: OnceLock<watch::Receiver<Option<Arc<InForce>>>>,
 }
 
-impl ModelRunner {
+impl Runner {
     /// Puts the parts together; it knows no model before it is told where the state in force is.
     #[must_use]
     pub const fn new(inner: Arc<dyn ToolRunner>, router: Router, masks: Arc<Masks>) -> Self {
@@ -93,7 +93,7 @@ fn missed(error: &NoAnswer) -> Result<Outcome, NotDone> {
 }
 
 #[async_trait]
-impl ToolRunner for ModelRunner {
+impl ToolRunner for Runner {
     async fn resolve(&self, tool: &Definition, args: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
         self.inner.resolve(tool, args).await
     }
