@@ -54,6 +54,12 @@ pub enum NotDone {
         /// What is missing.
         reason: String,
     },
+    /// No model could be asked.
+    #[error("no model was reached: {reason}")]
+    NoModel {
+        /// Each that was tried, and why it was not asked.
+        reason: String,
+    },
     /// The disk is full: the call waits for room and fails for nothing (semantics §1.3).
     #[error("there is no room to run it: {reason}")]
     NoRoom {

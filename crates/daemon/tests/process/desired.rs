@@ -78,6 +78,13 @@ impl Desired {
         self.update_agent();
     }
 
+    /// Has models drive the agent.
+    pub(crate) fn drive(&mut self, route: &[&str]) {
+        let mut agent: Value = serde_json::from_str(&self.files["agents/clerk.yaml"]).unwrap();
+        agent["model"] = json!({ "route": route, "turns_max": 10 });
+        self.put("agents/clerk.yaml", agent);
+    }
+
     fn update_agent(&mut self) {
         let Some(text) = self.files.get("agents/clerk.yaml") else { return };
         let mut agent: Value = serde_json::from_str(text).unwrap();

@@ -25,6 +25,7 @@ mod denied;
 mod desired;
 mod dev;
 mod disk;
+mod driven;
 mod envelope;
 mod failpoints;
 mod installation;

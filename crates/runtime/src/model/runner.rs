@@ -80,7 +80,7 @@ fn missed(error: &NoAnswer) -> Result<Outcome, NotDone> {
     let spent = error.tried.iter().any(|tried| tried.may_have_spent);
     match &error.cause {
         NotAnswered::NeverLeft { .. } | NotAnswered::Unreachable { .. } | NotAnswered::Busy { .. } if !spent => {
-            Err(NotDone::Unavailable { reason })
+            Err(NotDone::NoModel { reason })
         }
         NotAnswered::NeverLeft { .. }
         | NotAnswered::Unreachable { .. }

@@ -69,6 +69,7 @@ fn mask_outcome(mask: &Mask, outcome: &mut Outcome) {
             NotDone::Arguments { reason }
             | NotDone::Unavailable { reason }
             | NotDone::NoRoom { reason }
+            | NotDone::NoModel { reason }
             | NotDone::Void { reason }
             | NotDone::Changed { input: reason } => mask_words(mask, reason),
         },
