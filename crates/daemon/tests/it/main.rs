@@ -14,7 +14,6 @@
 
 mod audit;
 mod every_rpc;
-mod hostile_models;
 mod limits;
 mod repository;
 mod session;

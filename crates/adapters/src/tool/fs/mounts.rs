@@ -1,11 +1,13 @@
 //! A workspace of several directories, each under a name: paths are `mount/relative/path`.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::path::{RelPath, prefixed};
 use super::tool::parse;
 use super::write::Verdict;
-use super::{Error, Output, Tool, Workspace, list, search};
+use super::{Error, Output, Tool, Workspace, list, read, search};
 
 /// A directory under a name.
 #[derive(Debug)]
@@ -62,6 +64,19 @@ impl Mounts {
         }
     }
 
+    /// Opens the directories and reads a piece of a file, as [`Mounts::call`] of [`Tool::Read`] does, where that takes no wait
+    /// for a disk and no time; nothing otherwise, and nothing where it would be refused.
+    #[must_use]
+    pub fn read_at_once(places: &[(&str, &Path)], arguments: &Value) -> Option<Output> {
+        let path = RelPath::parse(arguments.get("path")?.as_str()?).ok()?;
+        let (name, beneath) = path.split_first()?;
+        let (_, place) = places.iter().find(|(known, _)| *known == name)?;
+        let args = parse(Tool::Read, &with_path(arguments, beneath.as_str())).ok()?;
+        let mut output = read::at_once(&Workspace::open_at_once(place)?, &args)?;
+        output.value = with_path(&output.value, &prefixed(name, beneath.as_str()));
+        Some(output)
+    }
+
     /// As [`Workspace::verify_write`].
     ///
     /// # Errors
@@ -109,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    fn mounts(dir: &std::path::Path) -> Mounts {
+    fn mounts(dir: &Path) -> Mounts {
         let mount = |name: &str, write| {
             std::fs::create_dir_all(dir.join(name)).unwrap();
             std::fs::write(dir.join(name).join("file"), format!("needle in {name}\n")).unwrap();
@@ -143,6 +158,42 @@ mod tests {
         let result = call(Tool::Write, written.clone()).unwrap().value;
         assert_eq!(result["path"], "out/new");
         assert_eq!(mounts.verify_write(&written).unwrap(), Verdict::Landed { result });
+    }
+
+    #[test]
+    fn what_is_read_at_once_is_what_a_thread_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let mounts = mounts(dir.path());
+        let place = |name: &str| dir.path().join(name);
+        std::fs::write(place("src/long"), "x".repeat(100_000)).unwrap();
+        std::fs::write(place("src/cut"), "äöü").unwrap();
+        let (src, out) = (place("src"), place("out"));
+        let places = [("out", out.as_path()), ("src", src.as_path())];
+        for args in [
+            json!({ "path": "src/file" }),
+            json!({ "path": "out/./file", "offset": 3, "length": 4 }),
+            json!({ "path": "src/file", "offset": 1000 }),
+            json!({ "path": "src/cut", "length": 3 }),
+            json!({ "path": "src/long", "offset": 90_000, "length": 1_000 }),
+        ] {
+            // A file system that does not say what it has in memory leaves it to a thread.
+            if let Some(output) = Mounts::read_at_once(&places, &args) {
+                assert_eq!(output, mounts.call(Tool::Read, &args, &|| false).unwrap(), "{args}");
+            }
+        }
+        std::os::unix::fs::symlink("../src/file", place("out/link")).unwrap();
+        std::fs::hard_link(place("src/cut"), place("out/second")).unwrap();
+        let refused = ["out/link", "out/second", "out/../src/file", "none/file", "src/none", "src", ".", "", "/src/file"];
+        let refused = refused.into_iter().map(|path| json!({ "path": path }));
+        let others = [
+            json!({}),
+            json!({ "path": "src/file", "more": 1 }),
+            json!({ "path": "src/file", "length": 0 }),
+            json!({ "path": "src/long" }),
+        ];
+        for args in refused.chain(others) {
+            assert_eq!(Mounts::read_at_once(&places, &args), None, "{args}");
+        }
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(super) async fn run(
         Builtin::FsSearch => Tool::Search,
         Builtin::FsWrite => Tool::Write,
     };
+    if let Some(outcome) = at_once(tool, &mounts, &call.args) {
+        return Ok(outcome);
+    }
     let args = Arc::clone(&call.args);
     let withdrawn = Arc::new(AtomicBool::new(false));
     let guard = Withdraw(Arc::clone(&withdrawn));
@@ -49,6 +52,18 @@ pub(super) async fn run(
         () = tokio::time::sleep(time) => { drop(guard); work.await }
     };
     joined.unwrap_or_else(|_| Ok(Outcome::Unknown { reason: format!("`{}` broke off", tool.id()) }))
+}
+
+/// A small piece of a file that the kernel has in memory, without a thread for it: the way there and back takes several times as
+/// long as the read. Whatever is wrong is for the thread to say.
+fn at_once(tool: Tool, mounts: &[Mount], args: &[u8]) -> Option<Outcome> {
+    if tool != Tool::Read {
+        return None;
+    }
+    let places: Vec<(&str, &Path)> = mounts.iter().map(|mount| (mount.name.as_str(), Path::new(&mount.path))).collect();
+    let output = Mounts::read_at_once(&places, &parse(args).ok()?)?;
+    let bytes = scalbotics_core::json::canonical(&output.value).ok()?;
+    Some(Outcome::Landed { output: bytes, truncated: output.truncated })
 }
 
 pub(super) async fn verify(mounts: Vec<Mount>, call: &Call) -> (Verification, Option<Vec<u8>>) {
