@@ -24,7 +24,7 @@ pub struct Ports {
     pub decision_store: Arc<dyn DecisionStore>,
     /// Humans and agents.
     pub registry: Arc<dyn Registry>,
-    /// Lists of humans.
+    /// Lists of humans and agents.
     pub roster: Arc<dyn Roster>,
     /// The epochs that void warrants.
     pub epochs: Arc<dyn Epochs>,

@@ -62,11 +62,11 @@ pub trait Registry: Send + Sync + std::fmt::Debug {
     /// [`StoreError`], also when the name belongs to another uid.
     async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError>;
 
-    /// All agents of a tenant, by name.
+    /// An agent by name.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError>;
+    async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError>;
 
     /// An agent by identity.
     ///

@@ -26,8 +26,7 @@ pub(super) struct Agents(pub(super) Arc<Context>);
 impl Context {
     /// An agent of the tenant by name.
     async fn agent(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, Failure> {
-        let agents = self.ports.registry.agents(tenant).await.map_err(|error| store_failure(&error))?;
-        Ok(agents.into_iter().find(|agent| agent.name == *name))
+        self.ports.registry.agent_by_name(tenant, name).await.map_err(|error| store_failure(&error))
     }
 
     /// What policy is asked about an agent: as it is, or as an absent one.
@@ -50,7 +49,7 @@ impl Agents {
         let limit = convert::limit(request.page_size, PAGE_DEFAULT)?;
         let after: Option<Name> = convert::parse_token(&request.page_token)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let mut agents = self.0.ports.registry.agents(tenant).await.map_err(|error| store_failure(&error))?;
+        let mut agents = self.0.ports.roster.agents(tenant).await.map_err(|error| store_failure(&error))?;
         agents.retain(|agent| after.as_ref().is_none_or(|after| agent.name > *after));
         agents.truncate(limit);
         let in_force = self.0.states.current();

@@ -58,8 +58,8 @@ impl Policies {
         let args = convert::from_struct("args", request.args)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
         let in_force = self.0.states.current().ok_or_else(|| Failure::new(codes::NOTHING_IN_FORCE, "nothing can be checked"))?;
-        let agents = self.0.ports.registry.agents(tenant).await.map_err(|error| store_failure(&error))?;
-        let agent = agents.into_iter().find(|agent| agent.name == named.id).ok_or_else(|| Failure::not_found(&named.text))?;
+        let agent = self.0.ports.registry.agent_by_name(tenant, &named.id).await.map_err(|error| store_failure(&error))?;
+        let agent = agent.ok_or_else(|| Failure::not_found(&named.text))?;
         let tool = in_force.tools.get(&tool).ok_or_else(|| Failure::not_found(&names::name(tenant, "tools", &tool)))?;
         let asked = Asked { in_force: &in_force, agent, tool, args };
         let mut decision = convert::decision(&self.decide(call, &asked).await?, false);

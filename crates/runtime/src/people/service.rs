@@ -160,9 +160,8 @@ impl Service {
         }
         let _one = self.one.lock().await;
         let registry = &self.changes.ports.registry;
-        let agents = registry.agents(&caller.principal.tenant).await.map_err(ChangeError::from)?;
-        let not_found = || Error::NotFound { kind: "agent", name: name.clone() };
-        let old = agents.into_iter().find(|agent| agent.name == *name).ok_or_else(not_found)?;
+        let old = registry.agent_by_name(&caller.principal.tenant, name).await.map_err(ChangeError::from)?;
+        let old = old.ok_or_else(|| Error::NotFound { kind: "agent", name: name.clone() })?;
         let agent = match to.from(old.standing, old.epoch) {
             Moved::Same => return Ok(Changed { now: old, audited: false }),
             Moved::Gone => return Err(Error::Gone { name: name.clone() }),

@@ -11,8 +11,10 @@ use crate::Ports;
 
 /// Registers the agents of `snapshot` that the registry does not know by name; known ones keep uid, epoch and standing.
 pub(super) async fn register(ports: &Ports, snapshot: &Snapshot) -> Result<(), StoreError> {
-    let known = ports.registry.agents(&snapshot.tenant).await?;
-    for name in snapshot.agents.keys().filter(|name| !known.iter().any(|agent| agent.name == **name)) {
+    for name in snapshot.agents.keys() {
+        if ports.registry.agent_by_name(&snapshot.tenant, name).await?.is_some() {
+            continue;
+        }
         let uid = AgentUid::from_u128(ports.ids.next());
         let agent = Agent { uid, tenant: snapshot.tenant.clone(), name: name.clone(), standing: Standing::Active, epoch: 0 };
         let at = ports.clock.now();

@@ -164,8 +164,7 @@ impl Shared {
             return Err(unknown());
         }
         let wanted = pinned.snapshot.agents.get(&submit.agent).ok_or_else(unknown)?;
-        let registered = self.ports.registry.agents(&sponsor.tenant).await?;
-        let agent = registered.into_iter().find(|agent| agent.name == submit.agent).ok_or_else(unknown)?;
+        let agent = self.ports.registry.agent_by_name(&sponsor.tenant, &submit.agent).await?.ok_or_else(unknown)?;
         if agent.standing != Standing::Active {
             return Err(SubmitError::AgentNotActive { agent: submit.agent.clone() });
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::Kind;
-use scalbotics_core::ports::Registry;
+use scalbotics_core::ports::Roster as _;
 use scalbotics_core::task::{Failure, Status};
 use scalbotics_runtime::task::SubmitError;
 use scalbotics_testkit::Reply;

@@ -52,14 +52,14 @@ impl Registry for SqliteStore {
         self.write(class, apply, |()| ()).await
     }
 
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
-        let tenant = tenant.clone();
-        self.read(move |conn| {
-            let mut select = conn
-                .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 ORDER BY name")
-                .map_err(failed("list agents"))?;
-            let rows = select.query_map([tenant.as_str()], columns).map_err(failed("list agents"))?;
-            rows.map(|row| agent(row.map_err(failed("list agents"))?)).collect()
+    async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {
+        let (tenant, name) = (tenant.clone(), name.clone());
+        self.look_up(move |conn| {
+            let row = conn
+                .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 AND name = ?2")
+                .and_then(|mut select| select.query_row((tenant.as_str(), name.as_str()), columns).optional())
+                .map_err(failed("read an agent"))?;
+            row.map(agent).transpose()
         })
         .await
     }
@@ -88,6 +88,18 @@ impl Roster for SqliteStore {
                 .prepare_cached("SELECT human FROM human WHERE tenant = ?1 ORDER BY name")
                 .and_then(|mut select| select.query_map([tenant.as_str()], |row| row.get(0))?.collect());
             rows.map_err(failed("list humans"))?.iter().map(|row| parsed("human", row)).collect()
+        })
+        .await
+    }
+
+    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |conn| {
+            let mut select = conn
+                .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 ORDER BY name")
+                .map_err(failed("list agents"))?;
+            let rows = select.query_map([tenant.as_str()], columns).map_err(failed("list agents"))?;
+            rows.map(|row| agent(row.map_err(failed("list agents"))?)).collect()
         })
         .await
     }

@@ -61,10 +61,13 @@ async fn agents(store: &dyn Store) {
     store.put_agent(bear.clone(), record().into()).await.unwrap();
     assert_eq!(store.agents(&world.tenant).await.unwrap(), [bear.clone(), clerk.clone()], "by name");
     assert_eq!(store.agent(bear.uid).await.unwrap(), Some(bear.clone()));
+    assert_eq!(store.agent_by_name(&world.tenant, &bear.name).await.unwrap(), Some(bear.clone()));
+    assert_eq!(store.agent_by_name(&world.tenant, &Name::parse("nobody").unwrap()).await.unwrap(), None);
     assert_eq!(store.agent(AgentUid::from_u128(world.ids.next())).await.unwrap(), None);
     let elsewhere = World::new("agents-2", 63);
     store.put_agent(elsewhere.agent.clone(), elsewhere.record(Kind::Rpc, "agent.put").into()).await.unwrap();
     assert_eq!(store.agents(&elsewhere.tenant).await.unwrap(), std::slice::from_ref(&elsewhere.agent));
+    assert_eq!(store.agent_by_name(&elsewhere.tenant, &bear.name).await.unwrap(), None, "of another tenant");
 
     let gone = Agent { standing: Standing::Offboarded, epoch: clerk.epoch + 1, ..clerk.clone() };
     store.put_agent(gone.clone(), record().into()).await.unwrap();

@@ -50,10 +50,8 @@ impl Registry for MemoryStore {
         })
     }
 
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
-        let mut agents: Vec<Agent> = self.tables().agents.values().filter(|agent| agent.tenant == *tenant).cloned().collect();
-        agents.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(agents)
+    async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {
+        Ok(self.tables().agents.values().find(|agent| agent.tenant == *tenant && agent.name == *name).cloned())
     }
 
     async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
@@ -78,5 +76,11 @@ impl Roster for MemoryStore {
         let mut humans: Vec<Human> = self.tables().humans.values().filter(|human| human.tenant == *tenant).cloned().collect();
         humans.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(humans)
+    }
+
+    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
+        let mut agents: Vec<Agent> = self.tables().agents.values().filter(|agent| agent.tenant == *tenant).cloned().collect();
+        agents.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(agents)
     }
 }

@@ -75,9 +75,9 @@ impl Registry for Reads {
         self.store.put_human(human, note).await
     }
 
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
+    async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {
         read(&self.stage).await?;
-        self.store.agents(tenant).await
+        self.store.agent_by_name(tenant, name).await
     }
 
     async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
