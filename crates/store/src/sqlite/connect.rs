@@ -109,6 +109,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
         conn.pragma_update(None, "foreign_keys", true)?;
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+        // What a savepoint may have to put back stays off the disk: it is no more than a group writes.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "trusted_schema", false)?;
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
         // The log keeps its size across restarts; reading it again at the next start takes milliseconds.

@@ -1,4 +1,4 @@
-//! One group of jobs as one transaction: a savepoint a job, one commit, one fsync.
+//! One group of jobs as one transaction: a savepoint a job where there are several, one commit, one fsync.
 
 use rusqlite::Connection;
 use scalbotics_core::failpoint;
@@ -36,10 +36,10 @@ fn within(conn: &Connection, epoch: i64, logs: &mut Logs, jobs: &mut [Box<dyn Jo
     if writer_epoch(conn).map_err(|error| Failure::of(&error))? != epoch {
         return Err(Failure::Superseded);
     }
-    let mut results = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        results.push(one(conn, logs, job.as_mut())?);
-    }
+    let results = match jobs {
+        [only] => vec![alone(conn, logs, only.as_mut())?],
+        many => many.iter_mut().map(|job| one(conn, logs, job.as_mut())).collect::<Result<Vec<_>, _>>()?,
+    };
     let grown = logs.write_heads(conn).map_err(|error| of_store(&error))?;
     if results.iter().all(Result::is_err) {
         run(conn, "ROLLBACK")?;
@@ -49,6 +49,20 @@ fn within(conn: &Connection, epoch: i64, logs: &mut Logs, jobs: &mut [Box<dyn Jo
     run(conn, "COMMIT")?;
     failpoint!("commit.after");
     Ok(Done { results, grown })
+}
+
+/// The only job of its group: what it did goes with the transaction. A savepoint would keep a copy of every page that it changes.
+fn alone(conn: &Connection, logs: &mut Logs, job: &mut dyn Job) -> Result<Result<(), StoreError>, Failure> {
+    logs.begin_job();
+    match job.apply(&mut Tx { conn, logs: &mut *logs }) {
+        Ok(()) => Ok(Ok(())),
+        Err(error) if conn.is_autocommit() => Err(of_store(&error)),
+        Err(StoreError::Full) => Err(Failure::Full),
+        Err(error) => {
+            logs.undo_job();
+            Ok(Err(error))
+        }
+    }
 }
 
 fn one(conn: &Connection, logs: &mut Logs, job: &mut dyn Job) -> Result<Result<(), StoreError>, Failure> {
