@@ -10,20 +10,42 @@ use rusqlite::Connection;
 use super::failure::Failure;
 use super::threads;
 
-/// Pages that were not moved yet from which they are, without waiting for anybody: 3 MiB, inside of the log's first size. It counts from
-/// the last move: while commits go on, a move leaves the newest pages behind, and without a step each commit would ask for the next one.
-const PASSIVE_PAGES: u32 = 768;
+/// Bytes of pages that were not moved yet from which they are, without waiting for anybody: inside of the log's first size. It counts
+/// from the last move: while commits go on, a move leaves the newest pages behind, and without a step each commit would ask for the next
+/// one.
+const PASSIVE_LEN: u32 = 3 << 20;
 
-/// Pages from which the writer waits until the log can start over: 8 MiB, which the next start reads in some milliseconds.
-const RESTART_PAGES: u32 = 2_048;
+/// Bytes from which the writer waits until the log can start over: the next start reads them in some milliseconds.
+const RESTART_LEN: u32 = 8 << 20;
 
-/// Pages from which the file is also cut: 64 MiB, after a reader held it up for long.
-const TRUNCATE_PAGES: u32 = 16_384;
+/// Bytes from which the file is also cut, after a reader held it up for long.
+const TRUNCATE_LEN: u32 = 64 << 20;
+
+/// Limits of a log in pages of its database.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    passive: u32,
+    restart: u32,
+    truncate: u32,
+}
+
+impl Limits {
+    const fn of(page_len: u32) -> Self {
+        let page_len = if page_len == 0 { 1 } else { page_len };
+        Self { passive: PASSIVE_LEN / page_len, restart: RESTART_LEN / page_len, truncate: TRUNCATE_LEN / page_len }
+    }
+
+    /// Whether a log of `pages` of which `moved` are in the database is worth a move.
+    const fn is_due(self, pages: u32, moved: u32) -> bool {
+        pages >= self.restart || pages.saturating_sub(moved) >= self.passive
+    }
+}
 
 /// The thread that empties the log.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
     asks: Option<SyncSender<u32>>,
+    limits: Limits,
     /// Pages of the log that are in the database already.
     moved: Arc<AtomicU32>,
     thread: Option<JoinHandle<()>>,
@@ -33,10 +55,12 @@ impl Checkpointer {
     /// Starts the thread; `fatal` is told when an fsync fails.
     pub(super) fn start(conn: Connection, fatal: impl Fn(&Failure) + Send + 'static) -> std::io::Result<Self> {
         let (asks, asked) = sync_channel(1);
+        let page_len = conn.pragma_query_value(None, "page_size", |row| row.get(0)).map_err(std::io::Error::other)?;
+        let limits = Limits::of(page_len);
         let moved = Arc::new(AtomicU32::new(0));
         let told = Arc::clone(&moved);
-        let thread = threads::start("store-checkpoint", move || run(&conn, &asked, &told, fatal))?;
-        Ok(Self { asks: Some(asks), moved, thread: Some(thread) })
+        let thread = threads::start("store-checkpoint", move || run(&conn, limits, (&asked, &told), fatal))?;
+        Ok(Self { asks: Some(asks), limits, moved, thread: Some(thread) })
     }
 
     /// Tells how many pages are in the log; never waits.
@@ -46,7 +70,7 @@ impl Checkpointer {
         if pages < moved {
             self.moved.store(0, Ordering::Relaxed);
         }
-        if !is_due(pages, if pages < moved { 0 } else { moved }) {
+        if !self.limits.is_due(pages, if pages < moved { 0 } else { moved }) {
             return;
         }
         match self.asks.as_ref().map(|asks| asks.try_send(pages)) {
@@ -65,17 +89,14 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Whether a log of `pages` of which `moved` are in the database is worth a move.
-const fn is_due(pages: u32, moved: u32) -> bool {
-    pages >= RESTART_PAGES || pages.saturating_sub(moved) >= PASSIVE_PAGES
-}
-
-fn run(conn: &Connection, asked: &Receiver<u32>, told: &AtomicU32, fatal: impl Fn(&Failure)) {
+fn run(conn: &Connection, limits: Limits, (asked, told): (&Receiver<u32>, &AtomicU32), fatal: impl Fn(&Failure)) {
     while let Ok(pages) = asked.recv() {
-        let statement = match pages {
-            TRUNCATE_PAGES.. => "PRAGMA wal_checkpoint(TRUNCATE)",
-            RESTART_PAGES.. => "PRAGMA wal_checkpoint(RESTART)",
-            _ => "PRAGMA wal_checkpoint(PASSIVE)",
+        let statement = if pages >= limits.truncate {
+            "PRAGMA wal_checkpoint(TRUNCATE)"
+        } else if pages >= limits.restart {
+            "PRAGMA wal_checkpoint(RESTART)"
+        } else {
+            "PRAGMA wal_checkpoint(PASSIVE)"
         };
         let done = conn.query_row(statement, [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
         match done {
@@ -101,15 +122,18 @@ mod tests {
 
     #[test]
     fn a_move_is_due_by_what_was_not_moved_yet_and_always_in_a_long_log() {
-        for (pages, moved, due) in [
-            (0, 0, false),
-            (PASSIVE_PAGES - 1, 0, false),
-            (PASSIVE_PAGES, 0, true),
-            (PASSIVE_PAGES + 20, PASSIVE_PAGES, false),
-            (2 * PASSIVE_PAGES, PASSIVE_PAGES, true),
-            (RESTART_PAGES, RESTART_PAGES, true),
-        ] {
-            assert_eq!(is_due(pages, moved), due, "{pages} pages, {moved} moved");
+        for (page_len, passive) in [(2_048, 1_536), (4_096, 768)] {
+            let limits = Limits::of(page_len);
+            for (pages, moved, due) in [
+                (0, 0, false),
+                (passive - 1, 0, false),
+                (passive, 0, true),
+                (passive + 20, passive, false),
+                (2 * passive, passive, true),
+                (limits.restart, limits.restart, true),
+            ] {
+                assert_eq!(limits.is_due(pages, moved), due, "{pages} pages of {page_len}, {moved} moved");
+            }
         }
     }
 
@@ -121,20 +145,21 @@ mod tests {
         let checkpointer =
             Checkpointer::start(super::super::connect::checkpointer(&path).unwrap(), |failure| panic!("{failure:?}"));
         let mut checkpointer = checkpointer.unwrap();
+        let passive = checkpointer.limits.passive;
         writer.execute_batch("CREATE TABLE t (x BLOB); INSERT INTO t VALUES (zeroblob(4000000))").unwrap();
-        checkpointer.tell(PASSIVE_PAGES);
+        checkpointer.tell(passive);
         checkpointer.asks = None;
         checkpointer.thread.take().unwrap().join().unwrap();
         let moved = checkpointer.moved.load(Ordering::Relaxed);
-        assert!(moved > PASSIVE_PAGES, "the first move moves all: {moved}");
+        assert!(moved > passive, "the first move moves all: {moved}");
         let (asks, asked) = sync_channel(1);
         checkpointer.asks = Some(asks);
         checkpointer.tell(moved + 20);
         assert!(asked.try_recv().is_err());
-        checkpointer.tell(moved + PASSIVE_PAGES);
-        assert_eq!(asked.try_recv(), Ok(moved + PASSIVE_PAGES));
+        checkpointer.tell(moved + passive);
+        assert_eq!(asked.try_recv(), Ok(moved + passive));
         checkpointer.tell(20);
-        checkpointer.tell(PASSIVE_PAGES);
-        assert_eq!(asked.try_recv(), Ok(PASSIVE_PAGES), "the log has started over");
+        checkpointer.tell(passive);
+        assert_eq!(asked.try_recv(), Ok(passive), "the log has started over");
     }
 }
