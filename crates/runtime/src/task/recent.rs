@@ -1,11 +1,11 @@
 //! Tasks of the newest commits, kept in memory in front of the task log: who has just submitted a task asks about it and watches
 //! it, and reading and folding what was written a moment ago costs more than the rest of such a call.
 //!
-//! **Invariant:** all commits of this process go through here, and a task is forgotten before its commit begins; so what is found
-//! is the newest that was durable, also when somebody stops waiting for a commit.
+//! **Invariant:** all commits of this process go through here, so what is found is what was durable when the commit that is under
+//! way began, or the newest; a task is forgotten when its commit fails, and when whoever committed stops waiting.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use scalbotics_core::ids::TaskId;
@@ -47,52 +47,86 @@ impl RecentTasks {
         Self { log, shelf: Mutex::default() }
     }
 
-    fn take(&self, task: TaskId) -> Option<Kept> {
-        self.shelf.lock().unwrap_or_else(PoisonError::into_inner).tasks.remove(&task)
-    }
-
-    fn put(&self, kept: Kept) {
-        let task = kept.state.envelope.id;
-        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        if shelf.tasks.insert(task, kept).is_none() {
-            shelf.order.retain(|known| *known != task);
-            shelf.order.push_back(task);
-        }
-        while shelf.order.len() > TASKS_MAX {
-            let Some(oldest) = shelf.order.pop_front() else { break };
-            shelf.tasks.remove(&oldest);
-        }
+    fn shelf(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn find<T>(&self, tenant: &TenantId, task: TaskId, read: impl FnOnce(&Kept) -> T) -> Option<T> {
-        let shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
-        shelf.tasks.get(&task).filter(|kept| kept.state.envelope.tenant == *tenant).map(read)
+        self.shelf().tasks.get(&task).filter(|kept| kept.state.envelope.tenant == *tenant).map(read)
     }
 }
 
-/// The task after a batch, if all of its events are at hand and they are few.
-fn after(before: Option<Kept>, batch: &Batch) -> Option<Kept> {
-    let mut events = match before {
-        Some(kept) if kept.state.version == batch.base_version => kept.events,
-        None if batch.base_version == 0 => Vec::new(),
-        Some(_) | None => return None,
-    };
-    if events.len().saturating_add(batch.events.len()) > EVENTS_MAX {
-        return None;
+impl Shelf {
+    fn forget(&mut self, task: TaskId) {
+        if self.tasks.remove(&task).is_some() {
+            self.order.retain(|known| *known != task);
+        }
     }
-    let stored = |(sequence, event): (u64, &_)| StoredEvent { sequence, at: batch.at, event: Clone::clone(event) };
-    events.extend((batch.base_version..).zip(&batch.events).map(stored));
-    Some(Kept { state: batch.state.clone(), events })
+
+    /// Keeps the task after a commit, if all of its events are at hand and they are few.
+    fn keep(&mut self, Newer { base_version, state, events }: Newer) {
+        let task = state.envelope.id;
+        match self.tasks.get_mut(&task) {
+            Some(kept) if kept.state.version == base_version && kept.events.len().saturating_add(events.len()) <= EVENTS_MAX => {
+                kept.state = state;
+                kept.events.extend(events);
+            }
+            None if base_version == 0 && events.len() <= EVENTS_MAX => {
+                self.tasks.insert(task, Kept { state, events });
+                self.order.push_back(task);
+            }
+            Some(_) | None => self.forget(task),
+        }
+        while self.order.len() > TASKS_MAX {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.tasks.remove(&oldest);
+        }
+    }
+}
+
+/// What a batch adds to a task.
+#[derive(Debug)]
+struct Newer {
+    base_version: u64,
+    state: State,
+    events: Vec<StoredEvent>,
+}
+
+impl Newer {
+    fn of(batch: &Batch) -> Self {
+        let stored = |(sequence, event): (u64, &_)| StoredEvent { sequence, at: batch.at, event: Clone::clone(event) };
+        let events = (batch.base_version..).zip(&batch.events).map(stored).collect();
+        Self { base_version: batch.base_version, state: batch.state.clone(), events }
+    }
+}
+
+/// A commit under way: unless it is known to be durable, what it was about is forgotten.
+struct UnderWay<'a> {
+    recent: &'a RecentTasks,
+    task: Option<TaskId>,
+}
+
+impl UnderWay<'_> {
+    fn keep(mut self, newer: Newer) {
+        self.task = None;
+        self.recent.shelf().keep(newer);
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task {
+            self.recent.shelf().forget(task);
+        }
+    }
 }
 
 #[async_trait]
 impl TaskLog for RecentTasks {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        let kept = after(self.take(batch.task), &batch);
+        let (newer, under_way) = (Newer::of(&batch), UnderWay { recent: self, task: Some(batch.task) });
         let committed = self.log.commit(batch).await?;
-        if let Some(kept) = kept {
-            self.put(kept);
-        }
+        under_way.keep(newer);
         Ok(committed)
     }
 
