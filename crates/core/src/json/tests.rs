@@ -50,7 +50,33 @@ fn utf16_order_of_keys() {
     check("{\"\u{fb33}\":1,\"\u{1f600}\":2}", Some("{\"\u{1f600}\":2,\"\u{fb33}\":1}"));
 }
 
+fn value() -> impl Strategy<Value = Value> {
+    // Quotes, controls, the ends of the surrogates' range, and what stands above it.
+    let text = || "[ab\"\\\\/\u{0}-\u{1f}\u{7f}\u{e9}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{1f600}]{0,4}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-(1_i64 << 53) + 1..1_i64 << 53).prop_map(Value::from),
+        (-1e15..1e15_f64).prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(text(), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
+    #[test]
+    fn what_another_implementation_writes(value in value()) {
+        if let Ok(bytes) = canonical(&value) {
+            prop_assert_eq!(bytes, serde_json_canonicalizer::to_vec(&value).unwrap());
+        }
+    }
+
     #[test]
     fn canonical_is_a_fixed_point(text in "[\\[\\]{}:,\"a-c0-9.eE-]{0,40}") {
         if let Ok(value) = parse(text.as_bytes()) {
