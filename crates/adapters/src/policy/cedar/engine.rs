@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, Schema};
+use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Schema};
 use scalbotics_core::desired::{Finding, PolicyFile};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::policy::{Answer, Request, Resource, tool_action};
@@ -12,6 +12,7 @@ use scalbotics_core::ports::PolicyEngine;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
 
+use super::applicable::Applicable;
 use super::compile::{Bundle, compile, finding};
 use super::place::Place;
 use super::reached::{Lately, Reached};
@@ -31,7 +32,8 @@ pub struct Engine {
     schema: Schema,
     kinds: Kinds,
     bundle: Digest,
-    policies: cedar_policy::PolicySet,
+    #[cfg(test)]
+    policies: Arc<PolicySet>,
     places: BTreeMap<String, Place>,
     actions: BTreeMap<String, Action>,
     lately: Lately,
@@ -42,6 +44,8 @@ struct Action {
     uid: EntityUid,
     /// The action and its groups, as entities.
     entities: Vec<Entity>,
+    /// The policies that can apply to it.
+    policies: Arc<PolicySet>,
     /// For a tool's action, the tool and the resource that a request must name.
     tool: Option<(Arc<Definition>, Resource)>,
 }
@@ -65,8 +69,10 @@ impl Engine {
         let known = schema.action_entities().map_err(|_| broken())?;
         let tools = tools.iter().map(|(id, tool)| (tool_action(id), Some((Arc::clone(tool), Resource::tool(tool)))));
         let rpcs = RPC_ACTIONS.iter().chain(&INNER_ACTIONS).map(|(id, _)| ((*id).to_owned(), None));
+        let policies = Arc::new(policies);
+        let mut applicable = Applicable::of(Arc::clone(&policies));
         let actions = rpcs.chain(tools).map(|(id, tool)| {
-            let action = Action::find(&id, tool, &kinds, &known)?;
+            let action = Action::find(&id, tool, (&kinds, &known), &mut applicable)?;
             Some((id, action))
         });
         let actions = actions.collect::<Option<_>>().ok_or_else(broken)?;
@@ -75,6 +81,7 @@ impl Engine {
             schema,
             kinds,
             bundle: PolicyFile::bundle_digest(files),
+            #[cfg(test)]
             policies,
             places,
             actions,
@@ -97,9 +104,13 @@ impl Engine {
             Ok(reached) => reached,
             Err((digest, error)) => return answer::refusal(self.bundle, digest, error),
         };
-        match self.question(request, action, &reached) {
-            Ok(question) => {
-                let response = self.authorizer.is_authorized(&question, &self.policies, &reached.entities);
+        let question = action.ok_or_else(|| UNKNOWN_ACTION.to_owned()).and_then(|action| {
+            let question = self.question(request, action, &reached)?;
+            Ok((question, action))
+        });
+        match question {
+            Ok((question, action)) => {
+                let response = self.authorizer.is_authorized(&question, &action.policies, &reached.entities);
                 answer::of(&response, self.bundle, reached.digest, &self.places)
             }
             Err(error) => answer::refusal(self.bundle, reached.digest, error),
@@ -123,8 +134,7 @@ impl Engine {
     }
 
     /// Turns a request into Cedar's, checked against the schema.
-    fn question(&self, request: &Request, action: Option<&Action>, reached: &Reached) -> Result<cedar_policy::Request, String> {
-        let action = action.ok_or(UNKNOWN_ACTION)?;
+    fn question(&self, request: &Request, action: &Action, reached: &Reached) -> Result<cedar_policy::Request, String> {
         let context = action.context(request)?;
         let (principal, resource) = (reached.principal.clone(), reached.resource.clone());
         let checked = cedar_policy::Request::new(principal, action.uid.clone(), resource, context, Some(&self.schema));
@@ -136,6 +146,7 @@ impl Engine {
     pub(super) fn asked(&self, request: &Request) -> Result<(cedar_policy::Request, Entities), String> {
         let action = self.actions.get(&request.action);
         let reached = self.reach(request, action).map_err(|(_, error)| error)?;
+        let action = action.ok_or(UNKNOWN_ACTION)?;
         Ok((self.question(request, action, &reached)?, reached.entities.clone()))
     }
 
@@ -147,19 +158,25 @@ impl Engine {
 
     /// The policies, for tests that ask Cedar directly.
     #[cfg(test)]
-    pub(super) const fn policies(&self) -> &cedar_policy::PolicySet {
+    pub(super) fn policies(&self) -> &PolicySet {
         &self.policies
     }
 }
 
 impl Action {
-    fn find(id: &str, tool: Option<(Arc<Definition>, Resource)>, kinds: &Kinds, known: &Entities) -> Option<Self> {
+    fn find(
+        id: &str,
+        tool: Option<(Arc<Definition>, Resource)>,
+        (kinds, known): (&Kinds, &Entities),
+        applicable: &mut Applicable,
+    ) -> Option<Self> {
         let uid = kinds.make("Action", id)?;
         let mut entities = vec![known.get(&uid)?.clone()];
         for group in known.ancestors(&uid)? {
             entities.push(known.get(group)?.clone());
         }
-        Some(Self { uid, entities, tool })
+        let policies = applicable.to(&uid, &entities);
+        Some(Self { uid, entities, policies, tool })
     }
 
     fn context(&self, request: &Request) -> Result<Context, String> {

@@ -7,6 +7,7 @@
 //! the request hold everything to that level (§3.2).
 
 mod answer;
+mod applicable;
 mod arguments;
 mod compile;
 mod engine;

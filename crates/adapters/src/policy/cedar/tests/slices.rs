@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cedar_policy::{Authorizer, Entities, Entity, EntityUid, Response};
 use proptest::prelude::*;
-use scalbotics_core::policy::{Request, Resource};
+use scalbotics_core::policy::{Request, Resource, Verdict};
 use scalbotics_core::principal::Principal;
 use serde_json::json;
 
@@ -163,6 +163,37 @@ fn outcome(response: &Response) -> (bool, Vec<String>, Vec<String>) {
     (response.decision() == cedar_policy::Decision::Allow, reasons, errors)
 }
 
+#[test]
+fn policies_of_other_actions_are_left_out_without_a_trace() {
+    let scopes = [
+        "action",
+        "action == Action::\"tool/pay\"",
+        "action == Action::\"task.read\"",
+        "action in Action::\"tool.call\"",
+        "action in Action::\"read.any\"",
+        "action in [Action::\"tool/pay\", Action::\"task.list\"]",
+        "action in [Action::\"read.any\", Action::\"approval.decide\"]",
+    ];
+    let rule = |effect: &str, scope: &str| format!("{effect} (principal, {scope}, resource);\n");
+    let authorizer = Authorizer::new();
+    for forbidden in scopes.iter().skip(1) {
+        let permits: String = scopes.iter().map(|scope| rule("permit", scope)).collect();
+        let text = permits + &rule("forbid", forbidden);
+        let engine = Engine::compile(&[file("policies/a.cedar", &text)], &tools()).unwrap();
+        let mut denied = 0;
+        for request in calls().iter().chain(&rpcs()) {
+            let (question, entities) = engine.asked(request).unwrap();
+            let (allows, reasons, _) = outcome(&authorizer.is_authorized(&question, engine.policies(), &entities));
+            let answer = engine.answer(request);
+            let mut deciding: Vec<String> = answer.deciding.into_iter().map(|deciding| deciding.policy).collect();
+            deciding.sort();
+            assert_eq!((answer.verdict == Verdict::Allow, deciding), (allows, reasons), "{} {text}", request.action);
+            denied += usize::from(!allows);
+        }
+        assert!(denied > 0, "{forbidden}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -189,7 +220,7 @@ proptest! {
             prop_assert_eq!(&by_slice, &by_whole, "{}", text);
             let answer = engine.answer(request);
             let allowed = by_whole.0 && by_whole.2.is_empty();
-            prop_assert_eq!(answer.verdict == scalbotics_core::policy::Verdict::Allow, allowed);
+            prop_assert_eq!(answer.verdict == Verdict::Allow, allowed);
             prop_assert_eq!(answer.errors.len(), by_whole.2.len());
         }
     }

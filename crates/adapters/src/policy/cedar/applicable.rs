@@ -1,0 +1,48 @@
+//! Which policies can apply to an action: those whose scope names it, one of its groups, or no action at all.
+//!
+//! **Invariant:** a policy that is left out has a scope that is false for the action, whatever else is asked; so it could neither
+//! decide nor err, and the answer is that of the whole set.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cedar_policy::{ActionConstraint, Entity, EntityUid, Policy, PolicySet};
+
+/// Sets made beside the whole one; each holds copies of its policies' texts, a megabyte at most. The defaults make a dozen.
+const SETS_MAX: usize = 16;
+
+/// The sets of policies that apply to actions; actions to which the same policies apply share one.
+pub(super) struct Applicable {
+    whole: Arc<PolicySet>,
+    made: BTreeMap<Vec<String>, Arc<PolicySet>>,
+}
+
+impl Applicable {
+    /// Chooses among these.
+    pub(super) fn of(whole: Arc<PolicySet>) -> Self {
+        Self { whole, made: BTreeMap::new() }
+    }
+
+    /// The policies for an action; `entities` are the action and all its groups.
+    pub(super) fn to(&mut self, action: &EntityUid, entities: &[Entity]) -> Arc<PolicySet> {
+        let applies = |policy: &&Policy| match policy.action_constraint() {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(named) => named == *action,
+            ActionConstraint::In(named) => named.iter().any(|uid| entities.iter().any(|entity| entity.uid() == *uid)),
+        };
+        let found: Vec<&Policy> = self.whole.policies().filter(applies).collect();
+        let mut ids: Vec<String> = found.iter().map(|policy| policy.id().to_string()).collect();
+        ids.sort_unstable();
+        if let Some(known) = self.made.get(&ids) {
+            return Arc::clone(known);
+        }
+        match PolicySet::from_policies(found.into_iter().cloned()) {
+            Ok(set) if self.made.len() < SETS_MAX => {
+                let set = Arc::new(set);
+                self.made.insert(ids, Arc::clone(&set));
+                set
+            }
+            Ok(_) | Err(_) => Arc::clone(&self.whole),
+        }
+    }
+}
