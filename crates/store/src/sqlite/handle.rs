@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::checkpointer::Checkpointer;
 use super::data_lock::DataLock;
+use super::desk::Desk;
 use super::failure::Failure;
 use super::fold::{self, FoldFault, Folded};
 use super::growth::Growth;
@@ -44,6 +45,7 @@ struct Facts {
 struct Inner {
     path: PathBuf,
     facts: Facts,
+    desk: Desk,
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     readers: Readers,
     growth: Arc<Growth>,
@@ -99,8 +101,8 @@ impl SqliteStore {
         let epoch = i64::try_from(facts.writer_epoch).unwrap_or(i64::MAX);
         let writer = Writer { conn, epoch, checkpointer, reserve, growth: Arc::clone(&growth), fatal, lock };
         let (jobs, queue) = mpsc::channel(QUEUE_LEN);
-        let thread = writer::start(writer, queue).map_err(|error| io(&path, error))?;
-        let inner = Inner { path, facts, jobs: Some(jobs), readers, growth, fatal: fatal_seen, thread: Some(thread) };
+        let (desk, thread) = writer::start(writer, queue).map_err(|error| io(&path, error))?;
+        let inner = Inner { path, facts, desk, jobs: Some(jobs), readers, growth, fatal: fatal_seen, thread: Some(thread) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -169,7 +171,7 @@ impl SqliteStore {
         self.inner.readers.look_up(read).await
     }
 
-    /// Runs `apply` in a transaction of the writer; `seal` makes the answer once it is durable.
+    /// Runs `apply` in a transaction of the writer, on this thread where that is quick; `seal` makes the answer once it is durable.
     pub(super) async fn write<Made, Answer, Apply, Seal>(
         &self,
         class: Class,
@@ -184,7 +186,11 @@ impl SqliteStore {
     {
         let (job, answer): (_, oneshot::Receiver<_>) = Work::boxed(class, apply, seal);
         let jobs = self.inner.jobs.as_ref().ok_or(StoreError::Closing)?;
-        jobs.send(job).await.map_err(|_| StoreError::Closing)?;
+        // What waits goes first, and all of it together.
+        let waiting = if jobs.capacity() == jobs.max_capacity() { self.inner.desk.at_once(job) } else { Some(job) };
+        if let Some(job) = waiting {
+            jobs.send(job).await.map_err(|_| StoreError::Closing)?;
+        }
         answer.await.map_err(|_| StoreError::Closing)?
     }
 }

@@ -1,4 +1,4 @@
-//! The store in one SQLite database: WAL, `synchronous=FULL`, one writer thread with group commit, readers beside it.
+//! The store in one SQLite database: WAL, `synchronous=FULL`, one writer at a time with group commit, readers beside it.
 //!
 //! **Invariant:** leaf order of an audit log is commit order; what was acknowledged is on disk; a group of jobs costs one fsync,
 //! and no job's failure fails another of its group.
@@ -13,6 +13,7 @@ mod column;
 mod connect;
 mod data_lock;
 mod decisions;
+mod desk;
 mod epochs;
 mod failure;
 mod fold;

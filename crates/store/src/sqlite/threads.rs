@@ -1,4 +1,4 @@
-//! Threads of the store: SQLite blocks, so its work never runs on the async runtime's threads.
+//! Threads of the store: SQLite blocks, so what takes long never runs on the async runtime's threads (decisions/0014, 0017).
 
 use std::io;
 use std::thread::{Builder, JoinHandle};

@@ -1,4 +1,4 @@
-//! The writer thread: takes what waits as one group, commits it, then answers.
+//! The writer: commits a group and answers. Its thread takes what waits as one group; callers find it at the [`Desk`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::checkpointer::Checkpointer;
 use super::data_lock::DataLock;
+use super::desk::Desk;
 use super::failure::Failure;
 use super::group;
 use super::growth::Growth;
@@ -33,7 +34,7 @@ const ATTEMPT: &str = "make a group of writes durable";
 /// Why the store can write no more; the daemon ends the process when it sees this.
 pub(super) type Fatal = watch::Sender<Option<String>>;
 
-/// Everything that the writer thread owns.
+/// Everything that writing needs.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) conn: Connection,
@@ -47,8 +48,8 @@ pub(super) struct Writer {
     pub(super) lock: DataLock,
 }
 
-/// Starts the thread.
-pub(super) fn start(mut writer: Writer, jobs: mpsc::Receiver<Box<dyn Job>>) -> std::io::Result<JoinHandle<()>> {
+/// Sets up the desk and starts the thread.
+pub(super) fn start(mut writer: Writer, jobs: mpsc::Receiver<Box<dyn Job>>) -> std::io::Result<(Desk, JoinHandle<()>)> {
     let pages = Arc::new(AtomicU32::new(0));
     let counted = Arc::clone(&pages);
     let hooked = writer.conn.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, in_log: std::ffi::c_int| {
@@ -58,23 +59,26 @@ pub(super) fn start(mut writer: Writer, jobs: mpsc::Receiver<Box<dyn Job>>) -> s
     if let Err(error) = hooked {
         return Err(std::io::Error::other(error));
     }
-    threads::start("store-writer", move || run(writer, jobs, &pages))
+    let growth = Arc::clone(&writer.growth);
+    let desk = Desk::new(writer, pages);
+    let own = desk.clone();
+    let thread = threads::start("store-writer", move || run(&own, jobs, &growth))?;
+    Ok((desk, thread))
 }
 
-fn run(mut writer: Writer, mut jobs: mpsc::Receiver<Box<dyn Job>>, pages: &AtomicU32) {
-    let mut logs = Logs::default();
+fn run(desk: &Desk, mut jobs: mpsc::Receiver<Box<dyn Job>>, growth: &Growth) {
     while let Some(first) = jobs.blocking_recv() {
-        let group = gather(first, &mut jobs);
-        if writer.write(&mut logs, group).is_err() {
+        // Whoever else comes while the desk is taken joins the group.
+        let mut hand = desk.take();
+        if hand.commit(gather(first, &mut jobs)).is_err() {
             break;
         }
-        writer.checkpointer.tell(pages.load(Ordering::Relaxed));
     }
     jobs.close();
     while let Some(job) = jobs.blocking_recv() {
         job.finish(Err(StoreError::Closing));
     }
-    writer.growth.close();
+    growth.close();
 }
 
 /// The first job and all that wait behind it, within the limits of a group.
@@ -91,7 +95,7 @@ fn gather(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<B
 
 impl Writer {
     /// Commits a group and answers; an error means that nothing more may be written.
-    fn write(&mut self, logs: &mut Logs, group: Vec<Box<dyn Job>>) -> Result<(), ()> {
+    pub(super) fn write(&mut self, logs: &mut Logs, group: Vec<Box<dyn Job>>) -> Result<(), ()> {
         // While the room for outcomes is not held, only outcomes are written: nothing new may start.
         let changes: Vec<&Change> = group.iter().map(|job| job.change()).collect();
         let held = self.reserve.take(&changes);
@@ -167,12 +171,12 @@ fn essential_of(group: Vec<Box<dyn Job>>) -> Vec<Box<dyn Job>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::sqlite::job::{Class, Tx, Work};
     use crate::sqlite::{connect, schema};
 
-    fn writer(dir: &std::path::Path) -> (Writer, watch::Receiver<Option<String>>) {
+    pub(in crate::sqlite) fn writer(dir: &std::path::Path) -> (Writer, watch::Receiver<Option<String>>) {
         let path = connect::database(dir);
         let lock = DataLock::take(dir).unwrap();
         let mut conn = connect::writer(&path).unwrap();
@@ -185,9 +189,9 @@ mod tests {
         (Writer { conn, epoch: 7, checkpointer, reserve, growth, fatal: Arc::new(fatal), lock }, seen)
     }
 
-    type Answer = tokio::sync::oneshot::Receiver<Result<(), StoreError>>;
+    pub(in crate::sqlite) type Answer = tokio::sync::oneshot::Receiver<Result<(), StoreError>>;
 
-    fn job(essential: bool, mut errors: Vec<StoreError>) -> (Box<dyn Job>, Answer) {
+    pub(in crate::sqlite) fn job(essential: bool, mut errors: Vec<StoreError>) -> (Box<dyn Job>, Answer) {
         let apply = move |_: &mut Tx<'_>| errors.pop().map_or(Ok(()), Err);
         Work::boxed(Class::new(1, essential), apply, |()| ())
     }
