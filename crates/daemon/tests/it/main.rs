@@ -14,6 +14,7 @@
 
 mod audit;
 mod every_rpc;
+mod hostile_models;
 mod limits;
 mod repository;
 mod session;
