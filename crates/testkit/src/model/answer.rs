@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Asked;
 use super::events::{self, event};
 
 /// One answer. In a file, `{"say": "text"}` and the like.
@@ -112,8 +113,17 @@ impl Answer {
         Self::Steps(vec![Step::Send(streamed(&[data, events::DONE.to_owned()].concat()))])
     }
 
-    /// What is done, in order.
-    pub(super) fn steps(&self) -> Vec<Step> {
+    /// What is done, in order; whoever asked for no stream gets texts and calls in one piece.
+    pub(super) fn steps(&self, asked: &Asked) -> Vec<Step> {
+        let streams = asked.body.get("stream").is_some_and(|stream| *stream == Value::Bool(true));
+        match self {
+            Self::Say(text) if !streams => vec![Step::Send(plain(200, "", &events::whole(text)))],
+            Self::Call(wishes) if !streams => vec![Step::Send(plain(200, "", &events::whole_calls(wishes)))],
+            other => other.streamed(),
+        }
+    }
+
+    fn streamed(&self) -> Vec<Step> {
         let begun = |text: &str| Step::Send([head(), chunk(&events::words(text))].concat());
         let send = |text: String| vec![Step::Send(streamed(&text))];
         match self {

@@ -24,7 +24,7 @@ pub(super) async fn serve(stream: TcpStream, number: usize, shared: Arc<Shared>)
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     while let Some(asked) = request(&mut read, number).await? {
-        for step in shared.answer(asked).steps() {
+        for step in shared.answer(asked) {
             if !perform(step, &mut read, &mut write).await? {
                 return Ok(());
             }

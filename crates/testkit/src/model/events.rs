@@ -65,9 +65,22 @@ pub(super) fn called(wishes: &[Wish]) -> String {
 
 /// A whole answer that is no stream.
 pub(super) fn whole(text: &str) -> Value {
-    let message = json!({"role": "assistant", "content": text});
+    completion(&json!({"role": "assistant", "content": text}), "stop", text.split(' ').count())
+}
+
+/// A whole answer of calls that is no stream.
+pub(super) fn whole_calls(wishes: &[Wish]) -> Value {
+    let call = |(index, wish): (usize, &Wish)| {
+        let function = json!({"name": wish.name, "arguments": wish.arguments_text()});
+        json!({"id": format!("call_scripted_{index}"), "type": "function", "function": function})
+    };
+    let calls: Vec<Value> = wishes.iter().enumerate().map(call).collect();
+    completion(&json!({"role": "assistant", "content": null, "tool_calls": calls}), "tool_calls", wishes.len() * 8)
+}
+
+fn completion(message: &Value, finish: &str, output: usize) -> Value {
     json!({
         "id": "chatcmpl-scripted", "object": "chat.completion", "created": 1, "model": "scripted",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage(text.split(' ').count()),
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage(output),
     })
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::connection::serve;
-use super::{Answer, Asked};
+use super::{Answer, Asked, Step};
 
 /// What the server says when its script is over.
 const OVER: &str = "the script is over";
@@ -42,10 +42,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn answer(&self, asked: Asked) -> Answer {
+    pub(super) fn answer(&self, asked: Asked) -> Vec<Step> {
         let answer = (self.choose.lock().unwrap_or_else(PoisonError::into_inner))(&asked);
+        let steps = answer.steps(&asked);
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
-        answer
+        steps
     }
 }
 
