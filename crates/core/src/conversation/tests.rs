@@ -281,7 +281,7 @@ proptest! {
     #[test]
     fn every_conversation_ends(answers in prop::collection::vec((answer(), prop::collection::vec(heard(), 1..4)), 1..12)) {
         let (mut talk, mut again) = (begun_with(20_000, 8), Vec::new());
-        let mut steps = std::collections::BTreeSet::new();
+        let mut steps = BTreeSet::new();
         let (mut turn, mut calls) = (0, 0);
         loop {
             let (step, heard) = match talk.next() {
