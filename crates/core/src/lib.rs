@@ -21,6 +21,7 @@ pub mod audit;
 pub mod conversation;
 pub mod desired;
 pub mod digest;
+pub mod egress;
 pub mod failpoint;
 pub mod identity;
 pub mod ids;

@@ -105,6 +105,39 @@ mod tests {
         assert_eq!((findings[0].file.as_str(), findings[0].kind), ("policies/", FindingKind::Layout));
     }
 
+    /// The blocks of a language in the page about destinations.
+    fn shown(language: &str) -> Vec<String> {
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/destinations.md")).unwrap();
+        let blocks = page.split("```").skip(1).step_by(2);
+        blocks.filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n').map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn what_the_page_of_destinations_shows_is_accepted() {
+        let (yaml, cedar) = (shown("yaml"), shown("cedar"));
+        let [destination, steps, programs] = yaml.as_slice() else { panic!("{yaml:?}") };
+        let [guard, rule] = cedar.as_slice() else { panic!("{cedar:?}") };
+        let tools = programs.replace("[process.run]", "[process.run, http.fetch, http.fetch.payments]");
+        let input = "{type: object, properties: {}}";
+        let mut files: std::collections::BTreeMap<String, String> = [
+            ("teams/ops.yaml", "id: ops\ndescription: Operations.\n".to_owned()),
+            ("agents/clerk.yaml", format!("id: clerk\nteam: ops\ndescription: Pays.\nworkflows: [pay]\n{tools}")),
+            ("destinations/payments.yaml", destination.clone()),
+            ("workflows/pay.yaml", format!("id: pay\ndescription: Pays.\ninput: {input}\n{steps}")),
+            ("policies/charges.cedar", rule.clone()),
+        ]
+        .map(|(path, text)| (path.to_owned(), text))
+        .into();
+        for (path, text) in scalbotics_adapters::policy::defaults() {
+            let text = if *path == "policies/guardrails.cedar" { guard } else { *text };
+            files.insert((*path).to_owned(), text.to_owned());
+        }
+        let files = files.into_iter().map(|(path, text)| (path, text.into_bytes())).collect();
+        let compiler = LocalCompiler::new(TenantId::parse("acme").unwrap(), Arc::default(), None);
+        let in_force = compiler.compile(RawFiles { commit: "c0".to_owned(), files });
+        assert!(in_force.is_ok(), "{:?}", in_force.err());
+    }
+
     #[test]
     fn the_engine_names_the_bundle_as_the_snapshot_does() {
         let policies = scalbotics_adapters::policy::defaults();

@@ -1,5 +1,6 @@
-//! Which directories an agent has: those of the state in force at the moment of the call, as far as they still lead where they may.
+//! Which directories and programs an agent has: those of the state in force at the moment of the call, as far as they still lead where they may.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -36,16 +37,25 @@ impl InForceWorkspaces {
 
 impl Workspaces for InForceWorkspaces {
     fn mounts(&self, call: &Call) -> Option<Vec<Mount>> {
-        let state = self.state.get()?.borrow().clone()?;
-        if state.snapshot.tenant != call.tenant {
-            return None;
-        }
+        let state = self.state_for(call)?;
         let agent = state.snapshot.agents.get(&call.agent_name)?;
         Some(agent.mounts.iter().filter_map(|mount| self.real(mount)).collect())
+    }
+
+    fn programs(&self, call: &Call) -> BTreeSet<String> {
+        let state = self.state_for(call);
+        let agent = state.as_ref().and_then(|state| state.snapshot.agents.get(&call.agent_name));
+        agent.map(|agent| agent.programs.clone()).unwrap_or_default()
     }
 }
 
 impl InForceWorkspaces {
+    /// The state in force, if it is of the call's tenant.
+    fn state_for(&self, call: &Call) -> Option<Arc<InForce>> {
+        let state = self.state.get()?.borrow().clone()?;
+        (state.snapshot.tenant == call.tenant).then_some(state)
+    }
+
     /// The mount by the path where it really leads; none when it leads where it may not.
     fn real(&self, mount: &Mount) -> Option<Mount> {
         let real = self.places.mount(Path::new(&mount.path)).and_then(|real| {

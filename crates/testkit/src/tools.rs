@@ -168,7 +168,7 @@ impl ScriptedTools {
 
 #[async_trait]
 impl ToolRunner for ScriptedTools {
-    async fn resolve(&self, tool: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+    async fn resolve(&self, tool: &Definition, _: &Call) -> Result<Vec<ResolvedInput>, NotDone> {
         *self.resolved.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         self.inputs(tool.id.as_str())
     }

@@ -1,6 +1,7 @@
 //! YAML within a budget: one document, no anchors, no aliases, no merge keys, no tags, no doubled keys.
 
 use scalbotics_core::desired::{AgentFile, FILE_LEN_MAX, Format, OverlayFile, Syntax, TeamFile};
+use scalbotics_core::egress::Destination;
 use scalbotics_core::model;
 use scalbotics_core::tool::Manifest;
 use scalbotics_core::workflow;
@@ -83,6 +84,10 @@ impl Format for Yaml {
     }
 
     fn model(&self, text: &str) -> Result<model::File, Syntax> {
+        self.read(text)
+    }
+
+    fn destination(&self, text: &str) -> Result<Destination, Syntax> {
         self.read(text)
     }
 

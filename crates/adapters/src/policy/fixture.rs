@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scalbotics_core::desired::{PolicyFile, with_builtins};
 use scalbotics_core::ids::{AgentUid, HumanUid, ServiceUid};
-use scalbotics_core::policy::{Request, Resource, tool_action};
+use scalbotics_core::policy::{Request, Resource, call_context, tool_action};
 use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::tool::{Definition, Manifest};
@@ -23,7 +23,8 @@ pub(super) fn tool(id: &str, tier: u8, input: Value) -> Arc<Definition> {
     Arc::new(Definition::from_manifest(manifest).unwrap())
 }
 
-/// The built-in tools, `pay` of tier 2, and `shapes` with an argument of every type.
+/// The built-in tools, `pay` of tier 2, `shapes` with an argument of every type, `network` that goes anywhere, and the
+/// destination `api`.
 pub(super) fn tools() -> BTreeMap<Name, Arc<Definition>> {
     let pay = tool(
         "pay",
@@ -52,7 +53,24 @@ pub(super) fn tools() -> BTreeMap<Name, Arc<Definition>> {
             },
         }),
     );
-    with_builtins(&BTreeMap::from([(name("pay"), pay), (name("shapes"), shapes)]))
+    let network = Arc::new(
+        Definition::from_manifest(
+            serde_json::from_value(json!({
+                "id": "network", "description": "A tool.", "argv": ["/bin/true"], "input": {"type": "object", "properties": {}},
+                "tier": 1, "effect": "opaque", "network": true,
+            }))
+            .unwrap(),
+        )
+        .unwrap(),
+    );
+    let api = json!({"id": "api", "description": "A destination.", "host": "api.example.com", "methods": ["GET", "POST"]});
+    let api = Arc::new(Definition::of_destination(serde_json::from_value(api).unwrap()).unwrap());
+    with_builtins(&BTreeMap::from([
+        (name("pay"), pay),
+        (name("shapes"), shapes),
+        (name("network"), network),
+        (api.id.clone(), api),
+    ]))
 }
 
 pub(super) fn principal(uid: Uid, called: &str, groups: &[&str]) -> Principal {
@@ -74,9 +92,15 @@ pub(super) fn service(number: u128, groups: &[&str]) -> Principal {
 
 /// A call of one of [`tools`].
 pub(super) fn call(principal: Principal, id: &str, args: Value) -> Request {
+    tainted(principal, id, args, &[])
+}
+
+/// The same in a task with these marks.
+pub(super) fn tainted(principal: Principal, id: &str, args: Value, taint: &[&'static str]) -> Request {
     let id = name(id);
-    let context = json!({"args": args, "task": {"agent": "clerk", "team": "ops", "workflow": "refund"}});
-    Request { principal, action: tool_action(&id), resource: Resource::tool(&tools()[&id]), context }
+    let tool = &tools()[&id];
+    let context = call_context(tool, args, ["clerk", "ops", "refund"], &taint.iter().copied().collect());
+    Request { principal, action: tool_action(&id), resource: Resource::tool(tool), context }
 }
 
 pub(super) fn rpc(principal: Principal, action: &str, resource: Resource) -> Request {

@@ -9,27 +9,37 @@
 mod builtin;
 mod inputs;
 mod own;
+mod program;
+mod tree;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use scalbotics_core::desired::Mount;
+use scalbotics_core::egress::Reach;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Clock, SecretSource, Stop, StoreError, ToolRunner};
 use scalbotics_core::secret::{RevealError, Secret};
 use scalbotics_core::tool::{Builtin, Call, Definition, Kind, Manifest, NotDone, Outcome, ResolvedInput, Verification};
 
 use self::inputs::Hasher;
+use self::program::{Place, Run};
+use super::fs;
+use super::http::{Fetch, Fetcher};
 use super::process::Sandbox;
 
-/// Tells which directories an agent has, as desired state says at this moment.
+/// Tells which directories and programs an agent has, as desired state says at this moment.
 pub trait Workspaces: Send + Sync + std::fmt::Debug {
     /// The mounts of the call's agent, or nothing when there is no such agent any more.
     fn mounts(&self, call: &Call) -> Option<Vec<Mount>>;
+
+    /// The programs that `process.run` may start for the call's agent; none when there is no such agent any more.
+    fn programs(&self, call: &Call) -> BTreeSet<String>;
 }
 
-/// Runs the daemon's file tools and tenants' own tools on this machine.
+/// Runs the daemon's tools and tenants' own tools on this machine, and requests from it.
 #[derive(Debug)]
 pub struct LocalRunner {
     sandbox: Arc<Sandbox>,
@@ -37,13 +47,25 @@ pub struct LocalRunner {
     secrets: Arc<dyn SecretSource>,
     clock: Arc<dyn Clock>,
     hasher: Hasher,
+    fetcher: Fetcher,
 }
 
 impl LocalRunner {
     /// Puts the parts together.
     #[must_use]
     pub fn new(sandbox: Sandbox, workspaces: Arc<dyn Workspaces>, secrets: Arc<dyn SecretSource>, clock: Arc<dyn Clock>) -> Self {
-        Self { sandbox: Arc::new(sandbox), workspaces, secrets, clock, hasher: Hasher::default() }
+        let (sandbox, hasher, fetcher) = (Arc::new(sandbox), Hasher::default(), Fetcher::default());
+        Self { sandbox, workspaces, secrets, clock, hasher, fetcher }
+    }
+
+    /// The same with another way from names to addresses.
+    #[must_use]
+    pub fn with_fetcher(self, fetcher: Fetcher) -> Self {
+        Self { fetcher, ..self }
+    }
+
+    fn place(&self, call: &Call) -> Result<Place, NotDone> {
+        Ok(Place { mounts: self.mounts(call)?, programs: self.workspaces.programs(call) })
     }
 
     fn mounts(&self, call: &Call) -> Result<Vec<Mount>, NotDone> {
@@ -70,17 +92,60 @@ impl LocalRunner {
         Ok(given)
     }
 
+    async fn fetch(
+        &self,
+        tool: &Definition,
+        warrant: &Warrant<Call>,
+        time: Duration,
+        stop: &dyn Stop,
+    ) -> Result<Outcome, NotDone> {
+        let call = warrant.act();
+        // An agent that is gone sends nothing.
+        let _mounts = self.mounts(call)?;
+        let reach = Reach::of(tool).ok_or_else(|| NotDone::Unavailable { reason: "it speaks no HTTP".to_owned() })?;
+        Fetcher::check(tool, &reach, &call.args)?;
+        let secret = match &tool.kind {
+            Kind::Http(destination) => destination.secret.as_ref().map(|passing| &passing.name),
+            Kind::Builtin(_) | Kind::Process(_) | Kind::Model => None,
+        };
+        let secret = match secret {
+            Some(name) => Some(self.secrets.reveal(warrant, name).await.map_err(|error| not_revealed(&error))?),
+            None => None,
+        };
+        self.fetcher.run(&Fetch { tool, reach, call, secret, time }, stop).await
+    }
+
+    /// Resolves on a thread that may block.
+    async fn resolved<F>(&self, resolve: F) -> Result<Vec<ResolvedInput>, NotDone>
+    where
+        F: FnOnce(&Hasher) -> Result<Vec<ResolvedInput>, NotDone> + Send + 'static,
+    {
+        let hasher = self.hasher.clone();
+        let resolved = tokio::task::spawn_blocking(move || resolve(&hasher)).await;
+        resolved.unwrap_or_else(|_| Err(NotDone::Unavailable { reason: "its files could not be hashed".to_owned() }))
+    }
+
     async fn try_run(&self, tool: &Definition, warrant: &Warrant<Call>, stop: &dyn Stop) -> Result<Outcome, NotDone> {
         let call = warrant.act();
         if tool.digest != call.tool_digest {
             return Err(NotDone::Void { reason: "it was given for another version of the tool".to_owned() });
         }
         let time = self.time_left(tool, warrant)?;
-        let mounts = self.mounts(call)?;
+        let files = |which: fs::Tool, mounts: Vec<Mount>| builtin::run(which, mounts, call, time, stop);
         match &tool.kind {
-            Kind::Builtin(which) => builtin::run(*which, mounts, call, time, stop).await,
             Kind::Model => Err(NotDone::Unavailable { reason: "models are not asked by the runner of tools".to_owned() }),
+            Kind::Builtin(Builtin::FsList) => files(fs::Tool::List, self.mounts(call)?).await,
+            Kind::Builtin(Builtin::FsRead) => files(fs::Tool::Read, self.mounts(call)?).await,
+            Kind::Builtin(Builtin::FsSearch) => files(fs::Tool::Search, self.mounts(call)?).await,
+            Kind::Builtin(Builtin::FsWrite) => files(fs::Tool::Write, self.mounts(call)?).await,
+            Kind::Builtin(Builtin::ProcessRun) => {
+                let run = Run::parse(call, self.place(call)?)?;
+                let now = self.clock.now();
+                run.run(call, &self.sandbox, (&self.hasher, now), (warrant.attempt(), time), stop).await
+            }
+            Kind::Builtin(Builtin::HttpFetch) | Kind::Http(_) => self.fetch(tool, warrant, time, stop).await,
             Kind::Process(manifest) => {
+                let mounts = self.mounts(call)?;
                 let secrets = self.reveal(manifest, warrant).await?;
                 let attempt = own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets };
                 attempt.run(&mounts, warrant.attempt(), time, stop).await
@@ -99,11 +164,24 @@ fn not_revealed(error: &RevealError) -> NotDone {
 
 #[async_trait]
 impl ToolRunner for LocalRunner {
-    async fn resolve(&self, tool: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
-        let Kind::Process(manifest) = &tool.kind else { return Ok(Vec::new()) };
-        let (hasher, manifest, now) = (self.hasher.clone(), manifest.clone(), self.clock.now());
-        let resolved = tokio::task::spawn_blocking(move || hasher.resolve(&manifest, now)).await;
-        resolved.unwrap_or_else(|_| Err(NotDone::Unavailable { reason: "its files could not be hashed".to_owned() }))
+    async fn resolve(&self, tool: &Definition, call: &Call) -> Result<Vec<ResolvedInput>, NotDone> {
+        let now = self.clock.now();
+        match &tool.kind {
+            Kind::Process(manifest) => {
+                let manifest = manifest.clone();
+                self.resolved(move |hasher| hasher.resolve(&manifest, now)).await
+            }
+            Kind::Builtin(Builtin::ProcessRun) => {
+                let run = Run::parse(call, self.place(call)?)?;
+                self.resolved(move |hasher| run.resolve(hasher, now)).await
+            }
+            Kind::Builtin(Builtin::HttpFetch) | Kind::Http(_) => {
+                Reach::of(tool).map_or(Ok(()), |reach| Fetcher::check(tool, &reach, &call.args)).map(|()| Vec::new())
+            }
+            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch | Builtin::FsWrite) | Kind::Model => {
+                Ok(Vec::new())
+            }
+        }
     }
 
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
@@ -114,8 +192,10 @@ impl ToolRunner for LocalRunner {
         let Ok(mounts) = self.mounts(call) else { return (Verification::Unknown, None) };
         match &tool.kind {
             Kind::Builtin(Builtin::FsWrite) => builtin::verify(mounts, call).await,
-            // Reading has no effect that could have landed.
-            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch) | Kind::Model => (Verification::Unknown, None),
+            // Reading has no effect that could have landed, and nobody can be asked about the others.
+            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch | Builtin::HttpFetch | Builtin::ProcessRun)
+            | Kind::Http(_)
+            | Kind::Model => (Verification::Unknown, None),
             Kind::Process(manifest) => {
                 let secrets = Vec::new();
                 own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets }.verify(&mounts).await
@@ -124,7 +204,8 @@ impl ToolRunner for LocalRunner {
     }
 
     async fn prove_dead(&self, call: &Call, attempt: u32) -> bool {
-        // File tools are threads of the daemon, so they died with it; their attempts have no lock and count as dead here too.
+        // File tools are threads of the daemon, and requests are its sockets: they died with it. Their attempts have no lock and
+        // count as dead here too.
         own::prove_dead(&self.sandbox, call, attempt).await
     }
 }

@@ -66,6 +66,7 @@ fn plain(argv: Vec<String>) -> Job {
         data_paths: Vec::new(),
         write_paths: Vec::new(),
         pinned: Vec::new(),
+        directory: None,
         network: false,
         limits: Limits { wall: Duration::from_secs(20), ..Limits::default() },
     }

@@ -18,11 +18,13 @@
 mod calls;
 mod confinement;
 mod endings;
+mod fetch;
 mod fixture;
 mod hostile;
 mod models;
 mod pinned;
 mod port;
+mod program;
 mod real;
 mod tool;
 
@@ -45,7 +47,9 @@ fn main() -> ExitCode {
                 .chain(calls::TESTS)
                 .chain(pinned::TESTS)
                 .chain(models::TESTS)
-                .chain(hostile::TESTS);
+                .chain(hostile::TESTS)
+                .chain(fetch::TESTS)
+                .chain(program::TESTS);
             let trials = trials
                 .map(|(name, test)| {
                     Trial::test(*name, || {

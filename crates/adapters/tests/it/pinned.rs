@@ -46,7 +46,7 @@ impl World {
     /// The call as it is shown to an approver.
     fn asked(&self, tool: &Definition) -> Call {
         let mut call = call(tool, &json!({}));
-        call.inputs = runtime().block_on(self.runner.resolve(tool, &call.args)).unwrap();
+        call.inputs = runtime().block_on(self.runner.resolve(tool, &call)).unwrap();
         call
     }
 
@@ -311,7 +311,8 @@ fn too_large() {
     let program = large("program", PINNED_BYTES_MAX + 1);
     let rest = large("rest", PINNED_BYTES_MAX);
     for (argv, named) in [(json!([program]), &program), (json!(["/bin/sh", rest]), &rest)] {
-        let resolved = runtime().block_on(w.runner.resolve(&risky(&argv), b"{}"));
+        let tool = risky(&argv);
+        let resolved = runtime().block_on(w.runner.resolve(&tool, &call(&tool, &json!({}))));
         let reason = resolved.unwrap_err().to_string();
         assert!(reason.contains(named.to_str().unwrap()) && reason.contains("more than 536870912 bytes"), "{reason}");
     }

@@ -1,5 +1,6 @@
 //! The port as a task uses it: a runner over a sandbox, an agent's mounts, own tools, and calls with real warrants.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,9 +36,16 @@ impl Clock for Fixed {
 #[derive(Debug)]
 pub(crate) struct Agents(pub(crate) Option<Vec<Mount>>);
 
+/// The programs that every agent may start.
+pub(crate) const PROGRAMS: [&str; 2] = ["/bin/sh", "/bin/cat"];
+
 impl Workspaces for Agents {
     fn mounts(&self, _: &Call) -> Option<Vec<Mount>> {
         self.0.clone()
+    }
+
+    fn programs(&self, _: &Call) -> BTreeSet<String> {
+        PROGRAMS.map(str::to_owned).into()
     }
 }
 

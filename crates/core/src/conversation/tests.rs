@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -40,6 +40,7 @@ fn agent(turns_max: u64) -> Agent {
         tools: ["fs.list", "fs.read", "fs.write", model::CALL].map(name).into_iter().collect(),
         workflows: vec![name("stock")],
         mounts: Vec::new(),
+        programs: BTreeSet::new(),
         budget: Budget::default(),
         model: Some(Route { models: vec![name("small")], output_tokens_max: 100, turns_max }),
         tier_max: Tier::Risky,
@@ -280,7 +281,7 @@ proptest! {
     #[test]
     fn every_conversation_ends(answers in prop::collection::vec((answer(), prop::collection::vec(heard(), 1..4)), 1..12)) {
         let (mut talk, mut again) = (begun_with(20_000, 8), Vec::new());
-        let mut steps = std::collections::BTreeSet::new();
+        let mut steps = BTreeSet::new();
         let (mut turn, mut calls) = (0, 0);
         loop {
             let (step, heard) = match talk.next() {

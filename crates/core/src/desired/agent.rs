@@ -24,6 +24,8 @@ pub struct Agent {
     pub workflows: Vec<Name>,
     /// Its workspace.
     pub mounts: Vec<Mount>,
+    /// The programs that `process.run` may start for it, by absolute path.
+    pub programs: BTreeSet<String>,
     /// What one task may use where its submitter does not say.
     pub budget: Budget,
     /// The models that drive it; `None` runs workflows only.

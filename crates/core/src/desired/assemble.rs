@@ -6,16 +6,16 @@ use std::sync::Arc;
 
 use super::finding::{Finding, line_of, line_of_path};
 use super::read::{self, Files, Source};
-use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PolicyFile, Snapshot};
-use super::{links, overlay};
+use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PROGRAMS_MAX, PolicyFile, Snapshot};
+use super::{destinations, links, overlay};
 use crate::model::{Model, OUTPUT_TOKENS_MAX, Route, RouteFile};
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
-use crate::tool::{Definition, Tier};
+use crate::tool::{Builtin, Definition, Tier};
 use crate::workflow::{Fault, Workflow};
 
 /// First words of names that belong to built-in tools, and to the workflows that models are offered as tools.
-const RESERVED: [&str; 3] = ["fs", "model", crate::conversation::WORKFLOW];
+const RESERVED: [&str; 5] = ["fs", "http", "model", "process", crate::conversation::WORKFLOW];
 
 /// Directories that no agent gets, beside the root: what the kernel shows as files.
 const MOUNTS_REFUSED: [&str; 3] = ["/dev", "/proc", "/sys"];
@@ -31,7 +31,8 @@ impl Snapshot {
         let mut files = read::read(raw, format, &mut findings);
         overlay::apply(&mut files, overlay, &mut findings);
         let policies = std::mem::take(&mut files.policies);
-        let tools = tools(&tenant, &files, &mut findings);
+        let mut tools = tools(&tenant, &files, &mut findings);
+        tools.append(&mut destinations::tools(&tenant, &files, &mut findings));
         let workflows = workflows(&files, &tools, &mut findings);
         let models = models(&files, &tenant, &mut findings);
         let agents = agents(&mut files, &models, &mut findings);
@@ -126,7 +127,7 @@ fn workflows(
         match Workflow::parse(&file.value, &tools) {
             Ok(workflow) => drop(workflows.insert(id.clone(), Arc::new(workflow))),
             // The tool's own finding says what is wrong.
-            Err(error) if matches!(&error.fault, Fault::UnknownTool { tool } if files.tools.contains_key(tool)) => {}
+            Err(error) if matches!(&error.fault, Fault::UnknownTool { tool } if files.has_tool(tool)) => {}
             Err(error) => {
                 let unknown = matches!(error.fault, Fault::UnknownTool { .. });
                 let kind = if unknown { FindingKind::Reference } else { FindingKind::Value };
@@ -151,6 +152,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
         let AgentFile { team, description, tools, workflows, mounts, budget, tier_max, .. } = &file.value;
         check_lists(file, findings);
         check_mounts(file, findings);
+        check_programs(file, findings);
         let model = route(file, models, findings);
         let budget = match budget.unwrap_or_default().budget() {
             Ok(budget) => budget,
@@ -177,6 +179,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
                 .collect(),
             workflows: workflows.clone(),
             mounts: mounts.clone(),
+            programs: file.value.programs.iter().cloned().collect(),
             budget,
             model,
             tier_max: tier_max.unwrap_or(Tier::Risky),
@@ -218,19 +221,47 @@ fn check_mounts(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
     }
 }
 
+fn check_programs(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
+    let AgentFile { programs, tools, .. } = &file.value;
+    let mut refuse = |what: String, why: &str, word: &str| {
+        let next = "name each program once by its absolute path, and the tool process.run beside";
+        findings.push(Finding::new(&file.path, FindingKind::Value, what, why, next).at(line_of(&file.text, word)));
+    };
+    if programs.len() > PROGRAMS_MAX {
+        refuse(format!("{} programs are refused", programs.len()), "an agent has at most 64 programs", "programs");
+    }
+    let runs = tools.iter().any(|tool| tool.as_str() == Builtin::ProcessRun.id());
+    // An overlay may leave either without the other: then nothing is started.
+    if runs == programs.is_empty() && file.narrowed_by.is_none() {
+        let why = if runs { "process.run starts only what `programs` lists" } else { "only process.run starts them" };
+        refuse("programs is refused".to_owned(), why, if runs { "process.run" } else { "programs" });
+    }
+    for (index, program) in programs.iter().enumerate() {
+        if programs.iter().take(index).any(|other| other == program) {
+            refuse(format!("program `{program}` stands twice"), "a list names each once", program);
+        }
+        if let Some(why) = absolute_fault(program).or(program.ends_with('/').then_some("it is a directory")) {
+            refuse(format!("program `{program}` is refused"), why, program);
+        }
+    }
+}
+
 fn path_fault(mount: &Mount) -> Option<&'static str> {
     let path = mount.path.as_str();
     let plain = path.trim_end_matches('/');
     let below = |root: &str| plain == root || plain.strip_prefix(root).is_some_and(|rest| rest.starts_with('/'));
+    absolute_fault(path).or_else(|| {
+        (plain.is_empty() || MOUNTS_REFUSED.iter().any(|root| below(root)))
+            .then_some("the root, /dev, /proc and /sys are no workspace")
+    })
+}
+
+/// Why a path is not absolute and plain, if it is not.
+fn absolute_fault(path: &str) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("it is not absolute");
     }
-    if path.split('/').skip(1).any(|part| part == ".." || part == ".")
-        || path.contains("//")
-        || path.chars().any(char::is_control)
-    {
-        return Some("it holds `.`, `..`, an empty part or a control character");
-    }
-    (plain.is_empty() || MOUNTS_REFUSED.iter().any(|root| below(root)))
-        .then_some("the root, /dev, /proc and /sys are no workspace")
+    let parts = path.split('/').skip(1).any(|part| part == ".." || part == ".");
+    (parts || path.contains("//") || path.chars().any(char::is_control))
+        .then_some("it holds `.`, `..`, an empty part or a control character")
 }

@@ -1,4 +1,5 @@
-//! The tools that the daemon brings: `fs.list`, `fs.read`, `fs.search`, `fs.write`, and `model.call`, which no file names.
+//! The tools that the daemon brings: `fs.list`, `fs.read`, `fs.search`, `fs.write`, `http.fetch`, `process.run`, and `model.call`,
+//! which no file names.
 //!
 //! The schemas state what the file tools of the adapters take and give; paths are `mount/relative/path`.
 
@@ -8,6 +9,7 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Value, json};
 
 use crate::digest::Digest;
+use crate::egress::{self, Method};
 use crate::tenant::Name;
 use crate::time::Span;
 use crate::tool::schema::{self, Schema};
@@ -19,8 +21,20 @@ const DIGEST_TAG: &str = "scalbotics/builtin-tool/v1";
 /// Wall-clock limit of a built-in tool, in milliseconds; a search of 512 MiB takes a few seconds.
 const TIMEOUT_MS: u64 = 60_000;
 
+/// Wall-clock limit of a program that `process.run` starts, in milliseconds; builds and test suites take minutes.
+const RUN_TIMEOUT_MS: u64 = 300_000;
+
 /// Longest path argument, in characters; the kernel's `PATH_MAX`.
 const PATH_LEN_MAX: u64 = 4_096;
+
+/// Most arguments of a program that `process.run` starts.
+const RUN_ARGS_MAX: u64 = 256;
+
+/// Longest argument of such a program, in characters; all of them together are bounded by the sandbox.
+const RUN_ARG_LEN_MAX: u64 = 65_536;
+
+/// Longest standard input of such a program, in characters; a quarter of what arguments may be together.
+const RUN_STDIN_LEN_MAX: u64 = 1 << 20;
 
 static BUILTINS: LazyLock<BTreeMap<Name, Arc<Definition>>> = LazyLock::new(|| {
     let defined = Builtin::ALL.into_iter().filter_map(|builtin| define(builtin).ok()).map(Arc::new);
@@ -65,10 +79,19 @@ fn define(builtin: Builtin) -> Result<Definition, DefineError> {
         Builtin::FsWrite => {
             ("Replaces a file of the workspace as a whole, or leaves it as it was.", write_input(), write_output())
         }
+        Builtin::HttpFetch => {
+            let input = egress::fetch_input(&[Method::Get, Method::Head], egress::BYTES_MAX);
+            ("Reads what is at an https address of the public internet.", input, egress::fetch_output())
+        }
+        Builtin::ProcessRun => {
+            ("Runs a program that the agent's file allows, in the sandbox, on the agent's workspace.", run_input(), run_output())
+        }
     };
     let (tier, effect) = match builtin {
         Builtin::FsList | Builtin::FsRead | Builtin::FsSearch => (Tier::Read, EffectClass::Pure),
         Builtin::FsWrite => (Tier::Change, EffectClass::Verifiable),
+        Builtin::HttpFetch => (Tier::Risky, EffectClass::Pure),
+        Builtin::ProcessRun => (Tier::Risky, EffectClass::Opaque),
     };
     let identity = json!({
         "id": builtin.id(), "description": description, "input": input, "output": output, "tier": tier, "effect": effect,
@@ -84,7 +107,7 @@ fn define(builtin: Builtin) -> Result<Definition, DefineError> {
         // No key is used, and a rename on the local file system has landed when it returns.
         key_ttl: Span::from_ms(0),
         settle_after: Span::from_ms(0),
-        timeout: Span::from_ms(TIMEOUT_MS),
+        timeout: Span::from_ms(if builtin == Builtin::ProcessRun { RUN_TIMEOUT_MS } else { TIMEOUT_MS }),
         kind: Kind::Builtin(builtin),
         digest,
     })
@@ -184,6 +207,32 @@ fn write_output() -> Value {
         "path": { "type": "string" },
         "bytes": count(),
         "sha256": { "type": "string", "minLength": 64, "maxLength": 64 },
+    } })
+}
+
+fn run_input() -> Value {
+    json!({ "type": "object", "required": ["program"], "properties": {
+        "program": { "type": "string", "description": "Absolute path of the program, as the agent's file has it.", "minLength": 1, "maxLength": PATH_LEN_MAX },
+        "args": { "type": "array", "description": "Its arguments; no shell reads them.", "maxItems": RUN_ARGS_MAX,
+                  "items": { "type": "string", "maxLength": RUN_ARG_LEN_MAX } },
+        "stdin": { "type": "string", "description": "Its standard input.", "maxLength": RUN_STDIN_LEN_MAX },
+        "directory": path("Where it starts, as mount/relative/path; without it an empty folder of its own."),
+    } })
+}
+
+fn run_output() -> Value {
+    let stream = || {
+        json!({ "type": "object", "required": ["encoding", "content", "bytes", "truncated"], "properties": {
+        "encoding": { "type": "string", "enum": ["utf8", "base64"] },
+        "content": { "type": "string" },
+        "bytes": count(),
+        "truncated": { "type": "boolean" },
+    } })
+    };
+    json!({ "type": "object", "required": ["exit_code", "stdout", "stderr"], "properties": {
+        "exit_code": { "type": "integer", "minimum": 0, "maximum": 255 },
+        "stdout": stream(),
+        "stderr": stream(),
     } })
 }
 

@@ -41,6 +41,9 @@ pub struct AgentFile {
     /// Directories of the host that are the agent's workspace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mounts: Vec<Mount>,
+    /// Absolute paths of the programs that `process.run` may start for the agent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<String>,
     /// What one task may use where its submitter does not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetFile>,

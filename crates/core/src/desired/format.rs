@@ -1,6 +1,7 @@
 //! The syntax of desired-state files, which an adapter knows.
 
 use super::{AgentFile, OverlayFile, TeamFile};
+use crate::egress::Destination;
 use crate::model;
 use crate::tool::Manifest;
 use crate::workflow;
@@ -27,6 +28,12 @@ pub trait Format: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`Syntax`].
     fn model(&self, text: &str) -> Result<model::File, Syntax>;
+
+    /// Reads `destinations/<id>.yaml`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn destination(&self, text: &str) -> Result<Destination, Syntax>;
 
     /// Reads `tools/<id>.yaml`.
     ///

@@ -18,5 +18,8 @@ pub const BOOTSTRAP_TOTAL_MAX: usize = 1 << 20;
 /// Most mounts of one agent; each is an open descriptor while a tool runs.
 pub const MOUNTS_MAX: usize = 32;
 
+/// Most programs that `process.run` may start for one agent; a person reads the list.
+pub const PROGRAMS_MAX: usize = 64;
+
 /// Most findings that are kept of one commit; nobody reads more.
 pub const FINDINGS_MAX: usize = 1_000;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::finding::{Finding, line_of};
 use super::read::{Files, Source};
 use super::{AgentFile, FindingKind, TeamFile, with_builtins};
+use crate::egress::TOOL_PREFIX;
 use crate::tenant::Name;
-use crate::tool::{Definition, Tier};
+use crate::tool::{Builtin, Definition, Tier};
 use crate::workflow::{Workflow, WrittenPlace};
 
 /// What names may lead to.
@@ -105,8 +106,12 @@ impl Links<'_> {
             if self.files.tools.contains_key(tool) {
                 return None;
             }
+            if let Some(id) = tool.as_str().strip_prefix(TOOL_PREFIX) {
+                return self.destination(agent, tool, id);
+            }
             let why = format!("there is no tools/{tool}.yaml and no built-in tool of that name");
-            let next = "add the tool, or name one of fs.list, fs.read, fs.search, fs.write".to_owned();
+            let known = Builtin::ALL.map(Builtin::id).join(", ");
+            let next = format!("add the tool, or name one of {known}");
             return Some(finding(agent, tool, format!("tool `{tool}` does not exist"), why, next));
         };
         let tier_max = agent.value.tier_max.unwrap_or(Tier::Risky);
@@ -115,6 +120,16 @@ impl Links<'_> {
         }
         let why = format!("its tier is {}, above the agent's tier_max {}", definition.tier.number(), tier_max.number());
         Some(finding(agent, tool, format!("tool `{tool}` is refused"), why, "remove the tool, or raise tier_max".to_owned()))
+    }
+
+    /// A tool that a destination would make, if its file is not only refused.
+    fn destination(&self, agent: &Source<AgentFile>, tool: &Name, id: &str) -> Option<Finding> {
+        if self.files.destinations.keys().any(|known| known.as_str() == id) {
+            return None;
+        }
+        let why = format!("there is no destinations/{id}.yaml");
+        let next = "add the destination, or name another".to_owned();
+        Some(finding(agent, tool, format!("destination `{id}` does not exist"), why, next))
     }
 
     fn model(&self, agent: &Source<AgentFile>, model: &Name) -> Option<Finding> {

@@ -10,6 +10,7 @@
 mod agent;
 mod assemble;
 mod builtins;
+mod destinations;
 mod files;
 mod finding;
 mod format;
@@ -27,7 +28,9 @@ pub use builtins::{builtins, with_builtins};
 pub use files::{AgentFile, BudgetFile, Mount, TeamFile};
 pub use finding::{Finding, FindingKind};
 pub use format::{Format, Syntax};
-pub use limits::{BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, FILE_LEN_MAX, FILES_MAX, FINDINGS_MAX, MOUNTS_MAX, TOTAL_LEN_MAX};
+pub use limits::{
+    BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, FILE_LEN_MAX, FILES_MAX, FINDINGS_MAX, MOUNTS_MAX, PROGRAMS_MAX, TOTAL_LEN_MAX,
+};
 pub use overlay::{AgentOverlay, ModelOverlay, MountOverlay, OverlayFile, RouteOverlay, ToolOverlay};
 pub use place::{FOLDERS, Place};
 pub use schemas::schemas;

@@ -45,6 +45,9 @@ pub struct AgentOverlay {
     /// The mounts that it keeps, of those that it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mounts: Option<Vec<MountOverlay>>,
+    /// The programs that it keeps, of those that it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub programs: Option<Vec<String>>,
     /// Limits of one task, none above what the agent has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetFile>,
@@ -155,6 +158,7 @@ impl Narrowing<'_> {
         };
         let mut agent = source.as_ref()?.value.clone();
         let all = (std::mem::take(&mut agent.tools), std::mem::take(&mut agent.workflows));
+        agent.programs = self.programs(id, std::mem::take(&mut agent.programs), less.programs.as_deref());
         agent.tools = self.kept(id, "tool", all.0, less.tools.as_deref());
         agent.workflows = self.kept(id, "workflow", all.1, less.workflows.as_deref());
         if let Some(mounts) = &less.mounts {
@@ -252,6 +256,16 @@ impl Narrowing<'_> {
             self.refuse(name, FindingKind::Value, format!("{kind} `{name}` of agent `{id}` is refused"), why);
         }
         had.into_iter().filter(|name| wanted.contains(name)).collect()
+    }
+
+    /// Those of `had` that `wanted` names, or all where it says nothing.
+    fn programs(&mut self, id: &Name, had: Vec<String>, wanted: Option<&[String]>) -> Vec<String> {
+        let Some(wanted) = wanted else { return had };
+        for program in wanted.iter().filter(|program| !had.contains(program)) {
+            let why = "it is not in the agent's file".to_owned();
+            self.refuse(id, FindingKind::Value, format!("program `{program}` of agent `{id}` is refused"), why);
+        }
+        had.into_iter().filter(|program| wanted.contains(program)).collect()
     }
 
     fn mounts(&mut self, id: &Name, had: &[Mount], wanted: &[MountOverlay]) -> Vec<Mount> {

@@ -3,7 +3,8 @@
 use crate::tenant::Name;
 
 /// The folders that desired state knows; everything beside them in a repository is not read.
-pub const FOLDERS: [&str; 8] = ["agents", "env", "models", "policies", "teams", "tools", "workflows", "workspaces"];
+pub const FOLDERS: [&str; 9] =
+    ["agents", "destinations", "env", "models", "policies", "teams", "tools", "workflows", "workspaces"];
 
 /// Longest name of a file of memory, in bytes.
 const MEMORY_NAME_LEN_MAX: usize = 100;
@@ -17,6 +18,8 @@ pub enum Place {
     Agent(Name),
     /// `models/<id>.yaml`
     Model(Name),
+    /// `destinations/<id>.yaml`
+    Destination(Name),
     /// `tools/<id>.yaml`
     Tool(Name),
     /// `workflows/<id>.yaml`
@@ -55,6 +58,9 @@ impl Place {
             ["models", file] => {
                 named(file, ".yaml").map(Self::Model).ok_or("a file of models/ is named <id>.yaml, the id in lower case")
             }
+            ["destinations", file] => named(file, ".yaml")
+                .map(Self::Destination)
+                .ok_or("a file of destinations/ is named <id>.yaml, the id in lower case"),
             ["tools", file] => {
                 named(file, ".yaml").map(Self::Tool).ok_or("a file of tools/ is named <id>.yaml, the id in lower case")
             }
@@ -69,7 +75,7 @@ impl Place {
             }
             ["workspaces", agent, rest @ ..] => bootstrap(agent, rest),
             _ => Err(
-                "only agents, env, models, policies, teams, tools, workflows and workspaces hold desired state, without further folders",
+                "only agents, destinations, env, models, policies, teams, tools, workflows and workspaces hold desired state, without further folders",
             ),
         }
     }
@@ -105,6 +111,7 @@ mod tests {
             "teams/ops.yaml",
             "agents/a.b-c.yaml",
             "models/small.yaml",
+            "destinations/payments.yaml",
             "tools/x.yaml",
             "workflows/scan.yaml",
             "policies/base.cedar",
@@ -127,6 +134,7 @@ mod tests {
             "agents/аgent.yaml",
             "agents/../x.yaml",
             "models/GPT.yaml",
+            "destinations/a/b.yaml",
             "policies/x.rego",
             "workspaces/clerk/soul.md",
             "workspaces/Clerk/SOUL.md",

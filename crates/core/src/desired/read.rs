@@ -8,6 +8,7 @@ use super::{
     Place, PolicyFile, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets,
 };
 use crate::digest::Digest;
+use crate::egress::{Destination, TOOL_PREFIX};
 use crate::model;
 use crate::ports::RawFiles;
 use crate::tenant::Name;
@@ -39,6 +40,7 @@ pub(super) struct Files {
     pub(super) teams: BTreeMap<Name, Option<Source<TeamFile>>>,
     pub(super) agents: BTreeMap<Name, Option<Source<AgentFile>>>,
     pub(super) models: BTreeMap<Name, Option<Source<model::File>>>,
+    pub(super) destinations: BTreeMap<Name, Option<Source<Destination>>>,
     pub(super) tools: BTreeMap<Name, Option<Source<Manifest>>>,
     pub(super) workflows: BTreeMap<Name, Option<Source<workflow::File>>>,
     pub(super) overlays: BTreeMap<Name, Option<Source<OverlayFile>>>,
@@ -90,6 +92,11 @@ impl Files {
                 same_id(&path, &id, &value.id, &text)?;
                 self.models.insert(id, Some(Source::new(path, text, value)));
             }
+            Place::Destination(id) => {
+                let value = format.destination(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                same_id(&path, &id, &value.id, &text)?;
+                self.destinations.insert(id, Some(Source::new(path, text, value)));
+            }
             Place::Tool(id) => {
                 let value = format.tool(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
@@ -111,12 +118,19 @@ impl Files {
         Ok(())
     }
 
+    /// Whether a file is there that defines the tool, be it refused or not.
+    pub(super) fn has_tool(&self, tool: &Name) -> bool {
+        let destination = |id: &str| self.destinations.keys().any(|known| known.as_str() == id);
+        self.tools.contains_key(tool) || tool.as_str().strip_prefix(TOOL_PREFIX).is_some_and(destination)
+    }
+
     /// Notes that a file is there, whatever becomes of it.
     fn mark(&mut self, place: &Place) {
         match place {
             Place::Team(id) => drop(self.teams.insert(id.clone(), None)),
             Place::Agent(id) => drop(self.agents.insert(id.clone(), None)),
             Place::Model(id) => drop(self.models.insert(id.clone(), None)),
+            Place::Destination(id) => drop(self.destinations.insert(id.clone(), None)),
             Place::Tool(id) => drop(self.tools.insert(id.clone(), None)),
             Place::Workflow(id) => drop(self.workflows.insert(id.clone(), None)),
             Place::Overlay(name) => drop(self.overlays.insert(name.clone(), None)),

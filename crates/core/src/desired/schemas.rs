@@ -5,15 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{AgentFile, OverlayFile, TeamFile};
+use crate::egress::Destination;
 use crate::model;
 use crate::tool::Manifest;
 use crate::workflow;
 
-/// The published JSON Schemas (draft 2020-12), by the kind of file: `agent`, `model`, `overlay`, `team`, `tool`, `workflow`.
+/// The published JSON Schemas (draft 2020-12), by the kind of file: `agent`, `destination`, `model`, `overlay`, `team`, `tool`, `workflow`.
 #[must_use]
 pub fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
         ("agent", schemars::schema_for!(AgentFile).to_value()),
+        ("destination", schemars::schema_for!(Destination).to_value()),
         ("model", schemars::schema_for!(model::File).to_value()),
         ("overlay", schemars::schema_for!(OverlayFile).to_value()),
         ("team", schemars::schema_for!(TeamFile).to_value()),

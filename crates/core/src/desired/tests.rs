@@ -1,3 +1,4 @@
+mod egress;
 mod overlay;
 
 use std::collections::BTreeMap;
@@ -6,6 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::egress::Destination;
 use crate::model;
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
@@ -30,6 +32,10 @@ impl Format for Json {
     }
 
     fn model(&self, text: &str) -> Result<model::File, Syntax> {
+        read(text)
+    }
+
+    fn destination(&self, text: &str) -> Result<Destination, Syntax> {
         read(text)
     }
 
@@ -122,7 +128,7 @@ fn a_good_commit_becomes_a_snapshot() {
     assert_eq!(digests.iter().map(|(file, _)| file.as_str()).collect::<Vec<_>>(), ["MEMORY/notes.md", "SOUL.md"]);
     assert_eq!(digests[1].1, crate::digest::Digest::of_bytes(b"Careful.\n"));
     assert_eq!(snapshot.tools.len(), 1);
-    assert_eq!(snapshot.tools_with_builtins().len(), 6);
+    assert_eq!(snapshot.tools_with_builtins().len(), 1 + builtins().len());
     assert_eq!(snapshot.commit, "c0ffee");
     for (tool, there) in [("fs.write", true), ("scan", true), ("fs.delete", false)] {
         assert_eq!(snapshot.tool(&name(tool)).is_some(), there, "{tool}");
@@ -377,7 +383,10 @@ fn findings_are_bounded() {
 #[test]
 fn schemas_forbid_unknown_keys() {
     let schemas = schemas();
-    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), ["agent", "model", "overlay", "team", "tool", "workflow"]);
+    assert_eq!(
+        schemas.keys().copied().collect::<Vec<_>>(),
+        ["agent", "destination", "model", "overlay", "team", "tool", "workflow"]
+    );
     for (kind, schema) in schemas {
         assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
         assert!(schema["properties"][if kind == "overlay" { "agents" } else { "id" }].is_object(), "{kind}");

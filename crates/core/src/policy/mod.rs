@@ -8,6 +8,7 @@ mod decision;
 mod explain;
 mod permit;
 mod request;
+mod taint;
 mod vocabulary;
 
 pub use authorize::{Authorization, authorize};
@@ -15,4 +16,5 @@ pub use decision::{Decision, Denial, Ruling};
 pub use explain::{Explanation, Link, Standing, Voice, explain};
 pub use permit::{Act, Commit, Permit, Warrant, seal_warrants};
 pub use request::{Answer, Deciding, Request, Resource, Verdict};
-pub use vocabulary::{SELF_APPROVAL, tool_action, tool_context};
+pub use taint::{egress, taint};
+pub use vocabulary::{SELF_APPROVAL, call_context, tool_action, tool_context};

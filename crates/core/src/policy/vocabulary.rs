@@ -3,6 +3,8 @@
 //! **Invariant:** an object that does not exist is asked about with empty texts and zeros, so that "may not" and "is
 //! not there" are told apart only for those who may (architecture, rule 8).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Decision, Resource};
@@ -23,18 +25,31 @@ pub fn tool_action(tool: &Name) -> String {
 /// permits it or, by default, does not (semantics §5.3a).
 pub const SELF_APPROVAL: &str = "approval.self_approval";
 
-/// The context of a tool call: its arguments, and the task that it belongs to.
+/// The context of a tool call: its arguments, the task that it belongs to, and what that one has taken in.
 #[must_use]
-pub fn tool_context(args: Value, state: &State) -> Value {
+pub fn tool_context(tool: &Definition, args: Value, state: &State) -> Value {
     let envelope = &state.envelope;
-    json!({
+    let workflow = state.path.workflow().map_or("", Name::as_str);
+    let task = [envelope.agent_name.as_str(), envelope.team.as_str(), workflow];
+    call_context(tool, args, task, &super::taint(state))
+}
+
+/// The same of a call that is only asked about: of the agent, team and workflow, and a task with these marks.
+///
+/// A tool that speaks HTTP has the parts of its target beside; where the arguments hold none they are null, which no engine
+/// takes.
+#[must_use]
+pub fn call_context(tool: &Definition, args: Value, [agent, team, workflow]: [&str; 3], taint: &BTreeSet<&'static str>) -> Value {
+    let url = crate::egress::facts(tool, &args);
+    let mut context = json!({
         "args": args,
-        "task": {
-            "agent": envelope.agent_name.as_str(),
-            "team": envelope.team.as_str(),
-            "workflow": state.path.workflow().map_or("", Name::as_str),
-        },
-    })
+        "task": { "agent": agent, "team": team, "workflow": workflow },
+        "taint": taint,
+    });
+    if let (Value::Object(map), Ok(Some(_)) | Err(_)) = (&mut context, &url) {
+        map.insert("url".to_owned(), url.ok().flatten().unwrap_or_default());
+    }
+    context
 }
 
 impl Resource {
@@ -50,6 +65,7 @@ impl Resource {
             "tier": tool.tier.number(),
             "effect": tool.effect,
             "digest": tool.digest,
+            "egress": super::egress(tool),
         });
         Self::new("Tool", tool.id.to_string(), attributes)
     }
@@ -149,7 +165,7 @@ impl Resource {
         let attributes = match kind {
             "Team" => json!({"name": ""}),
             "Account" | "Agent" | "Secret" => json!({"uid": "", "name": ""}),
-            "Tool" => json!({"name": "", "tier": 0, "effect": "", "digest": ""}),
+            "Tool" => json!({"name": "", "tier": 0, "effect": "", "digest": "", "egress": ""}),
             "Task" => json!({"agent": "", "owner": "", "status": ""}),
             "Approval" => json!({"tier": 0, "tool": "", "agent": "", "requester": ""}),
             "Decision" => json!({"owner": ""}),

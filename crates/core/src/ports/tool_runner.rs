@@ -15,14 +15,15 @@ pub trait Stop: Send + Sync {
 /// Runs tools. Nothing runs without a warrant, and it gets the warrant's bytes and nothing else.
 #[async_trait]
 pub trait ToolRunner: Send + Sync + std::fmt::Debug {
-    /// Names and hashes what a call of the tool with these canonical arguments depends on beside them (semantics §2.3), in an
+    /// Names and hashes what the call, whose inputs are not known yet, depends on beside its arguments (semantics §2.3), in an
     /// order that is always the same.
     ///
     /// It is asked once for an effect, before the effect is decided; later attempts carry what was recorded then.
     ///
     /// # Errors
-    /// Why the call could not be carried out as things are: a program is not there, or no regular file, or too large.
-    async fn resolve(&self, tool: &Definition, args: &[u8]) -> Result<Vec<ResolvedInput>, NotDone>;
+    /// Why the call could not be carried out as things are: a program is not there, or no regular file, or too large; the agent
+    /// may not start it; the target may not be reached.
+    async fn resolve(&self, tool: &Definition, call: &Call) -> Result<Vec<ResolvedInput>, NotDone>;
 
     /// Carries out the call and reports what became of it; with another content of a resolved input it never leaves, and says
     /// [`NotDone::Changed`].

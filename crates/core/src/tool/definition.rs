@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{EffectClass, Manifest, ManifestError, Tier, schema::Schema};
 use crate::digest::Digest;
+use crate::egress::Destination;
 use crate::tenant::Name;
 use crate::time::Span;
 
@@ -15,7 +16,6 @@ const TIMEOUT_MAX_MS: u64 = 3_600_000;
 
 /// The tools that the daemon brings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(clippy::enum_variant_names, reason = "`fs` is the tools' own namespace, beside which others will stand")]
 pub enum Builtin {
     /// `fs.list`
     FsList,
@@ -25,11 +25,15 @@ pub enum Builtin {
     FsSearch,
     /// `fs.write`
     FsWrite,
+    /// `http.fetch`
+    HttpFetch,
+    /// `process.run`
+    ProcessRun,
 }
 
 impl Builtin {
     /// All of them, in order of name.
-    pub const ALL: [Self; 4] = [Self::FsList, Self::FsRead, Self::FsSearch, Self::FsWrite];
+    pub const ALL: [Self; 6] = [Self::FsList, Self::FsRead, Self::FsSearch, Self::FsWrite, Self::HttpFetch, Self::ProcessRun];
 
     /// The tool's id.
     #[must_use]
@@ -39,7 +43,15 @@ impl Builtin {
             Self::FsRead => "fs.read",
             Self::FsSearch => "fs.search",
             Self::FsWrite => "fs.write",
+            Self::HttpFetch => "http.fetch",
+            Self::ProcessRun => "process.run",
         }
+    }
+
+    /// The tool of an id.
+    #[must_use]
+    pub fn of(id: &Name) -> Option<Self> {
+        Self::ALL.into_iter().find(|builtin| builtin.id() == id.as_str())
     }
 }
 
@@ -52,6 +64,8 @@ pub enum Kind {
     Model,
     /// A program in the sandbox.
     Process(Box<Manifest>),
+    /// A request to a destination of desired state.
+    Http(Box<Destination>),
 }
 
 /// A tool ready to be called.
@@ -114,7 +128,7 @@ impl Definition {
     #[must_use]
     pub fn seen_by_policy(&self, args: Value, len: usize) -> Value {
         match &self.kind {
-            Kind::Builtin(_) | Kind::Process(_) => args,
+            Kind::Builtin(_) | Kind::Process(_) | Kind::Http(_) => args,
             Kind::Model => crate::model::call::view(&args, len),
         }
     }
@@ -123,7 +137,7 @@ impl Definition {
     #[must_use]
     pub fn outcome_len_max(&self) -> u64 {
         match &self.kind {
-            Kind::Builtin(_) | Kind::Model => crate::payload::LEN_MAX as u64,
+            Kind::Builtin(_) | Kind::Http(_) | Kind::Model => crate::payload::LEN_MAX as u64,
             Kind::Process(manifest) => manifest.limits.output_bytes.min(crate::payload::LEN_MAX as u64),
         }
     }

@@ -122,7 +122,9 @@ impl Fault {
             Self::Id { .. } => "rename it, for example `scan_files`; `input` and `steps` are reserved",
             Self::Duplicate { .. } => "rename one of them",
             Self::Doing => "give `tool` and `args`, or `model` with `prompt` and `output`",
-            Self::UnknownTool { .. } => "add tools/<id>.yaml, or name one of fs.list, fs.read, fs.search, fs.write",
+            Self::UnknownTool { .. } => {
+                "add tools/<id>.yaml, for `http.fetch.<id>` destinations/<id>.yaml, or name a built-in tool; `scalbotics tool list` shows all"
+            }
             Self::Depth => "flatten it",
             Self::Syntax { .. } => {
                 "write ${input.x}, ${steps.id.output.x}, ${steps.id.outputs} or ${item.x}; write $${ for a plain ${"

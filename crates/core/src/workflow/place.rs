@@ -30,9 +30,9 @@ impl Workflow {
 }
 
 fn place(step: &Step) -> Option<WrittenPlace<'_>> {
-    let builtin = Builtin::ALL.into_iter().find(|builtin| builtin.id() == step.tool.as_str())?;
+    let builtin = Builtin::of(&step.tool)?;
     let Template::Object(args) = &step.args else { return None };
-    let mount = match args.get("path")? {
+    let mount = match args.get(if builtin == Builtin::ProcessRun { "directory" } else { "path" })? {
         Template::Literal(Value::String(path)) => first_name(path, true)?,
         Template::Text(pieces) => match pieces.first()? {
             Piece::Plain(start) => first_name(start, false)?,

@@ -13,6 +13,8 @@ pub enum Kind {
     Daemon,
     /// `agents/ID.yaml` of the desired state.
     Agent,
+    /// `destinations/ID.yaml` of the desired state.
+    Destination,
     /// `models/ID.yaml` of the desired state.
     Model,
     /// `env/NAME.yaml` of the desired state.
@@ -32,6 +34,7 @@ impl Kind {
         let schema = match self {
             Self::Daemon => schemars::schema_for!(Settings).to_value(),
             Self::Agent => of_desired("agent"),
+            Self::Destination => of_desired("destination"),
             Self::Model => of_desired("model"),
             Self::Overlay => of_desired("overlay"),
             Self::Team => of_desired("team"),

@@ -1,17 +1,18 @@
 //! PolicyService: why something was or would be decided.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::ids::{DecisionId, GrantId, TaskId};
-use scalbotics_core::policy::{Authorization, Decision, Request as Question, Resource, authorize, tool_action};
+use scalbotics_core::policy::{Authorization, Decision, Request as Question, Resource, authorize, call_context, tool_action};
 use scalbotics_core::principal::{Chain, Grant, Principal, Scope, Uid};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::policy_service_server::PolicyService;
 use scalbotics_runtime::reconcile::InForce;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
@@ -91,12 +92,12 @@ impl Policies {
             scope: Scope { tools: wanted.tools.iter().cloned().collect(), tier_max: wanted.tier_max },
             expires_at: now.plus_ms(QUESTION_MS),
         };
-        let task = json!({"agent": agent.name.as_str(), "team": wanted.team.as_str(), "workflow": ""});
+        let context = call_context(tool, args.clone(), [agent.name.as_str(), wanted.team.as_str(), ""], &BTreeSet::new());
         let question = |principal: &Principal| Question {
             principal: principal.clone(),
             action: tool_action(&tool.id),
             resource: Resource::tool(tool),
-            context: json!({"args": args, "task": task}),
+            context: context.clone(),
         };
         let chain = Chain { principals: vec![human, acting], grants: vec![grant] };
         let requests: Vec<Question> = chain.principals.iter().map(question).collect();

@@ -71,6 +71,25 @@ impl Desired {
         self.update_agent();
     }
 
+    /// Gives the agent a built-in tool, or one of a destination.
+    pub(crate) fn grant(&mut self, tool: &str) {
+        self.tools.push(tool.to_owned());
+        self.update_agent();
+    }
+
+    /// Adds a destination, and its tool to the agent.
+    pub(crate) fn add_destination(&mut self, id: &str, value: Value) {
+        self.put(&format!("destinations/{id}.yaml"), value);
+        self.grant(&format!("http.fetch.{id}"));
+    }
+
+    /// Sets a field of the agent's file.
+    pub(crate) fn set_agent(&mut self, field: &str, value: Value) {
+        let mut agent: Value = serde_json::from_str(&self.files["agents/clerk.yaml"]).unwrap();
+        agent[field] = value;
+        self.put("agents/clerk.yaml", agent);
+    }
+
     /// Adds a workflow, also to the agent.
     pub(crate) fn add_workflow(&mut self, id: &str, workflow: &Value) {
         self.put(&format!("workflows/{id}.yaml"), workflow.clone());

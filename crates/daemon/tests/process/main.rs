@@ -26,6 +26,7 @@ mod desired;
 mod dev;
 mod disk;
 mod driven;
+mod egress;
 mod envelope;
 mod failpoints;
 mod installation;

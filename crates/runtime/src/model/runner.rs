@@ -94,13 +94,13 @@ fn missed(error: &NoAnswer) -> Result<Outcome, NotDone> {
 
 #[async_trait]
 impl ToolRunner for Runner {
-    async fn resolve(&self, tool: &Definition, args: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
-        self.inner.resolve(tool, args).await
+    async fn resolve(&self, tool: &Definition, call: &Call) -> Result<Vec<ResolvedInput>, NotDone> {
+        self.inner.resolve(tool, call).await
     }
 
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
         match tool.kind {
-            Kind::Builtin(_) | Kind::Process(_) => self.inner.run(tool, warrant, stop).await,
+            Kind::Builtin(_) | Kind::Process(_) | Kind::Http(_) => self.inner.run(tool, warrant, stop).await,
             Kind::Model if tool.digest != warrant.act().tool_digest => {
                 let reason = "it was given for another version of the tool".to_owned();
                 Outcome::NeverLeft { reason: NotDone::Void { reason } }

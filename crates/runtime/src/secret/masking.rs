@@ -27,8 +27,8 @@ impl MaskingRunner {
 
 #[async_trait]
 impl ToolRunner for MaskingRunner {
-    async fn resolve(&self, tool: &Definition, args: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
-        self.inner.resolve(tool, args).await
+    async fn resolve(&self, tool: &Definition, call: &Call) -> Result<Vec<ResolvedInput>, NotDone> {
+        self.inner.resolve(tool, call).await
     }
 
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {

@@ -98,7 +98,7 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
                 return draft.fail(&shared.vault, Failure::Unavailable, &error.to_string());
             }
         },
-        None => resolve(shared, &wanted).await,
+        None => resolve(shared, draft.state()?, effect, &wanted).await,
     };
     let inputs = resolved.as_deref().unwrap_or_default();
     let asked = Asked {
@@ -159,10 +159,13 @@ fn asked<'a>(shared: &Shared, state: &'a State, wanted: &'a Wanted) -> Asked<'a>
 }
 
 /// What the wanted call depends on beside its arguments; only what a person approves is bound to files (decisions/0012).
-async fn resolve(shared: &Shared, wanted: &Wanted) -> Result<Vec<ResolvedInput>, NotDone> {
+async fn resolve(shared: &Shared, state: &State, effect: EffectId, wanted: &Wanted) -> Result<Vec<ResolvedInput>, NotDone> {
     match wanted.tool.tier {
         Tier::Read | Tier::Change => Ok(Vec::new()),
-        Tier::Risky => shared.ports.tools.resolve(&wanted.tool, &wanted.canonical).await,
+        Tier::Risky => {
+            let call = Gate::call(&Asked { effect, ..asked(shared, state, wanted) });
+            shared.ports.tools.resolve(&wanted.tool, &call).await
+        }
     }
 }
 

@@ -135,8 +135,10 @@ impl Gate {
         let (mut decision, permit) = authorize(call, authorization);
         // The decision is kept for years and outside of the payloads: it names the call, never its arguments (semantics §9.2).
         for request in &mut decision.requests {
-            if let Some(args) = request.context.get_mut("args") {
-                *args = redacted.clone();
+            for part in ["args", "url"] {
+                if let Some(part) = request.context.get_mut(part) {
+                    *part = redacted.clone();
+                }
             }
         }
         self.metrics.decision_duration.observe(begun.elapsed());
@@ -183,7 +185,7 @@ fn question(asked: &Asked<'_>, principal: &Principal) -> Request {
         principal: principal.clone(),
         action: tool_action(&asked.tool.id),
         resource: Resource::tool(asked.tool),
-        context: tool_context(asked.args.clone(), asked.state),
+        context: tool_context(asked.tool, asked.args.clone(), asked.state),
     }
 }
 

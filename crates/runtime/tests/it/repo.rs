@@ -110,6 +110,7 @@ impl Compiler for JsonCompiler {
                     tools: all.keys().filter(granted).cloned().collect::<BTreeSet<_>>(),
                     workflows: workflows.keys().cloned().collect(),
                     mounts: Vec::new(),
+                    programs: BTreeSet::new(),
                     budget: Budget::default(),
                     model: route(&value["model"]),
                     tier_max: Tier::Risky,

@@ -25,7 +25,7 @@ struct Says {
 
 #[async_trait]
 impl ToolRunner for Says {
-    async fn resolve(&self, _: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+    async fn resolve(&self, _: &Definition, _: &Call) -> Result<Vec<ResolvedInput>, NotDone> {
         Ok(Vec::new())
     }
 

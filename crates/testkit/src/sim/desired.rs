@@ -38,6 +38,7 @@ impl Desired {
             tools: all.keys().cloned().collect::<BTreeSet<_>>(),
             workflows: workflows.keys().cloned().collect(),
             mounts: Vec::new(),
+            programs: BTreeSet::new(),
             budget: Budget::default(),
             model: None,
             tier_max: Tier::Risky,

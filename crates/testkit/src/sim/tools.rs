@@ -198,7 +198,7 @@ impl Hands {
 #[async_trait]
 impl ToolRunner for Hands {
     /// One program, which never changes: recovery has to carry its digest over every crash.
-    async fn resolve(&self, tool: &Definition, _: &[u8]) -> Result<Vec<ResolvedInput>, NotDone> {
+    async fn resolve(&self, tool: &Definition, _: &Call) -> Result<Vec<ResolvedInput>, NotDone> {
         Ok(vec![ResolvedInput { name: format!("program /bin/{}", tool.id), digest: tool.digest }])
     }
 

@@ -185,7 +185,7 @@ impl Action {
         if !names(&request.resource, expected) {
             return Err("the tool of the request is not the one that policies were validated with".to_owned());
         }
-        arguments::tool_context(&tool.input, &request.context)
+        arguments::tool_context(tool, &request.context)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cedar_policy::{Schema, SchemaFragment};
 use scalbotics_core::desired::Finding;
+use scalbotics_core::egress::Reach;
 use scalbotics_core::policy::{SELF_APPROVAL, tool_action};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
@@ -18,6 +19,9 @@ const FIXED: &str = include_str!("scalbotics.cedarschema");
 
 /// How far rules may reach from the request: `principal.tenant` is one step, and what is there has no attributes.
 pub(super) const LEVEL: u32 = 1;
+
+/// The parts of `context.url` that are texts; its port is a number.
+pub(super) const URL_TEXTS: [&str; 5] = ["host", "method", "path", "query", "scheme"];
 
 /// The action group of all tools.
 const TOOL_GROUP: &str = "tool.call";
@@ -90,7 +94,7 @@ pub(super) fn attributes(kind: &str) -> Option<&'static [(&'static str, Attribut
     match kind {
         "Team" => Some(&[("name", Text)]),
         "Account" | "Agent" | "Secret" => Some(&[("name", Text), ("uid", Text)]),
-        "Tool" => Some(&[("digest", Text), ("effect", Text), ("name", Text), ("tier", Long)]),
+        "Tool" => Some(&[("digest", Text), ("effect", Text), ("egress", Text), ("name", Text), ("tier", Long)]),
         "Task" => Some(&[("agent", Text), ("owner", Text), ("status", Text)]),
         "Approval" => Some(&[("agent", Text), ("requester", Text), ("tier", Long), ("tool", Text)]),
         "Decision" => Some(&[("owner", Text)]),
@@ -121,7 +125,16 @@ fn tool_fragment(tools: &BTreeMap<Name, Arc<Definition>>) -> Value {
     let actions: Map<String, Value> = tools
         .iter()
         .map(|(id, tool)| {
-            let context = json!({"type": "Record", "attributes": {"args": shape(&tool.input), "task": task.clone()}});
+            let taint = json!({"type": "Set", "element": text()});
+            let mut context = Map::from_iter([
+                ("args".to_owned(), shape(&tool.input)),
+                ("task".to_owned(), task.clone()),
+                ("taint".to_owned(), taint),
+            ]);
+            if Reach::of(tool).is_some() {
+                context.insert("url".to_owned(), url());
+            }
+            let context = json!({"type": "Record", "attributes": context});
             let action = json!({
                 "memberOf": [{"id": TOOL_GROUP}],
                 "appliesTo": {
@@ -134,6 +147,13 @@ fn tool_fragment(tools: &BTreeMap<Name, Arc<Definition>>) -> Value {
         })
         .collect();
     json!({"": {"entityTypes": {}, "actions": actions}})
+}
+
+/// The parts of a target.
+fn url() -> Value {
+    let texts = URL_TEXTS.iter().map(|part| ((*part).to_owned(), json!({"type": "String"})));
+    let attributes: Map<String, Value> = texts.chain([("port".to_owned(), json!({"type": "Long"}))]).collect();
+    json!({"type": "Record", "attributes": attributes})
 }
 
 /// The Cedar type of a schema. A list becomes a set: rules see which items are there, not their order or number.

@@ -3,7 +3,7 @@ use scalbotics_core::policy::{Answer, Request, Resource, SELF_APPROVAL, Verdict}
 use scalbotics_core::principal::Principal;
 use serde_json::json;
 
-use super::super::fixture::{agent, call, file, human, resource, rpc, service, tools};
+use super::super::fixture::{agent, call, file, human, resource, rpc, service, tainted, tools};
 use super::defaults;
 use crate::policy::CedarEngine;
 
@@ -108,6 +108,58 @@ fn who_may_call_tools() {
         ("nobody runs nothing", read(nobody()), Deny, &[]),
         ("service without a role", read(service(9, &[])), Deny, &[]),
     ]);
+}
+
+#[test]
+fn security_12_a_tainted_task_goes_to_declared_destinations_only() {
+    use Verdict::{Allow, Deny};
+    let fetch = |taint: &[&'static str]| tainted(clerk(), "http.fetch", json!({"url": "https://example.com/"}), taint);
+    let declared = |taint: &[&'static str]| tainted(clerk(), "http.fetch.api", json!({"url": "https://api.example.com/"}), taint);
+    let network = |principal, taint: &[&'static str]| tainted(principal, "network", json!({}), taint);
+    let mut rows: Vec<Row> = vec![
+        ("untainted, anywhere", fetch(&[]), Allow, &["agents-ask-for-risky-tools"]),
+        ("untainted, an own tool with the network", network(clerk(), &[]), Allow, &["agents-call-safe-tools"]),
+    ];
+    let guard: &[&str] = &["tainted-tasks-go-to-declared-destinations"];
+    for mark in ["files", "programs", "tools", "web"] {
+        rows.push(("tainted, anywhere", fetch(&[mark]), Deny, guard));
+        rows.push(("tainted, an own tool with the network", network(clerk(), &[mark, "web"]), Deny, guard));
+        rows.push(("tainted, for an admin", network(admin(), &[mark]), Deny, guard));
+        rows.push(("tainted, to a destination", declared(&[mark]), Allow, &["agents-ask-for-risky-tools"]));
+        rows.push((
+            "tainted, inside",
+            tainted(clerk(), "fs.read", json!({"path": "src/a.rs"}), &[mark]),
+            Allow,
+            &["agents-call-safe-tools"],
+        ));
+        rows.push((
+            "tainted, tier 2 that stays",
+            tainted(clerk(), "pay", json!({"eur": 1}), &[mark]),
+            Allow,
+            &["agents-ask-for-risky-tools"],
+        ));
+    }
+    check(rows);
+}
+
+#[test]
+fn rules_see_the_parts_of_a_target() {
+    let rule = "@id(\"v1-only\")\nforbid (principal, action == Action::\"tool/http.fetch.api\", resource)\n\
+                unless { context.url.path like \"/v1/*\" && context.url.method == \"GET\" && context.url.port == 443 &&\n\
+                context.url.scheme == \"https\" && context.url.host == \"api.example.com\" && context.url.query == \"\" };";
+    let mut files: Vec<PolicyFile> = defaults().iter().map(|(path, text)| file(path, text)).collect();
+    files.push(file("policies/api.cedar", rule));
+    let engine = CedarEngine::compile(&files, &tools()).unwrap();
+    for (args, verdict) in [
+        (json!({"url": "https://API.example.com/v1/x"}), Verdict::Allow),
+        (json!({"url": "https://api.example.com/v1/x?q"}), Verdict::Deny),
+        (json!({"url": "https://api.example.com/v2/x"}), Verdict::Deny),
+        (json!({"url": "https://api.example.com:444/v1/x"}), Verdict::Deny),
+        (json!({"url": "https://api.example.com/v1/x", "method": "POST"}), Verdict::Deny),
+    ] {
+        let answer = engine.answer(&call(clerk(), "http.fetch.api", args.clone()));
+        assert_eq!((answer.verdict, answer.errors), (verdict, Vec::<String>::new()), "{args}");
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn start(spec: &Spec, called: &str, input: File) -> Result<Pid, Refusal> {
         .envs(FIXED_ENV)
         .env("HOME", &spec.scratch)
         .env("TMPDIR", &spec.scratch)
-        .current_dir(&spec.scratch)
+        .current_dir(spec.directory.as_ref().unwrap_or(&spec.scratch))
         .stdin(Stdio::from(input))
         .spawn()
         .map_err(|error| refused(&error))?;

@@ -27,6 +27,8 @@ pub struct Job {
     pub write_paths: Vec<PathBuf>,
     /// Files of `argv` that must be what they were; the tool gets read-only copies of them, at paths of their own.
     pub pinned: Vec<Pinned>,
+    /// Absolute path of the directory in which it starts; the scratch directory where there is none.
+    pub directory: Option<PathBuf>,
     /// Whether the host's network may be used; without it there is not even a loopback.
     pub network: bool,
     /// What the run may use.

@@ -27,6 +27,7 @@ pub(super) struct Spec {
     pub(super) scratch: PathBuf,
     /// Where copies of pinned files are mounted.
     pub(super) copies: PathBuf,
+    pub(super) directory: Option<PathBuf>,
     pub(super) network: bool,
     pub(super) limits: Limits,
 }
@@ -60,6 +61,7 @@ pub(super) fn encode(job: &Job, scratch: PathBuf, copies: PathBuf) -> Result<Zer
         pinned: job.pinned.clone(),
         scratch,
         copies,
+        directory: job.directory.clone(),
         network: job.network,
         limits: job.limits,
     };
@@ -138,6 +140,7 @@ mod tests {
             data_paths: vec!["/d".into()],
             write_paths: vec!["/w".into()],
             pinned: vec![Pinned { argument: 0, digest: scalbotics_core::digest::Digest::of_bytes(b"x") }],
+            directory: Some("/d".into()),
             network: true,
             limits: Limits::default(),
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use scalbotics_core::desired::Mount;
 use scalbotics_core::ports::Stop;
-use scalbotics_core::tool::{Builtin, Call, NotDone, Outcome, Verification};
+use scalbotics_core::tool::{Call, NotDone, Outcome, Verification};
 use serde_json::Value;
 
 use crate::tool::fs::{self, Error, Mounts, Tool, Verdict};
@@ -22,18 +22,12 @@ impl Drop for Withdraw {
 }
 
 pub(super) async fn run(
-    which: Builtin,
+    tool: Tool,
     mounts: Vec<Mount>,
     call: &Call,
     time: Duration,
     stop: &dyn Stop,
 ) -> Result<Outcome, NotDone> {
-    let tool = match which {
-        Builtin::FsList => Tool::List,
-        Builtin::FsRead => Tool::Read,
-        Builtin::FsSearch => Tool::Search,
-        Builtin::FsWrite => Tool::Write,
-    };
     if let Some(outcome) = at_once(tool, &mounts, &call.args) {
         return Ok(outcome);
     }

@@ -79,8 +79,24 @@ impl Hasher {
         Ok(inputs)
     }
 
+    /// Hashes a program.
+    ///
+    /// # Errors
+    /// [`NotDone::Unavailable`] when it is no regular file, or too large.
+    pub(super) fn program(&self, path: &str, now: Timestamp) -> Result<ResolvedInput, NotDone> {
+        let name = name(0, path);
+        match self.hash(Path::new(path), PINNED_BYTES_MAX, now) {
+            Ok((digest, _)) => Ok(ResolvedInput { name, digest }),
+            Err(error) => Err(NotDone::Unavailable { reason: format!("{name}: {error}") }),
+        }
+    }
+
     fn hash(&self, path: &Path, bytes_max: u64, now: Timestamp) -> io::Result<(Digest, u64)> {
-        let mut opened = open_regular(path)?;
+        self.hash_opened(open_regular(path)?, bytes_max, now)
+    }
+
+    /// Hashes a file that is open, unless this content was hashed before.
+    pub(super) fn hash_opened(&self, mut opened: Opened, bytes_max: u64, now: Timestamp) -> io::Result<(Digest, u64)> {
         let version = Version::of(&opened)?;
         if version.size > bytes_max {
             let words =

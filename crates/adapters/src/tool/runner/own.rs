@@ -17,7 +17,7 @@ use super::inputs;
 use crate::tool::process::{self, Captured, Finished, Job, Leftover, Limits, Sandbox, Scope, Template, Values};
 
 /// Time that a verifiable or opaque tool gets to answer when it has to stop (semantics §4.3).
-const STOP_GRACE: Duration = Duration::from_secs(5);
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// Bytes of standard error in a reason.
 const REASON_BYTES_MAX: usize = 2048;
@@ -115,6 +115,7 @@ impl Attempt<'_> {
             data_paths: Vec::new(),
             write_paths: manifest.write_paths.iter().map(PathBuf::from).collect(),
             pinned,
+            directory: None,
             network: manifest.network,
             limits: limits(manifest, time),
         };
@@ -190,7 +191,7 @@ pub(super) async fn prove_dead(sandbox: &Arc<Sandbox>, call: &Call, attempt: u32
     proven.await.unwrap_or(false)
 }
 
-fn scope(call: &Call, attempt: u32) -> Result<Scope, NotDone> {
+pub(super) fn scope(call: &Call, attempt: u32) -> Result<Scope, NotDone> {
     let refused = || NotDone::Unavailable { reason: format!("effect `{}` cannot name a lock file", call.effect) };
     Scope::new(&call.effect.to_string(), attempt).ok_or_else(refused)
 }
@@ -217,7 +218,7 @@ fn limits(manifest: &Manifest, time: Duration) -> Limits {
 
 /// Gives the tool the mounts that its manifest asks for, never more than the mount allows, and tells where they are:
 /// `SCALBOTICS_MOUNT_<NAME>`, the name in upper case with `_` for `-` and `.`.
-fn add_mounts(job: &mut Job, access: WorkspaceAccess, mounts: &[Mount]) {
+pub(super) fn add_mounts(job: &mut Job, access: WorkspaceAccess, mounts: &[Mount]) {
     for mount in mounts {
         match (access, mount.write) {
             (WorkspaceAccess::None, _) => continue,

@@ -33,6 +33,7 @@ impl Wanted {
         let (in_force, tool) = pinned(shared, state, tool)?;
         let refuse = |words: String| (Failure::WorkflowFailed, format!("arguments of step `{step}` are refused: {words}"));
         tool.input.check(&args).map_err(|violation| refuse(violation.to_string()))?;
+        scalbotics_core::egress::facts(&tool, &args).map_err(|error| refuse(error.to_string()))?;
         let canonical = scalbotics_core::json::canonical(&args).map_err(|error| refuse(error.to_string()))?;
         if canonical.len() > scalbotics_core::json::LEN_MAX {
             return Err(refuse(format!("{} bytes are more than {}", canonical.len(), scalbotics_core::json::LEN_MAX)));

@@ -102,18 +102,30 @@ fn a_context_of_another_shape_denies() {
     let engine = permissive();
     let task = json!({"agent": "clerk", "team": "ops", "workflow": "w"});
     let rows = [
-        (json!({}), "not `args` and `task`"),
+        (json!({}), "not `args`, `task` and `taint`"),
         (json!([]), "not an object"),
-        (json!({"args": {"eur": 1}}), "not `args` and `task`"),
-        (json!({"args": {"eur": 1}, "task": task, "more": 1}), "not `args` and `task`"),
-        (json!({"args": {"eur": 1}, "task": {"agent": "clerk", "team": "ops"}}), "not the texts"),
-        (json!({"args": {"eur": 1}, "task": {"agent": "clerk", "team": "ops", "workflow": 1}}), "not the texts"),
-        (json!({"args": {"eur": 1}, "task": "clerk"}), "not the texts"),
+        (json!({"args": {"eur": 1}, "task": task}), "not `args`, `task` and `taint`"),
+        (json!({"args": {"eur": 1}, "task": task, "taint": [], "more": 1}), "not what the schema says"),
+        (json!({"args": {"eur": 1}, "task": task, "taint": [], "url": {}}), "not what the schema says"),
+        (json!({"args": {"eur": 1}, "task": task, "taint": "web"}), "not a list of texts"),
+        (json!({"args": {"eur": 1}, "task": task, "taint": ["web", 1]}), "not a list of texts"),
+        (json!({"args": {"eur": 1}, "task": {"agent": "clerk", "team": "ops"}, "taint": []}), "not the texts"),
+        (json!({"args": {"eur": 1}, "task": {"agent": "clerk", "team": "ops", "workflow": 1}, "taint": []}), "not the texts"),
+        (json!({"args": {"eur": 1}, "task": "clerk", "taint": []}), "not the texts"),
     ];
     for (context, part) in rows {
         let mut request = call(agent(1, "clerk", &[]), "pay", json!({"eur": 1}));
         request.context = context;
         refused(&engine, &request, part);
+    }
+    let good = call(agent(1, "clerk", &[]), "http.fetch", json!({"url": "https://example.com/"}));
+    assert_eq!(engine.answer(&good).errors, Vec::<String>::new());
+    let broken = call(agent(1, "clerk", &[]), "http.fetch", json!({"url": "https://0x7f.1/"}));
+    refused(&engine, &broken, "not the parts of a target");
+    for (part, value) in [("port", json!("443")), ("host", json!(1)), ("more", json!("x"))] {
+        let mut request = good.clone();
+        request.context["url"][part] = value;
+        refused(&engine, &request, "not the parts of a target");
     }
     let mut request = rpc(human(1, &[]), "task.list", Resource::absent("Tenant", "acme"));
     request.context = json!({"args": {}});

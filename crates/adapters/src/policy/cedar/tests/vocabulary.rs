@@ -8,10 +8,10 @@ use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, EffectId, GrantId, 
 use scalbotics_core::payload::Ref;
 use scalbotics_core::policy::{Decision, Request, Resource, Ruling, Verdict, tool_action, tool_context};
 use scalbotics_core::principal::{Chain, Grant, Scope};
-use scalbotics_core::task::{Account, Budget, Envelope, Goal, Path, State, Status, Way};
+use scalbotics_core::task::{Account, Budget, CallState, Doubt, Envelope, Goal, Intent, Path, Phase, State, Status, Usage, Way};
 use scalbotics_core::tenant::TenantId;
-use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::Tier;
+use scalbotics_core::time::{Span, Timestamp};
+use scalbotics_core::tool::{EffectClass, Tier};
 use serde_json::json;
 
 use super::super::Engine;
@@ -160,8 +160,83 @@ fn a_call_carries_its_arguments_and_its_task() {
         principal: agent(2, "clerk", &["ops"]),
         action: tool_action(&pay),
         resource: Resource::tool(&tools()[&pay]),
-        context: tool_context(json!({"eur": 64}), &state()),
+        context: tool_context(&tools()[&pay], json!({"eur": 64}), &state()),
     };
     check("context.args.eur == 64 && context.task.agent == \"clerk\"", &request);
     check("context.task.team == \"ops\" && context.task.workflow == \"refund\"", &request);
+}
+
+/// A call of a task that stands there.
+fn called(number: u128, tool: &str, phase: Phase, attempt: u32) -> (EffectId, CallState) {
+    let effect = EffectId::from_u128(number);
+    let intent = Intent {
+        effect,
+        step: format!("s{number}"),
+        tool: name(tool),
+        tool_digest: zero(),
+        tier: Tier::Read,
+        class: EffectClass::Pure,
+        args: payload(),
+        inputs: None,
+        call: zero(),
+        key_ttl: Span::from_ms(0),
+        settle_after: Span::from_ms(0),
+        timeout: Span::from_ms(1),
+        worst: Usage::ONE_CALL,
+    };
+    let call =
+        CallState { intent, phase, attempt, first_sent_at: None, earlier_open: false, send_deadline: None, approval: None };
+    (effect, call)
+}
+
+#[test]
+fn security_12_a_call_carries_what_its_task_has_taken_in() {
+    let landed = || Phase::Landed { result: None, truncated: false };
+    let doubt = || Phase::InDoubt { doubt: Doubt::Opaque };
+    for (tool, phase, attempt, marks) in [
+        ("fs.read", landed(), 1, "[\"files\"]"),
+        ("fs.list", landed(), 1, "[\"files\"]"),
+        ("fs.search", landed(), 1, "[\"files\"]"),
+        ("http.fetch", landed(), 1, "[\"web\"]"),
+        ("http.fetch.api", landed(), 1, "[\"web\"]"),
+        ("process.run", landed(), 1, "[\"programs\"]"),
+        ("pay", landed(), 1, "[\"tools\"]"),
+        ("model.call", landed(), 1, ""),
+        ("pay", Phase::Failed { reason: None }, 1, "[\"tools\"]"),
+        ("pay", Phase::Failed { reason: None }, 0, ""),
+        ("fs.write", landed(), 1, ""),
+        ("fs.read", Phase::Sent, 1, ""),
+        ("fs.read", Phase::Ready, 1, ""),
+        ("fs.read", doubt(), 1, ""),
+    ] {
+        let mut state = state();
+        state.calls.extend([called(1, tool, phase, attempt)]);
+        let pay = name("pay");
+        let request = Request {
+            principal: agent(2, "clerk", &["ops"]),
+            action: tool_action(&pay),
+            resource: Resource::tool(&tools()[&pay]),
+            context: tool_context(&tools()[&pay], json!({"eur": 64}), &state),
+        };
+        let condition = if marks.is_empty() { "context.taint.isEmpty()".to_owned() } else { format!("context.taint == {marks}") };
+        check(&condition, &request);
+    }
+    let mut both = state();
+    both.calls.extend([
+        called(1, "fs.read", landed(), 1),
+        called(2, "http.fetch", landed(), 1),
+        called(3, "fs.read", landed(), 1),
+    ]);
+    assert_eq!(scalbotics_core::policy::taint(&both).into_iter().collect::<Vec<_>>(), ["files", "web"]);
+    for (tool, egress) in [
+        ("fs.read", "none"),
+        ("process.run", "none"),
+        ("pay", "none"),
+        ("network", "any"),
+        ("http.fetch", "any"),
+        ("http.fetch.api", "declared"),
+        ("model.call", "declared"),
+    ] {
+        assert_eq!(scalbotics_core::policy::egress(&tools()[&name(tool)]), egress, "{tool}");
+    }
 }
