@@ -35,8 +35,11 @@ pub(crate) struct Options {
     #[arg(long)]
     agent: String,
     /// Workflows that are run in turn, one task each a round
-    #[arg(long = "workflow", required = true)]
+    #[arg(long = "workflow", required_unless_present = "goals")]
     workflows: Vec<String>,
+    /// Goals that are given in turn, behind the workflows
+    #[arg(long = "goal")]
+    goals: Vec<String>,
     /// Rounds that are measured
     #[arg(long, default_value_t = 200)]
     rounds: usize,
@@ -118,12 +121,13 @@ struct Round<'a> {
 
 impl Round<'_> {
     async fn run(&self, samples: &mut Samples) -> Result<()> {
-        for workflow in &self.options.workflows {
+        let workflows = self.options.workflows.iter().map(|id| (id, Goal::Workflow(id.clone())));
+        for (what, goal) in workflows.chain(self.options.goals.iter().map(|text| (text, Goal::Text(text.clone())))) {
             let begun = Instant::now();
-            let task = self.submit(workflow).await?;
-            samples.submit_us.entry(workflow.clone()).or_default().push(micros(begun.elapsed()));
+            let task = self.submit(goal).await?;
+            samples.submit_us.entry(what.clone()).or_default().push(micros(begun.elapsed()));
             self.follow(task).await?;
-            samples.task_us.entry(workflow.clone()).or_default().push(micros(begun.elapsed()));
+            samples.task_us.entry(what.clone()).or_default().push(micros(begun.elapsed()));
         }
         let begun = Instant::now();
         who_am_i(&self.channel, &self.token).await?;
@@ -131,8 +135,8 @@ impl Round<'_> {
         Ok(())
     }
 
-    async fn submit(&self, workflow: &str) -> Result<String> {
-        let goal = Some(Goal::Workflow(workflow.to_owned()));
+    async fn submit(&self, goal: Goal) -> Result<String> {
+        let goal = Some(goal);
         let submit = v1::SubmitTaskRequest { agent: self.agent.clone(), goal, ..v1::SubmitTaskRequest::default() };
         let answer = TaskServiceClient::new(self.channel.clone()).submit_task(request(&self.token, submit)?).await;
         Ok(answer.context("the task was not taken on")?.into_inner().name)

@@ -14,6 +14,7 @@ mod small;
 mod start;
 mod syncs;
 mod task;
+mod turn;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,7 +64,7 @@ pub(crate) fn command(root: &Path, options: &Options) -> Result<ExitCode> {
     let programs = build(root, &report)?;
     let place = Place::prepare(root, programs)?;
     let load_before = machine::load();
-    let measured = measure(&place, Counts::of(options), &report);
+    let measured = measure(root, &place, Counts::of(options), &report);
     let (figures, notes) = measured.with_context(|| format!("the daemon's log is {}", place.log().display()))?;
     place.clear()?;
     let reached = figures.iter().all(Figure::is_reached);
@@ -73,7 +74,7 @@ pub(crate) fn command(root: &Path, options: &Options) -> Result<ExitCode> {
 }
 
 /// One measurement after the other; nothing runs beside one.
-fn measure(place: &Place, counts: Counts, report: &Report) -> Result<(Vec<Figure>, Vec<String>)> {
+fn measure(root: &Path, place: &Place, counts: Counts, report: &Report) -> Result<(Vec<Figure>, Vec<String>)> {
     let (mut figures, mut notes) = (Vec::new(), Vec::new());
     report.say("==> size, and time of --help");
     figures.push(small::size(place)?);
@@ -91,6 +92,10 @@ fn measure(place: &Place, counts: Counts, report: &Report) -> Result<(Vec<Figure
     let (figure, task_notes) = task::durable(place, counts.tasks)?;
     figures.push(figure);
     notes.extend(task_notes);
+    report.say("==> agent turns, and those of LangGraph and Agno");
+    let (turns, turn_notes) = turn::agent(root, place, counts.tasks)?;
+    figures.extend(turns);
+    notes.extend(turn_notes);
     report.say("==> fsyncs");
     let (figure, note) = task::fsyncs(place, counts.tasks)?;
     figures.push(figure);
@@ -107,7 +112,7 @@ fn build(root: &Path, report: &Report) -> Result<PathBuf> {
     report.say("==> build: scalboticsd, scalbotics, and the client that measures them (release; many minutes the first time)");
     let mut command = cargo::command(root);
     command.args(["build", "--release", "--locked", "--quiet"]);
-    for package in ["scalbotics-daemon", "scalbotics-cli", "scalbotics-bench"] {
+    for package in ["scalbotics-daemon", "scalbotics-cli", "scalbotics-bench", "scalbotics-testkit"] {
         command.args(["-p", package]);
     }
     if !command.status().context("cannot start cargo")?.success() {

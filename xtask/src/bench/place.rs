@@ -18,6 +18,9 @@ pub(super) const CONTEXT: &str = "bench-ann";
 /// The agent.
 pub(super) const AGENT: &str = "clerk";
 
+/// The agent that a model drives.
+pub(super) const DRIVEN: &str = "driven";
+
 /// A task of three steps, each of them `fs.read`.
 pub(super) const THREE_READS: &str = "three-reads";
 
@@ -26,6 +29,9 @@ pub(super) const ONE_READ: &str = "one-read";
 
 /// A task of one step, an own tool that is a process and does nothing.
 pub(super) const ONE_PROCESS: &str = "one-process";
+
+/// Bootstrap files of an agent.
+const BOOTSTRAP: [&str; 4] = ["SOUL.md", "AGENT.md", "TOOLS.md", "MEMORY/README.md"];
 
 /// What a measuring client may do a second: the limits for people would be measured otherwise; the most that can be set.
 const RATE: u32 = 100_000;
@@ -37,6 +43,8 @@ pub(super) struct Place {
     programs: PathBuf,
     /// Port of `/metrics`.
     pub(super) admin_port: u16,
+    /// Port of the model server.
+    pub(super) model_port: u16,
 }
 
 impl Place {
@@ -45,7 +53,8 @@ impl Place {
         let folder = cargo::target_directory(root)?.join("bench");
         let api = ports::free_pair()?;
         let admin_port = api.saturating_add(1);
-        let place = Self { folder, programs, admin_port };
+        let model_port = ports::free_pair()?;
+        let place = Self { folder, programs, admin_port, model_port };
         place.clear()?;
         fs::create_dir_all(place.path("desired")).context("cannot make the folder of the benchmark")?;
         fs::write(place.path(MARK), "cargo xtask bench removes this folder.\n").context("cannot mark the folder")?;
@@ -124,6 +133,20 @@ impl Place {
                 }),
             ),
             (
+                "agents/driven.yaml",
+                json!({
+                    "id": DRIVEN, "team": "ops", "description": "Measured.", "tools": ["fs.read"],
+                    "model": { "route": ["instant"] }, "mounts": [{ "name": "work", "path": self.path("work") }],
+                }),
+            ),
+            (
+                "models/instant.yaml",
+                json!({
+                    "id": "instant", "base_url": format!("http://127.0.0.1:{}/v1", self.model_port), "model": "scripted",
+                    "context_tokens": 100_000, "output_tokens_max": 1_000,
+                }),
+            ),
+            (
                 "tools/noop.yaml",
                 json!({
                     "id": "noop", "description": "Does nothing.", "argv": ["/bin/true"],
@@ -137,8 +160,8 @@ impl Place {
         for (path, value) in files {
             self.write(path, &format!("{value:#}\n"))?;
         }
-        for name in ["SOUL.md", "AGENT.md", "TOOLS.md", "MEMORY/README.md"] {
-            self.write(&format!("workspaces/{AGENT}/{name}"), "A clerk that is measured.\n")?;
+        for (agent, name) in [AGENT, DRIVEN].iter().flat_map(|agent| BOOTSTRAP.map(|name| (agent, name))) {
+            self.write(&format!("workspaces/{agent}/{name}"), "A clerk that is measured.\n")?;
         }
         let defaults = root.join("crates/adapters/src/policy/defaults");
         for entry in fs::read_dir(&defaults).context("cannot read the default policies")? {

@@ -53,6 +53,13 @@ pub(super) fn starts(place: &Place, runs: usize) -> Result<Starts> {
     answer(&mut command)
 }
 
+/// Gives an agent a goal again and again through a daemon that serves, `warm_up` rounds and then `rounds`.
+pub(super) fn goals(place: &Place, agent: &str, goal: &str, (warm_up, rounds): (usize, usize)) -> Result<Tasks> {
+    let mut command = command(place, "tasks");
+    command.args(["--agent", agent, "--rounds", &rounds.to_string(), "--warm-up", &warm_up.to_string(), "--goal", goal]);
+    answer(&mut command)
+}
+
 /// Runs tasks of these workflows in turn through a daemon that serves, `warm_up` rounds and then `rounds`; `beside` is a folder for
 /// bare SQLite commits in turn with them.
 pub(super) fn tasks(
