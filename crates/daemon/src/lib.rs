@@ -26,6 +26,7 @@ mod compiler;
 pub mod config;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
+mod following;
 pub mod id_source;
 mod keys;
 pub mod layout;

@@ -61,7 +61,7 @@ struct SourceFlags {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make an installation.
-    Initialize(setup::Initialize),
+    Initialize(Box<setup::Initialize>),
     /// A whole installation in one command.
     Dev(setup::Dev),
     /// The audit log, from its files.

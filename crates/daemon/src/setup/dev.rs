@@ -13,7 +13,7 @@ use scalbotics_core::tenant::{Name, TenantId};
 
 use super::directories::Directories;
 use super::initialize::Made;
-use super::{Environment, Error, Plan, contexts, error, initialize};
+use super::{Environment, Error, Plan, contexts, error, initialize, starter};
 use crate::layout;
 
 /// Port of the API unless told otherwise.
@@ -99,6 +99,9 @@ impl Dev {
             tenant: TenantId::new(name("dev")?),
             admin: name("dev-admin")?,
             approver: name("dev-approver")?,
+            upstream: None,
+            issuer: None,
+            agent: name(starter::AGENT)?,
             desired: self.desired.clone(),
             listen: local(self.port),
             admin_listen: local(admin_port),

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gix::bstr::BStr;
+use gix::protocol::transport::client::blocking_io::http::Options;
 use gix::protocol::transport::client::blocking_io::http::options::FollowRedirects;
 use gix::protocol::transport::client::blocking_io::http::reqwest::Options as Backend;
-use gix::protocol::transport::client::blocking_io::http::Options;
 use gix::remote::{Direction, fetch::Tags};
 
 use super::{Error, Remote};

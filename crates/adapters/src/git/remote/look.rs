@@ -77,7 +77,8 @@ impl Remote {
     /// Cancel safe: looking changes nothing.
     pub async fn look(&self, service: Service) -> Result<BTreeMap<String, String>, Error> {
         let address = self.address.as_str().to_owned();
-        let unreachable = |source: reqwest::Error| Error::Unreachable { address: address.clone(), source: source.without_url().into() };
+        let unreachable =
+            |source: reqwest::Error| Error::Unreachable { address: address.clone(), source: source.without_url().into() };
         let mut request = self.client().map_err(unreachable)?.get(format!("{address}/info/refs?service={}", service.name()));
         if let Some(text) = self.authorization() {
             let mut value = HeaderValue::from_str(&text).map_err(|_| self.not_git("its token is none".to_owned()))?;
