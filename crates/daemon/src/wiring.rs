@@ -194,7 +194,8 @@ async fn check_desired(config: &Config) -> Result<(), StartError> {
     compiled.map(drop).map_err(|findings| StartError::Desired { commit: head, findings })
 }
 
-fn compiler(config: &Config, places: Arc<Places>) -> LocalCompiler {
+/// The compiler of the configured tenant's desired state.
+pub(crate) fn compiler(config: &Config, places: Arc<Places>) -> LocalCompiler {
     LocalCompiler::new(config.tenant.clone(), places, config.settings.repository.overlay.clone())
 }
 
@@ -214,7 +215,8 @@ fn open_store(config: &Config) -> Result<SqliteStore, StartError> {
     if found == config.installation { Ok(store) } else { Err(StartError::OtherInstallation { dir: dir.clone(), found }) }
 }
 
-fn git(config: &Config) -> GitSource {
+/// The local repository, or copy, at the configured branch.
+pub(crate) fn git(config: &Config) -> GitSource {
     GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
 }
 
@@ -314,6 +316,7 @@ fn installation(config: &Config, started_at: scalbotics_core::time::Timestamp) -
         trust_domain: config.trust_domain.clone(),
         tenant: config.tenant.clone(),
         dev: config.settings.installation.dev,
+        remote: config.remote.as_ref().map(ToString::to_string),
         started_at,
     }
 }

@@ -59,14 +59,14 @@ fn takes_next(tree: &clap::Command, flag: &str) -> Option<bool> {
 }
 
 /// The daemon's program: beside this one, else by `PATH`.
-fn daemon() -> PathBuf {
+pub(crate) fn daemon_program() -> PathBuf {
     let beside = std::env::current_exe().ok().map(|own| own.with_file_name("scalboticsd"));
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("scalboticsd"))
 }
 
 /// Replaces this process by `scalboticsd WORDS`; comes back only to say why not.
 pub(crate) fn exec(words: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    let program = daemon();
+    let program = daemon_program();
     let error = std::process::Command::new(&program).args(words).exec();
     Err(Failure::new(Exit::Failed, codes::NO_DAEMON, format!("cannot run {}", program.display()))
         .why(error.to_string())

@@ -118,7 +118,8 @@ impl Prepared {
     /// Any [`Error`].
     pub fn announce(&mut self, api: SocketAddr, environment: &Environment) -> Result<(), Error> {
         self.plan.listen = api;
-        contexts::make(&self.plan, environment, &self.made.people, &mut self.made.report)
+        let Some(directory) = &environment.config_dir else { return Ok(()) };
+        contexts::make(&self.plan.entrance(), directory, &self.made.people, &mut self.made.report)
     }
 
     /// What a person sees when it is ready.

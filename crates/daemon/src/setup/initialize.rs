@@ -10,6 +10,7 @@ use scalbotics_core::ids::{HumanUid, InstallationId};
 use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::tenant::{Name, TenantId};
 
+use super::contexts::Entrance;
 use super::people::{self, Person};
 use super::report::{Change, Report};
 use super::upstream::{self, Seen, Upstream};
@@ -122,12 +123,14 @@ impl Plan {
         self.root.join(relative)
     }
 
-    /// Name of a person's context in the command line.
-    pub(super) fn context_name(&self, person: &Name, approves: bool) -> String {
-        match (self.dev, approves) {
-            (true, false) => "dev".to_owned(),
-            (true, true) => "dev-approver".to_owned(),
-            (false, _) => format!("{}-{person}", self.tenant),
+    /// What contexts of the command line lead to.
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance {
+            base: self.root.clone(),
+            server: format!("https://{}", self.listen),
+            trust_file: self.path(layout::TRUST),
+            tenant: self.tenant.clone(),
+            dev: self.dev,
         }
     }
 
@@ -149,7 +152,7 @@ impl Plan {
 
     /// A command that works in what was made: the starter's task, or a look at the agents of somebody's own desired state.
     pub(super) fn first_command(&self) -> String {
-        let context = self.context_name(&self.admin, false);
+        let context = self.entrance().context_name(&self.admin, false);
         let words = if self.desired.is_none() { r#"task run --agent AGENT "take stock""# } else { "agent list" };
         format!("scalbotics --context {context} {}", words.replace("AGENT", self.agent.as_str()))
     }
@@ -219,7 +222,9 @@ pub(super) struct Made {
 /// Any [`Error`]; what was made stays, and the next run goes on from there.
 pub async fn initialize(plan: &Plan, environment: &Environment) -> Result<Report, Error> {
     let Made { mut report, people } = make(plan, environment).await?;
-    contexts::make(plan, environment, &people, &mut report)?;
+    if let Some(directory) = &environment.config_dir {
+        contexts::make(&plan.entrance(), directory, &people, &mut report)?;
+    }
     Ok(report)
 }
 
@@ -282,5 +287,8 @@ fn make_directory(plan: &Plan) -> Result<(), Error> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder.create(&plan.root).map_err(error::file("create", &plan.root))?;
-    builder.create(&data).map_err(error::file("create", &data))
+    builder.create(&data).map_err(error::file("create", &data))?;
+    // The configuration lets agents have it, whoever they are.
+    let files = plan.path(starter::FOLDER);
+    std::fs::create_dir_all(&files).map_err(error::file("create", &files))
 }

@@ -6,14 +6,14 @@
 mod arguments;
 mod ask;
 mod config_file;
-mod contexts;
+pub(crate) mod contexts;
 mod dev;
 mod directories;
 mod error;
 mod initialize;
 mod issuer;
 mod keys;
-mod people;
+pub(crate) mod people;
 mod report;
 mod repository;
 mod resume;

@@ -69,7 +69,7 @@ pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), 
     }
     let files = match &plan.desired {
         Some(directory) => read_files(directory)?,
-        None => starter::files(plan)?,
+        None => starter::files(plan),
     };
     create(plan)?;
     let tree = plan.path(layout::DATA).join("first-commit");

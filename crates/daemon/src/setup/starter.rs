@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::Plan;
-use super::error::{self, Error};
 
 /// The first agent, unless somebody names another.
 pub(crate) const AGENT: &str = "clerk";
@@ -23,13 +22,11 @@ const FILES: &[(&str, &str)] = &[
 pub(crate) const FOLDER: &str = "files";
 
 /// The files of the first commit: the starter's and the default policies.
-pub(super) fn files(plan: &Plan) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-    let folder = plan.path(FOLDER);
-    std::fs::create_dir_all(&folder).map_err(error::file("create", &folder))?;
-    let folder = folder.display().to_string();
+pub(super) fn files(plan: &Plan) -> BTreeMap<String, Vec<u8>> {
+    let folder = plan.path(FOLDER).display().to_string();
     let named = |text: &str| text.replace("@FILES@", &folder).replace("@AGENT@", plan.agent.as_str());
     let starter = FILES.iter().map(|(path, text)| (named(path), named(text).into_bytes()));
     let policies =
         scalbotics_adapters::policy::defaults().iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
-    Ok(starter.chain(policies).collect())
+    starter.chain(policies).collect()
 }

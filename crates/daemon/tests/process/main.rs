@@ -25,6 +25,7 @@ mod denied;
 mod desired;
 mod dev;
 mod disk;
+mod doctor;
 mod driven;
 mod egress;
 mod envelope;

@@ -131,6 +131,9 @@ fn a_remote_repository_is_pushed_to_followed_and_outlived() {
     let second = place.server.commit("desired.git", "teams/far.yaml", "id: far\ndescription: Far away.\n");
     assert_eq!(place.ann(&["repo", "apply"]).exits(0).json()["commit"], second.as_str());
     place.ann(&["team", "show", "far"]).exits(0);
+    // Nothing is written into the copy, from which the next fetch would take it away.
+    let refused = place.ann(&["team", "add", "near", "--description", "Near."]).exits(1).error();
+    assert!(refused.why.contains(&place.url), "{refused:?}");
     // A bad one is refused, and the remote going away takes nothing from what is in force.
     let bad = place.server.commit("desired.git", "teams/bad.yaml", "id: bad\ncolour: red\n");
     let refused = place.ann(&["repo", "apply"]).exits(7).json();
