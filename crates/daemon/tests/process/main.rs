@@ -42,6 +42,7 @@ mod remote;
 mod repository;
 mod reviewed;
 mod secrets;
+mod service_unit;
 mod serving;
 mod signals;
 mod tools;
