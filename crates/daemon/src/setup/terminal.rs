@@ -39,7 +39,7 @@ impl Answers for Person {
     fn hidden(&mut self, label: &str, help: &str) -> Result<Secret, Error> {
         let password = Password::new(label).with_help_message(help).with_display_mode(PasswordDisplayMode::Hidden);
         let text = password.without_confirmation().prompt().map_err(ended)?;
-        Ok(Secret::new(text.into_bytes()))
+        Ok(Secret::new(text.trim().as_bytes().to_vec()))
     }
 
     fn show(&mut self, text: &str) {

@@ -8,7 +8,7 @@ use scalbotics_core::secret::Facts;
 use scalbotics_core::tenant::Name;
 use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_runtime::secret::{fingerprint, seal};
-use scalbotics_store::{Options, SqliteStore};
+use scalbotics_store::{OpenError, Options, SqliteStore};
 
 use super::error::{self, Error};
 use super::report::{Change, Report};
@@ -25,7 +25,15 @@ pub(super) async fn keep(plan: &Plan, environment: &Environment, report: &mut Re
     let name = Name::parse(layout::TOKEN_SECRET).map_err(|error| failed(Box::new(error)))?;
     let cipher = TenantCipher::from_keystore(&keys::open(plan)?).map_err(error::keys("open the tenant's key"))?;
     let options = Options::new(plan.installation);
-    let store = SqliteStore::open(&plan.path(layout::DATA), &options).map_err(|error| failed(Box::new(error)))?;
+    let store = match SqliteStore::open(&plan.path(layout::DATA), &options) {
+        Ok(store) => store,
+        Err(OpenError::Locked { .. }) => {
+            let place = format!("secret {name} (daemon running: not compared); rotate it with `scalbotics secret rotate {name}`");
+            report.note("token", Change::Unchanged, place);
+            return Ok(());
+        }
+        Err(error) => return Err(failed(Box::new(error))),
+    };
     let known = store.get(&plan.tenant, &name).await.map_err(|error| failed(Box::new(error)))?.map(|found| found.facts);
     let print = fingerprint(&cipher, &plan.tenant, token).map_err(error::keys("tell the token from others"))?;
     if known.as_ref().is_some_and(|facts| facts.fingerprint == print) {
