@@ -106,11 +106,12 @@ async fn newest(patient: &Patient<'_>) -> Result<(Finding, InForce), Finding> {
 /// Secrets that tools and models name must be there.
 fn secrets(patient: &Patient<'_>, state: &InForce) -> Finding {
     const CHECK: &str = "secrets";
-    let named_by_tools = state.snapshot.tools.values().filter_map(|tool| match &tool.kind {
-        Kind::Process(manifest) => Some(manifest.secrets.iter().map(|passing| passing.name.name.to_string())),
-        Kind::Builtin(_) | Kind::Model => None,
+    let named_by_tools = state.snapshot.tools.values().flat_map(|tool| match &tool.kind {
+        Kind::Process(manifest) => manifest.secrets.iter().map(|passing| &passing.name).collect(),
+        Kind::Http(destination) => destination.secret.iter().map(|sent| &sent.name).collect(),
+        Kind::Builtin(_) | Kind::Model => Vec::new(),
     });
-    let mut named: BTreeSet<String> = named_by_tools.flatten().collect();
+    let mut named: BTreeSet<String> = named_by_tools.map(|reference| reference.name.to_string()).collect();
     named.extend(state.snapshot.models.values().filter_map(|model| model.api_key.as_ref()).map(|key| key.name.to_string()));
     named.extend(patient.config.settings.repository.token.iter().map(ToString::to_string));
     let kept = open_read_only(&patient.config.data_dir).and_then(|store| store.secrets(&patient.config.tenant));

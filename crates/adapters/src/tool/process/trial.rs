@@ -27,6 +27,7 @@ pub async fn try_out(exe: PathBuf, run_dir: &Path) -> Result<(), Refusal> {
         write_paths: Vec::new(),
         pinned: Vec::new(),
         network: false,
+        directory: None,
         limits: Limits::default(),
     };
     match sandbox.run(&scope, &job, std::future::pending()).await.outcome {
