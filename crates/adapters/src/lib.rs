@@ -20,6 +20,7 @@
 )]
 
 pub mod git;
+pub mod issuer;
 pub mod model;
 pub mod policy;
 pub mod tool;

@@ -154,9 +154,9 @@ pub(crate) enum Command {
     /// What runs and how it is.
     #[command(before_help = "Example: scalbotics status --exit-code")]
     Status(crate::commands::installation::StatusArgs),
-    /// Find what is wrong with this side and the daemon's, and say what to do.
-    #[command(before_help = "Example: scalbotics doctor")]
-    Doctor,
+    /// Find what is wrong with this side, the installation and its daemon, and say what to do; exit 1 if a check fails.
+    #[command(before_help = "Example: scalbotics doctor --fix")]
+    Doctor(crate::commands::installation::DoctorArgs),
     /// Versions of the command line and the daemon.
     #[command(before_help = "Example: scalbotics version")]
     Version,

@@ -41,6 +41,12 @@ pub const ISSUING_CERTIFICATE: &str = "keys/issuing-ca.pem";
 /// One folder a person, with the keys that belong on that person's own machine.
 pub const PEOPLE: &str = "people";
 
+/// Keys of the outside issuer, as they were fetched.
+pub const ISSUER_KEYS: &str = "issuer.jwks.json";
+
+/// Name of the secret that holds the token of the remote repository.
+pub const TOKEN_SECRET: &str = "repository-token";
+
 /// Name of the key that signs checkpoints of the installation's logs, in C2SP's signed notes.
 #[must_use]
 pub fn log_name(trust_domain: &scalbotics_core::identity::TrustDomain) -> String {

@@ -24,8 +24,10 @@ mod admin;
 pub mod clock;
 mod compiler;
 pub mod config;
+pub mod doctor;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
+mod following;
 pub mod id_source;
 mod keys;
 pub mod layout;

@@ -11,7 +11,7 @@ use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
 use crate::setup;
-use crate::{Running, Start, StartError, notify, offline, usage};
+use crate::{Running, Start, StartError, doctor, notify, offline, usage};
 
 /// The configuration that is read where none is named.
 const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
@@ -61,9 +61,11 @@ struct SourceFlags {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Make an installation.
-    Initialize(setup::Initialize),
+    Initialize(Box<setup::Initialize>),
     /// A whole installation in one command.
     Dev(setup::Dev),
+    /// What is wrong with an installation, and what to do about it.
+    Doctor(doctor::Doctor),
     /// The audit log, from its files.
     #[command(subcommand)]
     Audit(AuditVerb),
@@ -137,6 +139,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(error) => fail_setup(&error),
         },
         Some(Verb::Dev(flags)) => dev(&flags).await,
+        Some(Verb::Doctor(flags)) => doctor::doctor(sources.parts(), &flags, output).await,
         Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust, checkpoints })) => {
             verify(sources, data, trust, &checkpoints)
         }
@@ -158,9 +161,14 @@ pub fn no_runtime(error: &std::io::Error) -> ExitCode {
     fail_as(codes::INTERNAL.name(), error, "check limits of the service: file descriptors, threads, memory")
 }
 
+impl SourceFlags {
+    fn parts(self) -> Sources {
+        Sources { file: self.config, environment: config::process(), flags: self.values }
+    }
+}
+
 fn load(flags: SourceFlags) -> Result<Config, StartError> {
-    let sources = Sources { file: flags.config, environment: config::process(), flags: flags.values };
-    Ok(Config::load(sources)?)
+    Ok(Config::load(flags.parts())?)
 }
 
 async fn check(flags: SourceFlags) -> ExitCode {

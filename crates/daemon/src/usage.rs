@@ -62,7 +62,7 @@ mod tests {
             ("scalboticsd bogus", "unrecognized subcommand 'bogus'", "the help lists what there is", "scalboticsd --help"),
             ("scalboticsd initialise", "'initialise'", "'initialize'", "scalboticsd --help"),
             ("scalboticsd config shw", "'shw'", "'show'", "scalbotics config --help"),
-            ("scalboticsd initialize --mode enterprise", "'enterprise'", "possible values: local", "scalboticsd"),
+            ("scalboticsd initialize --mode world", "'world'", "possible values: local", "scalboticsd"),
             ("scalboticsd initialize --bogus", "'--bogus'", "the help lists what there is", "scalbotics initialize --help"),
         ] {
             let error = program::Arguments::command().try_get_matches_from(line.split(' ')).unwrap_err();

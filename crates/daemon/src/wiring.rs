@@ -9,7 +9,8 @@ use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::model::openai::OpenAi;
 use scalbotics_adapters::tool::LocalRunner;
 use scalbotics_adapters::tool::process::Sandbox;
-use scalbotics_core::ports::{Clock, DesiredSource as _, IdSource};
+use scalbotics_core::ports::{Clock, DesiredSource, IdSource, PayloadCipher, SecretStore};
+use scalbotics_core::secret::SecretRef;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::approvers::Approvers;
 use scalbotics_identity::authority::issuer::Issuer;
@@ -21,7 +22,7 @@ use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
-use scalbotics_runtime::reconcile::{Compiler as _, Reconciler};
+use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler};
 use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
@@ -31,6 +32,7 @@ use crate::admin;
 use crate::clock::{Guarded, System};
 use crate::compiler::LocalCompiler;
 use crate::config::Config;
+use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keys::{self, Certifier};
 use crate::open_files;
@@ -98,7 +100,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
-    let reconciler = Reconciler::new(ports.clone(), config.tenant.clone(), Arc::clone(&metrics));
+    let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
+    let reconciler = Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(&metrics), poll_ms);
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
@@ -191,7 +194,8 @@ async fn check_desired(config: &Config) -> Result<(), StartError> {
     compiled.map(drop).map_err(|findings| StartError::Desired { commit: head, findings })
 }
 
-fn compiler(config: &Config, places: Arc<Places>) -> LocalCompiler {
+/// The compiler of the configured tenant's desired state.
+pub(crate) fn compiler(config: &Config, places: Arc<Places>) -> LocalCompiler {
     LocalCompiler::new(config.tenant.clone(), places, config.settings.repository.overlay.clone())
 }
 
@@ -211,8 +215,35 @@ fn open_store(config: &Config) -> Result<SqliteStore, StartError> {
     if found == config.installation { Ok(store) } else { Err(StartError::OtherInstallation { dir: dir.clone(), found }) }
 }
 
-fn git(config: &Config) -> GitSource {
+/// The local repository, or copy, at the configured branch.
+pub(crate) fn git(config: &Config) -> GitSource {
     GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
+}
+
+/// The secret that holds the token of the remote repository.
+fn token_reference(config: &Config) -> Option<SecretRef> {
+    let name = config.settings.repository.token.clone().filter(|_| config.remote.is_some());
+    name.map(|name| SecretRef { tenant: config.tenant.clone(), name })
+}
+
+fn desired_source(
+    config: &Config,
+    store: &Arc<SqliteStore>,
+    (cipher, clock, masks): (&Arc<TenantCipher>, &Arc<dyn Clock>, &Arc<secret::Masks>),
+) -> Arc<dyn DesiredSource> {
+    let local = git(config);
+    let Some(address) = config.remote.clone() else { return Arc::new(local) };
+    let (store, cipher): (Arc<dyn SecretStore>, Arc<dyn PayloadCipher>) = (store.clone(), cipher.clone());
+    let own = |reference| secret::Own::new(reference, store, cipher, Arc::clone(clock), Arc::clone(masks));
+    let repository = &config.settings.repository;
+    Arc::new(Following {
+        local,
+        copy: config.repository.clone(),
+        reference: format!("refs/heads/{}", repository.branch),
+        address,
+        user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
+        token: token_reference(config).map(own),
+    })
 }
 
 fn ports(
@@ -234,12 +265,13 @@ fn ports(
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
     let masks = Arc::new(secret::Masks::new(store.clone(), cipher.clone()));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
-    let source = Arc::new(source);
+    let source = Arc::new(source.reserving(token_reference(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
     let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _);
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
     let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
+    let desired_source = desired_source(config, &store, (&cipher, &clock, &masks));
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
@@ -256,7 +288,7 @@ fn ports(
         tools: Arc::new(tools),
         signer: Arc::new(signer),
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
-        desired_source: Arc::new(git(config)),
+        desired_source,
         compiler: Arc::new(compiler(config, places)),
     };
     Ok(Outside { ports, masks, models })
@@ -284,6 +316,7 @@ fn installation(config: &Config, started_at: scalbotics_core::time::Timestamp) -
         trust_domain: config.trust_domain.clone(),
         tenant: config.tenant.clone(),
         dev: config.settings.installation.dev,
+        remote: config.remote.as_ref().map(ToString::to_string),
         started_at,
     }
 }

@@ -82,7 +82,7 @@ impl Source {
 /// What git's library says.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-fn open(path: &Path) -> Result<gix::Repository, BoxError> {
+pub(super) fn open(path: &Path) -> Result<gix::Repository, BoxError> {
     // A replacement (`refs/replace/`) would let one id stand for other content than it did before.
     let options = gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false"]);
     gix::open_opts(path, options).map_err(Into::into)

@@ -24,7 +24,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Login
         | Command::Whoami
         | Command::Status(_)
-        | Command::Doctor
+        | Command::Doctor(_)
         | Command::Version
         | Command::Agent(_)
         | Command::Human(_)
@@ -54,7 +54,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
     let printer = &globals.printer();
     match cli.command {
         Command::Login => return session::login(globals).await,
-        Command::Doctor => return installation::doctor(globals).await,
+        Command::Doctor(args) => return installation::doctor(globals, &args).await,
         Command::Version => return installation::version(globals).await,
         Command::Initialize(_)
         | Command::Dev(_)
@@ -96,7 +96,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Config(_)
         | Command::Login
         | Command::Logout
-        | Command::Doctor
+        | Command::Doctor(_)
         | Command::Version
         | Command::Context(_)
         | Command::Completion { .. }

@@ -13,22 +13,29 @@ const VERBS: &[(&str, &[&str])] = &[("initialize", &["initialize", "init"]), ("d
 /// Flags before the verb that the daemon knows too; the others say which daemon to talk to, and how, which these verbs never do.
 const SHARED: [&str; 2] = ["-o", "--output"];
 
+/// Flags before the verb by which nobody is asked; only `initialize` asks anybody.
+const UNASKED: [&str; 3] = ["-y", "--yes", "--no-input"];
+
 /// The words for `scalboticsd`: the flags before the verb that it knows, the verb that it does, and what is written behind it;
 /// nothing of that is this program's to read.
 pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<Vec<OsString>> {
-    let mut words = Vec::new();
+    let (mut words, mut unasked) = (Vec::new(), Vec::new());
     let mut rest = arguments.get(1..)?;
     while let [first, after @ ..] = rest {
         let word = first.to_str()?;
         let Some(flag) = word.strip_prefix('-').filter(|flag| !flag.is_empty()) else {
             let (verb, _) = VERBS.iter().find(|(_, names)| names.contains(&word))?;
             words.push(OsString::from(verb));
+            words.extend(unasked.into_iter().filter(|_| *verb == "initialize"));
             words.extend_from_slice(after);
             return Some(words);
         };
         let shared =
             SHARED.iter().any(|flag| word == *flag || (word.starts_with(flag) && (flag.len() == 2 || word.contains('='))));
         let next = if takes_next(tree, flag)? { Some(after.first()?) } else { None };
+        if UNASKED.contains(&word) {
+            unasked.push(first.clone());
+        }
         if shared {
             words.push(first.clone());
             words.extend(next.cloned());
@@ -52,14 +59,14 @@ fn takes_next(tree: &clap::Command, flag: &str) -> Option<bool> {
 }
 
 /// The daemon's program: beside this one, else by `PATH`.
-fn daemon() -> PathBuf {
+pub(crate) fn daemon_program() -> PathBuf {
     let beside = std::env::current_exe().ok().map(|own| own.with_file_name("scalboticsd"));
     beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from("scalboticsd"))
 }
 
 /// Replaces this process by `scalboticsd WORDS`; comes back only to say why not.
 pub(crate) fn exec(words: impl IntoIterator<Item = OsString>) -> Result<(), Failure> {
-    let program = daemon();
+    let program = daemon_program();
     let error = std::process::Command::new(&program).args(words).exec();
     Err(Failure::new(Exit::Failed, codes::NO_DAEMON, format!("cannot run {}", program.display()))
         .why(error.to_string())
@@ -77,7 +84,9 @@ mod tests {
 
     #[test]
     fn everything_behind_the_verb_is_the_daemons() {
-        let cases: [(&str, Option<&str>); 14] = [
+        let cases: [(&str, Option<&str>); 16] = [
+            ("--no-input -y init --dir x", Some("initialize --no-input -y --dir x")),
+            ("--yes dev --port 1", Some("dev --port 1")),
             ("init --yes -o json --dir x", Some("initialize --yes -o json --dir x")),
             ("initialize --help", Some("initialize --help")),
             ("dev -- true --timeout 5s", Some("dev -- true --timeout 5s")),

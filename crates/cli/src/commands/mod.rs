@@ -21,4 +21,4 @@ mod session;
 mod wire;
 
 pub(crate) use dispatch::{is_stream, offline, online};
-pub(crate) use handed_on::{exec, exec_verb, handed_on};
+pub(crate) use handed_on::{daemon_program, exec, exec_verb, handed_on};

@@ -105,13 +105,13 @@ fn unusable_files() {
 fn doctor_lists_what_it_found_and_what_to_do() {
     let home = Home::new();
     let ran = home.run(&["doctor"]);
-    assert!(ran.code == 1 && ran.stdout.contains("FAILED") && ran.stdout.contains("scalbotics dev"), "{ran:?}");
+    assert!(ran.code == 1 && ran.stdout.contains("fail") && ran.stdout.contains("scalbotics dev"), "{ran:?}");
     assert!(ran.stderr.contains("[DOCTOR]"));
     home.with_context(dead_port());
     let ran = home.run(&["doctor", "-o", "json"]);
     let checks: Value = serde_json::from_str(&ran.stdout).unwrap();
     let of = |name: &str| checks.as_array().unwrap().iter().find(|check| check["name"] == name).unwrap()["result"].clone();
-    assert_eq!((of("trust file"), of("login key"), of("daemon and login")), ("ok".into(), "ok".into(), "FAILED".into()));
+    assert_eq!((of("trust file"), of("login key"), of("daemon and login")), ("ok".into(), "ok".into(), "fail".into()));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::set_permissions(home.path("login.pem"), mode).unwrap();
     let ran = home.run(&["doctor", "-o", "jsonl", "--fields", "name,next"]);

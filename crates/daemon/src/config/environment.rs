@@ -39,6 +39,12 @@ pub fn notify_socket() -> Option<String> {
     read("NOTIFY_SOCKET")
 }
 
+/// Where programs are looked for.
+#[must_use]
+pub fn programs() -> String {
+    read("PATH").unwrap_or_else(|| "/usr/bin:/bin".to_owned())
+}
+
 #[expect(clippy::disallowed_methods, reason = "this module is the one that reads the environment")]
 fn read(variable: &str) -> Option<String> {
     std::env::var(variable).ok()

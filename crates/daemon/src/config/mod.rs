@@ -14,7 +14,7 @@ mod settings;
 mod show;
 mod suggest;
 
-pub use environment::{CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, passphrase, process};
+pub use environment::{CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, passphrase, process, programs};
 pub use error::Error;
 pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;

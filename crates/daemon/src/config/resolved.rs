@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use scalbotics_adapters::git::remote::Address;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
@@ -43,8 +44,12 @@ pub struct Config {
     pub unlock_by: UnlockBy,
     /// The trust file.
     pub trust_file: PathBuf,
-    /// The repository.
+    /// The repository, or the copy of the remote one.
     pub repository: PathBuf,
+    /// The remote repository.
+    pub remote: Option<Address>,
+    /// The keys of the outside issuer, where there is one.
+    pub issuer_keys: Option<PathBuf>,
 }
 
 impl Config {
@@ -72,6 +77,8 @@ impl Config {
         check_numbers(&settings, &refuse)?;
         check_roots(&settings, &refuse)?;
         let unlock_by = unlock_by(&settings, &base, &refuse)?;
+        let remote = settings.repository.url.as_deref().map(Address::parse).transpose();
+        let remote = remote.map_err(|error| refuse("repository.url", error.to_string()))?;
         Ok(Self {
             installation: id,
             trust_domain,
@@ -81,6 +88,8 @@ impl Config {
             unlock_by,
             trust_file: base.join(&settings.trust.file),
             repository: base.join(&settings.repository.path),
+            remote,
+            issuer_keys: settings.issuer.keys.as_ref().map(|path| base.join(path)),
             sources,
             settings,
             origins,

@@ -24,6 +24,8 @@ pub struct Settings {
     pub trust: Trust,
     /// Where desired state is written.
     pub repository: Repository,
+    /// Who else makes tokens for people.
+    pub issuer: Issuer,
     /// Which directories agents may be given.
     pub workspaces: Workspaces,
     /// Limits.
@@ -121,8 +123,17 @@ impl Default for Trust {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Repository {
-    /// A local git repository, bare or with a work tree.
+    /// A local git repository, bare or with a work tree; with `url`, the copy of that one.
     pub path: PathBuf,
+    /// The remote repository, `https://…`; without it, the one at `path` is all there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The user name that its provider wants beside a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The name of the secret that holds the token; no tool is given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Name>,
     /// The branch that is in force.
     pub branch: String,
     /// The overlay that narrows it here: `prod` is the file `env/prod.yaml` of the repository.
@@ -132,8 +143,21 @@ pub struct Repository {
 
 impl Default for Repository {
     fn default() -> Self {
-        Self { path: "desired.git".into(), branch: "main".to_owned(), overlay: None }
+        Self { path: "desired.git".into(), url: None, user: None, token: None, branch: "main".to_owned(), overlay: None }
     }
+}
+
+/// `[issuer]`: an outside issuer whose discovery document and keys `initialize` has judged. Logging in by it comes later; until
+/// then people log in with their keys.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Issuer {
+    /// The issuer, exactly as its tokens name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its keys as they were fetched, a JWKS file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
 }
 
 /// `[workspaces]`

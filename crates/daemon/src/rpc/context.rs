@@ -73,6 +73,8 @@ pub struct Installation {
     pub tenant: TenantId,
     /// Whether approver keys are not separated.
     pub dev: bool,
+    /// The remote repository that is followed.
+    pub remote: Option<String>,
     /// When the daemon started.
     pub started_at: Timestamp,
 }

@@ -26,7 +26,8 @@ impl Repositories {
     }
 
     fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
-        Ok(convert::repository(call.tenant()?, seen, self.0.states.current().as_deref()))
+        let repository = convert::repository(call.tenant()?, seen, self.0.states.current().as_deref());
+        Ok(v1::Repository { remote: self.0.installation.remote.clone().unwrap_or_default(), ..repository })
     }
 
     async fn get(&self, call: &Call, request: &v1::GetRepositoryRequest) -> Result<v1::Repository, Failure> {

@@ -13,7 +13,7 @@ use scalbotics_core::tenant::{Name, TenantId};
 
 use super::directories::Directories;
 use super::initialize::Made;
-use super::{Environment, Error, Plan, contexts, error, initialize};
+use super::{Environment, Error, Plan, contexts, error, initialize, starter};
 use crate::layout;
 
 /// Port of the API unless told otherwise.
@@ -99,6 +99,9 @@ impl Dev {
             tenant: TenantId::new(name("dev")?),
             admin: name("dev-admin")?,
             approver: name("dev-approver")?,
+            upstream: None,
+            issuer: None,
+            agent: name(starter::AGENT)?,
             desired: self.desired.clone(),
             listen: local(self.port),
             admin_listen: local(admin_port),
@@ -115,7 +118,8 @@ impl Prepared {
     /// Any [`Error`].
     pub fn announce(&mut self, api: SocketAddr, environment: &Environment) -> Result<(), Error> {
         self.plan.listen = api;
-        contexts::make(&self.plan, environment, &self.made.people, &mut self.made.report)
+        let Some(directory) = &environment.config_dir else { return Ok(()) };
+        contexts::make(&self.plan.entrance(), directory, &self.made.people, &mut self.made.report)
     }
 
     /// What a person sees when it is ready.

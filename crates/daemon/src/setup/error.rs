@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use scalbotics_adapters::git::remote::Error as RemoteError;
+use scalbotics_adapters::issuer::Error as IssuerError;
 use scalbotics_core::desired::Finding;
 
 /// Findings that are shown at once.
@@ -62,6 +64,36 @@ pub enum Error {
         /// Its last words.
         said: String,
     },
+    /// The remote repository is not had.
+    #[error("the remote repository is not usable")]
+    Remote {
+        /// Why.
+        #[source]
+        source: RemoteError,
+    },
+    /// The remote repository holds something that an earlier run did not put there.
+    #[error("the remote repository `{address}` is not empty")]
+    RemoteTaken {
+        /// Where it is.
+        address: String,
+    },
+    /// The outside issuer is not trusted.
+    #[error("the issuer is not usable")]
+    Issuer {
+        /// Why.
+        #[source]
+        source: IssuerError,
+    },
+    /// Somebody ended the questions.
+    #[error("nothing was made: the questions were ended")]
+    Interrupted,
+    /// The questions could not be asked.
+    #[error("the terminal cannot be asked")]
+    Terminal {
+        /// What the terminal said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The database could not be opened or written.
     #[error("cannot register the people in the database")]
     Store {
@@ -81,6 +113,9 @@ impl Error {
             Self::Keys { .. } => "SETUP_KEYS",
             Self::Desired { .. } => "SETUP_DESIRED",
             Self::Git { .. } => "SETUP_GIT",
+            Self::Remote { .. } | Self::RemoteTaken { .. } => "SETUP_REMOTE",
+            Self::Issuer { .. } => "SETUP_ISSUER",
+            Self::Interrupted | Self::Terminal { .. } => "SETUP_ENDED",
             Self::Store { .. } => "SETUP_STORE",
         }
     }
@@ -89,7 +124,9 @@ impl Error {
     #[must_use]
     pub fn why(&self) -> Option<String> {
         match self {
-            Self::Missing { .. } => Some("nothing is asked for, so all of them have to be given".to_owned()),
+            Self::Missing { .. } => Some("nobody can be asked here, so all of them have to be given".to_owned()),
+            Self::RemoteTaken { .. } => Some("its commits are somebody's, and nothing is written over them".to_owned()),
+            Self::Interrupted => Some("Ctrl-C, Esc or the end of the input".to_owned()),
             Self::Flag { reason, .. } => Some(reason.clone()),
             Self::Git { said, .. } => Some(said.clone()),
             Self::Desired { findings, .. } => {
@@ -97,7 +134,9 @@ impl Error {
                 let more = findings.len().saturating_sub(FINDINGS_SHOWN);
                 Some(if more == 0 { shown } else { format!("{shown}\n       and {more} more") })
             }
-            Self::File { .. } | Self::Keys { .. } | Self::Store { .. } => None,
+            Self::Remote { source } => Some(chain(source)),
+            Self::Issuer { source } => Some(chain(source)),
+            Self::File { .. } | Self::Keys { .. } | Self::Store { .. } | Self::Terminal { .. } => None,
         }
     }
 
@@ -106,22 +145,81 @@ impl Error {
     pub const fn exit(&self) -> u8 {
         match self {
             Self::Missing { .. } | Self::Flag { .. } => 2,
-            Self::File { .. } | Self::Keys { .. } | Self::Desired { .. } | Self::Git { .. } | Self::Store { .. } => 1,
+            Self::Interrupted => 130,
+            Self::File { .. }
+            | Self::Keys { .. }
+            | Self::Desired { .. }
+            | Self::Git { .. }
+            | Self::Remote { .. }
+            | Self::RemoteTaken { .. }
+            | Self::Issuer { .. }
+            | Self::Terminal { .. }
+            | Self::Store { .. } => 1,
         }
     }
 
     /// The next step.
     #[must_use]
-    pub const fn next(&self) -> &'static str {
+    pub fn next(&self) -> &'static str {
         match self {
             Self::Missing { .. } | Self::Flag { .. } => "scalbotics initialize --help",
             Self::File { .. } => "check the directory's owner, mode and free space, then run the same command again",
             Self::Keys { .. } => "keep the files under keys/ as they are; restore them from a backup, or choose another --dir",
             Self::Desired { .. } => "mend the files, then run the same command again",
-            Self::Git { .. } => "install git 2.30 or newer, then run the same command again",
+            Self::Git { attempt, .. } if attempt.starts_with("push") => {
+                "let the token write to the repository and its branch main, then run the same command again"
+            }
+            Self::Git { .. } => "install git 2.31 or newer, then run the same command again",
+            Self::Remote { source } => remote_step(source),
+            Self::RemoteTaken { .. } => {
+                "name an empty repository; what this one holds can be its first commit: clone it and name the folder with --desired"
+            }
+            Self::Issuer { source } => issuer_step(source),
+            Self::Interrupted => "run the same command again, or give every answer as a flag: `scalbotics initialize --help`",
+            Self::Terminal { .. } => "give every answer as a flag: `scalbotics initialize --help`",
             Self::Store { .. } => "stop a daemon that runs on this directory, then run the same command again",
         }
     }
+}
+
+/// What to do about a remote.
+const fn remote_step(error: &RemoteError) -> &'static str {
+    match error {
+        RemoteError::Address { .. } => "give the https address from which people clone it, without user or token",
+        RemoteError::Unreachable { .. } => "check address and network, then run the same command again; nothing was changed",
+        RemoteError::Token { .. } => {
+            "make a token that may read and write this repository, check --git-provider, then run the same command again"
+        }
+        RemoteError::NotFound { .. } => {
+            "create an empty repository there, or let the token see it, then run the same command again"
+        }
+        RemoteError::Redirected { .. } => "give the address at which it ends, then run the same command again",
+        RemoteError::NotGit { .. } => "give the address from which people clone it, then run the same command again",
+        RemoteError::Fetch { .. } => "mend what the server says, then run the same command again",
+    }
+}
+
+/// What to do about an issuer.
+const fn issuer_step(error: &IssuerError) -> &'static str {
+    match error {
+        IssuerError::Address { .. } => "give the https address that its tokens carry as `iss`, then run the same command again",
+        IssuerError::Unreachable { .. } => "check address and network, then run the same command again; nothing was changed",
+        IssuerError::Status { .. } => "give the address below which /.well-known/openid-configuration answers by itself",
+        IssuerError::TooLong { .. } | IssuerError::Document { .. } => {
+            "give the address exactly as the issuer names itself, or have its documents mended, then run the same command again"
+        }
+    }
+}
+
+/// An error and what it comes from, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
 }
 
 /// Keeps what the identity plane said behind what was attempted.

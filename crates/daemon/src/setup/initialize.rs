@@ -4,14 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use scalbotics_adapters::git::remote::Address;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::{HumanUid, InstallationId};
 use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::tenant::{Name, TenantId};
 
+use super::contexts::Entrance;
 use super::people::{self, Person};
 use super::report::{Change, Report};
-use super::{Error, Initialize, contexts, error, keys, repository};
+use super::upstream::{self, Seen, Upstream};
+use super::{Error, Initialize, Mode, Provider, config_file, contexts, error, issuer, keys, repository, starter, token};
 use crate::layout;
 
 /// Address of the API, where nothing is said.
@@ -48,6 +51,12 @@ pub struct Plan {
     pub approver: Name,
     /// The desired-state repository, absolute.
     pub repository: PathBuf,
+    /// The remote repository, of which that one is the copy.
+    pub upstream: Option<Upstream>,
+    /// The outside issuer.
+    pub issuer: Option<String>,
+    /// The first agent of the starter.
+    pub agent: Name,
     /// Files of its first commit; `None` means the starter's.
     pub desired: Option<PathBuf>,
     /// Address of the API.
@@ -66,28 +75,19 @@ impl Plan {
     /// # Errors
     /// [`Error::Missing`] with all missing flags, [`Error::Flag`], [`Error::File`].
     pub fn from_flags(flags: &Initialize, environment: &Environment) -> Result<Self, Error> {
-        let required = [
-            ("--trust-domain", flags.trust_domain.is_none()),
-            ("--admin", flags.admin.is_none()),
-            ("--approver", flags.approver.is_none()),
-        ];
-        let missing: Vec<&'static str> = required.into_iter().filter(|(_, absent)| *absent).map(|(flag, _)| flag).collect();
         let (Some(trust_domain), Some(admin), Some(approver)) = (&flags.trust_domain, &flags.admin, &flags.approver) else {
-            return Err(Error::Missing { flags: missing });
+            return Err(Error::Missing { flags: missing(flags) });
         };
+        if flags.mode == Some(Mode::Enterprise) && !missing(flags).is_empty() {
+            return Err(Error::Missing { flags: missing(flags) });
+        }
         let refused = |flag, value: &str, reason: String| Error::Flag { flag, value: value.to_owned(), reason };
         if admin == approver {
             let reason = "it is the admin; nobody approves their own calls".to_owned();
             return Err(refused("--approver", approver.as_str(), reason));
         }
         let root = std::path::absolute(&flags.dir).map_err(error::file("resolve", &flags.dir))?;
-        let repository = match flags.git.as_deref() {
-            None => root.join(layout::REPOSITORY),
-            Some(text) => match text.strip_prefix("local:") {
-                Some(path) => std::path::absolute(path).map_err(error::file("resolve", Path::new(path)))?,
-                None => return Err(refused("--git", text, "it does not start with `local:`".to_owned())),
-            },
-        };
+        let (root_repository, upstream) = where_to(flags, &root)?;
         let tenant = TenantId::new(flags.tenant.clone());
         if tenant.is_system() {
             return Err(refused("--tenant-name", tenant.as_str(), "`system` owns the installation's own verbs".to_owned()));
@@ -101,7 +101,10 @@ impl Plan {
             tenant,
             admin: admin.clone(),
             approver: approver.clone(),
-            repository,
+            repository: root_repository,
+            upstream,
+            issuer: flags.issuer.clone(),
+            agent: flags.agent.clone().map_or_else(starter_agent, Ok)?,
             desired: flags.desired.clone(),
             listen: flags.listen.unwrap_or(LISTEN),
             admin_listen: flags.admin_listen.unwrap_or(ADMIN_LISTEN),
@@ -120,12 +123,14 @@ impl Plan {
         self.root.join(relative)
     }
 
-    /// Name of a person's context in the command line.
-    pub(super) fn context_name(&self, person: &Name, approves: bool) -> String {
-        match (self.dev, approves) {
-            (true, false) => "dev".to_owned(),
-            (true, true) => "dev-approver".to_owned(),
-            (false, _) => format!("{}-{person}", self.tenant),
+    /// What contexts of the command line lead to.
+    pub(super) fn entrance(&self) -> Entrance {
+        Entrance {
+            base: self.root.clone(),
+            server: format!("https://{}", self.listen),
+            trust_file: self.path(layout::TRUST),
+            tenant: self.tenant.clone(),
+            dev: self.dev,
         }
     }
 
@@ -147,9 +152,9 @@ impl Plan {
 
     /// A command that works in what was made: the starter's task, or a look at the agents of somebody's own desired state.
     pub(super) fn first_command(&self) -> String {
-        let context = self.context_name(&self.admin, false);
-        let words = if self.desired.is_none() { r#"task run --agent clerk "take stock""# } else { "agent list" };
-        format!("scalbotics --context {context} {words}")
+        let context = self.entrance().context_name(&self.admin, false);
+        let words = if self.desired.is_none() { r#"task run --agent AGENT "take stock""# } else { "agent list" };
+        format!("scalbotics --context {context} {}", words.replace("AGENT", self.agent.as_str()))
     }
 
     fn people(&self) -> [Person; 2] {
@@ -158,34 +163,40 @@ impl Plan {
             Person { name: self.approver.clone(), groups: &["approvers", "auditors"], approves: true },
         ]
     }
+}
 
-    fn config_text(&self) -> String {
-        let mut roots: Vec<String> = vec![self.path(super::starter::FOLDER).display().to_string()];
-        roots.extend(self.workspace_roots.iter().map(|root| root.display().to_string()));
-        let roots: Vec<toml::Value> = roots.into_iter().map(toml::Value::String).collect();
-        let quote = |text: &str| toml::Value::String(text.to_owned()).to_string();
-        format!(
-            "# Configuration of scalboticsd; every key: scalbotics config show --origin\n\n\
-             [installation]\nid = \"{}\"\ntrust_domain = \"{}\"\ntenant = \"{}\"\ndata_dir = \"{}\"\ndev = {}\n\n\
-             [server]\nlisten = \"{}\"\nadmin_listen = \"{}\"\n\n\
-             [keystore]\npath = \"{}\"\nkey_file = \"{}\"\n\n\
-             [trust]\nfile = \"{}\"\n\n\
-             [repository]\npath = {}\n\n\
-             [workspaces]\nallowed_roots = {}\n",
-            self.installation,
-            self.trust_domain,
-            self.tenant,
-            layout::DATA,
-            self.dev,
-            self.listen,
-            self.admin_listen,
-            layout::KEYSTORE,
-            layout::KEYSTORE_KEY,
-            layout::TRUST,
-            quote(&self.repository.display().to_string()),
-            toml::Value::Array(roots),
-        )
+/// The flags that have no default and were not given.
+pub(super) fn missing(flags: &Initialize) -> Vec<&'static str> {
+    let is_enterprise = flags.mode == Some(Mode::Enterprise);
+    let is_remote = flags.git.as_deref().is_some_and(|git| !git.starts_with("local:"));
+    let needed = [
+        ("--trust-domain", flags.trust_domain.is_none()),
+        ("--admin", flags.admin.is_none()),
+        ("--approver", flags.approver.is_none()),
+        ("--git", is_enterprise && !is_remote),
+        ("--issuer", is_enterprise && flags.issuer.is_none()),
+    ];
+    needed.into_iter().filter(|(_, absent)| *absent).map(|(flag, _)| flag).collect()
+}
+
+/// Where desired state is kept: the local repository, and the remote one of which it is the copy.
+fn where_to(flags: &Initialize, root: &Path) -> Result<(PathBuf, Option<Upstream>), Error> {
+    let inside = root.join(layout::REPOSITORY);
+    let Some(text) = flags.git.as_deref() else { return Ok((inside, None)) };
+    if let Some(path) = text.strip_prefix("local:") {
+        return Ok((std::path::absolute(path).map_err(error::file("resolve", Path::new(path)))?, None));
     }
+    let address = Address::parse(text).map_err(|source| Error::Remote { source })?;
+    let user = flags.git_provider.unwrap_or(Provider::Other).user().to_owned();
+    Ok((inside, Some(Upstream { address, user, token: upstream::token(flags)?, resumed: false })))
+}
+
+fn starter_agent() -> Result<Name, Error> {
+    Name::parse(starter::AGENT).map_err(|e| Error::Flag {
+        flag: "--agent",
+        value: starter::AGENT.to_owned(),
+        reason: e.to_string(),
+    })
 }
 
 /// The paths, those that are relative seen from the working directory.
@@ -211,16 +222,20 @@ pub(super) struct Made {
 /// Any [`Error`]; what was made stays, and the next run goes on from there.
 pub async fn initialize(plan: &Plan, environment: &Environment) -> Result<Report, Error> {
     let Made { mut report, people } = make(plan, environment).await?;
-    contexts::make(plan, environment, &people, &mut report)?;
+    if let Some(directory) = &environment.config_dir {
+        contexts::make(&plan.entrance(), directory, &people, &mut report)?;
+    }
     Ok(report)
 }
 
 /// What [`initialize`] would find and make; nothing is touched.
 ///
 /// # Errors
-/// [`Error::File`] when a path cannot be looked at; [`Error::Desired`].
-pub fn preview(plan: &Plan) -> Result<Report, Error> {
+/// [`Error::File`] when a path cannot be looked at; [`Error::Desired`]; what a remote or an issuer says.
+pub async fn preview(plan: &Plan) -> Result<Report, Error> {
     repository::check(plan)?;
+    let seen = upstream::check(plan).await?;
+    let issuer = issuer::check(plan).await?;
     let mut report = Report::default();
     let mut look = |item: &'static str, path: PathBuf| {
         let there = path.try_exists().map_err(error::file("look at", &path))?;
@@ -238,6 +253,13 @@ pub fn preview(plan: &Plan) -> Result<Report, Error> {
     for person in plan.people() {
         look("human", people::folder(plan, &person.name).login_key)?;
     }
+    if let Some(upstream) = &plan.upstream {
+        let change = if seen == Seen::Empty { Change::Created } else { Change::Unchanged };
+        report.note("remote repository", change, upstream.address.to_string());
+    }
+    if let Some(found) = &issuer {
+        report.note("issuer", issuer::change(plan, found)?, issuer::shown(found));
+    }
     Ok(report)
 }
 
@@ -245,11 +267,16 @@ pub fn preview(plan: &Plan) -> Result<Report, Error> {
 pub(super) async fn make(plan: &Plan, environment: &Environment) -> Result<Made, Error> {
     let mut report = Report::default();
     repository::check(plan)?;
+    let seen = upstream::check(plan).await?;
+    let issuer = issuer::check(plan).await?;
     make_directory(plan)?;
-    config(plan, &mut report)?;
+    config_file::make(plan, &mut report)?;
     keys::make(plan, environment, &mut report)?;
-    repository::make(plan, &mut report)?;
+    repository::make(plan, &seen, &mut report)?;
+    upstream::join(plan, &seen, &mut report).await?;
+    issuer::record(plan, issuer.as_ref(), &mut report)?;
     let people = people::register(plan, environment, &plan.people(), &mut report).await?;
+    token::keep(plan, environment, &mut report).await?;
     Ok(Made { report, people })
 }
 
@@ -260,18 +287,8 @@ fn make_directory(plan: &Plan) -> Result<(), Error> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true).mode(0o700);
     builder.create(&plan.root).map_err(error::file("create", &plan.root))?;
-    builder.create(&data).map_err(error::file("create", &data))
-}
-
-fn config(plan: &Plan, report: &mut Report) -> Result<(), Error> {
-    let path = plan.path(layout::CONFIG);
-    if path.try_exists().map_err(error::file("look at", &path))? {
-        report.note("configuration", Change::Unchanged, layout::CONFIG);
-        return Ok(());
-    }
-    let mode = scalbotics_identity::private_file::PUBLIC_MODE;
-    scalbotics_identity::private_file::replace(&path, plan.config_text().as_bytes(), mode)
-        .map_err(error::keys("write the configuration"))?;
-    report.note("configuration", Change::Created, layout::CONFIG);
-    Ok(())
+    builder.create(&data).map_err(error::file("create", &data))?;
+    // The configuration lets agents have it, whoever they are.
+    let files = plan.path(starter::FOLDER);
+    std::fs::create_dir_all(&files).map_err(error::file("create", &files))
 }

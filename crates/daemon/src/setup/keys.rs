@@ -16,6 +16,11 @@ use super::report::{Change, Report};
 use super::{Environment, Plan};
 use crate::layout::{self, key};
 
+/// The daemon's own keystore, which is there.
+pub(super) fn open(plan: &Plan) -> Result<Keystore, Error> {
+    keystore(plan, layout::KEYSTORE, layout::KEYSTORE_KEY).map(|(store, _)| store)
+}
+
 /// Opens a keystore, making it and its key file where they are missing.
 fn keystore(plan: &Plan, file: &'static str, key_file: &'static str) -> Result<(Keystore, Change), Error> {
     let (path, key_path) = (plan.path(file), plan.path(key_file));

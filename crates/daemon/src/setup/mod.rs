@@ -4,21 +4,27 @@
 //! the work and changes nothing that is there.
 
 mod arguments;
-mod contexts;
+mod ask;
+mod config_file;
+pub(crate) mod contexts;
 mod dev;
 mod directories;
 mod error;
 mod initialize;
+mod issuer;
 mod keys;
-mod people;
+pub(crate) mod people;
 mod report;
 mod repository;
 mod resume;
 mod run;
 mod starter;
+mod terminal;
+mod token;
 mod twins;
+mod upstream;
 
-pub use arguments::Initialize;
+pub use arguments::{Initialize, KeyAuthority, Mode, Provider};
 pub use dev::{Dev, Prepared};
 pub use directories::Directories;
 pub use error::Error;
@@ -27,6 +33,7 @@ pub use report::{Change, Report};
 pub use run::{DevError, run_dev, run_initialize};
 pub(crate) use starter::FOLDER as FILES;
 pub use twins::with_twins;
+pub use upstream::Upstream;
 
 #[cfg(test)]
 mod tests;

@@ -20,27 +20,32 @@ use crate::layout;
 
 /// A person to register.
 #[derive(Debug, Clone)]
-pub(super) struct Person {
+pub(crate) struct Person {
     /// Name in the tenant.
-    pub(super) name: Name,
+    pub(crate) name: Name,
     /// Roles.
-    pub(super) groups: &'static [&'static str],
+    pub(crate) groups: &'static [&'static str],
     /// Whether an approval key is made and enrolled.
-    pub(super) approves: bool,
+    pub(crate) approves: bool,
 }
 
 /// Where a person's keys are.
 #[derive(Debug, Clone)]
-pub(super) struct Folder {
+pub(crate) struct Folder {
     /// Private key that logs in.
-    pub(super) login_key: PathBuf,
+    pub(crate) login_key: PathBuf,
     /// Private key that signs approvals.
-    pub(super) approval_key: PathBuf,
+    pub(crate) approval_key: PathBuf,
 }
 
-/// The folder of a person.
+/// The folder of a person of the plan.
 pub(super) fn folder(plan: &Plan, name: &Name) -> Folder {
-    let folder = plan.path(layout::PEOPLE).join(name.as_str());
+    folder_in(&plan.root, name)
+}
+
+/// The folder of a person in an installation's directory.
+pub(super) fn folder_in(base: &Path, name: &Name) -> Folder {
+    let folder = base.join(layout::PEOPLE).join(name.as_str());
     Folder { login_key: folder.join("login.pem"), approval_key: folder.join("approval.pem") }
 }
 

@@ -10,6 +10,7 @@ use scalbotics_runtime::reconcile::Compiler as _;
 
 use super::error::{self, Error};
 use super::report::{Change, Report};
+use super::upstream::Seen;
 use super::{Plan, starter};
 use crate::compiler::LocalCompiler;
 use crate::layout;
@@ -48,19 +49,29 @@ pub(super) fn check(plan: &Plan) -> Result<(), Error> {
     compiled.map(drop).map_err(|findings| Error::Desired { directory: directory.clone(), findings })
 }
 
-/// Makes the repository where it is missing.
-pub(super) fn make(plan: &Plan, report: &mut Report) -> Result<(), Error> {
+/// The commit that the local repository, or copy, stands at; `None` where it has none.
+pub(super) fn head(plan: &Plan) -> Option<String> {
+    scalbotics_adapters::git::Source::new(&plan.repository).read_head().ok()
+}
+
+/// Makes the repository where it is missing; the copy of a remote that has commits already is fetched.
+pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), Error> {
     let place = plan.repository.display().to_string();
     if has_commit(&plan.repository) {
         report.note("repository", Change::Unchanged, place);
         return Ok(());
     }
+    if let (Some(upstream), Seen::At(_)) = (&plan.upstream, seen) {
+        create(plan)?;
+        super::upstream::fetch(plan, upstream)?;
+        report.note("repository", Change::Created, format!("{place} (fetched)"));
+        return Ok(());
+    }
     let files = match &plan.desired {
         Some(directory) => read_files(directory)?,
-        None => starter::files(plan)?,
+        None => starter::files(plan),
     };
-    std::fs::create_dir_all(&plan.repository).map_err(error::file("create", &plan.repository))?;
-    git("create the repository", &plan.repository, &["init", "--quiet", "--bare", "."])?;
+    create(plan)?;
     let tree = plan.path(layout::DATA).join("first-commit");
     write_files(&tree, &files)?;
     let (git_dir, work_tree) = (format!("--git-dir={}", plan.repository.display()), format!("--work-tree={}", tree.display()));
@@ -73,6 +84,12 @@ pub(super) fn make(plan: &Plan, report: &mut Report) -> Result<(), Error> {
     std::fs::remove_dir_all(&tree).map_err(error::file("remove", &tree))?;
     report.note("repository", Change::Created, place);
     Ok(())
+}
+
+/// An empty bare repository; one that is there stays as it is.
+fn create(plan: &Plan) -> Result<(), Error> {
+    std::fs::create_dir_all(&plan.repository).map_err(error::file("create", &plan.repository))?;
+    git("create the repository", &plan.repository, &["init", "--quiet", "--bare", "."])
 }
 
 fn has_commit(repository: &Path) -> bool {

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::error::{self, Error};
-use super::{Initialize, Plan};
+use super::upstream::{self, Upstream};
+use super::{Initialize, Plan, Provider};
 use crate::config::{Config, Sources};
 use crate::layout;
 
@@ -23,7 +24,7 @@ impl Plan {
         }
         let sources = Sources { file: path.clone(), environment: Vec::new(), flags: Vec::new() };
         let config = Config::load(sources).map_err(|error| {
-            let reason = format!("there is a {} in it that is no installation's: {}", layout::CONFIG, chain(&error));
+            let reason = format!("there is a {} in it that is no installation's: {}", layout::CONFIG, error::chain(&error));
             refused("--dir", self.root.display(), reason)
         })?;
         let same = |flag, value: &dyn std::fmt::Display, found: &str| {
@@ -43,13 +44,44 @@ impl Plan {
 
     /// Takes over everything else that an earlier run decided, unless a flag says otherwise, which is refused.
     pub(super) fn adopt(&mut self, config: &Config, flags: &Initialize) -> Result<(), Error> {
+        self.adopt_upstream(config, flags)?;
         let server = &config.settings.server;
         self.listen = self.address("--listen", "server.listen", flags.listen, server.listen)?;
         self.admin_listen = self.address("--admin-listen", "server.admin_listen", flags.admin_listen, server.admin_listen)?;
+        self.adopt_issuer(config, flags)?;
         let Some(git) = flags.git.as_deref() else { return Ok(()) };
-        let path = Path::new(git.strip_prefix("local:").unwrap_or(git));
-        let named = std::path::absolute(path).map_err(error::file("resolve", path))?;
-        if named == config.repository { Ok(()) } else { Err(refused("--git", git, self.elsewhere("repository.path"))) }
+        let Some(path) = git.strip_prefix("local:") else {
+            let same = self.upstream.as_ref().zip(config.remote.as_ref()).is_some_and(|(said, found)| said.address == *found);
+            return if same { Ok(()) } else { Err(refused("--git", git, self.elsewhere("repository.url"))) };
+        };
+        let named = std::path::absolute(path).map_err(error::file("resolve", Path::new(path)))?;
+        let same = named == config.repository && config.remote.is_none();
+        if same { Ok(()) } else { Err(refused("--git", git, self.elsewhere("repository.path"))) }
+    }
+
+    fn adopt_issuer(&mut self, config: &Config, flags: &Initialize) -> Result<(), Error> {
+        let found = &config.settings.issuer.url;
+        if let Some(said) = flags.issuer.as_ref().filter(|said| Some(*said) != found.as_ref()) {
+            return Err(refused("--issuer", said, self.elsewhere("issuer.url")));
+        }
+        self.issuer.clone_from(found);
+        Ok(())
+    }
+
+    /// The remote of the configuration, with the token that this run brings.
+    fn adopt_upstream(&mut self, config: &Config, flags: &Initialize) -> Result<(), Error> {
+        if self.upstream.is_some() && config.remote.is_none() {
+            return Err(refused("--git", flags.git.as_deref().unwrap_or_default(), self.elsewhere("repository.path")));
+        }
+        let Some(address) = config.remote.clone() else { return Ok(()) };
+        let repository = &config.settings.repository;
+        let user = flags.git_provider.map(|provider| provider.user().to_owned()).or_else(|| repository.user.clone());
+        let token = upstream::token(flags)?;
+        let user = user.unwrap_or_else(|| Provider::Other.user().to_owned());
+        if self.upstream.as_ref().is_none_or(|said| said.address == address) {
+            self.upstream = Some(Upstream { address, user, token, resumed: true });
+        }
+        Ok(())
     }
 
     fn address(&self, flag: &'static str, key: &str, said: Option<SocketAddr>, found: SocketAddr) -> Result<SocketAddr, Error> {
@@ -67,14 +99,4 @@ impl Plan {
 
 fn refused(flag: &'static str, value: impl std::fmt::Display, reason: String) -> Error {
     Error::Flag { flag, value: value.to_string(), reason }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use scalbotics_core::ports::{Clock, IdSource};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Dev, Directories, Environment, Error, Initialize, Plan, Prepared, initialize, preview};
+use super::initialize::{self, initialize, preview};
+use super::{Dev, Directories, Environment, Error, Initialize, Plan, Prepared, ask, terminal};
 use crate::clock::{Guarded, System};
 use crate::config::{self, Config};
 use crate::id_source::UuidIds;
@@ -55,8 +56,10 @@ fn environment(directories: &Directories) -> Environment {
 /// Any [`Error`].
 pub async fn run_initialize(flags: &Initialize, output: Format) -> Result<(), Error> {
     let environment = environment(&flags.directories);
+    let asked = if can_ask(flags) { Some(ask::complete(flags.clone(), &mut terminal::Person)?) } else { None };
+    let flags = asked.as_ref().unwrap_or(flags);
     let plan = Plan::from_flags(flags, &environment)?;
-    let report = if flags.dry_run { preview(&plan)? } else { initialize(&plan, &environment).await? };
+    let report = if flags.dry_run { preview(&plan).await? } else { initialize(&plan, &environment).await? };
     if output == Format::Json {
         say(&format!("{}\n", report.json(flags.dry_run)));
         return Ok(());
@@ -93,6 +96,11 @@ pub async fn run_dev(flags: &Dev) -> Result<ExitCode, DevError> {
     let code = ended?;
     prepared.end()?;
     Ok(code)
+}
+
+/// Somebody is asked where something is missing, they are there, and they did not say that they will not answer.
+fn can_ask(flags: &Initialize) -> bool {
+    !flags.yes && !flags.no_input && !initialize::missing(flags).is_empty() && terminal::is_there()
 }
 
 struct Signals {

@@ -8,7 +8,7 @@ use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 
-use super::arguments::Mode;
+use super::arguments::{KeyAuthority, Mode};
 use super::{Change, Environment, Error, Initialize, Plan, initialize, preview};
 
 #[derive(Debug)]
@@ -36,12 +36,18 @@ impl IdSource for Counter {
 fn flags(dir: &Path) -> Initialize {
     Initialize {
         dir: dir.join("box"),
-        mode: Mode::Local,
+        mode: Some(Mode::Local),
+        key_authority: KeyAuthority::Local,
         trust_domain: Some("acme.example".to_owned()),
         tenant: Name::parse("acme").unwrap(),
         admin: Some(Name::parse("ann").unwrap()),
         approver: Some(Name::parse("bob").unwrap()),
         git: None,
+        git_provider: None,
+        git_token_file: None,
+        git_token: None,
+        issuer: None,
+        agent: None,
         desired: None,
         listen: None,
         admin_listen: None,
@@ -49,6 +55,7 @@ fn flags(dir: &Path) -> Initialize {
         directories: super::Directories::default(),
         dry_run: false,
         yes: true,
+        no_input: true,
     }
 }
 
@@ -94,11 +101,11 @@ async fn a_dry_run_says_what_a_run_would_do_and_does_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let environment = environment(dir.path());
     let plan = Plan::from_flags(&flags(dir.path()), &environment).unwrap();
-    let before = preview(&plan).unwrap();
+    let before = preview(&plan).await.unwrap();
     assert!(before.items.iter().all(|(_, change, _)| *change == Change::Created), "{before}");
     assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
     initialize(&plan, &environment).await.unwrap();
-    assert!(!preview(&plan).unwrap().created_any());
+    assert!(!preview(&plan).await.unwrap().created_any());
 }
 
 #[tokio::test]
@@ -227,7 +234,7 @@ async fn files_that_are_no_desired_state_are_refused_before_anything_is_made() {
     std::fs::write(desired.join("teams/ops.yaml"), "id: ops\ndescription: x\nlead: ghost\n").unwrap();
     let environment = environment(dir.path());
     let plan = Plan::from_flags(&Initialize { desired: Some(desired), ..flags(dir.path()) }, &environment).unwrap();
-    for error in [initialize(&plan, &environment).await.unwrap_err(), preview(&plan).unwrap_err()] {
+    for error in [initialize(&plan, &environment).await.unwrap_err(), preview(&plan).await.unwrap_err()] {
         assert!(matches!(error, Error::Desired { .. }) && error.why().unwrap().contains("teams/ops.yaml"), "{error}");
     }
     assert!(!plan.root.exists());

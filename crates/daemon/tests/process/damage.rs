@@ -249,7 +249,7 @@ fn sem_1_1_a_state_that_is_not_the_fold_of_its_events_is_found() {
     let verified = installation.ann(&["audit", "verify"]).exits(1);
     assert!(verified.json()["fault"].as_str().unwrap().contains("is not the fold of its events"), "{verified:#?}");
     let checks = installation.ann(&["doctor", "-o", "json"]).exits(1).json();
-    assert_eq!(records(&checks)["result"], "FAILED", "{checks:#}");
+    assert_eq!(records(&checks)["result"], "fail", "{checks:#}");
 }
 
 /// A mistyped path is no empty and clean log.

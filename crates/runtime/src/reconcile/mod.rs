@@ -10,6 +10,6 @@ mod states;
 mod status;
 
 pub use in_force::{Compiler, InForce};
-pub use reconciler::{POLL_MS, Reconciler};
+pub use reconciler::{POLL_MS, REMOTE_POLL_MS, Reconciler};
 pub use states::States;
 pub use status::Status;

@@ -18,6 +18,9 @@ use crate::{Ports, Supervisor};
 /// Time between two looks at the repository, in milliseconds; a look without news is one stat of a ref.
 pub const POLL_MS: u64 = 3_000;
 
+/// The same where each look asks a server, in milliseconds: what is urgent, `repo apply` brings at once.
+pub const REMOTE_POLL_MS: u64 = 30_000;
+
 /// The action under which commits stand in the audit log.
 const ACTION: &str = "repository.load";
 
@@ -35,6 +38,7 @@ pub struct Reconciler {
     states: States,
     status: Mutex<Status>,
     looking: tokio::sync::Mutex<()>,
+    poll: Duration,
     nudged: Notify,
 }
 
@@ -42,6 +46,13 @@ impl Reconciler {
     /// A reconciler of one tenant's repository; nothing is in force yet.
     #[must_use]
     pub fn new(ports: Ports, tenant: TenantId, metrics: Arc<Metrics>) -> Arc<Self> {
+        Self::polling(ports, tenant, metrics, POLL_MS)
+    }
+
+    /// The same, looking once in so many milliseconds.
+    #[must_use]
+    pub fn polling(ports: Ports, tenant: TenantId, metrics: Arc<Metrics>, poll_ms: u64) -> Arc<Self> {
+        let poll = Duration::from_millis(poll_ms);
         let (in_force, current) = watch::channel(None);
         let states = States::new(ports.clone(), current);
         Arc::new(Self {
@@ -52,6 +63,7 @@ impl Reconciler {
             states,
             status: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
+            poll,
             nudged: Notify::new(),
         })
     }
@@ -68,10 +80,10 @@ impl Reconciler {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks once, and where the newest commit is refused brings the last good one into force; then polls in the background.
+    /// Looks once, and where the newest commit is refused or cannot be had brings the last good one into force; then polls in the background.
     pub async fn start(self: &Arc<Self>, supervisor: &Supervisor) -> Status {
         let status = self.look().await;
-        if status.in_force.is_none() && !status.findings.is_empty() {
+        if status.in_force.is_none() && (!status.findings.is_empty() || status.unreadable.is_some()) {
             self.restore_last_good().await;
         }
         let (this, owner) = (Arc::clone(self), supervisor.clone());
@@ -81,7 +93,7 @@ impl Reconciler {
                     biased;
                     () = owner.draining() => return,
                     () = this.nudged.notified() => {}
-                    () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                    () = tokio::time::sleep(this.poll) => {}
                 }
                 this.look().await;
             }

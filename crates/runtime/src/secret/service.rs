@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::ids::{PayloadId, SecretId};
-use scalbotics_core::payload::{Payload, Sealed};
+use scalbotics_core::ids::SecretId;
 use scalbotics_core::ports::{SealedSecret, SecretStore, StoreError};
-use scalbotics_core::secret::{Facts, SECRETS_MAX, Secret, VALUE_LEN_MAX, enclose};
+use scalbotics_core::secret::{Facts, SECRETS_MAX, Secret, VALUE_LEN_MAX};
 use scalbotics_core::tenant::{Name, TenantId};
 
-use super::{Error, Masks};
+use super::{Error, Masks, fingerprint, seal};
 use crate::audit::Quota;
 use crate::change::{Change, ChangeError, Changed, Changes};
 use crate::{Caller, Ports};
-
-/// Digits of a fingerprint that are shown: enough to tell the secrets of a tenant apart.
-const FINGERPRINT_LEN: usize = 16;
 
 /// Secrets, for callers. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -150,23 +146,15 @@ impl Service {
         if !(1..=VALUE_LEN_MAX).contains(&len) {
             return Err(Error::Length { len });
         }
-        let print = self.changes.ports.cipher.fingerprint(&caller.principal.tenant, value.expose())?;
-        let body = format!("{name} {print}");
-        let shown = print.to_string();
-        let digits = shown.rsplit(':').next().unwrap_or_default();
-        let shown = digits.get(..FINGERPRINT_LEN).unwrap_or(digits).to_owned();
+        let (cipher, tenant) = (&*self.changes.ports.cipher, &caller.principal.tenant);
+        let body = format!("{name} {}", cipher.fingerprint(tenant, value.expose())?);
+        let shown = fingerprint(cipher, tenant, value)?;
         Ok((self.changes.begin(caller, action, body.as_bytes()), shown))
     }
 
     fn seal(&self, facts: Facts, value: &Secret) -> Result<SealedSecret, Error> {
         let ports = &self.changes.ports;
-        let id = PayloadId::from_u128(ports.ids.next());
-        let enclosed = enclose(&facts.name, facts.version, value);
-        let payload = Payload { id, salt: ports.ids.salt(), bytes: enclosed.to_vec() };
-        let sealed: Sealed = ports.cipher.seal(&facts.tenant, &payload)?;
-        // Clears what was copied.
-        drop(Secret::new(payload.bytes));
-        Ok(SealedSecret { facts, sealed })
+        Ok(seal(&*ports.cipher, &*ports.ids, facts, value)?)
     }
 
     /// The same request may have come in twice at once: then the other one won, and its answer is the answer.

@@ -22,6 +22,7 @@ pub struct Source {
     cipher: Arc<dyn PayloadCipher>,
     clock: Arc<dyn Clock>,
     masks: Arc<Masks>,
+    reserved: Option<SecretRef>,
 }
 
 impl Source {
@@ -33,7 +34,14 @@ impl Source {
         clock: Arc<dyn Clock>,
         masks: Arc<Masks>,
     ) -> Self {
-        Self { store, cipher, clock, masks }
+        Self { store, cipher, clock, masks, reserved: None }
+    }
+
+    /// The same, for which one secret does not exist: the daemon's own.
+    #[must_use]
+    pub fn reserving(mut self, reserved: Option<SecretRef>) -> Self {
+        self.reserved = reserved;
+        self
     }
 
     fn record(&self, warrant: &Warrant<Call>, facts: &Facts) -> Record {
@@ -54,7 +62,7 @@ impl SecretSource for Source {
     async fn reveal(&self, warrant: &Warrant<Call>, secret: &SecretRef) -> Result<Secret, RevealError> {
         let not_found = || RevealError::NotFound { reference: secret.clone() };
         let tenant = &warrant.act().tenant;
-        if secret.tenant != *tenant {
+        if secret.tenant != *tenant || self.reserved.as_ref() == Some(secret) {
             return Err(not_found());
         }
         for _ in 0..READS_MAX {

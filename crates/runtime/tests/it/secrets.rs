@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use scalbotics_core::audit::Kind;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{SecretSource, Stop, StoreError, ToolRunner};
+use scalbotics_core::principal::Uid;
 use scalbotics_core::secret::{RevealError, SECRETS_MAX, Secret, SecretRef, VALUE_LEN_MAX};
 use scalbotics_core::task::Status;
 use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
-use scalbotics_runtime::secret::{Error, MaskingRunner, Masks, Service, Source};
+use scalbotics_runtime::secret::{Error, MaskingRunner, Masks, Own, Service, Source};
 use scalbotics_runtime::{Caller, ChangeError};
 
 use super::bed::{Bed, Disk};
@@ -54,18 +55,26 @@ impl ToolRunner for Says {
 
 /// A runtime whose tools say `secret`, and the service of its secrets.
 async fn bed(secret: &'static str) -> (Bed, Service) {
+    let (bed, service, _) = bed_reserving(secret, None).await;
+    (bed, service)
+}
+
+/// The same, in which one secret is the daemon's own.
+async fn bed_reserving(secret: &'static str, reserved: Option<SecretRef>) -> (Bed, Service, Arc<Masks>) {
     let mut masks = None;
     let bed = Bed::over(Disk::new(), Crash::at(None), |ports| {
         let made = Arc::new(Masks::new(Arc::clone(&ports.secret_store), Arc::clone(&ports.cipher)));
         let (store, cipher, clock) = (&ports.secret_store, &ports.cipher, &ports.clock);
-        let source = Source::new(Arc::clone(store), Arc::clone(cipher), Arc::clone(clock), Arc::clone(&made));
+        let source =
+            Source::new(Arc::clone(store), Arc::clone(cipher), Arc::clone(clock), Arc::clone(&made)).reserving(reserved.clone());
         let says = Arc::new(Says { source: Arc::new(source), secret });
         ports.tools = Arc::new(MaskingRunner::new(says, Arc::clone(&made)));
         masks = Some(made);
     })
     .await;
-    let service = Service::new(bed.ports.clone(), masks.unwrap(), Arc::clone(&bed.quota));
-    (bed, service)
+    let masks = masks.unwrap();
+    let service = Service::new(bed.ports.clone(), Arc::clone(&masks), Arc::clone(&bed.quota));
+    (bed, service, masks)
 }
 
 fn value(text: &str) -> Secret {
@@ -98,6 +107,40 @@ async fn a_value_goes_to_its_warrant_with_a_record_and_to_no_output() {
     let last = bed.records().await.into_iter().rfind(|record| record.kind == Kind::Secret).unwrap();
     assert_eq!(last.target, Some(format!("{}/2", put.now.id)));
     assert!(bed.tasks.result(&bed.ada(), next).await.unwrap().to_string().contains("***"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_daemons_own_secret_is_no_tools_and_each_version_is_on_record_once() {
+    let reference: SecretRef = "secret://acme/token".parse().unwrap();
+    let (bed, secrets, masks) = bed_reserving("secret://acme/token", Some(reference.clone())).await;
+    let ports = &bed.ports;
+    let own = Own::new(
+        reference,
+        Arc::clone(&ports.secret_store),
+        Arc::clone(&ports.cipher),
+        Arc::clone(&ports.clock),
+        Arc::clone(&masks),
+    );
+    assert!(matches!(own.value().await, Err(RevealError::NotFound { .. })));
+    secrets.put(&bed.ada(), &name("token"), &value("token-of-the-remote"), false).await.unwrap();
+    let task = bed.submit("pure-flow").await;
+    assert_eq!(bed.ended(task).await.status, Status::Failed);
+    let detail = bed.tasks.get(&bed.ada(), task, false).await.unwrap().failure_detail.unwrap_or_default();
+    assert!(detail.contains("does not exist"), "{detail}");
+    let uses = async || {
+        let records = bed.records().await;
+        records.into_iter().filter(|record| record.action == "secret.use").map(|record| record.actor).collect::<Vec<_>>()
+    };
+    assert_eq!(uses().await, []);
+    for _ in 0..2 {
+        assert_eq!(own.value().await.unwrap(), value("token-of-the-remote"));
+    }
+    assert_eq!(uses().await, [Uid::Daemon]);
+    secrets.rotate(&bed.ada(), &name("token"), &value("next-token-of-it"), false).await.unwrap();
+    assert_eq!(own.value().await.unwrap(), value("next-token-of-it"));
+    assert_eq!(uses().await, [Uid::Daemon, Uid::Daemon]);
+    let mask = masks.of(bed.tenant()).await.unwrap();
+    assert!(mask.holds(&value("token-of-the-remote")) && mask.holds(&value("next-token-of-it")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,11 @@
 //! Reading a store that no daemon serves, or one that a daemon serves right now, without making or changing anything.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::ports::Human;
 use scalbotics_core::tenant::TenantId;
 
 use super::connect::{self, beside, engine};
@@ -60,6 +62,44 @@ impl Offline {
             TenantId::parse(&name).map_err(|error| OpenError::Corrupt { path: self.path.clone(), what: error.to_string() })
         };
         names().map_err(engine(&self.path, "read"))?.into_iter().map(parse).collect()
+    }
+
+    /// Whether the pages of the database fit together; `None` when they do, else what the engine found first.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn damage(&self) -> Result<Option<String>, OpenError> {
+        let found: rusqlite::Result<String> = self.conn.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        let found = found.map_err(engine(&self.path, "check"))?;
+        Ok((found != "ok").then_some(found))
+    }
+
+    /// Names of the secrets of a tenant.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn secrets(&self, tenant: &TenantId) -> Result<BTreeSet<String>, OpenError> {
+        let names = || -> rusqlite::Result<BTreeSet<String>> {
+            let mut select = self.conn.prepare("SELECT name FROM secret WHERE tenant = ?1")?;
+            select.query_map([tenant.as_str()], |row| row.get(0))?.collect()
+        };
+        names().map_err(engine(&self.path, "read"))
+    }
+
+    /// Humans of a tenant, by name.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, OpenError> {
+        let rows = || -> rusqlite::Result<Vec<Vec<u8>>> {
+            let mut select = self.conn.prepare("SELECT human FROM human WHERE tenant = ?1 ORDER BY name")?;
+            select.query_map([tenant.as_str()], |row| row.get(0))?.collect()
+        };
+        let parse = |row: Vec<u8>| {
+            serde_json::from_slice(&row)
+                .map_err(|error| OpenError::Corrupt { path: self.path.clone(), what: format!("a human: {error}") })
+        };
+        rows().map_err(engine(&self.path, "read"))?.into_iter().map(parse).collect()
     }
 
     /// Checks the whole audit log of a tenant; `progress` is told the number of leaves checked and the size.

@@ -30,6 +30,7 @@ mod sandbox;
 mod scope;
 mod syscalls;
 mod template;
+mod trial;
 mod wire;
 
 pub use self::host::{SUBCOMMAND, sandbox_main};
@@ -39,3 +40,4 @@ pub use self::pinned::{Opened, PINNED_BYTES_MAX, hash_into, open_regular};
 pub use self::sandbox::Sandbox;
 pub use self::scope::{Leftover, Scope};
 pub use self::template::{Template, TemplateError, Values};
+pub use self::trial::try_out;

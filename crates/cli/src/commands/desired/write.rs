@@ -71,7 +71,13 @@ pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>,
         return show(&shown(""), printer);
     }
     // Who may not put a commit in force leaves none behind.
-    reload(session).await?;
+    let before = reload(session).await?;
+    if !before.remote.is_empty() {
+        // The next fetch would move the copy back to where the remote stands.
+        return Err(Failure::new(Exit::Failed, codes::REPOSITORY, format!("{kind} {name} is not written here"))
+            .why(format!("the daemon follows {}, of which the local repository is only a copy", before.remote))
+            .next("commit and push to the remote repository, then `scalbotics repo apply`"));
+    }
     let commit = branch.commit(&parent, &files, &message)?;
     let seen = reload(session).await?;
     if seen.commit == commit {

@@ -1,36 +1,73 @@
 //! `doctor`: checks from this side to the daemon's, in the order in which they depend on one another.
 
-use scalbotics_identity::holder::{key, trust};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use scalbotics_identity::holder::{key as keys, trust};
+use scalbotics_identity::private_file;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
 use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tonic::Code;
 
-use super::status;
+use super::finding::Finding;
+use super::{files, status};
 use crate::codes;
 use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure, chain};
-use crate::output::column;
+use crate::output::{Format, column};
 use crate::session::Session;
 use crate::tree::Globals;
 
-/// One check and what it found.
-struct Finding {
-    check: &'static str,
-    outcome: Result<String, Failure>,
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Mend what is safe to mend, and say what was done: modes of key files, missing directories and contexts, locks left behind.
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// Ask nobody beyond this machine, and no daemon: only files.
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// The same as -o json.
+    #[arg(long)]
+    json: bool,
+    /// Configuration of an installation on this machine; the one beside the context's trust file where nothing is said.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 }
 
+/// Name of an installation's configuration, beside its trust file.
+const CONFIG: &str = "scalbotics.toml";
+
 /// Runs every check that can be run, prints all, and fails if one failed.
-pub(crate) async fn doctor(globals: &Globals) -> Result<(), Failure> {
-    let mut findings = local(globals);
-    if findings.iter().all(|finding| finding.outcome.is_ok()) {
+pub(crate) async fn doctor(globals: &Globals, args: &DoctorArgs) -> Result<(), Failure> {
+    // What --fix adds to the contexts is looked at behind it.
+    let mut findings = args.config.as_deref().map(|config| files::check(config, args)).unwrap_or_default();
+    findings.extend(local(globals, args.fix));
+    if args.config.is_none()
+        && let Some(config) = beside_trust(globals)
+    {
+        findings.extend(files::check(&config, args));
+    }
+    if !args.offline && findings.iter().all(|finding| !finding.is_about_this_side() || !finding.failed()) {
         remote(globals, &mut findings).await;
     }
-    let items: Vec<Value> = findings.iter().map(finding_json).collect();
-    let columns = [column("CHECK", "/name"), column("RESULT", "/result"), column("DETAIL", "/detail"), column("NEXT", "/next")];
-    globals.printer().list(&items, &columns)?;
-    let failed = findings.iter().filter(|finding| finding.outcome.is_err()).count();
+    let items: Vec<Value> = findings.iter().map(Finding::json).collect();
+    let columns = [
+        column("CHECK", "/name"),
+        column("RESULT", "/result"),
+        column("DETAIL", "/detail"),
+        column("MENDED", "/fixed"),
+        column("NEXT", "/next"),
+    ];
+    let mut printer = globals.printer();
+    if args.json {
+        printer.format = Format::Json;
+    }
+    printer.list(&items, &columns)?;
+    let failed = findings.iter().filter(|finding| finding.failed()).count();
     if failed == 0 {
         return Ok(());
     }
@@ -39,32 +76,29 @@ pub(crate) async fn doctor(globals: &Globals) -> Result<(), Failure> {
         .next("follow the NEXT column from the top; checks that depend on a failed one were not run"))
 }
 
-fn finding_json(finding: &Finding) -> Value {
-    match &finding.outcome {
-        Ok(detail) => json!({ "name": finding.check, "result": "ok", "detail": detail, "next": "" }),
-        Err(failure) => {
-            let detail = if failure.why.is_empty() { failure.what.clone() } else { format!("{}: {}", failure.what, failure.why) };
-            json!({ "name": finding.check, "result": "FAILED", "detail": detail, "next": failure.next })
-        }
-    }
+/// The configuration of the installation, if it is on this machine.
+fn beside_trust(globals: &Globals) -> Option<PathBuf> {
+    let contexts = Contexts::load().ok()?;
+    let (_, context) = contexts.select(globals.context.as_deref()).ok()?;
+    context.trust_file.parent().map(|folder| folder.join(CONFIG)).filter(|path| path.is_file())
 }
 
-fn local(globals: &Globals) -> Vec<Finding> {
+fn local(globals: &Globals, fix: bool) -> Vec<Finding> {
     let contexts = match Contexts::load() {
         Ok(contexts) => contexts,
-        Err(failure) => return vec![Finding { check: "contexts file", outcome: Err(failure) }],
+        Err(failure) => return vec![Finding::of("contexts file", Err(failure))],
     };
     let (name, context) = match contexts.select(globals.context.as_deref()) {
         Ok(selected) => selected,
-        Err(failure) => return vec![Finding { check: "context", outcome: Err(failure) }],
+        Err(failure) => return vec![Finding::of("context", Err(failure))],
     };
     let mut findings = vec![
-        Finding { check: "context", outcome: Ok(format!("{name} ({} at {})", context.human, context.server)) },
-        Finding { check: "trust file", outcome: check_trust(context) },
-        Finding { check: "login key", outcome: check_key(&context.login_key) },
+        Finding::of("context", Ok(format!("{name} ({} at {})", context.human, context.server))),
+        Finding::of("trust file", check_trust(context)),
+        key("login key", &context.login_key, fix),
     ];
     if let Some(path) = &context.approval_key {
-        findings.push(Finding { check: "approval key", outcome: check_key(path) });
+        findings.push(key("approval key", path, fix));
     }
     findings
 }
@@ -79,8 +113,8 @@ fn check_trust(context: &Entry) -> Result<String, Failure> {
     Ok(format!("{path} pins {} log keys of {}", file.log_keys.len(), file.trust_domain))
 }
 
-fn check_key(path: &std::path::Path) -> Result<String, Failure> {
-    let pair = key::Pair::load(path).map_err(|error| {
+fn check_key(path: &Path) -> Result<String, Failure> {
+    let pair = keys::Pair::load(path).map_err(|error| {
         Failure::new(Exit::Failed, codes::KEY, format!("cannot use {}", path.display()))
             .why(chain(&error))
             .next(format!("chmod 600 {}", path.display()))
@@ -88,18 +122,31 @@ fn check_key(path: &std::path::Path) -> Result<String, Failure> {
     Ok(format!("{} ({})", path.display(), pair.algorithm().as_jws()))
 }
 
+/// A key; one that others may read is closed where that is wanted.
+fn key(check: &'static str, path: &Path, fix: bool) -> Finding {
+    let found = check_key(path);
+    if found.is_ok() || !fix {
+        return Finding::of(check, found);
+    }
+    let closed = std::fs::set_permissions(path, std::fs::Permissions::from_mode(private_file::SECRET_MODE));
+    match (closed, check_key(path)) {
+        (Ok(()), Ok(detail)) => Finding::mended(check, detail, format!("chmod 600 {}", path.display())),
+        (Ok(()) | Err(_), _) => Finding::of(check, found),
+    }
+}
+
 async fn remote(globals: &Globals, findings: &mut Vec<Finding>) {
     let session = match Session::open(globals).await {
         Ok(session) => session,
         Err(failure) => {
-            findings.push(Finding { check: "daemon and login", outcome: Err(failure) });
+            findings.push(Finding::of("daemon and login", Err(failure)));
             return;
         }
     };
-    findings.push(Finding { check: "daemon and login", outcome: Ok(format!("logged in as {}", session.context.human)) });
-    findings.push(Finding { check: "installation", outcome: check_installation(&session).await });
-    findings.push(Finding { check: "repository", outcome: check_repository(&session).await });
-    findings.push(Finding { check: "journal and audit log", outcome: check_records(&session).await });
+    findings.push(Finding::of("daemon and login", Ok(format!("logged in as {}", session.context.human))));
+    findings.push(Finding::of("installation", check_installation(&session).await));
+    findings.push(Finding::of("repository", check_repository(&session).await));
+    findings.push(Finding::of("journal and audit log", check_records(&session).await));
 }
 
 async fn check_installation(session: &Session) -> Result<String, Failure> {

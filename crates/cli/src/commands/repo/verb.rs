@@ -60,6 +60,7 @@ fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> 
         "tools": repository.tools,
         "workflows": repository.workflows,
         "policies": repository.policies,
+        "remote": repository.remote,
         "findings": repository.findings.iter().map(finding).collect::<Vec<_>>(),
     });
     let columns = [
@@ -70,6 +71,7 @@ fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> 
         column("tools", "/tools"),
         column("workflows", "/workflows"),
         column("policies", "/policies"),
+        column("remote", "/remote"),
     ];
     printer.one(&value, &columns)?;
     let columns = [

@@ -34,5 +34,6 @@ pub(in crate::rpc) fn repository(tenant: &TenantId, status: &Status, in_force: O
         tools: count(in_force.map_or(0, |state| state.tools.len())),
         workflows: count(snapshot.map_or(0, |snapshot| snapshot.workflows.len())),
         policies: count(snapshot.map_or(0, |snapshot| snapshot.policies.len())),
+        remote: String::new(),
     }
 }

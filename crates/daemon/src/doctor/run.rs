@@ -1,0 +1,44 @@
+//! The checks, in the order in which they depend on one another.
+
+use std::path::Path;
+
+use super::command::Doctor;
+use super::finding::Finding;
+use super::{contexts, data, desired, files, host, keys};
+use crate::config::{Config, Sources};
+
+/// What every check is given.
+#[derive(Debug)]
+pub(super) struct Patient<'a> {
+    /// The configuration.
+    pub(super) config: &'a Config,
+    /// The directory of its file.
+    pub(super) base: &'a Path,
+    /// Whether a daemon serves the data now.
+    pub(super) is_served: bool,
+    /// Whether what is safe to mend is mended.
+    pub(super) fix: bool,
+    /// Whether nothing beyond this machine is asked.
+    pub(super) offline: bool,
+}
+
+/// Runs every check.
+pub(super) async fn run(sources: Sources, flags: &Doctor) -> Vec<Finding> {
+    let file = sources.file.clone();
+    let config = match Config::load(sources) {
+        Ok(config) => config,
+        Err(error) => return vec![Finding::error("configuration", &error, error.next_step())],
+    };
+    let base = std::path::absolute(&file).unwrap_or(file);
+    let base = base.parent().unwrap_or(Path::new("/"));
+    let patient =
+        Patient { config: &config, base, is_served: data::is_served(&config.data_dir), fix: flags.fix, offline: flags.offline };
+    let mut findings = vec![Finding::ok("configuration", format!("{}", config.sources.file.display()))];
+    findings.extend(files::check(&patient));
+    findings.extend(keys::check(&patient));
+    findings.extend(data::check(&patient));
+    findings.extend(desired::check(&patient).await);
+    findings.extend(host::check(&patient).await);
+    findings.push(contexts::check(&patient, flags.directories.config()));
+    findings
+}

@@ -1,0 +1,52 @@
+//! The outside issuer: judged before anything is made, then its keys are recorded beside the configuration.
+
+use scalbotics_adapters::issuer::{Discovered, discover};
+use scalbotics_identity::private_file;
+
+use super::Plan;
+use super::error::{self, Error};
+use super::report::{Change, Report};
+use crate::layout;
+
+/// Reads discovery document and keys of the plan's issuer.
+///
+/// # Errors
+/// [`Error::Issuer`].
+pub(super) async fn check(plan: &Plan) -> Result<Option<Discovered>, Error> {
+    match &plan.issuer {
+        Some(url) => discover(url).await.map(Some).map_err(|source| Error::Issuer { source }),
+        None => Ok(None),
+    }
+}
+
+/// Records the keys; keys that were rotated since an earlier run replace the old ones.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Keys`].
+pub(super) fn record(plan: &Plan, found: Option<&Discovered>, report: &mut Report) -> Result<(), Error> {
+    let Some(found) = found else { return Ok(()) };
+    let change = change(plan, found)?;
+    if change != Change::Unchanged {
+        let path = plan.path(layout::ISSUER_KEYS);
+        private_file::replace(&path, found.jwks.as_bytes(), private_file::PUBLIC_MODE)
+            .map_err(error::keys("write the issuer's keys"))?;
+    }
+    report.note("issuer", change, shown(found));
+    Ok(())
+}
+
+/// What recording would do.
+pub(super) fn change(plan: &Plan, found: &Discovered) -> Result<Change, Error> {
+    let path = plan.path(layout::ISSUER_KEYS);
+    match std::fs::read(&path) {
+        Ok(bytes) if bytes == found.jwks.as_bytes() => Ok(Change::Unchanged),
+        Ok(_) => Ok(Change::Changed),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Change::Created),
+        Err(error) => Err(error::file("read", &path)(error)),
+    }
+}
+
+/// The issuer, for people.
+pub(super) fn shown(found: &Discovered) -> String {
+    format!("{} ({} keys, its trust is recorded; login by it comes later)", found.issuer, found.keys)
+}
