@@ -1,5 +1,5 @@
 //! `model.call`: the built-in tool by which an agent's model is asked, so that a question to a model is decided, journalled, held
-//! and audited as any other call (decisions/0020).
+//! and audited as any other call (decisions/0022).
 //!
 //! **Invariant:** its arguments are the canonical [`Request`](super::Request), which nobody but the planner writes: no file and no
 //! model names this tool.

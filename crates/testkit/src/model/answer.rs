@@ -116,11 +116,16 @@ impl Answer {
     /// What is done, in order; whoever asked for no stream gets texts and calls in one piece.
     pub(super) fn steps(&self, asked: &Asked) -> Vec<Step> {
         let streams = asked.body.get("stream").is_some_and(|stream| *stream == Value::Bool(true));
-        match self {
-            Self::Say(text) if !streams => vec![Step::Send(plain(200, "", &events::whole(text)))],
-            Self::Call(wishes) if !streams => vec![Step::Send(plain(200, "", &events::whole_calls(wishes)))],
-            other => other.streamed(),
+        if streams {
+            return self.streamed();
         }
+        if let Self::Say(text) = self {
+            return vec![Step::Send(plain(200, "", &events::whole(text)))];
+        }
+        if let Self::Call(wishes) = self {
+            return vec![Step::Send(plain(200, "", &events::whole_calls(wishes)))];
+        }
+        self.streamed()
     }
 
     fn streamed(&self) -> Vec<Step> {
