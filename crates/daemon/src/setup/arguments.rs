@@ -96,6 +96,9 @@ pub struct Initialize {
     /// Directory whose files become the repository's first commit, instead of the starter team and agent.
     #[arg(long, value_name = "DIR")]
     pub desired: Option<PathBuf>,
+    /// The model that drives the first agent.
+    #[command(flatten)]
+    pub model: super::ModelArguments,
     /// Address of the API; 127.0.0.1:7420 where nothing is said.
     #[arg(long, value_name = "HOST:PORT")]
     pub listen: Option<std::net::SocketAddr>,

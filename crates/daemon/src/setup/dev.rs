@@ -32,6 +32,9 @@ pub struct Dev {
     /// Directory whose files become the desired state, instead of the starter team and agent.
     #[arg(long, value_name = "DIR")]
     pub desired: Option<PathBuf>,
+    /// The model that drives the first agent.
+    #[command(flatten)]
+    pub model: super::ModelArguments,
     /// Host directories that workspaces may mount, beside the installation's own.
     #[arg(long = "workspace-root", value_name = "DIR")]
     pub workspace_roots: Vec<PathBuf>,
@@ -89,6 +92,8 @@ impl Dev {
             value: domain.to_owned(),
             reason: e.to_string(),
         })?;
+        let tenant = TenantId::new(name("dev")?);
+        let model = self.model.model(&tenant)?;
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let admin_port = if self.port == 0 { 0 } else { self.port.saturating_add(1) };
         Ok(Plan {
@@ -96,13 +101,14 @@ impl Dev {
             repository: root.join(layout::REPOSITORY),
             root,
             trust_domain,
-            tenant: TenantId::new(name("dev")?),
+            tenant,
             admin: name("dev-admin")?,
             approver: name("dev-approver")?,
             upstream: None,
             issuer: None,
             agent: name(starter::AGENT)?,
             desired: self.desired.clone(),
+            model,
             listen: local(self.port),
             admin_listen: local(admin_port),
             workspace_roots: initialize::absolute(&self.workspace_roots)?,
@@ -131,9 +137,11 @@ impl Prepared {
              \x20 API        https://{api}      metrics http://{admin}/metrics\n\
              \x20 you        dev-admin (context dev), dev-approver (context dev-approver)\n\
              \x20 security   TLS 1.3, deny by default, approvals, audit; dev: approver keys not separated\n\
+{}\
              \x20 directory  {}\n\
              \x20 next       {}",
             env!("CARGO_PKG_VERSION"),
+            self.plan.model.as_ref().map(|model| format!("  model      {}\n", model.shown())).unwrap_or_default(),
             self.plan.root.display(),
             self.plan.first_command(),
         )

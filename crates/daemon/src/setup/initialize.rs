@@ -11,6 +11,7 @@ use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::contexts::Entrance;
+use super::model::FirstModel;
 use super::people::{self, Person};
 use super::report::{Change, Report};
 use super::upstream::{self, Seen, Upstream};
@@ -59,6 +60,8 @@ pub struct Plan {
     pub agent: Name,
     /// Files of its first commit; `None` means the starter's.
     pub desired: Option<PathBuf>,
+    /// The model that drives the first agent.
+    pub model: Option<FirstModel>,
     /// Address of the API.
     pub listen: SocketAddr,
     /// Address of /metrics and /healthz.
@@ -94,6 +97,7 @@ impl Plan {
         }
         let trust_domain =
             TrustDomain::parse(trust_domain).map_err(|e| refused("--trust-domain", trust_domain, e.to_string()))?;
+        let model = flags.model.model(&tenant)?;
         let mut plan = Self {
             installation: keys::installation_id(environment),
             root,
@@ -106,6 +110,7 @@ impl Plan {
             issuer: flags.issuer.clone(),
             agent: flags.agent.clone().map_or_else(starter_agent, Ok)?,
             desired: flags.desired.clone(),
+            model,
             listen: flags.listen.unwrap_or(LISTEN),
             admin_listen: flags.admin_listen.unwrap_or(ADMIN_LISTEN),
             workspace_roots: absolute(&flags.workspace_roots)?,

@@ -28,5 +28,9 @@ pub(super) fn files(plan: &Plan) -> BTreeMap<String, Vec<u8>> {
     let starter = FILES.iter().map(|(path, text)| (named(path), named(text).into_bytes()));
     let policies =
         scalbotics_adapters::policy::defaults().iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
-    starter.chain(policies).collect()
+    let mut files = starter.chain(policies).collect();
+    if let Some(model) = &plan.model {
+        model.add_to(&mut files, plan.agent.as_str());
+    }
+    files
 }

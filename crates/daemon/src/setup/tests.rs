@@ -48,6 +48,7 @@ fn flags(dir: &Path) -> Initialize {
         git_token: None,
         issuer: None,
         agent: None,
+        model: Default::default(),
         desired: None,
         listen: None,
         admin_listen: None,

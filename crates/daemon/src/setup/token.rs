@@ -1,10 +1,11 @@
-//! The token of the remote repository, in the secret store: nowhere else on this machine.
+//! What this run was told in confidence, in the secret store and nowhere else on this machine: the token of the remote repository,
+//! the key of the model.
 
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::ids::SecretId;
 use scalbotics_core::ports::{Human, Registry as _, SecretStore as _};
 use scalbotics_core::principal::Uid;
-use scalbotics_core::secret::Facts;
+use scalbotics_core::secret::{Facts, Secret};
 use scalbotics_core::tenant::Name;
 use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_runtime::secret::{fingerprint, seal};
@@ -12,24 +13,39 @@ use scalbotics_store::{OpenError, Options, SqliteStore};
 
 use super::error::{self, Error};
 use super::report::{Change, Report};
-use super::{Environment, Plan, keys};
+use super::{Environment, Plan, keys, model};
 use crate::layout;
 
-/// Keeps the token that this run brings; the same one again changes nothing.
+/// Keeps the token of the remote repository and the key of the model, as far as this run brings them; the same ones again change
+/// nothing.
 ///
 /// # Errors
 /// [`Error::Store`], [`Error::Keys`].
 pub(super) async fn keep(plan: &Plan, environment: &Environment, report: &mut Report) -> Result<(), Error> {
-    let Some(token) = plan.upstream.as_ref().and_then(|upstream| upstream.token.as_ref()) else { return Ok(()) };
+    if let Some(token) = plan.upstream.as_ref().and_then(|upstream| upstream.token.as_ref()) {
+        keep_one(plan, environment, ("token", layout::TOKEN_SECRET, token), report).await?;
+    }
+    match plan.model.as_ref().and_then(|model| model.key.as_ref()) {
+        Some(key) => keep_one(plan, environment, ("model key", model::ID, key), report).await,
+        None => Ok(()),
+    }
+}
+
+async fn keep_one(
+    plan: &Plan,
+    environment: &Environment,
+    (item, name, token): (&'static str, &str, &Secret),
+    report: &mut Report,
+) -> Result<(), Error> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error::Store { source: error };
-    let name = Name::parse(layout::TOKEN_SECRET).map_err(|error| failed(Box::new(error)))?;
+    let name = Name::parse(name).map_err(|error| failed(Box::new(error)))?;
     let cipher = TenantCipher::from_keystore(&keys::open(plan)?).map_err(error::keys("open the tenant's key"))?;
     let options = Options::new(plan.installation);
     let store = match SqliteStore::open(&plan.path(layout::DATA), &options) {
         Ok(store) => store,
         Err(OpenError::Locked { .. }) => {
             let place = format!("secret {name} (daemon running: not compared); rotate it with `scalbotics secret rotate {name}`");
-            report.note("token", Change::Unchanged, place);
+            report.note(item, Change::Unchanged, place);
             return Ok(());
         }
         Err(error) => return Err(failed(Box::new(error))),
@@ -37,7 +53,7 @@ pub(super) async fn keep(plan: &Plan, environment: &Environment, report: &mut Re
     let known = store.get(&plan.tenant, &name).await.map_err(|error| failed(Box::new(error)))?.map(|found| found.facts);
     let print = fingerprint(&cipher, &plan.tenant, token).map_err(error::keys("tell the token from others"))?;
     if known.as_ref().is_some_and(|facts| facts.fingerprint == print) {
-        report.note("token", Change::Unchanged, format!("secret {name}"));
+        report.note(item, Change::Unchanged, format!("secret {name}"));
         return Ok(());
     }
     let facts = facts(plan, environment, (name.clone(), print), known.as_ref());
@@ -49,7 +65,7 @@ pub(super) async fn keep(plan: &Plan, environment: &Environment, report: &mut Re
         None => (store.put(sealed, record.into()).await, Change::Created),
     };
     written.map_err(|error| failed(Box::new(error)))?;
-    report.note("token", change, format!("secret {name}; rotate it with `scalbotics secret rotate {name}`"));
+    report.note(item, change, format!("secret {name}; rotate it with `scalbotics secret rotate {name}`"));
     Ok(())
 }
 

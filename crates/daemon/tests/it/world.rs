@@ -118,6 +118,7 @@ impl World {
             issuer: None,
             agent: Name::parse("clerk").unwrap(),
             desired: Some(base.join("desired")),
+            model: None,
             listen: any,
             admin_listen: any,
             workspace_roots: vec![base.join("work")],
