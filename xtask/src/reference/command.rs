@@ -29,7 +29,14 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
 
 /// All pages, as they should be.
 fn pages(root: &Path) -> Result<Vec<Page>> {
-    Ok(vec![help::client(root)?, help::daemon(root)?, schema::configuration(root)?, schema::files(root)?, errors::page(root)?, metrics::page(root)?])
+    Ok(vec![
+        help::client(root)?,
+        help::daemon(root)?,
+        schema::configuration(root)?,
+        schema::files(root)?,
+        errors::page(root)?,
+        metrics::page(root)?,
+    ])
 }
 
 #[cfg(test)]

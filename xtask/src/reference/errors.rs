@@ -10,7 +10,8 @@ use super::page::{Page, names, read};
 const FOLDER: &str = "docs/errors";
 
 /// Headings of a page, and what stands for them here; `cargo xtask tidy` sees to it that each page has them.
-const PARTS: [(&str, &str); 3] = [("## What happened\n", ""), ("## Why\n", "**Why.**\n"), ("## What to do\n", "**What to do.**\n")];
+const PARTS: [(&str, &str); 3] =
+    [("## What happened\n", ""), ("## Why\n", "**Why.**\n"), ("## What to do\n", "**What to do.**\n")];
 
 /// The page.
 ///

@@ -94,7 +94,10 @@ fn sections(text: &str) -> Vec<Section> {
     sections
         .map(|(command, text)| {
             let text = text.split(GLOBAL).next().unwrap_or_default();
-            Section { command: command.trim_end_matches(" --help").replacen("scalbotics help ", "", 1), text: text.trim().to_owned() }
+            Section {
+                command: command.trim_end_matches(" --help").replacen("scalbotics help ", "", 1),
+                text: text.trim().to_owned(),
+            }
         })
         .collect()
 }
@@ -113,6 +116,9 @@ mod tests {
         let wanted = [("scalbotics a", "Does a\n\nUsage: $ no"), ("scalbotics a b", "Does b")];
         let wanted = wanted.map(|(command, text)| Section { command: command.to_owned(), text: text.to_owned() });
         assert_eq!(sections(text), wanted);
-        assert_eq!(sections("$ scalbotics help exit-codes\n  0  ok\n").first().map(|section| section.command.as_str()), Some("exit-codes"));
+        assert_eq!(
+            sections("$ scalbotics help exit-codes\n  0  ok\n").first().map(|section| section.command.as_str()),
+            Some("exit-codes")
+        );
     }
 }

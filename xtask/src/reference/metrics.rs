@@ -49,7 +49,10 @@ fn declared(source: &str) -> Vec<(String, String)> {
         _ => None,
     });
     let named = pairs.filter_map(|(sentence, constant)| Some((constant.split('"').nth(1)?, sentence)));
-    named.filter(|(name, _)| name.starts_with("scalbotics_")).map(|(name, sentence)| (name.to_owned(), sentence.to_owned())).collect()
+    named
+        .filter(|(name, _)| name.starts_with("scalbotics_"))
+        .map(|(name, sentence)| (name.to_owned(), sentence.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -181,16 +181,19 @@ mod tests {
                 "B": {"type": "object", "properties": {"s": {"type": "string"}}},
             },
         });
-        check(&schema, &[
-            "| `b` | keys below | required | A b. |",
-            "| `b.s` | text |  |  |",
-            "| `a` | list of keys below |  | As. |",
-            "| `a[].again` | keys below |  |  |",
-            "| `a[].n` | 1 to 3 |  |  |",
-            "| `e` | one of | `\"x\"` |  `x`: An x. `y`: A y\\|z. |",
-            "| `m` | keys below by name |  |  |",
-            "| `m.<name>.again` | keys below |  |  |",
-            "| `m.<name>.n` | 1 to 3 |  |  |",
-        ]);
+        check(
+            &schema,
+            &[
+                "| `b` | keys below | required | A b. |",
+                "| `b.s` | text |  |  |",
+                "| `a` | list of keys below |  | As. |",
+                "| `a[].again` | keys below |  |  |",
+                "| `a[].n` | 1 to 3 |  |  |",
+                "| `e` | one of | `\"x\"` |  `x`: An x. `y`: A y\\|z. |",
+                "| `m` | keys below by name |  |  |",
+                "| `m.<name>.again` | keys below |  |  |",
+                "| `m.<name>.n` | 1 to 3 |  |  |",
+            ],
+        );
     }
 }

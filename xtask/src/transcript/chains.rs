@@ -17,13 +17,16 @@ pub(super) fn chains<'a>(pages: &[&'a Page]) -> Result<Vec<Vec<&'a Page>>, Strin
         for mark in marks(text).map_err(said)? {
             if let Mark::Continues(other) = mark {
                 let other = beside(path, other);
-                let page = by_path.get(other.as_path()).ok_or_else(|| said(format!("continues {}, which shows no commands", other.display())))?;
+                let page = by_path
+                    .get(other.as_path())
+                    .ok_or_else(|| said(format!("continues {}, which shows no commands", other.display())))?;
                 before.insert(path, page);
             }
         }
     }
     let is_continued = |page: &&&Page| before.values().any(|other| other.0 == page.0);
-    let chains = pages.iter().filter(|page| !is_continued(page)).map(|last| chain(last, &before)).collect::<Result<Vec<_>, _>>()?;
+    let chains =
+        pages.iter().filter(|page| !is_continued(page)).map(|last| chain(last, &before)).collect::<Result<Vec<_>, _>>()?;
     let left_out = pages.iter().find(|page| !chains.iter().flatten().any(|other| other.0 == page.0));
     left_out.map_or(Ok(chains), |(path, _)| Err(format!("{} continues itself", path.display())))
 }
@@ -65,14 +68,18 @@ mod tests {
             let name = |page: &&Page| page.0.to_str().unwrap().to_owned();
             chains.iter().map(|chain| chain.iter().map(name).collect::<Vec<_>>()).collect::<Vec<_>>()
         });
-        let wanted = wanted.map(|chains| chains.iter().map(|chain| chain.iter().map(|page| (*page).to_owned()).collect()).collect());
+        let wanted =
+            wanted.map(|chains| chains.iter().map(|chain| chain.iter().map(|page| (*page).to_owned()).collect()).collect());
         assert_eq!(found, wanted);
     }
 
     #[test]
     fn pages_run_behind_the_ones_that_they_continue() {
         check(&[("a.md", ""), ("t/b.md", "../a.md"), ("t/c.md", "b.md")], Some(&[&["a.md", "t/b.md", "t/c.md"]]));
-        check(&[("a.md", ""), ("b.md", "a.md"), ("c.md", "a.md"), ("d.md", "")], Some(&[&["a.md", "b.md"], &["a.md", "c.md"], &["d.md"]]));
+        check(
+            &[("a.md", ""), ("b.md", "a.md"), ("c.md", "a.md"), ("d.md", "")],
+            Some(&[&["a.md", "b.md"], &["a.md", "c.md"], &["d.md"]]),
+        );
         check(&[("b.md", "a.md")], None);
         check(&[("a.md", "b.md"), ("b.md", "a.md"), ("c.md", "")], None);
         check(&[("a.md", "b.md"), ("b.md", "a.md"), ("c.md", "a.md")], None);

@@ -23,6 +23,9 @@ const GOES_ON: &str = " &";
 /// The home of the reader whom pages show.
 const HOME: &str = "/home/ann";
 
+/// Ports of the API and of the admin address, where nothing else is said.
+const PORTS: [u16; 2] = [7_420, 7_421];
+
 /// Answers as a model does, by a script.
 const MODEL: &str = "scalbotics-scripted-model";
 
@@ -85,7 +88,11 @@ impl Machine {
         let home = folder.join("home");
         let mut stand_ins = StandIns::default();
         stand_ins.add(HOME, home.to_str().unwrap());
-        Self { folder, home, port: ports::free_pair().unwrap(), stand_ins, printed: String::new(), running: Vec::new() }
+        let port = ports::free_pair().unwrap();
+        for (shown, real) in PORTS.into_iter().zip(port..) {
+            stand_ins.add(&format!("127.0.0.1:{shown}"), &format!("127.0.0.1:{real}"));
+        }
+        Self { folder, home, port, stand_ins, printed: String::new(), running: Vec::new() }
     }
 
     /// Does what a page's remark asks for; what it continues is the caller's to run before.
@@ -133,9 +140,9 @@ impl Machine {
         let command = self.stand_ins.real(step.command, &self.printed);
         let printed = match command.strip_suffix(GOES_ON) {
             None => self.to_its_end(&command),
-            Some(command) => self.in_the_background(command, &step.printed).map_err(|said| {
-                format!("{}:{}: {said}", document.display(), step.line)
-            })?,
+            Some(command) => self
+                .in_the_background(command, &step.printed)
+                .map_err(|said| format!("{}:{}: {said}", document.display(), step.line))?,
         };
         self.printed.push_str(&printed);
         let printed = self.stand_ins.shown(&printed);

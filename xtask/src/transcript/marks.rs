@@ -17,7 +17,8 @@ const END: &str = " -->";
 /// The remarks of a document, in their order.
 pub(super) fn marks(document: &str) -> Result<Vec<Mark<'_>>, String> {
     let said = document.lines().filter_map(|line| line.strip_prefix(BEGIN));
-    said.map(|line| line.strip_suffix(END).and_then(mark).ok_or_else(|| format!("`{line}` is no remark that a test knows"))).collect()
+    said.map(|line| line.strip_suffix(END).and_then(mark).ok_or_else(|| format!("`{line}` is no remark that a test knows")))
+        .collect()
 }
 
 fn mark(words: &str) -> Option<Mark<'_>> {
@@ -40,11 +41,7 @@ mod tests {
     #[test]
     fn remarks_are_read_and_others_refused() {
         let text = "# A\n<!-- test: continues a.md -->\n<!-- a note -->\n<!-- test: port 8090 -->\n<!-- test: model http://x/v1 [{}] -->\n";
-        let wanted = [
-            Mark::Continues("a.md"),
-            Mark::Port("8090"),
-            Mark::Model { address: "http://x/v1", answers: "[{}]" },
-        ];
+        let wanted = [Mark::Continues("a.md"), Mark::Port("8090"), Mark::Model { address: "http://x/v1", answers: "[{}]" }];
         assert_eq!(marks(text).unwrap(), wanted);
         for line in ["port x", "port", "model http://x/v1 {}", "goes on", "port 1 --> so"] {
             assert!(marks(&format!("<!-- test: {line} -->")).is_err(), "{line}");

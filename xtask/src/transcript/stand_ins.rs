@@ -34,8 +34,8 @@ impl StandIns {
 
 /// The last id of a kind in a text.
 fn newest<'a>(text: &'a str, kind: &str) -> Option<&'a str> {
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.filter(|word| word.len() > kind.len() && word.starts_with(kind)).next_back()
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.rfind(|word| word.len() > kind.len() && word.starts_with(kind))
 }
 
 #[cfg(test)]
