@@ -96,7 +96,7 @@ fn sections(text: &str) -> Vec<Section> {
             let text = text.split(GLOBAL).next().unwrap_or_default();
             Section {
                 command: command.trim_end_matches(" --help").replacen("scalbotics help ", "", 1),
-                text: text.trim().to_owned(),
+                text: text.trim_end().trim_start_matches('\n').to_owned(),
             }
         })
         .collect()
