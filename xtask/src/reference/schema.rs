@@ -18,8 +18,9 @@ const ENDING: &str = ".schema.json";
 const OF_DAEMON: &str = "daemon";
 
 /// Files of desired state: schema, path, and what it says.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 7] = [
     ("agent", "agents/<id>.yaml", "An agent: what it may ask for, where it works, what drives it."),
+    ("destination", "destinations/<id>.yaml", "A place that agents may call; it makes the tool `http.fetch.<id>`."),
     ("model", "models/<id>.yaml", "A model at a server of the OpenAI-compatible chat API."),
     ("overlay", "env/<name>.yaml", "What is narrower in one environment; `repository.overlay` of the daemon's file chooses it."),
     ("team", "teams/<id>.yaml", "A team: its lead is one of its agents."),

@@ -15,6 +15,8 @@ mod marks;
 mod paths;
 mod pattern;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod stand_ins;
 
 pub(crate) use blocks::{Block, blocks};
