@@ -8,6 +8,7 @@ mod demo;
 mod fuzz;
 mod models;
 mod ports;
+mod reference;
 mod runner;
 mod say;
 mod sim;
@@ -37,6 +38,8 @@ enum Task {
     Bench(bench::Options),
     /// Build, and run one task of an agent from the question to the proof: needs git and cargo only
     Demo(demo::Options),
+    /// Write the reference pages of the book anew, from reviewed help texts, schemas, error pages and names of metrics
+    Docs,
     /// Check the shape of the house: edges, sizes, names, failpoints, promises, documents
     Tidy,
     /// Run the fuzz targets for a while each; installs cargo-fuzz by itself
@@ -55,6 +58,7 @@ fn main() -> Result<ExitCode> {
     match arguments.task {
         Task::Bench(options) => bench::command(&root, &options),
         Task::Demo(options) => demo::command(&root, &options),
+        Task::Docs => reference::command(&root),
         Task::Tidy => tidy::command(&root),
         Task::Fuzz(options) => fuzz::command(&root, &options),
         Task::Models => models::command(&root),

@@ -108,6 +108,9 @@ pub(crate) const TASK_ENDS: &[(&str, Exit)] = &[
     ("BUDGET_EXHAUSTED", Exit::Failed),
     ("DEADLINE_EXCEEDED", Exit::Failed),
     ("UNAVAILABLE", Exit::Failed),
+    ("MODEL_FAILED", Exit::Failed),
+    ("NO_PROGRESS", Exit::Failed),
+    ("TURNS_EXHAUSTED", Exit::Failed),
 ];
 
 #[cfg(test)]

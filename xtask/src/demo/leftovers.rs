@@ -19,8 +19,14 @@ const TICK: Duration = Duration::from_millis(20);
 /// Keeps the place for one demonstration at a time; gone with this value, or with the process.
 #[derive(Debug)]
 pub(super) struct Claim {
-    /// The lock lasts as long as the file is open.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Claim {
+    /// Gives the place back at once: a process that is just being started by another thread still has the file, and would keep it for a while.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
 }
 
 /// Makes a new, empty folder where an earlier one may be.
@@ -33,11 +39,12 @@ pub(super) fn claim(folder: &Path) -> Result<Claim> {
     if file.try_lock().is_err() {
         bail!("another demonstration runs in `{}`: wait for its end", folder.display());
     }
+    let claim = Claim { file };
     end_daemons(folder)?;
     clear(folder)?;
     fs::create_dir(folder).context("cannot make the scratch folder")?;
     fs::write(folder.join(MARK), "cargo xtask demo removes this folder when it starts.\n").context("cannot mark the folder")?;
-    Ok(Claim { _file: file })
+    Ok(claim)
 }
 
 /// Removes the folder if it is one of ours. It is moved aside first, so that an interrupted removal leaves no folder without a mark.

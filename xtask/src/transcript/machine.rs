@@ -1,6 +1,7 @@
-//! A place where the commands of one document run: a home and a folder of their own, the built programs on the path.
+//! A place where the commands of one document run: a home of their own, the built programs on the path.
 
 use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -8,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{Block, first_difference};
+use super::marks::Mark;
+use super::stand_ins::StandIns;
+use super::{Block, first_difference, service};
 use crate::ports;
 
 /// What is typed stands behind this.
@@ -16,6 +19,15 @@ const PROMPT: &str = "$ ";
 
 /// A command that goes on while the next ones run ends so.
 const GOES_ON: &str = " &";
+
+/// The home of the reader whom pages show.
+const HOME: &str = "/home/ann";
+
+/// Ports of the API and of the admin address, where nothing else is said.
+const PORTS: [u16; 2] = [7_420, 7_421];
+
+/// Answers as a model does, by a script.
+const MODEL: &str = "scalbotics-scripted-model";
 
 /// Time that a program in the background gets to listen, and to print what is wanted; debug builds on a busy machine need a part of it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -49,17 +61,21 @@ pub(super) fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
 pub(super) fn programs() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.ancestors().nth(2).unwrap().to_owned();
-    for name in ["scalbotics", "scalboticsd"] {
+    for name in ["scalbotics", "scalboticsd", MODEL] {
         assert!(folder.join(name).is_file(), "{name} is not built: run `cargo xtask test transcript`, which builds it first");
     }
     folder
 }
 
-/// A home, a folder, and what was started in the background.
+/// A home, and what was started in the background.
 #[derive(Debug)]
 pub(super) struct Machine {
     folder: PathBuf,
+    home: PathBuf,
     port: u16,
+    stand_ins: StandIns,
+    /// All that was printed, as it was.
+    printed: String,
     running: Vec<Child>,
 }
 
@@ -68,15 +84,51 @@ impl Machine {
         let folder = std::env::temp_dir().join(format!("transcript-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(folder.join("home")).unwrap();
-        Self { folder: folder.canonicalize().unwrap(), port: ports::free_pair().unwrap(), running: Vec::new() }
+        let folder = folder.canonicalize().unwrap();
+        let home = folder.join("home");
+        let mut stand_ins = StandIns::default();
+        stand_ins.add(HOME, home.to_str().unwrap());
+        let port = ports::free_pair().unwrap();
+        for (shown, real) in PORTS.into_iter().zip(port..) {
+            stand_ins.add(&format!("127.0.0.1:{shown}"), &format!("127.0.0.1:{real}"));
+        }
+        Self { folder, home, port, stand_ins, printed: String::new(), running: Vec::new() }
+    }
+
+    /// Does what a page's remark asks for; what it continues is the caller's to run before.
+    pub(super) fn prepare(&mut self, mark: &Mark<'_>) {
+        match mark {
+            Mark::Continues(_) => {}
+            Mark::Port(shown) => self.stand_ins.add(shown, &ports::free_pair().unwrap().to_string()),
+            Mark::Service { port, answer } => self.stand_ins.add(port, &service::serve(answer).to_string()),
+            Mark::Model { address, answers } => {
+                let script = self.folder.join(format!("answers-{}.json", self.running.len()));
+                std::fs::write(&script, answers).unwrap();
+                let mut model = Command::new(programs().join(MODEL));
+                model.arg("--script").arg(script).args(["--port", "0", "--repeat"]).stdin(Stdio::null());
+                let mut child = model.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+                let mut base_url = String::new();
+                BufReader::new(child.stdout.take().unwrap()).read_line(&mut base_url).unwrap();
+                self.running.push(child);
+                self.stand_ins.add(address, base_url.trim());
+            }
+        }
+    }
+
+    /// Writes a block of a page as the file that it is.
+    pub(super) fn write(&self, path: &str, block: &Block<'_>) {
+        let path = self.home.join(self.stand_ins.real(path, &self.printed));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let text: String = block.lines.iter().map(|line| format!("{line}\n")).collect();
+        std::fs::write(path, self.stand_ins.real(&text, &self.printed)).unwrap();
     }
 
     /// Runs what was typed by a shell. Ports are free ones, told by the twins of their flags; all else is as it would be at first login.
     fn shell(&self, command: &str) -> Command {
         let path = format!("{}:{}", programs().display(), std::env::var("PATH").unwrap_or_default());
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", command]).current_dir(&self.folder).stdin(Stdio::null());
-        shell.env_clear().env("PATH", path).env("HOME", self.folder.join("home"));
+        shell.args(["-c", command]).current_dir(&self.home).stdin(Stdio::null());
+        shell.env_clear().env("PATH", path).env("HOME", &self.home);
         shell.env("SCALBOTICS_DEV_PORT", self.port.to_string());
         for (name, port) in [("LISTEN", self.port), ("ADMIN_LISTEN", self.port + 1)] {
             shell.env(format!("SCALBOTICS_INITIALIZE_{name}"), format!("127.0.0.1:{port}"));
@@ -86,10 +138,15 @@ impl Machine {
 
     /// Runs a step and says what differs, as `document:line`.
     pub(super) fn run(&mut self, document: &Path, step: &Step<'_>) -> Result<(), String> {
-        let printed = match step.command.strip_suffix(GOES_ON) {
-            None => self.to_its_end(step.command),
-            Some(command) => self.in_the_background(command, &step.printed)?,
+        let command = self.stand_ins.real(step.command, &self.printed);
+        let printed = match command.strip_suffix(GOES_ON) {
+            None => self.to_its_end(&command),
+            Some(command) => self
+                .in_the_background(command, &step.printed)
+                .map_err(|said| format!("{}:{}: {said}", document.display(), step.line))?,
         };
+        self.printed.push_str(&printed);
+        let printed = self.stand_ins.shown(&printed);
         let found: Vec<_> = printed.lines().collect();
         let (wanted, found) = (without_empty_end(&step.printed), without_empty_end(&found));
         match first_difference(wanted, found) {
@@ -126,7 +183,8 @@ impl Machine {
         let end = Instant::now() + PATIENCE;
         loop {
             let printed = std::fs::read_to_string(&log).unwrap();
-            let found: Vec<_> = printed.lines().collect();
+            let shown = self.stand_ins.shown(&printed);
+            let found: Vec<_> = shown.lines().collect();
             let is_shown = wanted.is_empty() || first_difference(wanted, without_empty_end(&found)).is_none();
             let listens = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
             if is_shown && listens {
@@ -162,9 +220,11 @@ fn without_empty_end<'a, 'b>(lines: &'b [&'a str]) -> &'b [&'a str] {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpStream;
     use std::path::Path;
 
     use super::super::blocks;
+    use super::super::marks::Mark;
     use super::{Machine, steps};
 
     fn check(document: &str, wanted: Result<(), &str>) {
@@ -186,7 +246,32 @@ mod tests {
         check("```console\n$ echo a\n```\n", Err("a.md:3: `echo a` does not print this: (the end)"));
         check("# A\n\n```console\n$ true\n$ echo a\nb\n```\n", Err("a.md:6: `echo a` does not print this: b"));
         check("```console\n$ false\n```\n", Err("a.md:3"));
-        check("```console\n$ echo a &\n```\n", Err("`echo a` does not listen, ended: true"));
+        check("```console\n$ echo a &\n```\n", Err("a.md:2: `echo a` does not listen, ended: true"));
+    }
+
+    #[test]
+    fn a_page_shows_a_home_and_ids_that_are_others() {
+        check("```console\n$ echo /home/ann; echo ~\n/home/ann\n/home/ann\n```\n", Ok(()));
+        check("```console\n$ echo task_1 task_2\n…\n$ echo 'show task_…' | tr -d _\nshow task2\n```\n", Ok(()));
+    }
+
+    #[test]
+    fn a_block_with_a_path_before_it_is_a_file() {
+        let mut machine = Machine::new("files");
+        let document = "Write `a/b`:\n```text\nin /home/ann\n```\n```console\n$ cat a/b\nin /home/ann\n```\n";
+        let blocks = blocks(document);
+        machine.write("a/b", &blocks[0]);
+        assert_eq!(steps(&blocks[1]).iter().map(|step| machine.run(Path::new("a.md"), step)).collect::<Vec<_>>(), [Ok(())]);
+    }
+
+    #[test]
+    fn a_scripted_model_stands_for_another() {
+        let mut machine = Machine::new("model");
+        let shown = "http://models.example/v1";
+        machine.prepare(&Mark::Model { address: shown, answers: "[{\"say\": \"Yes.\"}]" });
+        let real = machine.stand_ins.real(shown, "");
+        let address = real.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap();
+        TcpStream::connect(address).unwrap();
     }
 
     #[test]

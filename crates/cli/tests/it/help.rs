@@ -57,6 +57,8 @@ fn every_help_is_the_one_that_was_reviewed() {
 #[test]
 fn topics() {
     let home = Home::new();
+    let shown = |topic: &str| format!("$ scalbotics help {topic}\n{}\n", home.run(&["help", topic]).stdout);
+    compare("topics", &["exit-codes", "environment"].map(shown).concat());
     let codes = home.run(&["help", "exit-codes"]).stdout;
     for line in ["  0  ok", "  6  waiting for approval", "  8  daemon unreachable", "143  terminated"] {
         assert!(codes.lines().any(|shown| shown == line), "{line}: {codes}");
