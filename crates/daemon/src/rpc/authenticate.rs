@@ -55,7 +55,8 @@ impl Context {
         let human = self.ports.registry.human_by_uid(session.human).await.map_err(|error| store_failure(&error))?;
         let human = human.filter(|human| human.tenant == session.tenant).ok_or_else(|| refuse("nobody has this identity"))?;
         if human.standing != Standing::Active || human.epoch != session.epoch {
-            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT).next("ask an administrator of the tenant"));
+            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT)
+                .next("ask an administrator of the tenant; once resumed, `scalbotics login` gets a token that counts"));
         }
         Ok(Identity { principal: principal(&human), human, expires_at: token.expires_at })
     }

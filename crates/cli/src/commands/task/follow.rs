@@ -47,9 +47,9 @@ async fn parked(session: &Session, name: &str, event: &v1::TaskEvent) -> Result<
 }
 
 fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
-    let failure = Failure::new(Exit::Waiting, codes::WAITING, format!("the task waits for a person at step {}", event.step));
+    let waits = |what: String| Failure::new(Exit::Waiting, codes::WAITING, format!("the task waits for a person {what}"));
     if event.kind == "in_doubt" {
-        return failure
+        return waits(format!("to settle {}", event.effect))
             .why(format!(
                 "nobody knows whether effect {} landed ({}): look at its target, then settle it as --landed or --not-landed",
                 event.effect, event.detail
@@ -57,7 +57,7 @@ fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
             .next(format!("scalbotics task show {}", wire::short(name)));
     }
     let other = if session.context.approval_key.is_some() { "" } else { " of another human" };
-    failure
+    waits(format!("at step {}", event.step))
         .why(format!("{} is tier {} and needs an approval{other}", event.tool, event.tier))
         .next(format!("scalbotics approval show {}", event.approval))
 }

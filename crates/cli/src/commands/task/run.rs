@@ -3,11 +3,13 @@
 use clap::Args;
 use scalbotics_core::time::Span;
 use scalbotics_proto::v1;
+use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use scalbotics_proto::v1::submit_task_request::Goal;
 
 use super::{follow, show, verb};
+use crate::codes;
 use crate::commands::wire;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::Printer;
 use crate::session::Session;
 
@@ -20,9 +22,9 @@ pub(crate) struct RunArgs {
     /// Run this workflow of the agent.
     #[arg(long)]
     workflow: Option<String>,
-    /// The agent.
+    /// The agent; the only one there is where nothing is said.
     #[arg(long)]
-    agent: String,
+    agent: Option<String>,
     /// Input of the workflow, a JSON object.
     #[arg(long, value_name = "JSON")]
     input: Option<String>,
@@ -52,7 +54,11 @@ pub(crate) struct RunArgs {
 /// Submits and follows.
 pub(super) async fn run(session: &Session, args: RunArgs, printer: &Printer) -> Result<(), Failure> {
     let (detach, dry_run, wait) = (args.detach, args.dry_run, args.wait);
-    let request = request(session, args)?;
+    let agent = match &args.agent {
+        Some(agent) => agent.clone(),
+        None => only_agent(session).await?,
+    };
+    let request = request(session, args, &agent)?;
     let task = verb::client(session).submit_task(session.request(request)?).await?.into_inner();
     if dry_run {
         printer.note("nothing was submitted: the request is sound and would be taken on");
@@ -65,7 +71,20 @@ pub(super) async fn run(session: &Session, args: RunArgs, printer: &Printer) -> 
     follow::follow(session, &task.name, wait, printer).await
 }
 
-fn request(session: &Session, args: RunArgs) -> Result<v1::SubmitTaskRequest, Failure> {
+/// The agent of a tenant that has one.
+async fn only_agent(session: &Session) -> Result<String, Failure> {
+    let request = session.request(v1::ListAgentsRequest::default())?;
+    let agents = AgentServiceClient::new(session.channel.clone()).list_agents(request).await?.into_inner().agents;
+    let names: Vec<&str> = agents.iter().map(|agent| wire::short(&agent.name)).collect();
+    match names.as_slice() {
+        [only] => Ok((*only).to_owned()),
+        names => Err(Failure::new(Exit::Usage, codes::USAGE, "no agent is named")
+            .why(if names.is_empty() { "there is none".to_owned() } else { format!("there are {}", names.join(", ")) })
+            .next("scalbotics task run --agent AGENT GOAL")),
+    }
+}
+
+fn request(session: &Session, args: RunArgs, agent: &str) -> Result<v1::SubmitTaskRequest, Failure> {
     let goal = args.workflow.map(Goal::Workflow).or(args.goal.map(Goal::Text));
     let input = args.input.as_deref().map(|text| wire::parse_object("--input", text)).transpose()?;
     let timeout = args.within.map(|span| {
@@ -74,7 +93,7 @@ fn request(session: &Session, args: RunArgs) -> Result<v1::SubmitTaskRequest, Fa
         prost_types::Duration { seconds, nanos }
     });
     Ok(v1::SubmitTaskRequest {
-        agent: session.resource("agents", &args.agent),
+        agent: session.resource("agents", agent),
         goal,
         input,
         budget: (args.max_calls.is_some() || args.max_tokens.is_some()).then(|| v1::Budget {
