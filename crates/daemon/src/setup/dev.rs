@@ -93,7 +93,7 @@ impl Dev {
             reason: e.to_string(),
         })?;
         let tenant = TenantId::new(name("dev")?);
-        let model = self.model.model(&tenant)?;
+        let model = self.model.model(&tenant, self.desired.as_deref())?;
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let admin_port = if self.port == 0 { 0 } else { self.port.saturating_add(1) };
         Ok(Plan {

@@ -97,7 +97,7 @@ impl Plan {
         }
         let trust_domain =
             TrustDomain::parse(trust_domain).map_err(|e| refused("--trust-domain", trust_domain, e.to_string()))?;
-        let model = flags.model.model(&tenant)?;
+        let model = flags.model.model(&tenant, flags.desired.as_deref())?;
         let mut plan = Self {
             installation: keys::installation_id(environment),
             root,

@@ -1,6 +1,7 @@
 //! The model that drives the first agent, where somebody names one: its file, and its key in the secret store.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use clap::Args;
 use scalbotics_core::model::{File, Model};
@@ -28,14 +29,15 @@ const CONTEXT_TOKENS: u64 = 128_000;
 /// Most tokens of one answer.
 const OUTPUT_TOKENS: u64 = 4_096;
 
-/// Which model drives the first agent. The key is read from OPENAI_API_KEY and kept in the secret store.
+/// Which model drives the first agent. The key is read from OPENAI_API_KEY and kept in the secret store. Where `--desired` gives the
+/// files, they say it, and nothing of this counts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ModelArguments {
     /// Base address of a server that speaks the OpenAI-compatible chat API; a model drives the first agent then.
-    #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL", conflicts_with = "desired")]
+    #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL")]
     pub model_url: Option<String>,
     /// What the server calls the model; alone, at OpenAI's own address.
-    #[arg(long, value_name = "NAME", env = "OPENAI_MODEL", conflicts_with = "desired")]
+    #[arg(long, value_name = "NAME", env = "OPENAI_MODEL")]
     pub model: Option<String>,
 }
 
@@ -52,8 +54,8 @@ impl ModelArguments {
     ///
     /// # Errors
     /// [`Error::Flag`] when the address or the name cannot be used.
-    pub(super) fn model(&self, tenant: &TenantId) -> Result<Option<FirstModel>, Error> {
-        if self.model_url.is_none() && self.model.is_none() {
+    pub(super) fn model(&self, tenant: &TenantId, desired: Option<&Path>) -> Result<Option<FirstModel>, Error> {
+        if desired.is_some() || self.model_url.is_none() && self.model.is_none() {
             return Ok(None);
         }
         let url = self.model_url.as_deref().unwrap_or(OPENAI).trim_end_matches('/');
@@ -96,7 +98,7 @@ mod tests {
 
     fn model(url: Option<&str>, name: Option<&str>) -> Result<Option<FirstModel>, Error> {
         let arguments = ModelArguments { model_url: url.map(str::to_owned), model: name.map(str::to_owned) };
-        arguments.model(&TenantId::parse("acme").unwrap())
+        arguments.model(&TenantId::parse("acme").unwrap(), None)
     }
 
     #[test]

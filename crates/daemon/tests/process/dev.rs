@@ -14,23 +14,32 @@ use crate::serving::Daemon;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody's folders, with nothing of this process's environment.
-struct Home(tempfile::TempDir);
+pub(crate) struct Home(tempfile::TempDir);
 
 impl Home {
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::Builder::new().prefix("scalbotics-").tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().canonicalize().unwrap().join(name)
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path("home"));
         command.env("SCALBOTICS_CONFIG_DIR", self.path("config")).env("SCALBOTICS_STATE_DIR", self.path("state"));
         command
     }
 
-    fn dev(&self, (api, admin): (u16, u16)) -> Daemon {
+    fn dev(&self, ports: (u16, u16)) -> Daemon {
+        self.dev_with(ports, &[], &[])
+    }
+
+    /// The same with more words and variables.
+    pub(crate) fn dev_with(&self, (api, admin): (u16, u16), words: &[&str], variables: &[(&str, &str)]) -> Daemon {
         let mut command = self.command(&shipped());
-        command.args(["dev", "--port", &api.to_string()]);
+        command.args(["dev", "--port", &api.to_string()]).args(words).envs(variables.iter().copied());
         let mut daemon = Daemon::spawn(command, &self.path("log"), admin);
         assert!(daemon.is_ready(), "{}", self.log());
         // The contexts are written, and then the banner is printed, once the port is known.
@@ -39,18 +48,18 @@ impl Home {
         daemon
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    fn scalbotics(&self, context: &str, words: &[&str]) -> Answer {
+    pub(crate) fn scalbotics(&self, context: &str, words: &[&str]) -> Answer {
         Answer::of(self.command(&cli()).args(["--context", context]).args(words))
     }
 }
 
 #[test]
 fn sem_5_5_dev_has_two_people_and_its_state_survives_kill_9() {
-    let home = Home(tempfile::Builder::new().prefix("scalbotics-").tempdir().unwrap());
+    let home = Home::new();
     let ports = ports();
     let daemon = home.dev(ports);
     let banner = std::fs::read_to_string(home.path("banner")).unwrap();

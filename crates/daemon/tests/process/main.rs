@@ -30,6 +30,7 @@ mod driven;
 mod egress;
 mod envelope;
 mod failpoints;
+mod first_minutes;
 mod git_server;
 mod installation;
 mod kills;
