@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::offer::{self, Offer};
 use super::{Stuck, opening};
 use crate::desired::{Agent, Snapshot};
-use crate::model::{Message, REQUEST_LEN_MAX, Request, Role, Route, ToolSpec};
+use crate::json;
+use crate::model::{Message, REQUEST_LEN_MAX, Request, Role, Route, ToolSpec, Written};
 use crate::task::Failure;
 use crate::tenant::Name;
 
@@ -25,6 +26,8 @@ pub struct Frame {
     pub(super) len_max: usize,
     pub(super) opening: Vec<Message>,
     pub(super) specs: Vec<ToolSpec>,
+    /// Bytes of `specs` as canonical JSON.
+    pub(super) specs_len: usize,
     pub(super) offers: BTreeMap<Name, Offer>,
 }
 
@@ -37,12 +40,13 @@ impl Frame {
         let context = models.iter().map(|model| model.context_tokens.saturating_sub(route.output_tokens_max)).min()?;
         let len_max = usize::try_from(context.saturating_mul(BYTES_PER_TOKEN)).unwrap_or(REQUEST_LEN_MAX).min(REQUEST_LEN_MAX);
         let offers = offer::of(snapshot, agent);
-        let specs = offers.iter().map(|(name, offer)| offer.spec(name)).collect();
-        Some(Self { route, len_max, opening: opening::of(agent, goal, input), specs, offers })
+        let specs: Vec<ToolSpec> = offers.iter().map(|(name, offer)| offer.spec(name)).collect();
+        let specs_len = json::canonical_of(&specs).ok()?.len();
+        Some(Self { route, len_max, opening: opening::of(agent, goal, input), specs, specs_len, offers })
     }
 
     /// The request of one question within a workflow.
-    pub(super) fn question(&self, prompt: &str, answer: Value) -> Result<Request, Stuck> {
+    pub(super) fn question(&self, prompt: &str, answer: Value) -> Result<Written, Stuck> {
         question(&self.route, self.opening.first().cloned(), prompt, answer)
     }
 }
@@ -51,11 +55,11 @@ impl Frame {
 ///
 /// # Errors
 /// [`Stuck`] when the question is longer than a request may be.
-pub fn ask(route: &Route, agent: &Agent, prompt: &str, answer: Value) -> Result<Request, Stuck> {
+pub fn ask(route: &Route, agent: &Agent, prompt: &str, answer: Value) -> Result<Written, Stuck> {
     question(route, Some(opening::system(agent)), prompt, answer)
 }
 
-fn question(route: &Route, system: Option<Message>, prompt: &str, answer: Value) -> Result<Request, Stuck> {
+fn question(route: &Route, system: Option<Message>, prompt: &str, answer: Value) -> Result<Written, Stuck> {
     let prompt = Message::text(Role::User, format!("{prompt}\n\n{ANSWER_ONLY}{answer}"));
     let request = Request {
         route: route.models.clone(),
@@ -65,6 +69,5 @@ fn question(route: &Route, system: Option<Message>, prompt: &str, answer: Value)
         output_schema: Some(answer),
         tokens_max: route.output_tokens_max,
     };
-    request.check().map_err(|error| Stuck::new(Failure::WorkflowFailed, error.to_string()))?;
-    Ok(request)
+    Written::of(request).map_err(|error| Stuck::new(Failure::WorkflowFailed, error.to_string()))
 }

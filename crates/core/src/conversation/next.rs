@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::Request;
+use crate::model::Written;
 use crate::task::Failure;
 use crate::tenant::Name;
 
@@ -14,7 +14,7 @@ pub enum Move {
         /// The step key: `turn-2`.
         step: String,
         /// What they are asked.
-        request: Box<Request>,
+        request: Written,
     },
     /// Call a tool and put what becomes of it under `step`.
     Call {

@@ -6,7 +6,7 @@ use super::heard::Heard;
 use super::turn::Stand;
 use super::{Conversation, Stuck};
 use crate::json;
-use crate::model::{Message, Reply, Request, Role};
+use crate::model::{Message, Reply, Request, Role, Written};
 use crate::task::Failure;
 
 /// Most bytes of one result that a model is shown: ten thousand tokens and more; who needs another part asks for it.
@@ -67,7 +67,7 @@ pub(super) fn show(name: &str, heard: &Heard) -> Shown {
 }
 
 /// The request of the next turn.
-pub(super) fn of(conversation: &Conversation) -> Result<Request, Stuck> {
+pub(super) fn of(conversation: &Conversation) -> Result<Written, Stuck> {
     let frame = &conversation.frame;
     let mut messages = frame.opening.clone();
     for turn in &conversation.turns {
@@ -86,18 +86,19 @@ pub(super) fn of(conversation: &Conversation) -> Result<Request, Stuck> {
         output_schema: None,
         tokens_max: frame.route.output_tokens_max,
     };
-    fit(request, frame.len_max)
+    fit(request, frame.specs_len, frame.len_max)
 }
 
 /// Leaves the oldest results out until the request fits.
-fn fit(mut request: Request, len_max: usize) -> Result<Request, Stuck> {
+fn fit(mut request: Request, tools_len: usize, len_max: usize) -> Result<Written, Stuck> {
     let too_long = |words: String| Stuck::new(Failure::ModelFailed, words);
     let newest = request.messages.iter().rposition(|message| message.role == Role::Assistant).unwrap_or_default();
     let (mut left_out, mut step) = (0, 1);
     loop {
-        let len = request.to_payload().map_err(|error| too_long(error.to_string()))?.len();
-        if len <= len_max {
-            return request.check().map(|()| request).map_err(|error| too_long(error.to_string()));
+        match Written::with_tools_len(request.clone(), tools_len, len_max) {
+            Ok(Some(written)) => return Ok(written),
+            Ok(None) => {}
+            Err(error) => return Err(too_long(error.to_string())),
         }
         let results = request.messages.iter_mut().take(newest).filter(|message| message.role == Role::Tool);
         let mut done = 0;
@@ -106,7 +107,9 @@ fn fit(mut request: Request, len_max: usize) -> Result<Request, Stuck> {
             done += 1;
         }
         if done == 0 {
-            return Err(too_long(format!("the conversation has {len} bytes, and the models of the route take {len_max}")));
+            return Err(too_long(format!(
+                "the conversation is longer than the {len_max} bytes that the models of the route take"
+            )));
         }
         (left_out, step) = (left_out + done, step * 2);
     }

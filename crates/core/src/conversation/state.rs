@@ -1,6 +1,7 @@
 //! The conversation of one task: what was heard so far, and the next move that follows from it.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use super::frame::Frame;
 use super::heard::Heard;
@@ -22,13 +23,22 @@ pub struct Conversation {
     pub(super) started: BTreeMap<String, Results>,
     /// Answers that came before the turn before them, when a task is brought back.
     early: BTreeMap<usize, Reply>,
+    /// The next move, once somebody asked for it.
+    next: OnceLock<Result<Move, Stuck>>,
 }
 
 impl Conversation {
     /// A conversation in which nothing was said.
     #[must_use]
     pub const fn new(frame: Frame) -> Self {
-        Self { frame, turns: Vec::new(), heard: BTreeMap::new(), started: BTreeMap::new(), early: BTreeMap::new() }
+        Self {
+            frame,
+            turns: Vec::new(),
+            heard: BTreeMap::new(),
+            started: BTreeMap::new(),
+            early: BTreeMap::new(),
+            next: OnceLock::new(),
+        }
     }
 
     /// Whether the step key is that of a turn.
@@ -42,6 +52,7 @@ impl Conversation {
     /// # Errors
     /// [`Stuck`] when it is an answer that cannot be read.
     pub fn take(&mut self, step: &str, heard: Heard) -> Result<(), Stuck> {
+        self.next = OnceLock::new();
         if let Some(number) = turn::number_of(step) {
             return self.take_answer(number, &heard);
         }
@@ -84,6 +95,10 @@ impl Conversation {
     /// # Errors
     /// [`Stuck`] when there is none; the same history always gives the same one.
     pub fn next(&self) -> Result<Move, Stuck> {
+        self.next.get_or_init(|| self.find_next()).clone()
+    }
+
+    fn find_next(&self) -> Result<Move, Stuck> {
         let Some(turn) = self.turns.last() else { return self.ask() };
         if turn.reply.finish == Finish::Length {
             let words = format!("an answer was cut at its cap of {} tokens", self.frame.route.output_tokens_max);
@@ -117,7 +132,7 @@ impl Conversation {
             let words = format!("the model took all {} turns and did not come to an end", self.frame.route.turns_max);
             return Err(Stuck::new(Failure::TurnsExhausted, words));
         }
-        let request = Box::new(request::of(self)?);
+        let request = request::of(self)?;
         Ok(Move::Ask { step: turn::key(number), request })
     }
 }

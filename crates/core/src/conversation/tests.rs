@@ -103,7 +103,7 @@ fn says(conversation: &mut Conversation, turn: usize, reply: &Reply) {
 
 fn asked(conversation: &Conversation) -> Request {
     match conversation.next().unwrap() {
-        Move::Ask { request, .. } => *request,
+        Move::Ask { request, .. } => request.request().clone(),
         other => panic!("{other:?}"),
     }
 }
@@ -286,7 +286,7 @@ proptest! {
         loop {
             let (step, heard) = match talk.next() {
                 Ok(Move::Ask { step, request }) => {
-                    request.check().unwrap();
+                    request.request().check().unwrap();
                     turn += 1;
                     let (reply, _) = &answers[turn % answers.len()];
                     (step, landed(&reply.to_payload().unwrap()))

@@ -161,7 +161,7 @@ fn run(workflow: &Workflow, input: &Value, (key, name): (&str, &str), whole: &Co
     Ok(match workflow.next(input, results) {
         Ok(Next::Call { step, tool, args }) => Stand::Open(Move::Call { step: format!("{prefix}{step}"), tool, args }),
         Ok(Next::Ask { step, prompt, answer }) => {
-            let request = Box::new(whole.frame.question(&prompt, answer)?);
+            let request = whole.frame.question(&prompt, answer)?;
             Stand::Open(Move::Ask { step: format!("{prefix}{step}"), request })
         }
         Ok(Next::Done { output }) => {

@@ -13,6 +13,7 @@ mod reply;
 mod request;
 mod route;
 pub mod tool_calls;
+mod written;
 
 pub use address::{Address, AddressError};
 pub use call::CALL;
@@ -26,3 +27,4 @@ pub use price::{Price, PriceFile};
 pub use reply::{Finish, Reply, ReplyError, Superseded, Usage};
 pub use request::{Request, RequestError, ToolChoice, ToolSpec};
 pub use route::{Route, RouteFile};
+pub use written::Written;

@@ -96,6 +96,18 @@ impl Request {
     /// # Errors
     /// [`RequestError`], the first that is broken.
     pub fn check(&self) -> Result<(), RequestError> {
+        self.check_parts()?;
+        match self.to_payload() {
+            Ok(bytes) if bytes.len() <= REQUEST_LEN_MAX => Ok(()),
+            Ok(_) | Err(_) => Err(RequestError::Len),
+        }
+    }
+
+    /// Checks every limit but that of the whole, which who has the bytes knows.
+    ///
+    /// # Errors
+    /// [`RequestError`], the first that is broken.
+    pub fn check_parts(&self) -> Result<(), RequestError> {
         if self.route.is_empty() || self.route.len() > ROUTE_MAX || twice(&self.route) {
             return Err(RequestError::Route);
         }
@@ -115,10 +127,7 @@ impl Request {
         if !(1..=OUTPUT_TOKENS_MAX).contains(&self.tokens_max) {
             return Err(RequestError::Cap { tokens: self.tokens_max });
         }
-        match self.to_payload() {
-            Ok(bytes) if bytes.len() <= REQUEST_LEN_MAX => Ok(()),
-            Ok(_) | Err(_) => Err(RequestError::Len),
-        }
+        Ok(())
     }
 
     /// Results follow the calls that they are of, and only the assistant asks for calls.
@@ -157,6 +166,11 @@ impl Request {
         // A request without canonical form is never sent; the largest is then as good as any.
         let whole = self.to_payload().map_or(REQUEST_LEN_MAX, |bytes| bytes.len());
         let tools = json::canonical_of(&self.tools).map_or(REQUEST_LEN_MAX, |bytes| bytes.len());
+        Self::prompt_tokens_of(whole, tools)
+    }
+
+    /// The same of a request and tools of so many bytes.
+    pub(super) fn prompt_tokens_of(whole: usize, tools: usize) -> u64 {
         (whole as u64).saturating_add(tools as u64).saturating_add(TEMPLATE_TOKENS)
     }
 
@@ -179,7 +193,7 @@ impl Request {
     pub fn of_payload(bytes: &[u8]) -> Option<Self> {
         let value = json::parse_within(bytes, REQUEST_LEN_MAX).ok()?;
         let request: Self = serde_json::from_value(value).ok()?;
-        request.check().is_ok().then_some(request)
+        request.check_parts().is_ok().then_some(request)
     }
 }
 

@@ -172,7 +172,7 @@ impl Run {
                 let agent = self.pinned.snapshot.agents.get(&self.agent);
                 let gone = || Stuck { failure: Failure::Unavailable, words: "no model drives the agent".to_owned() };
                 let (agent, route) = agent.and_then(|agent| Some((agent, agent.model.as_ref()?))).ok_or_else(gone)?;
-                Move::Ask { step, request: Box::new(conversation::ask(route, agent, &prompt, answer)?) }
+                Move::Ask { step, request: conversation::ask(route, agent, &prompt, answer)? }
             }
         })
     }

@@ -111,7 +111,7 @@ impl OpenAi {
 /// A request that this model cannot be asked.
 fn fits(model: &Model, request: &Request) -> Result<(), NotAnswered> {
     let never_left = |words: String| NotAnswered::NeverLeft { words };
-    request.check().map_err(|error| never_left(error.to_string()))?;
+    request.check_parts().map_err(|error| never_left(error.to_string()))?;
     if request.tokens_max > model.output_tokens_max {
         let (wanted, most) = (request.tokens_max, model.output_tokens_max);
         return Err(never_left(format!("{wanted} tokens are asked for, and the model answers with at most {most}")));

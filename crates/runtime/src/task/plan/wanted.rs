@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::model::{CALL, Request};
+use scalbotics_core::model::{CALL, Written};
 use scalbotics_core::task::{Failure, State, Usage};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
@@ -43,7 +43,7 @@ impl Wanted {
     }
 
     /// A question to the models of the agent's route.
-    pub(super) fn question(shared: &Shared, state: &State, step: String, request: &Request) -> Result<Self, Refused> {
+    pub(super) fn question(shared: &Shared, state: &State, step: String, request: &Written) -> Result<Self, Refused> {
         let gone = |words: String| (Failure::Unavailable, words);
         let name = Name::parse(CALL).map_err(|error| gone(error.to_string()))?;
         let (in_force, tool) = pinned(shared, state, &name)?;
@@ -51,16 +51,13 @@ impl Wanted {
             let digest = in_force.snapshot.models.get(id).map(|model| model.digest);
             digest.is_some_and(|digest| state.path.models.contains(&(id.clone(), digest)))
         };
-        if let Some(model) = request.route.iter().find(|id| !same(id)) {
+        if let Some(model) = request.request().route.iter().find(|id| !same(id)) {
             return Err(gone(format!("model `{model}` was changed since the task was submitted; submit it again")));
         }
-        let unwritable = |error: scalbotics_core::json::Error| (Failure::ModelFailed, error.to_string());
-        let canonical = request.to_payload().map_err(unwritable)?;
-        let whole = serde_json::to_value(request).map_err(|error| (Failure::ModelFailed, error.to_string()))?;
-        let args = tool.seen_by_policy(whole, canonical.len());
         let worst = Usage { calls: 0, tokens: request.worst_case() };
         afford(state, &step, worst)?;
-        Ok(Self { step, tool, args, canonical: canonical.into(), in_force, worst })
+        let (args, canonical) = (request.view(), Arc::clone(request.bytes()));
+        Ok(Self { step, tool, args, canonical, in_force, worst })
     }
 }
 
