@@ -130,12 +130,7 @@ impl Place {
         fs::create_dir_all(self.path("work")).context("cannot make the agent's workspace")?;
         fs::write(self.path("work/note.txt"), "A line of a note that an agent reads.\n".repeat(27))
             .context("cannot write a note")?;
-        let read = |id: &str| json!({ "id": id, "tool": "fs.read", "args": { "path": "work/note.txt" } });
-        let nothing = json!({ "type": "object", "properties": {} });
-        let post =
-            |n: usize| json!({ "id": format!("s{n}"), "tool": "http.fetch.sink", "args": { "url": self.sink(), "body": "64" } });
-        let posts: Vec<_> = (1..=KEYED_STEPS).map(post).collect();
-        let workflow = |id: &str, steps: &[serde_json::Value]| json!({ "id": id, "description": "Measured.", "input": nothing, "steps": steps });
+        let nothing = nothing();
         let files = [
             ("teams/ops.yaml", json!({ "id": "ops", "description": "Measured.", "lead": AGENT })),
             (
@@ -181,15 +176,11 @@ impl Place {
                     "port": self.sink_port, "private": true, "methods": ["POST"], "idempotency_header": "Idempotency-Key", "tier": 1,
                 }),
             ),
-            ("workflows/one-ask.yaml", workflow(ONE_ASK, &[json!({ "id": "only", "tool": "ask", "args": {} })])),
-            ("workflows/three-keyed.yaml", workflow(THREE_KEYED, &posts)),
-            ("workflows/three-reads.yaml", workflow(THREE_READS, &[read("first"), read("second"), read("third")])),
-            ("workflows/one-read.yaml", workflow(ONE_READ, &[read("only")])),
-            ("workflows/one-process.yaml", workflow(ONE_PROCESS, &[json!({ "id": "only", "tool": "noop", "args": {} })])),
         ];
         for (path, value) in files {
             self.write(path, &format!("{value:#}\n"))?;
         }
+        self.write_workflows()?;
         for (agent, name) in [AGENT, DRIVEN].iter().flat_map(|agent| BOOTSTRAP.map(|name| (agent, name))) {
             self.write(&format!("workspaces/{agent}/{name}"), "A clerk that is measured.\n")?;
         }
@@ -206,8 +197,23 @@ impl Place {
         Ok(())
     }
 
-    fn sink(&self) -> String {
-        format!("http://127.0.0.1:{}/", self.sink_port)
+    fn write_workflows(&self) -> Result<()> {
+        let read = |id: &str| json!({ "id": id, "tool": "fs.read", "args": { "path": "work/note.txt" } });
+        let step = |tool: &str| json!({ "id": "only", "tool": tool, "args": {} });
+        let url = format!("http://127.0.0.1:{}/", self.sink_port);
+        let post = |n| json!({ "id": format!("s{n}"), "tool": "http.fetch.sink", "args": { "url": url, "body": "64" } });
+        let workflows = [
+            (THREE_READS, vec![read("first"), read("second"), read("third")]),
+            (ONE_READ, vec![read("only")]),
+            (ONE_PROCESS, vec![step("noop")]),
+            (ONE_ASK, vec![step("ask")]),
+            (THREE_KEYED, (1..=KEYED_STEPS).map(post).collect()),
+        ];
+        for (id, steps) in workflows {
+            let workflow = json!({ "id": id, "description": "Measured.", "input": nothing(), "steps": steps });
+            self.write(&format!("workflows/{id}.yaml"), &format!("{workflow:#}\n"))?;
+        }
+        Ok(())
     }
 
     fn write(&self, path: &str, text: &str) -> Result<()> {
@@ -227,4 +233,9 @@ impl Place {
         }
         fs::write(&path, config.to_string()).context("cannot write the configuration")
     }
+}
+
+/// The schema of an input that is empty.
+fn nothing() -> serde_json::Value {
+    json!({ "type": "object", "properties": {} })
 }

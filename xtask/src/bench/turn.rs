@@ -98,7 +98,14 @@ pub(super) fn agent(root: &Path, place: &Place, rounds: usize) -> Result<(Vec<Fi
     let what = format!("agent turn, two answers of a model and one tool, journalled, p50 of {}", ours.count());
     let turn = Figure { id: "agent-turn", what, measured: ours.p50_ms(), unit: "ms", limit: Bound::Most(3.0), goal: None };
     let what = "agent turn by that of the faster of LangGraph and Agno, which keep nothing, p50".to_owned();
-    let beside = Figure { id: "agent-turn-peers", what, measured: ours.p50_ms() / fastest, unit: "x", limit: Bound::Most(1.0), goal: None };
+    let beside = Figure {
+        id: "agent-turn-peers",
+        what,
+        measured: ours.p50_ms() / fastest,
+        unit: "x",
+        limit: Bound::Most(1.0),
+        goal: None,
+    };
     Ok((vec![turn, beside], notes))
 }
 
