@@ -14,6 +14,8 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::{assertion, key, tls, trust};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
+use scalbotics_proto::v1::submit_task_request::Goal;
+use scalbotics_proto::v1::task_service_client::TaskServiceClient;
 use serde::Deserialize;
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
@@ -83,11 +85,7 @@ impl Person {
     }
 
     async fn connect_once(&self) -> Result<Channel> {
-        let connector = self.connector.clone();
-        let service = tower::service_fn(move |uri: Uri| handshake(uri, connector.clone()));
-        let place = self.uri.authority().map(|authority| format!("http://{authority}")).unwrap_or_default();
-        let endpoint = Endpoint::from_shared(place)?.origin(self.uri.clone());
-        Ok(endpoint.connect_with_connector(service).await?)
+        dial(&self.uri, &self.connector).await
     }
 
     /// A token.
@@ -104,11 +102,28 @@ impl Person {
     }
 }
 
+/// A connection, made by one attempt.
+pub(crate) async fn dial(uri: &Uri, connector: &TlsConnector) -> Result<Channel> {
+    let connector = connector.clone();
+    let service = tower::service_fn(move |uri: Uri| handshake(uri, connector.clone()));
+    let place = uri.authority().map(|authority| format!("http://{authority}")).unwrap_or_default();
+    let endpoint = Endpoint::from_shared(place)?.origin(uri.clone());
+    Ok(endpoint.connect_with_connector(service).await?)
+}
+
 /// A request with a token.
 pub(crate) fn request<T>(token: &str, message: T) -> Result<tonic::Request<T>> {
     let mut request = tonic::Request::new(message);
     request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().context("the token is not one")?);
     Ok(request)
+}
+
+/// Submits a task of a workflow to the agent of this full name.
+pub(crate) async fn submit(channel: &Channel, token: &str, [agent, workflow]: [&str; 2]) -> Result<v1::Task> {
+    let goal = Some(Goal::Workflow(workflow.to_owned()));
+    let submit = v1::SubmitTaskRequest { agent: agent.to_owned(), goal, ..v1::SubmitTaskRequest::default() };
+    let answer = TaskServiceClient::new(channel.clone()).submit_task(request(token, submit)?).await;
+    Ok(answer.context("the task was not taken on")?.into_inner())
 }
 
 /// The cheapest call that needs a person: it goes through every layer.
@@ -127,7 +142,7 @@ async fn handshake(uri: Uri, connector: TlsConnector) -> std::io::Result<Connect
     Ok(TokioIo::new(connector.connect(name, tcp).await?))
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Realtime);
     Timestamp::from_unix_ms(time.tv_sec.saturating_mul(1_000).saturating_add(time.tv_nsec / 1_000_000))
 }

@@ -5,6 +5,12 @@
 
 mod bare;
 mod client;
+mod cores;
+mod echo;
+mod keyed;
+mod reads;
+mod restart;
+mod sink;
 mod start;
 mod tasks;
 
@@ -28,6 +34,14 @@ enum What {
     Start(start::Options),
     /// Time of tasks through a daemon that runs, one in flight, in turn with bare SQLite commits
     Tasks(tasks::Options),
+    /// The same beside a target that counts keys: tasks whose steps ask it with a key each
+    Keyed(keyed::Options),
+    /// Calls of a second that read, in turn with those of a bare echo, one processor for each server
+    Reads(reads::Options),
+    /// The bare echo, for one connection
+    Echo,
+    /// Time from exec to the first authenticated answer of a daemon that was killed with many open tasks
+    Restart(restart::Options),
 }
 
 fn main() -> Result<()> {
@@ -36,6 +50,10 @@ fn main() -> Result<()> {
     let samples = match &arguments.what {
         What::Start(options) => serde_json::to_string(&runtime.block_on(start::measure(options))?),
         What::Tasks(options) => serde_json::to_string(&runtime.block_on(tasks::measure(options))?),
+        What::Keyed(options) => serde_json::to_string(&runtime.block_on(keyed::measure(options))?),
+        What::Reads(options) => serde_json::to_string(&runtime.block_on(reads::measure(options))?),
+        What::Restart(options) => serde_json::to_string(&runtime.block_on(restart::measure(options))?),
+        What::Echo => return echo::serve(),
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", samples.context("samples have no JSON form")?).context("cannot print the samples")

@@ -25,16 +25,16 @@ pub(crate) struct Options {
     config: PathBuf,
     /// Where the command line keeps its contexts
     #[arg(long)]
-    config_dir: PathBuf,
+    pub(crate) config_dir: PathBuf,
     /// Who asks
     #[arg(long)]
-    context: String,
+    pub(crate) context: String,
     /// Where the daemon's log goes
     #[arg(long)]
     log: PathBuf,
     /// How many starts are measured
     #[arg(long, default_value_t = 20)]
-    runs: usize,
+    pub(crate) runs: usize,
 }
 
 /// What was measured, in microseconds from just before fork and exec.
@@ -78,10 +78,14 @@ pub(crate) fn micros(time: Duration) -> u64 {
 }
 
 /// A daemon that is ended when this is dropped.
-struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Daemon {
-    fn spawn(options: &Options) -> Result<Self> {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When there is no such program, or no log.
+    pub(crate) fn spawn(options: &Options) -> Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(&options.log).context("cannot open the daemon's log")?;
         let mut command = Command::new(&options.daemon);
         command.arg("--config").arg(&options.config).stdin(Stdio::null());
@@ -89,18 +93,30 @@ impl Daemon {
         command.spawn().context("cannot start the daemon").map(Self)
     }
 
-    fn is_alive(&mut self) -> bool {
+    /// Whether it runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.0.try_wait(), Ok(None))
     }
 
     /// Ends it as a service manager does. The client's end of the connection is served meanwhile: the drain waits for it.
-    async fn stop(mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub(crate) async fn stop(mut self) -> Result<()> {
         let pid = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw).context("the daemon has no id")?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("cannot signal the daemon")?;
         while self.is_alive() {
             tokio::time::sleep(TICK).await;
         }
         Ok(())
+    }
+
+    /// Ends it by `kill -9`.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub(crate) fn kill(&mut self) -> Result<()> {
+        self.0.kill().and_then(|()| self.0.wait()).context("cannot kill the daemon").map(drop)
     }
 }
 

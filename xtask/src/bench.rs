@@ -2,12 +2,16 @@
 //!
 //! It measures the whole programs from outside; `benches/` is the client that speaks gRPC. Method and results: docs/benchmarks.md.
 
+mod cores;
 mod figure;
+mod keyed;
 mod machine;
 mod place;
 mod probe;
 mod reading;
+mod reads;
 mod report;
+mod restart;
 mod sandbox;
 mod serving;
 mod small;
@@ -43,11 +47,19 @@ struct Counts {
     starts: usize,
     tasks: usize,
     processes: usize,
+    slices: usize,
+    keyed: usize,
+    open_tasks: usize,
+    restarts: usize,
 }
 
 impl Counts {
     const fn of(options: &Options) -> Self {
-        if options.quick { Self { starts: 5, tasks: 40, processes: 20 } } else { Self { starts: 30, tasks: 400, processes: 200 } }
+        if options.quick {
+            Self { starts: 5, tasks: 40, processes: 20, slices: 2, keyed: 20, open_tasks: 1_000, restarts: 2 }
+        } else {
+            Self { starts: 30, tasks: 400, processes: 200, slices: 12, keyed: 200, open_tasks: 10_000, restarts: 5 }
+        }
     }
 }
 
@@ -102,6 +114,19 @@ fn measure(root: &Path, place: &Place, counts: Counts, report: &Report) -> Resul
     notes.push(note);
     report.say("==> sandboxed processes");
     let (figure, note) = sandbox::process(place, counts.processes)?;
+    figures.push(figure);
+    notes.push(note);
+    report.say("==> reads, in turn with a bare echo");
+    let (figure, read_notes) = reads::chain(place, counts.slices)?;
+    figures.push(figure);
+    notes.extend(read_notes);
+    report.say("==> tasks that ask a target outside");
+    let (figure, note) = keyed::fetches(place, counts.keyed)?;
+    figures.push(figure);
+    notes.push(note);
+    // The last, for it leaves its tasks behind.
+    report.say("==> restarts with open tasks");
+    let (figure, note) = restart::with_open_tasks(place, counts.open_tasks, counts.restarts)?;
     figures.push(figure);
     notes.push(note);
     Ok((figures, notes))

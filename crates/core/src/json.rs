@@ -16,7 +16,7 @@ pub const DEPTH_MAX: usize = 64;
 pub const LEN_MAX: usize = 1 << 20;
 
 /// Largest integer that survives RFC 8785 unrounded.
-const INTEGER_MAX: u64 = (1 << 53) - 1;
+pub(crate) const INTEGER_MAX: u64 = (1 << 53) - 1;
 
 /// The same limit as a float, exact.
 const INTEGER_MAX_F64: f64 = 9_007_199_254_740_991.0;

@@ -2,6 +2,38 @@
 
 use serde::Serialize;
 
+/// What a figure must keep to, in its unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Bound {
+    /// It may not be more.
+    Most(f64),
+    /// It may not be less.
+    Least(f64),
+    /// It is only told.
+    Open,
+}
+
+impl Bound {
+    /// Whether the figure keeps to it; what is no number does not.
+    fn holds(self, measured: f64) -> bool {
+        match self {
+            Self::Most(limit) => measured <= limit,
+            Self::Least(limit) => measured >= limit,
+            Self::Open => !measured.is_nan(),
+        }
+    }
+
+    /// The same bound elsewhere.
+    const fn at(self, place: f64) -> Self {
+        match self {
+            Self::Most(_) => Self::Most(place),
+            Self::Least(_) => Self::Least(place),
+            Self::Open => Self::Open,
+        }
+    }
+}
+
 /// One figure. Limits and goals are in its unit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Figure {
@@ -13,23 +45,24 @@ pub(super) struct Figure {
     pub(super) measured: f64,
     /// Its unit.
     pub(super) unit: &'static str,
-    /// What it may be at most.
-    pub(super) limit: f64,
-    /// Where it is going.
+    /// What it may be.
+    pub(super) limit: Bound,
+    /// Where it is going, on the side of the limit on which it may be.
     pub(super) goal: Option<f64>,
 }
 
 impl Figure {
     /// Whether the limit holds.
     pub(super) fn is_reached(&self) -> bool {
-        self.measured <= self.limit
+        self.limit.holds(self.measured)
     }
 
     /// The verdict in a word or two.
     pub(super) fn verdict(&self) -> &'static str {
         match self.goal {
             _ if !self.is_reached() => "MISSED",
-            Some(goal) if self.measured <= goal => "goal",
+            Some(goal) if self.limit.at(goal).holds(self.measured) => "goal",
+            Some(_) | None if self.limit == Bound::Open => "told",
             Some(_) | None => "ok",
         }
     }
@@ -81,7 +114,7 @@ pub(super) fn number(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Figure, Samples, number};
+    use super::{Bound, Figure, Samples, number};
 
     #[test]
     fn percentiles() {
@@ -91,12 +124,20 @@ mod tests {
         assert_eq!(Samples::of(Vec::new()).max_ms(), 0.0);
     }
 
+    fn verdict(measured: f64, limit: Bound, goal: f64) -> &'static str {
+        Figure { id: "x", what: String::new(), measured, unit: "ms", limit, goal: Some(goal) }.verdict()
+    }
+
     #[test]
-    fn a_limit_is_reached_by_what_is_not_above_it() {
-        for (measured, verdict) in [(5.0, "goal"), (5.1, "ok"), (10.0, "ok"), (10.1, "MISSED"), (f64::NAN, "MISSED")] {
-            let figure = Figure { id: "x", what: String::new(), measured, unit: "ms", limit: 10.0, goal: Some(5.0) };
-            assert_eq!(figure.verdict(), verdict, "{measured}");
+    fn a_limit_is_reached_by_what_is_not_beyond_it() {
+        for (measured, wanted) in [(5.0, "goal"), (5.1, "ok"), (10.0, "ok"), (10.1, "MISSED"), (f64::NAN, "MISSED")] {
+            assert_eq!(verdict(measured, Bound::Most(10.0), 5.0), wanted, "{measured}");
         }
+        for (measured, wanted) in [(30.0, "goal"), (29.9, "ok"), (15.0, "ok"), (14.9, "MISSED"), (f64::NAN, "MISSED")] {
+            assert_eq!(verdict(measured, Bound::Least(15.0), 30.0), wanted, "{measured}");
+        }
+        let told = Figure { id: "x", what: String::new(), measured: 1.0, unit: "ms", limit: Bound::Open, goal: None };
+        assert_eq!(told.verdict(), "told");
     }
 
     #[test]

@@ -30,6 +30,15 @@ pub(super) const ONE_READ: &str = "one-read";
 /// A task of one step, an own tool that is a process and does nothing.
 pub(super) const ONE_PROCESS: &str = "one-process";
 
+/// A task of one step, an own tool that waits for an approval.
+pub(super) const ONE_ASK: &str = "one-ask";
+
+/// A task of [`KEYED_STEPS`] steps, each of which asks a target on this machine, with a key.
+pub(super) const THREE_KEYED: &str = "three-keyed";
+
+/// Steps of [`THREE_KEYED`].
+pub(super) const KEYED_STEPS: usize = 3;
+
 /// Bootstrap files of an agent.
 const BOOTSTRAP: [&str; 4] = ["SOUL.md", "AGENT.md", "TOOLS.md", "MEMORY/README.md"];
 
@@ -45,6 +54,8 @@ pub(super) struct Place {
     pub(super) admin_port: u16,
     /// Port of the model server.
     pub(super) model_port: u16,
+    /// Port of the target outside that tasks ask.
+    pub(super) sink_port: u16,
 }
 
 impl Place {
@@ -53,8 +64,8 @@ impl Place {
         let folder = cargo::target_directory(root)?.join("bench");
         let api = ports::free_pair()?;
         let admin_port = api.saturating_add(1);
-        let model_port = ports::free_pair()?;
-        let place = Self { folder, programs, admin_port, model_port };
+        let (model_port, sink_port) = (ports::free_pair()?, ports::free_pair()?);
+        let place = Self { folder, programs, admin_port, model_port, sink_port };
         place.clear()?;
         fs::create_dir_all(place.path("desired")).context("cannot make the folder of the benchmark")?;
         fs::write(place.path(MARK), "cargo xtask bench removes this folder.\n").context("cannot mark the folder")?;
@@ -119,16 +130,14 @@ impl Place {
         fs::create_dir_all(self.path("work")).context("cannot make the agent's workspace")?;
         fs::write(self.path("work/note.txt"), "A line of a note that an agent reads.\n".repeat(27))
             .context("cannot write a note")?;
-        let read = |id: &str| json!({ "id": id, "tool": "fs.read", "args": { "path": "work/note.txt" } });
-        let nothing = json!({ "type": "object", "properties": {} });
-        let workflow = |id: &str, steps: &[serde_json::Value]| json!({ "id": id, "description": "Measured.", "input": nothing, "steps": steps });
+        let nothing = nothing();
         let files = [
             ("teams/ops.yaml", json!({ "id": "ops", "description": "Measured.", "lead": AGENT })),
             (
                 "agents/clerk.yaml",
                 json!({
-                    "id": AGENT, "team": "ops", "description": "Measured.", "tools": ["fs.read", "noop"],
-                    "workflows": [THREE_READS, ONE_READ, ONE_PROCESS],
+                    "id": AGENT, "team": "ops", "description": "Measured.", "tools": ["fs.read", "noop", "ask", "http.fetch.sink"],
+                    "workflows": [THREE_READS, ONE_READ, ONE_PROCESS, ONE_ASK, THREE_KEYED],
                     "mounts": [{ "name": "work", "path": self.path("work") }],
                 }),
             ),
@@ -153,13 +162,25 @@ impl Place {
                     "input": nothing, "tier": 0, "effect": "pure", "timeout": "10s",
                 }),
             ),
-            ("workflows/three-reads.yaml", workflow(THREE_READS, &[read("first"), read("second"), read("third")])),
-            ("workflows/one-read.yaml", workflow(ONE_READ, &[read("only")])),
-            ("workflows/one-process.yaml", workflow(ONE_PROCESS, &[json!({ "id": "only", "tool": "noop", "args": {} })])),
+            (
+                "tools/ask.yaml",
+                json!({
+                    "id": "ask", "description": "Does nothing, if somebody approves.", "argv": ["/bin/true"],
+                    "input": nothing, "tier": 2, "effect": "opaque", "timeout": "10s",
+                }),
+            ),
+            (
+                "destinations/sink.yaml",
+                json!({
+                    "id": "sink", "description": "A target on this machine.", "scheme": "http", "host": "127.0.0.1",
+                    "port": self.sink_port, "private": true, "methods": ["POST"], "idempotency_header": "Idempotency-Key", "tier": 1,
+                }),
+            ),
         ];
         for (path, value) in files {
             self.write(path, &format!("{value:#}\n"))?;
         }
+        self.write_workflows()?;
         for (agent, name) in [AGENT, DRIVEN].iter().flat_map(|agent| BOOTSTRAP.map(|name| (agent, name))) {
             self.write(&format!("workspaces/{agent}/{name}"), "A clerk that is measured.\n")?;
         }
@@ -172,6 +193,25 @@ impl Place {
                 let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
                 self.write(&format!("policies/{name}"), &text)?;
             }
+        }
+        Ok(())
+    }
+
+    fn write_workflows(&self) -> Result<()> {
+        let read = |id: &str| json!({ "id": id, "tool": "fs.read", "args": { "path": "work/note.txt" } });
+        let step = |tool: &str| json!({ "id": "only", "tool": tool, "args": {} });
+        let url = format!("http://127.0.0.1:{}/", self.sink_port);
+        let post = |n| json!({ "id": format!("s{n}"), "tool": "http.fetch.sink", "args": { "url": url, "body": "64" } });
+        let workflows = [
+            (THREE_READS, vec![read("first"), read("second"), read("third")]),
+            (ONE_READ, vec![read("only")]),
+            (ONE_PROCESS, vec![step("noop")]),
+            (ONE_ASK, vec![step("ask")]),
+            (THREE_KEYED, (1..=KEYED_STEPS).map(post).collect()),
+        ];
+        for (id, steps) in workflows {
+            let workflow = json!({ "id": id, "description": "Measured.", "input": nothing(), "steps": steps });
+            self.write(&format!("workflows/{id}.yaml"), &format!("{workflow:#}\n"))?;
         }
         Ok(())
     }
@@ -193,4 +233,9 @@ impl Place {
         }
         fs::write(&path, config.to_string()).context("cannot write the configuration")
     }
+}
+
+/// The schema of an input that is empty.
+fn nothing() -> serde_json::Value {
+    json!({ "type": "object", "properties": {} })
 }

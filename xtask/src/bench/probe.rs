@@ -35,6 +35,41 @@ impl Tasks {
     }
 }
 
+/// One kind of call in one round.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(super) struct Slice {
+    pub(super) calls: u64,
+    pub(super) wall_us: u64,
+    pub(super) client_us: u64,
+}
+
+/// Slices of reads, by what was called.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reads {
+    pub(super) echo: Vec<Slice>,
+    pub(super) get_task: Vec<Slice>,
+    pub(super) who_am_i: Vec<Slice>,
+}
+
+/// Samples of restarts, in microseconds.
+#[derive(Debug, Deserialize)]
+pub(super) struct Restarts {
+    pub(super) answered_us: Vec<u64>,
+    pub(super) open: usize,
+    pub(super) submitted_us: u64,
+    pub(super) bytes: u64,
+}
+
+/// Samples of tasks that ask a target, and what it saw.
+#[derive(Debug, Deserialize)]
+pub(super) struct Keyed {
+    pub(super) tasks: Tasks,
+    pub(super) requests: usize,
+    pub(super) without_key: usize,
+    pub(super) keys: usize,
+    pub(super) repeated: usize,
+}
+
 fn command(place: &Place, what: &str) -> Command {
     let mut command = place.command("scalbotics-bench");
     command.args([what, "--context", CONTEXT, "--config-dir"]).arg(place.path("config"));
@@ -47,9 +82,37 @@ fn answer<T: for<'de> Deserialize<'de>>(command: &mut Command) -> Result<T> {
 
 /// Starts the daemon `runs` times.
 pub(super) fn starts(place: &Place, runs: usize) -> Result<Starts> {
-    let mut command = command(place, "start");
+    answer(&mut starting(place, "start", runs))
+}
+
+/// A client that starts the daemon by itself.
+fn starting(place: &Place, what: &str, runs: usize) -> Command {
+    let mut command = command(place, what);
     command.arg("--daemon").arg(place.program("scalboticsd")).arg("--config").arg(place.config());
     command.arg("--log").arg(place.log()).args(["--runs", &runs.to_string()]);
+    command
+}
+
+/// Has `tasks` tasks of a workflow wait for approvals, and kills and starts the daemon `runs` times.
+pub(super) fn restarts(place: &Place, workflow: &str, tasks: usize, runs: usize) -> Result<Restarts> {
+    let mut command = starting(place, "restart", runs);
+    command.args(["--agent", AGENT, "--workflow", workflow, "--tasks", &tasks.to_string()]);
+    answer(command.arg("--database").arg(place.database()))
+}
+
+/// Reads from a daemon that serves on the first of these processors, in turn with an echo there, by a client on the second.
+pub(super) fn reads(place: &Place, workflow: &str, [server, client]: [usize; 2], rounds: usize) -> Result<Reads> {
+    let mut command = command(place, "reads");
+    command.args(["--agent", AGENT, "--workflow", workflow, "--rounds", &rounds.to_string()]);
+    command.args(["--server-core", &server.to_string(), "--client-core", &client.to_string()]);
+    answer(&mut command)
+}
+
+/// Runs tasks of a workflow through a daemon that serves, beside the target that they ask.
+pub(super) fn keyed(place: &Place, workflow: &str, (warm_up, rounds): (usize, usize)) -> Result<Keyed> {
+    let mut command = command(place, "keyed");
+    command.args(["--agent", AGENT, "--rounds", &rounds.to_string(), "--warm-up", &warm_up.to_string()]);
+    command.args(["--workflow", workflow, "--port", &place.sink_port.to_string()]);
     answer(&mut command)
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use serde_json::json;
 
-use super::figure::Figure;
+use super::figure::{Bound, Figure};
 use crate::say;
 
 /// How the result is printed.
@@ -69,7 +69,12 @@ fn table(figures: &[Figure]) -> Vec<String> {
     let head = ["id", "measured", "limit", "goal", "verdict", "what"].map(str::to_owned);
     let rows = figures.iter().map(|figure| {
         let goal = figure.goal.map_or_else(|| "-".to_owned(), |goal| shown(goal, figure.unit));
-        let (measured, limit) = (shown(figure.measured, figure.unit), shown(figure.limit, figure.unit));
+        let limit = match figure.limit {
+            Bound::Most(limit) => shown(limit, figure.unit),
+            Bound::Least(limit) => format!("at least {}", shown(limit, figure.unit)),
+            Bound::Open => "-".to_owned(),
+        };
+        let measured = shown(figure.measured, figure.unit);
         [figure.id.to_owned(), measured, limit, goal, figure.verdict().to_owned(), figure.what.clone()]
     });
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
@@ -88,12 +93,13 @@ fn table(figures: &[Figure]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::figure::Figure;
+    use super::super::figure::{Bound, Figure};
     use super::table;
 
     #[test]
     fn a_row_says_all_of_a_figure() {
-        let figure = Figure { id: "x", what: "p50 of 3".to_owned(), measured: 1.5, unit: "", limit: 4.0, goal: None };
+        let figure =
+            Figure { id: "x", what: "p50 of 3".to_owned(), measured: 1.5, unit: "", limit: Bound::Most(4.0), goal: None };
         let lines = table(&[figure]);
         let words: Vec<&str> = lines.get(1).map(|line| line.split_whitespace().collect()).unwrap_or_default();
         assert_eq!(words, ["x", "1.50", "4.00", "-", "ok", "p50", "of", "3"]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::figure::{Figure, Samples, number};
+use super::figure::{Bound, Figure, Samples, number};
 use super::place::{Place, THREE_READS};
 use super::serving::Daemon;
 use super::{probe, reading};
@@ -20,7 +20,7 @@ const TASKS: usize = 100;
 pub(super) fn size(place: &Place) -> Result<Figure> {
     let len = std::fs::metadata(place.program("scalboticsd")).context("there is no daemon")?.len();
     let what = "size of scalboticsd, stripped".to_owned();
-    Ok(Figure { id: "daemon-size", what, measured: number(len) / 1e6, unit: "MB", limit: 35.0, goal: Some(20.0) })
+    Ok(Figure { id: "daemon-size", what, measured: number(len) / 1e6, unit: "MB", limit: Bound::Most(35.0), goal: Some(20.0) })
 }
 
 /// Time of `scalbotics --help` from fork to its end.
@@ -38,7 +38,7 @@ pub(super) fn help(place: &Place, runs: usize) -> Result<Figure> {
     }
     let samples = Samples::of(samples);
     let what = format!("scalbotics --help, p50 of {} (max {:.1} ms)", samples.count(), samples.max_ms());
-    Ok(Figure { id: "help", what, measured: samples.p50_ms(), unit: "ms", limit: 20.0, goal: None })
+    Ok(Figure { id: "help", what, measured: samples.p50_ms(), unit: "ms", limit: Bound::Most(20.0), goal: None })
 }
 
 /// Resident memory of a daemon that does nothing, some seconds after its start; and told beside it, after some tasks.
@@ -61,5 +61,5 @@ pub(super) fn memory(place: &Place) -> Result<(Figure, String)> {
         mib(worked.rss),
         mib(worked.anonymous),
     );
-    Ok((Figure { id: "idle-rss", what, measured, unit: "MiB", limit: 20.0, goal: Some(12.0) }, note))
+    Ok((Figure { id: "idle-rss", what, measured, unit: "MiB", limit: Bound::Most(20.0), goal: Some(12.0) }, note))
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::figure::{Figure, Samples};
+use super::figure::{Bound, Figure, Samples};
 use super::place::Place;
 use super::{probe, serving};
 
@@ -24,7 +24,7 @@ pub(super) fn first_answer(place: &Place, runs: usize) -> Result<(Figure, String
         answered.p50_ms()
     );
     let measured = answered.p50_ms();
-    Ok((Figure { id: "first-answer", what, measured, unit: "ms", limit: 100.0, goal: Some(50.0) }, note))
+    Ok((Figure { id: "first-answer", what, measured, unit: "ms", limit: Bound::Most(100.0), goal: Some(50.0) }, note))
 }
 
 /// From exec of `scalbotics dev` to its first line, each time with a new installation.
@@ -33,7 +33,7 @@ pub(super) fn dev(place: &Place, runs: usize) -> Result<Figure> {
     let samples = Samples::of(samples);
     let what =
         format!("scalbotics dev: exec to ready, new installation, p50 of {} (max {:.1} ms)", samples.count(), samples.max_ms());
-    Ok(Figure { id: "dev-ready", what, measured: samples.p50_ms(), unit: "ms", limit: 300.0, goal: None })
+    Ok(Figure { id: "dev-ready", what, measured: samples.p50_ms(), unit: "ms", limit: Bound::Most(300.0), goal: None })
 }
 
 fn dev_once(place: &Place) -> Result<u64> {

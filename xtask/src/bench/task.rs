@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-use super::figure::{Figure, Samples, number};
+use super::figure::{Bound, Figure, Samples, number};
 use super::place::{Place, THREE_READS};
 use super::probe;
 use super::serving::Daemon;
@@ -65,7 +65,7 @@ pub(super) fn durable(place: &Place, tasks: usize) -> Result<(Figure, Vec<String
             call.p50_ms()
         ),
     ];
-    Ok((Figure { id: "durable-task", what, measured: ratio, unit: "x", limit: 4.0, goal: None }, notes))
+    Ok((Figure { id: "durable-task", what, measured: ratio, unit: "x", limit: Bound::Most(4.0), goal: None }, notes))
 }
 
 /// Syncs of the daemon while tasks run, by task: everything counts, checkpoints and audit of the calls too.
@@ -86,5 +86,5 @@ pub(super) fn fsyncs(place: &Place, tasks: usize) -> Result<(Figure, String)> {
     let files: Vec<_> = grown.iter().map(|(name, count)| format!("{name} {:.2}", by_task(*count))).collect();
     let what = format!("syncs of the daemon a task, over {tasks} tasks");
     let note = format!("syncs a task by file: {}", files.join(", "));
-    Ok((Figure { id: "task-fsyncs", what, measured, unit: "", limit: 5.0, goal: None }, note))
+    Ok((Figure { id: "task-fsyncs", what, measured, unit: "", limit: Bound::Most(5.0), goal: None }, note))
 }

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::figure::{Figure, Samples, number};
+use super::figure::{Bound, Figure, Samples, number};
 use super::place::{DRIVEN, Place};
 use super::serving::Daemon;
 use super::{probe, reading};
@@ -96,9 +96,16 @@ pub(super) fn agent(root: &Path, place: &Place, rounds: usize) -> Result<(Vec<Fi
         ));
     }
     let what = format!("agent turn, two answers of a model and one tool, journalled, p50 of {}", ours.count());
-    let turn = Figure { id: "agent-turn", what, measured: ours.p50_ms(), unit: "ms", limit: 3.0, goal: None };
+    let turn = Figure { id: "agent-turn", what, measured: ours.p50_ms(), unit: "ms", limit: Bound::Most(3.0), goal: None };
     let what = "agent turn by that of the faster of LangGraph and Agno, which keep nothing, p50".to_owned();
-    let beside = Figure { id: "agent-turn-peers", what, measured: ours.p50_ms() / fastest, unit: "x", limit: 1.0, goal: None };
+    let beside = Figure {
+        id: "agent-turn-peers",
+        what,
+        measured: ours.p50_ms() / fastest,
+        unit: "x",
+        limit: Bound::Most(1.0),
+        goal: None,
+    };
     Ok((vec![turn, beside], notes))
 }
 

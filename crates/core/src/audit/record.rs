@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::ids::{ApprovalId, DecisionId, EffectId, GrantId, RequestId, TaskId};
+use crate::json::{Error, INTEGER_MAX};
 use crate::policy::{Decision, Denial, Ruling};
 use crate::principal::{Chain, Uid};
 use crate::tenant::TenantId;
@@ -190,12 +191,80 @@ impl Record {
     ///
     /// # Errors
     /// [`crate::json::Error`] when it is longer than [`RECORD_LEN_MAX`] or has no canonical form.
-    pub fn canonical(&self) -> Result<Vec<u8>, crate::json::Error> {
+    pub fn canonical(&self) -> Result<Vec<u8>, Error> {
         let bytes = crate::json::canonical_of(self)?;
-        if bytes.len() > RECORD_LEN_MAX {
-            Err(crate::json::Error::TooLong { len: bytes.len(), len_max: RECORD_LEN_MAX })
-        } else {
-            Ok(bytes)
+        check_len(bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// The length of the leaf, in bytes, without making it: the order of keys changes no length.
+    ///
+    /// # Errors
+    /// Those of [`Record::canonical`].
+    pub fn canonical_len(&self) -> Result<usize, Error> {
+        // No other number of a record is larger than 32 bits.
+        if self.at.unix_ms().unsigned_abs() > INTEGER_MAX {
+            return Err(Error::Number { number: self.at.unix_ms().to_string() });
+        }
+        let mut length = Length(0);
+        serde_json::to_writer(&mut length, self).map_err(|error| Error::Refused { reason: error.to_string() })?;
+        check_len(length.0)?;
+        Ok(length.0)
+    }
+}
+
+const fn check_len(len: usize) -> Result<(), Error> {
+    if len > RECORD_LEN_MAX { Err(Error::TooLong { len, len_max: RECORD_LEN_MAX }) } else { Ok(()) }
+}
+
+/// Counts what would be written.
+struct Length(usize);
+
+impl std::io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::HumanUid;
+
+    fn record(at: i64, target: &str) -> Record {
+        let tenant = TenantId::parse("acme").unwrap();
+        let mut record =
+            Record::new(Kind::Rpc, Timestamp::from_unix_ms(at), tenant, Uid::Human(HumanUid::from_u128(7)), "task.read");
+        record.target = Some(target.to_owned());
+        record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: Some(u32::MAX), commitment: None });
+        record
+    }
+
+    #[test]
+    fn the_length_of_a_leaf_is_known_before_it_is_made() {
+        let long = "x".repeat(RECORD_LEN_MAX);
+        for (at, target) in [
+            (0, ""),
+            (-1, "task_1"),
+            (1_798_000_000_000, "\"\\/\u{0}\u{1f}\u{7f}\n\t\u{8}\u{c}\u{2028}"),
+            (1, "\u{fffd}\u{1f600}é"),
+            (i64::MAX, "x"),
+            (i64::MIN, "x"),
+            (9_007_199_254_740_991, "x"),
+            (-9_007_199_254_740_992, "x"),
+            (1, long.as_str()),
+        ] {
+            let record = record(at, target);
+            match (record.canonical(), record.canonical_len()) {
+                (Ok(leaf), Ok(len)) => assert_eq!(leaf.len(), len, "{at} {target:?}"),
+                (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
+                (one, other) => panic!("{at}: {one:?} and {other:?}"),
+            }
         }
     }
 }

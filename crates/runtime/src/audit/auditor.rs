@@ -14,7 +14,7 @@ use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{SealedDecision, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::Quota;
 use crate::metrics::Metrics;
@@ -26,6 +26,9 @@ pub const LOSS_WINDOW_MS: u64 = 500;
 
 /// Records that may wait for their batch; reads beyond it are refused, for none goes unrecorded.
 const QUEUE_LEN_MAX: usize = 4_096;
+
+/// Records that wait when the next batch is written at once, long before reads are refused.
+const CROWD_LEN: usize = QUEUE_LEN_MAX / 4;
 
 /// Records of one batch at most; one commit each.
 const BATCH_LEN_MAX: usize = 256;
@@ -97,6 +100,8 @@ pub struct Auditor {
     metrics: Arc<Metrics>,
     quota: Arc<Quota>,
     queue: mpsc::Sender<Waiting>,
+    /// Told when [`CROWD_LEN`] records wait.
+    crowded: Notify,
     failures: Mutex<BTreeMap<Unauthenticated, u64>>,
     /// Whether the last batch could not be written.
     stuck: AtomicBool,
@@ -109,7 +114,7 @@ impl Auditor {
     pub fn start(ports: Ports, system: TenantId, supervisor: &Supervisor, metrics: Arc<Metrics>, quota: Arc<Quota>) -> Arc<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
         let (vault, failures, stuck) = (Vault::new(&ports), Mutex::default(), AtomicBool::new(false));
-        let this = Arc::new(Self { ports, vault, system, metrics, quota, queue, failures, stuck });
+        let this = Arc::new(Self { ports, vault, system, metrics, quota, queue, crowded: Notify::new(), failures, stuck });
         let (auditor, owner) = (Arc::clone(&this), supervisor.clone());
         supervisor.spawn_essential("audit batches", async move { auditor.run(waiting, owner).await });
         this
@@ -138,6 +143,9 @@ impl Auditor {
         match self.queue.try_send(waiting) {
             Ok(()) => {
                 self.metrics.audit_queued.rise();
+                if self.queue.max_capacity() - self.queue.capacity() >= CROWD_LEN {
+                    self.crowded.notify_one();
+                }
                 Ok(())
             }
             Err(mpsc::error::TrySendError::Full(_)) => {
@@ -153,7 +161,7 @@ impl Auditor {
         let decisions: Vec<Decision> = decision.into_iter().collect();
         let sealed = self.vault.seal_decisions(&record.tenant, &decisions);
         let decisions = sealed.map_err(|error| Error::Form { source: error.into() })?;
-        record.canonical().map_err(|error| Error::Form { source: error.into() })?;
+        record.canonical_len().map_err(|error| Error::Form { source: error.into() })?;
         self.quota.admit_call(&record, &decisions, self.ports.clock.now())?;
         Ok(Waiting { record, decisions })
     }
@@ -172,6 +180,7 @@ impl Auditor {
             let draining = tokio::select! {
                 biased;
                 () = supervisor.draining() => true,
+                () = self.crowded.notified() => false,
                 () = tokio::time::sleep(Duration::from_millis(LOSS_WINDOW_MS)) => false,
             };
             if draining {

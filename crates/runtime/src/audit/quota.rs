@@ -76,34 +76,10 @@ impl Quota {
     }
 }
 
-/// Counts what would be written.
-#[derive(Debug, Default)]
-struct Length(usize);
-
-impl Length {
-    /// The length of a record's JSON; in canonical order it is as long.
-    fn of(record: &Record) -> usize {
-        let mut length = Self::default();
-        // What has no JSON is refused by the store.
-        let _counted = serde_json::to_writer(&mut length, record);
-        length.0
-    }
-}
-
-impl std::io::Write for Length {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 = self.0.saturating_add(bytes.len());
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// About how many bytes they take: the leaves exactly, decisions as sealed.
 fn len(records: &[Record], decisions: &[SealedDecision]) -> u64 {
-    let leaves = records.iter().map(Length::of);
+    // What has no leaf is refused by the store.
+    let leaves = records.iter().map(|record| record.canonical_len().unwrap_or_default());
     let sealed = decisions.iter().map(|decision| decision.sealed.ciphertext.len());
     leaves.chain(sealed).fold(0, |sum: u64, len| sum.saturating_add(len as u64))
 }

@@ -43,6 +43,24 @@ async fn batched_records_are_durable_within_a_second_and_at_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn many_reads_of_one_moment_are_written_before_the_queue_is_full() {
+    let bed = Bed::new().await;
+    let auditor = start(&bed);
+    let begun = tokio::time::Instant::now();
+    for _ in 0..20 {
+        for _ in 0..1_024 {
+            auditor.batched(bed.disk.world.record(Kind::Rpc, "task.read"), None).unwrap();
+        }
+        while bed.metrics.audit_queued.get() > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(begun.elapsed().is_zero(), "no time passed, so no batch was waited for");
+    bed.supervisor.drain(Duration::from_secs(5)).await;
+    assert_eq!(bed.disk.store.head(bed.tenant()).await.unwrap().size, 20 * 1_024 + 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_failed_logins_is_one_record_in_ten_seconds() {
     let bed = Bed::new().await;
     let auditor = start(&bed);

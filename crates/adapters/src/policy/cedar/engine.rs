@@ -99,11 +99,13 @@ impl Engine {
     #[must_use]
     pub fn answer(&self, request: &Request) -> Answer {
         let action = self.actions.get(&request.action);
-        let known = if comes_again(&request.resource) { self.lately.find(request) } else { None };
-        let reached = match known.map_or_else(|| self.reach(request, action), Ok) {
+        let reached = match self.lately.find(request).map_or_else(|| self.reach(request, action), Ok) {
             Ok(reached) => reached,
             Err((digest, error)) => return answer::refusal(self.bundle, digest, error),
         };
+        if let Some(answer) = reached.answer_to(request) {
+            return answer;
+        }
         let question = action.ok_or_else(|| UNKNOWN_ACTION.to_owned()).and_then(|action| {
             let question = self.question(request, action, &reached)?;
             Ok((question, action))
@@ -111,7 +113,12 @@ impl Engine {
         match question {
             Ok((question, action)) => {
                 let response = self.authorizer.is_authorized(&question, &action.policies, &reached.entities);
-                answer::of(&response, self.bundle, reached.digest, &self.places)
+                let answer = answer::of(&response, self.bundle, reached.digest, &self.places);
+                // Calls of tools have arguments, which seldom come again and may be long.
+                if action.tool.is_none() {
+                    reached.keep_answer(request, &answer);
+                }
+                answer
             }
             Err(error) => answer::refusal(self.bundle, reached.digest, error),
         }
@@ -130,7 +137,7 @@ impl Engine {
             Ok(Reached::new(request, digest, uids, entities))
         };
         let reached = make().map_err(|error: String| (digest, error))?;
-        Ok(if comes_again(&request.resource) { self.lately.keep(reached) } else { Arc::new(reached) })
+        Ok(self.lately.keep(reached))
     }
 
     /// Turns a request into Cedar's, checked against the schema.
@@ -187,11 +194,6 @@ impl Action {
         }
         arguments::tool_context(tool, &request.context)
     }
-}
-
-/// Whether there are few such resources; the others would only push these out.
-fn comes_again(resource: &Resource) -> bool {
-    !["Approval", "Decision", "Task"].contains(&resource.kind.as_str())
 }
 
 /// Whether a resource is the expected one, but for the tenant that it may carry.

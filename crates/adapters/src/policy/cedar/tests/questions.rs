@@ -56,6 +56,43 @@ fn s3_3_rules_read_the_arguments_by_their_types() {
     }
 }
 
+#[test]
+fn what_was_answered_before_is_answered_again_to_that_request_only() {
+    let text = "permit (principal in Group::\"ops\", action in [Action::\"task.read\", Action::\"tool/shapes\"], resource)
+        unless { resource has status && resource.status == \"FAILED\" };";
+    let task = |id: &str, status: &str| resource("Task", id, json!({ "status": status }));
+    let with = |context: Value| Request { context, ..rpc(human(1, &["ops"]), "task.read", task("t0", "WORKING")) };
+    let mut requests = vec![
+        rpc(human(1, &["ops"]), "task.read", task("t0", "WORKING")),
+        rpc(human(1, &[]), "task.read", task("t0", "WORKING")),
+        rpc(human(2, &["ops"]), "task.read", task("t0", "WORKING")),
+        rpc(human(1, &["ops"]), "task.read", task("t0", "FAILED")),
+        rpc(human(1, &["ops"]), "task.cancel", task("t0", "WORKING")),
+        with(json!({ "more": 1 })),
+        with(json!([])),
+        call(human(1, &["ops"]), "shapes", json!({ "count": 1 })),
+        call(human(1, &["ops"]), "shapes", json!({ "count": "one" })),
+    ];
+    // What an engine says that was asked nothing else.
+    let mut wanted: Vec<Answer> = requests.iter().map(|request| engine(text).answer(request)).collect();
+    let other = rpc(human(1, &["ops"]), "task.read", task("t1", "WORKING"));
+    wanted.push(engine(text).answer(&other));
+    requests.push(other);
+    let asked = engine(text);
+    for round in 0..3 {
+        for (request, wanted) in requests.iter().zip(&wanted) {
+            assert_eq!(asked.answer(request), *wanted, "{request:?}");
+        }
+        // So many that they push the others out.
+        for n in 0..100 {
+            let passing = rpc(human(1, &["ops"]), "task.read", task(&format!("x{round}.{n}"), "WORKING"));
+            assert_eq!(asked.answer(&passing).verdict, Verdict::Allow);
+        }
+    }
+    let allowed = wanted.iter().filter(|answer| answer.verdict == Verdict::Allow).count();
+    assert_eq!((allowed, wanted.len()), (4, 10));
+}
+
 fn refused(engine: &Engine, request: &Request, part: &str) {
     let Answer { verdict, errors, deciding, .. } = engine.answer(request);
     assert_eq!(verdict, Verdict::Deny, "{part}");
