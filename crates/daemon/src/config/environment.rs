@@ -27,6 +27,12 @@ pub fn passphrase(variable: &str) -> Option<String> {
     read(variable)
 }
 
+/// The key of a model in the named variable; none where it is empty.
+#[must_use]
+pub fn model_key(variable: &str) -> Option<String> {
+    read(variable).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty())
+}
+
 /// The file of a systemd credential, in the directory that systemd names.
 #[must_use]
 pub fn credential(name: &str) -> Option<PathBuf> {

@@ -14,7 +14,9 @@ mod settings;
 mod show;
 mod suggest;
 
-pub use environment::{CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, passphrase, process, programs};
+pub use environment::{
+    CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, model_key, notify_socket, passphrase, process, programs,
+};
 pub use error::Error;
 pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;

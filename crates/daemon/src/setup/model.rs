@@ -10,6 +10,7 @@ use scalbotics_core::tenant::TenantId;
 use serde_json::json;
 
 use super::Error;
+use crate::config;
 
 /// The model's id in desired state, and the name of the secret that holds its key.
 pub(super) const ID: &str = "openai";
@@ -59,7 +60,7 @@ impl ModelArguments {
             return Ok(None);
         }
         let url = self.model_url.as_deref().unwrap_or(OPENAI).trim_end_matches('/');
-        let key = std::env::var(KEY).ok().map(|key| key.trim().to_owned()).filter(|key| !key.is_empty());
+        let key = config::model_key(KEY);
         let refused = |reason: String| Error::Flag { flag: "--model-url", value: url.to_owned(), reason };
         let mut value = json!({
             "id": ID, "base_url": url, "model": self.model.as_deref().unwrap_or(DEFAULT), "context_tokens": CONTEXT_TOKENS,
