@@ -86,7 +86,7 @@ mod tests {
             ("scalbotics tsk list", &["unrecognized subcommand 'tsk'"], "'task'", "scalbotics --help"),
             ("scalbotics task lst", &["unrecognized subcommand 'lst'"], "'list'", "scalbotics task --help"),
             ("scalbotics task run --agnt a x", &["--agnt"], "'--agent'", "scalbotics task run --help"),
-            ("scalbotics task run", &["--agent <AGENT>", "GOAL"], "", "scalbotics task run --help"),
+            ("scalbotics task run", &["GOAL"], "", "scalbotics task run --help"),
             ("scalbotics approval approve", &["<APPROVAL>", "--reason <REASON>"], "", "scalbotics approval approve --help"),
             (
                 "scalbotics task settle",

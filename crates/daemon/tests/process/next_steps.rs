@@ -201,7 +201,7 @@ fn calls_of_ann(installation: &Installation, followed: &mut Followed) -> String 
         run("none", "x").exits(2),
         installation.ann(&["task", "run", "--agent", "nobody", "hello"]).exits(10),
         installation.ann(&["task", "run", "--agent", "clerk", "hello"]).exits(2),
-        installation.ann(&["task", "run", "hello"]).exits(2),
+        installation.ann(&["task", "run"]).exits(2),
         installation.ann(&["task", "lst"]).exits(2),
         installation.ann(&["task", "list", "--filter", "nonsense"]).exits(2),
         installation.ann(&["task", "show", "task_00000000000000000000000000"]).exits(10),

@@ -80,7 +80,7 @@ async fn only_agent(session: &Session) -> Result<String, Failure> {
         [only] => Ok((*only).to_owned()),
         names => Err(Failure::new(Exit::Usage, codes::USAGE, "no agent is named")
             .why(if names.is_empty() { "there is none".to_owned() } else { format!("there are {}", names.join(", ")) })
-            .next("scalbotics task run --agent AGENT GOAL")),
+            .next("name one with --agent")),
     }
 }
 
