@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -9,7 +10,7 @@ use crate::command::Answer;
 use crate::installation::{Installation, Times, id, shipped};
 use crate::ledger::Class;
 use crate::next_steps::run_steps;
-use crate::process::{Numbers, seed};
+use crate::process::{Numbers, seed, until};
 use crate::serving::Daemon;
 
 /// Places in the middle that are damaged in turn.
@@ -118,8 +119,9 @@ fn rubbish_in_the_middle_is_never_served_as_truth() {
     for _ in 0..PLACES {
         let page = 1 + numbers.below(pages - 1);
         write_at(&database, page * 4_096 + 64, &[0xa5; 2_000]);
+        let said_before = installation.log_text().len();
         let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.log(), installation.admin);
-        if daemon.is_ready() {
+        if serves(&mut daemon, &installation, said_before) {
             let verified = installation.ann(&["audit", "verify"]);
             let listed = installation.ann(&["task", "list"]);
             let said = verified.code != 0 || listed.code != 0;
@@ -137,6 +139,24 @@ fn rubbish_in_the_middle_is_never_served_as_truth() {
     println!("{found} of {PLACES} places were met");
     let _daemon = installation.start();
     installation.verify_audit();
+}
+
+/// Whether the daemon serves: not when it has ended, and not while it is not ready and says that its database is damaged, as when
+/// the rubbish is where it registers agents.
+fn serves(daemon: &mut Daemon, installation: &Installation, said_before: usize) -> bool {
+    until("the daemon is ready, or says why it is not", Duration::from_secs(60), || {
+        let says_damage = || {
+            let log = installation.log_text();
+            let said = log.get(said_before..).unwrap_or_default();
+            said.contains("malformed") || said.contains("corrupt")
+        };
+        match (daemon.ended(), daemon.get("/readyz").0) {
+            (Some(_), _) => Some(false),
+            (None, 200) => Some(true),
+            (None, 503) if says_damage() => Some(false),
+            (None, _) => None,
+        }
+    })
 }
 
 /// What a run left beside the database belongs to that run.
