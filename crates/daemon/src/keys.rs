@@ -19,6 +19,7 @@ use scalbotics_identity::holder::{certificate, trust};
 use scalbotics_runtime::Supervisor;
 
 use crate::config::{self, Config, UnlockBy};
+use crate::in_words::in_words;
 use crate::layout;
 use crate::start_error::{BoxError, StartError};
 
@@ -48,7 +49,7 @@ fn unlock(by: &UnlockBy) -> Result<Unlock, BoxError> {
     let file = |path: &Path| -> Result<Unlock, BoxError> {
         KeyFile::load(path)
             .map(Unlock::KeyFile)
-            .map_err(|error| format!("key file `{}`: {}", path.display(), chain(&error)).into())
+            .map_err(|error| format!("key file `{}`: {}", path.display(), in_words(&error)).into())
     };
     match by {
         UnlockBy::KeyFile(path) => file(path),
@@ -61,10 +62,6 @@ fn unlock(by: &UnlockBy) -> Result<Unlock, BoxError> {
             file(&path)
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", chain(source)))
 }
 
 /// Loads the trust file and checks that it is this installation's.

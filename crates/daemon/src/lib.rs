@@ -29,6 +29,7 @@ pub mod doctor;
 pub mod failpoint;
 mod following;
 pub mod id_source;
+mod in_words;
 mod keys;
 pub mod layout;
 pub mod logging;

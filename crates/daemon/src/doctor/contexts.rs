@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use scalbotics_core::ids::HumanUid;
 use scalbotics_store::open_read_only;
 
-use super::finding::{Finding, chain};
+use super::finding::Finding;
 use super::run::Patient;
+use crate::in_words::in_words;
 use crate::setup::contexts::{self, Entrance};
 use crate::setup::people::Person;
 
@@ -27,7 +28,7 @@ pub(super) fn check(patient: &Patient<'_>, config_dir: Option<PathBuf>) -> Findi
     };
     let humans = match open_read_only(&config.data_dir).and_then(|store| store.humans(&config.tenant)) {
         Ok(humans) => humans,
-        Err(error) => return Finding::warn(CHECK, format!("not checked: {}", chain(&error)), "see the check of the database"),
+        Err(error) => return Finding::warn(CHECK, format!("not checked: {}", in_words(&error)), "see the check of the database"),
     };
     let people: Vec<(Person, HumanUid)> = humans
         .into_iter()
@@ -47,10 +48,10 @@ pub(super) fn check(patient: &Patient<'_>, config_dir: Option<PathBuf>) -> Findi
             .mended(patient.fix, || {
                 let mut report = crate::setup::Report::default();
                 contexts::make(&entrance, &directory, &people, &mut report)
-                    .map_err(|error| std::io::Error::other(chain(&error)))?;
+                    .map_err(|error| std::io::Error::other(in_words(&error)))?;
                 Ok(format!("added {names}"))
             })
         }
-        Err(error) => Finding::fail(CHECK, chain(&error), "mend the file, or move it away and run doctor with --fix"),
+        Err(error) => Finding::fail(CHECK, in_words(&error), "mend the file, or move it away and run doctor with --fix"),
     }
 }

@@ -12,8 +12,9 @@ use scalbotics_runtime::reconcile::{Compiler as _, InForce};
 use scalbotics_store::open_read_only;
 use tokio::net::TcpStream;
 
-use super::finding::{Finding, chain};
+use super::finding::Finding;
 use super::run::Patient;
+use crate::in_words::in_words;
 use crate::places::Places;
 use crate::wiring;
 
@@ -117,7 +118,7 @@ fn secrets(patient: &Patient<'_>, state: &InForce) -> Finding {
     let kept = open_read_only(&patient.config.data_dir).and_then(|store| store.secrets(&patient.config.tenant));
     let kept = match kept {
         Ok(kept) => kept,
-        Err(error) => return Finding::warn(CHECK, format!("not checked: {}", chain(&error)), "see the check of the database"),
+        Err(error) => return Finding::warn(CHECK, format!("not checked: {}", in_words(&error)), "see the check of the database"),
     };
     let absent: Vec<&String> = named.iter().filter(|name| !kept.contains(*name)).collect();
     match absent.first() {

@@ -1,5 +1,6 @@
 //! What a check found.
 
+use crate::in_words::in_words;
 use serde_json::{Value, json};
 
 /// How a check came out.
@@ -55,7 +56,7 @@ impl Finding {
 
     /// One that an error says, in all its words.
     pub(super) fn error(check: &'static str, error: &dyn std::error::Error, next: impl Into<String>) -> Self {
-        Self::fail(check, chain(error), next)
+        Self::fail(check, in_words(error), next)
     }
 
     /// The same, mended where `fix` is wanted and succeeds.
@@ -77,15 +78,4 @@ impl Finding {
             "fixed": self.fixed.clone().unwrap_or_default(),
         })
     }
-}
-
-/// An error and what it comes from, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }

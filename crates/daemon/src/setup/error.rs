@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::in_words::in_words;
 use scalbotics_adapters::git::remote::Error as RemoteError;
 use scalbotics_adapters::issuer::Error as IssuerError;
 use scalbotics_core::desired::Finding;
@@ -134,8 +135,8 @@ impl Error {
                 let more = findings.len().saturating_sub(FINDINGS_SHOWN);
                 Some(if more == 0 { shown } else { format!("{shown}\n       and {more} more") })
             }
-            Self::Remote { source } => Some(chain(source)),
-            Self::Issuer { source } => Some(chain(source)),
+            Self::Remote { source } => Some(in_words(source)),
+            Self::Issuer { source } => Some(in_words(source)),
             Self::File { .. } | Self::Keys { .. } | Self::Store { .. } | Self::Terminal { .. } => None,
         }
     }
@@ -209,17 +210,6 @@ const fn issuer_step(error: &IssuerError) -> &'static str {
             "give the address exactly as the issuer names itself, or have its documents mended, then run the same command again"
         }
     }
-}
-
-/// An error and what it comes from, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 /// Keeps what the identity plane said behind what was attempted.

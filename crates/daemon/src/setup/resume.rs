@@ -8,6 +8,7 @@ use super::error::{self, Error};
 use super::upstream::{self, Upstream};
 use super::{Initialize, Plan, Provider};
 use crate::config::{Config, Sources};
+use crate::in_words::in_words;
 use crate::layout;
 
 impl Plan {
@@ -24,7 +25,7 @@ impl Plan {
         }
         let sources = Sources { file: path.clone(), environment: Vec::new(), flags: Vec::new() };
         let config = Config::load(sources).map_err(|error| {
-            let reason = format!("there is a {} in it that is no installation's: {}", layout::CONFIG, error::chain(&error));
+            let reason = format!("there is a {} in it that is no installation's: {}", layout::CONFIG, in_words(&error));
             refused("--dir", self.root.display(), reason)
         })?;
         let same = |flag, value: &dyn std::fmt::Display, found: &str| {

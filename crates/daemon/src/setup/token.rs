@@ -34,7 +34,7 @@ pub(super) async fn keep(plan: &Plan, environment: &Environment, report: &mut Re
 async fn keep_one(
     plan: &Plan,
     environment: &Environment,
-    (item, name, token): (&'static str, &str, &Secret),
+    (item, name, value): (&'static str, &str, &Secret),
     report: &mut Report,
 ) -> Result<(), Error> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error::Store { source: error };
@@ -51,7 +51,7 @@ async fn keep_one(
         Err(error) => return Err(failed(Box::new(error))),
     };
     let known = store.get(&plan.tenant, &name).await.map_err(|error| failed(Box::new(error)))?.map(|found| found.facts);
-    let print = fingerprint(&cipher, &plan.tenant, token).map_err(error::keys("tell the token from others"))?;
+    let print = fingerprint(&cipher, &plan.tenant, value).map_err(error::keys("tell the secret from others"))?;
     if known.as_ref().is_some_and(|facts| facts.fingerprint == print) {
         report.note(item, Change::Unchanged, format!("secret {name}"));
         return Ok(());
@@ -59,7 +59,7 @@ async fn keep_one(
     let facts = facts(plan, environment, (name.clone(), print), known.as_ref());
     let facts = Facts { by: owner(plan, &store).await?, ..facts };
     let record = record(environment, &facts, if known.is_some() { "secret.rotate" } else { "secret.put" });
-    let sealed = seal(&cipher, &*environment.ids, facts, token).map_err(error::keys("seal the token"))?;
+    let sealed = seal(&cipher, &*environment.ids, facts, value).map_err(error::keys("seal the secret"))?;
     let (written, change) = match known {
         Some(_) => (store.rotate(sealed, record.into()).await, Change::Changed),
         None => (store.put(sealed, record.into()).await, Change::Created),
@@ -69,7 +69,7 @@ async fn keep_one(
     Ok(())
 }
 
-/// The admin, whose token it is.
+/// The admin, whose secret it is.
 async fn owner(plan: &Plan, store: &SqliteStore) -> Result<Uid, Error> {
     let admin: Option<Human> =
         store.human(&plan.tenant, &plan.admin).await.map_err(|error| Error::Store { source: Box::new(error) })?;

@@ -60,14 +60,10 @@ impl Runner {
         let request = self.request(warrant.act()).await?;
         let models = self.models(&warrant.act().tenant, &request)?;
         match self.router.complete(warrant, &models, &request).await {
-            Ok(reply) => match reply
-                .check()
-                .map_err(|error| error.to_string())
-                .and_then(|()| reply.to_payload().map_err(|error| error.to_string()))
-            {
-                Ok(output) => Ok(Outcome::Landed { output, truncated: false }),
-                Err(reason) => Ok(Outcome::Failed { reason }),
-            },
+            Ok(reply) => Ok(match reply.to_payload() {
+                Ok(output) => Outcome::Landed { output, truncated: false },
+                Err(error) => Outcome::Failed { reason: error.to_string() },
+            }),
             Err(error) => missed(&error),
         }
     }

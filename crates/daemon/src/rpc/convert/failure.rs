@@ -6,6 +6,7 @@ use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
 use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
 
+use crate::in_words::in_words;
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
 
@@ -21,7 +22,7 @@ pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Corrupt { .. } => (codes::STORE_CORRUPT, "scalbotics doctor"),
         StoreError::Failed { .. } => (codes::STORE_FAILED, "scalbotics doctor"),
     };
-    tracing::warn!(error = chain(error), "store refused");
+    tracing::warn!(error = in_words(error), "store refused");
     Failure::new(code, error.to_string()).next(next)
 }
 
@@ -100,10 +101,10 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
             refuse(codes::NO_PATH).why(why).next(format!("scalbotics agent show {agent}"))
         }
         SubmitError::Input { source, workflow } => refuse(codes::INPUT_INVALID)
-            .why(chain(source))
+            .why(in_words(source))
             .next(format!("give what `input` of workflows/{workflow}.yaml in the repository asks for")),
         SubmitError::Foreseen { source, workflow } => refuse(codes::INPUT_INVALID)
-            .why(chain(source))
+            .why(in_words(source))
             .next(format!("give an input that the steps of workflows/{workflow}.yaml in the repository take")),
         SubmitError::TooFewCalls { .. } => refuse(codes::INVALID_ARGUMENT)
             .why("it would stop half way")
@@ -114,18 +115,18 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
         SubmitError::TooFewTokens { .. } => refuse(codes::INVALID_ARGUMENT)
             .why("the most that an answer may take is held before it is asked for")
             .next("allow more tokens: by --max-tokens, or in the agent's budget; or shorten the agent's files"),
-        SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(chain(source)).next("correct the input"),
+        SubmitError::InputForm(source) => refuse(codes::INVALID_ARGUMENT).why(in_words(source)).next("correct the input"),
         SubmitError::ToolNotGranted { agent, .. } => {
             refuse(codes::TOOL_NOT_GRANTED).next(format!("scalbotics agent show {agent}"))
         }
         SubmitError::Envelope(source) => {
-            refuse(codes::INVALID_ARGUMENT).why(chain(source)).next("stay within the limit; longer matter belongs into files")
+            refuse(codes::INVALID_ARGUMENT).why(in_words(source)).next("stay within the limit; longer matter belongs into files")
         }
         SubmitError::KeyReused => reused(),
         SubmitError::Draining => draining(),
         SubmitError::Store(error) => store_failure(error),
         SubmitError::Cipher(source) => Failure::internal("seal a payload", source),
-        SubmitError::Rejected(source) => refuse(codes::TASK_STATE).why(chain(source)).next("scalbotics task list"),
+        SubmitError::Rejected(source) => refuse(codes::TASK_STATE).why(in_words(source)).next("scalbotics task list"),
         SubmitError::Corrupt { .. } => corrupt(error),
     }
 }
@@ -136,7 +137,7 @@ pub(in crate::rpc) fn task_failure(error: &TaskError, name: &str) -> Failure {
     match error {
         TaskError::NotFound { .. } => Failure::not_found(name),
         TaskError::Rejected { task, source } => {
-            refuse(codes::TASK_STATE).why(chain(source)).next(format!("scalbotics task show {task}"))
+            refuse(codes::TASK_STATE).why(in_words(source)).next(format!("scalbotics task show {task}"))
         }
         TaskError::NotRetryable { task, .. } => refuse(codes::TASK_STATE).next(format!("scalbotics task show {task}")),
         TaskError::NoResult { task, .. } => refuse(codes::TASK_STATE).next(format!("scalbotics task show {task}")),
@@ -162,7 +163,7 @@ pub(in crate::rpc) fn approval_failure(error: &approval::Error, name: &str) -> F
             .why("policy does not permit you `approval.self_approval`")
             .next(format!("ask another person to run `scalbotics approval show {approval}`"))
             .decision(decision.to_string()),
-        Refused::Form(source) => refuse(codes::STATEMENT_REFUSED).why(chain(source)),
+        Refused::Form(source) => refuse(codes::STATEMENT_REFUSED).why(in_words(source)),
         Refused::Shape { .. } | Refused::ReasonLen { .. } => refuse(codes::STATEMENT_REFUSED),
         Refused::Differs { approval } => {
             let next = format!("scalbotics approval show {approval}");
@@ -170,8 +171,10 @@ pub(in crate::rpc) fn approval_failure(error: &approval::Error, name: &str) -> F
                 .why("the bytes that were signed are not those that the daemon would rebuild")
                 .next(next)
         }
-        Refused::Signature(source @ VerifyError::NotEnrolled { .. }) => refuse(codes::APPROVER_NOT_ENROLLED).why(chain(source)),
-        Refused::Signature(source @ VerifyError::Signature { .. }) => refuse(codes::STATEMENT_REFUSED).why(chain(source)),
+        Refused::Signature(source @ VerifyError::NotEnrolled { .. }) => {
+            refuse(codes::APPROVER_NOT_ENROLLED).why(in_words(source))
+        }
+        Refused::Signature(source @ VerifyError::Signature { .. }) => refuse(codes::STATEMENT_REFUSED).why(in_words(source)),
         Refused::Answered { approval, .. } | Refused::NotWaiting { approval } => {
             refuse(codes::APPROVAL_STATE).next(format!("scalbotics approval show {approval}"))
         }
@@ -194,18 +197,6 @@ fn draining() -> Failure {
 }
 
 fn corrupt(error: &dyn Error) -> Failure {
-    tracing::error!(error = chain(error), "stored data does not fit");
+    tracing::error!(error = in_words(error), "stored data does not fit");
     Failure::new(codes::STORE_CORRUPT, "what is stored cannot be read").next("scalbotics doctor")
-}
-
-/// An error and its sources in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }
