@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::time_provider::DefaultTimeProvider;
 use scalbotics_core::ids::HumanUid;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::{assertion, key, tls, trust};
@@ -91,7 +92,7 @@ impl Person {
     /// A token.
     pub(crate) async fn log_in(&self, channel: &Channel) -> Result<String> {
         let login = assertion::Login {
-            human: self.entry.human_uid,
+            holder: KeyHolder::Human(self.entry.human_uid),
             tenant: &self.entry.tenant,
             audience: &self.audience,
             lifetime_s: ASSERTION_LIFETIME_S,

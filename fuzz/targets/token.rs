@@ -78,7 +78,7 @@ fn login(token: &str) {
     let parts = &*PARTS;
     let Ok(assertion) = Assertion::parse(token) else { return };
     let Ok(good) = assertion.verify(parts.human.public(), AUDIENCE, NOW) else { return };
-    assert_eq!(good.human, assertion.claimed_human());
+    assert_eq!(good.holder, assertion.claimed_holder());
     assert!(assertion.verify(parts.human.public(), "another", NOW).is_err());
     assert!(assertion.verify(parts.human.public(), AUDIENCE, good.replay_until).is_err(), "counts longer than it is remembered");
     assert!(parts.validator.validate(token, NOW).is_err(), "passes as an access token");

@@ -39,7 +39,7 @@ impl Session {
                 .next("scalbotics context list"));
         }
         let printer = globals.printer();
-        printer.detail_note(&format!("context {name}: {} of {} at {}", context.human, context.tenant, context.server));
+        printer.detail_note(&format!("context {name}: {} of {} at {}", context.who, context.tenant, context.server));
         let trust = connect::trust(context)?;
         printer.detail_note(&format!("trust file {} of {}", context.trust_file.display(), trust.trust_domain));
         let channel = connect::channel(context, &trust).await?;

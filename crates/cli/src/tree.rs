@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{agent, approval, audit, context, human, policy, repo, secret, task, team, tool};
+use crate::commands::{agent, approval, audit, context, human, policy, repo, secret, service, task, team, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
@@ -166,6 +166,9 @@ pub(crate) enum Command {
     /// Humans: who there is, in which groups, and whether they may act.
     #[command(subcommand, alias = "humans")]
     Human(human::Verb),
+    /// Services: programs that call by themselves, such as a CI job, and the humans who sponsor them.
+    #[command(subcommand, alias = "services")]
+    Service(service::Verb),
     /// Teams of agents.
     #[command(subcommand, alias = "teams")]
     Team(team::Verb),

@@ -153,7 +153,7 @@ id!(
     HumanUid, "hum"
 );
 id!(
-    /// A service account's identity for good.
+    /// A service's identity for good.
     ServiceUid, "svc"
 );
 id!(

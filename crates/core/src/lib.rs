@@ -33,6 +33,7 @@ pub mod ports;
 pub mod principal;
 pub mod rpc;
 pub mod secret;
+pub mod service;
 pub mod task;
 pub mod tenant;
 pub mod time;

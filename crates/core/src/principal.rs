@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AgentUid, GrantId, HumanUid, ServiceUid, TaskId};
+use crate::ids::{self, AgentUid, GrantId, HumanUid, ServiceUid, TaskId};
 use crate::tenant::{Name, TenantId};
 use crate::time::Timestamp;
 use crate::tool::Tier;
@@ -51,6 +51,54 @@ impl std::fmt::Display for Uid {
     }
 }
 
+/// Who logs in by a key of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyHolder {
+    /// A person.
+    Human(HumanUid),
+    /// A machine client.
+    Service(ServiceUid),
+}
+
+impl From<KeyHolder> for Uid {
+    fn from(holder: KeyHolder) -> Self {
+        match holder {
+            KeyHolder::Human(uid) => Self::Human(uid),
+            KeyHolder::Service(uid) => Self::Service(uid),
+        }
+    }
+}
+
+impl std::fmt::Display for KeyHolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Uid::from(*self).fmt(f)
+    }
+}
+
+impl std::str::FromStr for KeyHolder {
+    type Err = ids::Error;
+
+    fn from_str(text: &str) -> Result<Self, ids::Error> {
+        match text.parse() {
+            Ok(uid) => Ok(Self::Service(uid)),
+            Err(_) => text.parse().map(Self::Human),
+        }
+    }
+}
+
+impl Serialize for KeyHolder {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyHolder {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
 /// A principal as policy sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
@@ -85,7 +133,7 @@ pub struct Scope {
     pub tier_max: Tier,
 }
 
-/// Rights handed from one principal to the next for one task.
+/// Rights handed from one principal to the next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The grant's id, in the chain and in every digest of a call made under it.
@@ -94,15 +142,17 @@ pub struct Grant {
     pub grantor: Uid,
     /// Who received.
     pub grantee: Uid,
-    /// The one task that it serves.
-    pub task: TaskId,
+    /// The one task that it serves; none for what a standing grant lets a service ask of the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
     /// What it allows at most.
     pub scope: Scope,
     /// End of its life; a call at or after this moment is denied.
     pub expires_at: Timestamp,
 }
 
-/// The chain human → … → acting agent, each link after the first under a grant of the one before.
+/// The chain human → … → acting agent, each link after the first under a grant of the one before; a service stands right behind
+/// the human who sponsors it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chain {
     /// Principals, the human first, the acting one last.
@@ -120,7 +170,7 @@ pub enum ChainError {
         /// Number of principals found.
         len: usize,
     },
-    /// The first principal is not a human, nor a service that calls for itself.
+    /// The first principal is not a human.
     #[error("delegation chain does not start with a human")]
     NoSponsor,
     /// Two principals belong to different tenants.
@@ -151,11 +201,8 @@ impl Chain {
             return Err(ChainError::Len { len });
         }
         let first = self.principals.first().ok_or(ChainError::Len { len })?;
-        match first.uid {
-            Uid::Human(_) => {}
-            // A machine client calls the API for itself; whoever acts for another acts for a human in the end.
-            Uid::Service(_) if len == 1 => {}
-            Uid::Service(_) | Uid::Agent(_) | Uid::Daemon => return Err(ChainError::NoSponsor),
+        if !matches!(first.uid, Uid::Human(_)) {
+            return Err(ChainError::NoSponsor);
         }
         if self.principals.iter().any(|p| p.tenant != first.tenant) {
             return Err(ChainError::Tenants);
@@ -187,22 +234,35 @@ impl Chain {
     pub fn actor(&self) -> Option<&Principal> {
         self.principals.last()
     }
+
+    /// The one that began what the chain does: the service behind its sponsor, else the human.
+    #[must_use]
+    pub fn submitter(&self) -> Option<&Principal> {
+        let service = self.principals.get(1).filter(|second| matches!(second.uid, Uid::Service(_)));
+        service.or_else(|| self.principals.first())
+    }
 }
 
 impl Grant {
     /// Whether this grant allows nothing that `outer` does not.
     #[must_use]
     pub fn within(&self, outer: &Self) -> bool {
-        self.task == outer.task
+        outer.task.is_none_or(|task| self.task == Some(task))
             && self.expires_at <= outer.expires_at
             && self.scope.tier_max <= outer.scope.tier_max
             && self.scope.tools.iter().all(|tool| outer.scope.tools.contains(tool))
     }
 
+    /// Whether it is not over at `now`.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        now < self.expires_at
+    }
+
     /// Whether a call of `tool` at `tier` at `now` is inside this grant.
     #[must_use]
     pub fn allows(&self, tool: &Name, tier: Tier, now: Timestamp) -> bool {
-        now < self.expires_at && tier <= self.scope.tier_max && self.scope.tools.contains(tool)
+        self.holds(now) && tier <= self.scope.tier_max && self.scope.tools.contains(tool)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::policy::Decision;
-use scalbotics_core::principal::Principal;
+use scalbotics_core::principal::{Chain, Principal};
+use scalbotics_core::service::{self, Sponsor};
 use scalbotics_core::task::TraceContext;
 
 /// Who calls a service, and through which request.
@@ -13,6 +14,8 @@ use scalbotics_core::task::TraceContext;
 pub struct Caller {
     /// Who calls; the only source of the tenant.
     pub principal: Principal,
+    /// For whom a service calls; none for a human.
+    pub sponsor: Option<Sponsor>,
     /// The request.
     pub request: RequestId,
     /// Its trace.
@@ -21,4 +24,12 @@ pub struct Caller {
     pub decision: Option<Decision>,
     /// The client's `request_id`: makes a repeated mutation the same mutation for 24 h (semantics §9.1).
     pub repeat_key: Option<String>,
+}
+
+impl Caller {
+    /// The chain that the caller stands at the end of: a human alone, or a service behind its sponsor.
+    #[must_use]
+    pub fn chain(&self) -> Chain {
+        service::chain(&self.principal, self.sponsor.as_ref())
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scalbotics_core::ports::{
     ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher, PayloadStore, Registry,
-    Roster, SecretStore, Signer, StatementVerifier, TaskLog, ToolRunner,
+    Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
 use crate::reconcile::Compiler;
@@ -26,6 +26,8 @@ pub struct Ports {
     pub registry: Arc<dyn Registry>,
     /// Lists of humans and agents.
     pub roster: Arc<dyn Roster>,
+    /// Services.
+    pub services: Arc<dyn ServiceRegistry>,
     /// The epochs that void warrants.
     pub epochs: Arc<dyn Epochs>,
     /// Secrets, sealed.

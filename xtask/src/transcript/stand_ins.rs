@@ -3,7 +3,7 @@
 use super::LEFT_OUT;
 
 /// Kinds of ids that are printed and typed again.
-const KINDS: [&str; 6] = ["task_", "apr_", "eff_", "dec_", "agt_", "hum_"];
+const KINDS: [&str; 7] = ["task_", "apr_", "eff_", "dec_", "agt_", "hum_", "svc_"];
 
 /// Pairs of what is shown and what is real.
 #[derive(Debug, Default)]

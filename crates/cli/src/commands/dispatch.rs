@@ -1,7 +1,8 @@
 //! From the parsed command line to the verb.
 
 use super::{
-    agent, approval, audit, context, exec_verb, human, installation, meta, policy, repo, secret, session, task, team, tool,
+    agent, approval, audit, context, exec_verb, human, installation, meta, policy, repo, secret, service, session, task, team,
+    tool,
 };
 use crate::failure::Failure;
 use crate::session::Session;
@@ -20,7 +21,9 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Man { directory } => Some(meta::man(directory)),
         Command::Help { topic } => Some(meta::help(topic)),
         Command::Audit(verb) => audit::offline(verb),
-        Command::Human(human::Verb::Keygen { file }) => Some(human::keygen(file, printer)),
+        Command::Human(human::Verb::Keygen { file }) | Command::Service(service::Verb::Keygen { file }) => {
+            Some(human::keygen(file, printer))
+        }
         Command::Login
         | Command::Whoami
         | Command::Status(_)
@@ -28,6 +31,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Version
         | Command::Agent(_)
         | Command::Human(_)
+        | Command::Service(_)
         | Command::Team(_)
         | Command::Task(_)
         | Command::Approval(_)
@@ -68,6 +72,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Status(_)
         | Command::Agent(_)
         | Command::Human(_)
+        | Command::Service(_)
         | Command::Team(_)
         | Command::Task(_)
         | Command::Approval(_)
@@ -83,6 +88,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Status(args) => installation::status(&session, &args, printer).await,
         Command::Agent(verb) => agent::run(&session, verb, globals.confirm(), printer).await,
         Command::Human(verb) => human::run(&session, &verb, globals.confirm(), printer).await,
+        Command::Service(verb) => service::run(&session, &verb, globals.confirm(), printer).await,
         Command::Team(verb) => team::run(&session, &verb, printer).await,
         Command::Task(verb) => task::run(&session, verb, printer).await,
         Command::Approval(verb) => approval::run(&session, &verb, printer).await,

@@ -9,6 +9,7 @@ pub(crate) mod installation;
 pub(crate) mod policy;
 pub(crate) mod repo;
 pub(crate) mod secret;
+pub(crate) mod service;
 pub(crate) mod task;
 pub(crate) mod team;
 pub(crate) mod tool;

@@ -2,7 +2,7 @@
 
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::wire;
 use crate::context::Contexts;
@@ -20,7 +20,7 @@ pub(super) async fn login(globals: &Globals) -> Result<(), Failure> {
     exchange(&session.name, &session.context, &session.trust, &session.channel).await?;
     globals
         .printer()
-        .note(&format!("logged in as {} of {} (context {})", session.context.human, session.context.tenant, session.name));
+        .note(&format!("logged in as {} of {} (context {})", session.context.who, session.context.tenant, session.name));
     Ok(())
 }
 
@@ -37,7 +37,7 @@ pub(super) fn logout(globals: &Globals) -> Result<(), Failure> {
 pub(super) async fn whoami(session: &Session, printer: &Printer) -> Result<(), Failure> {
     let answer =
         SessionServiceClient::new(session.channel.clone()).who_am_i(session.request(v1::WhoAmIRequest {})?).await?.into_inner();
-    let identity = json!({
+    let mut identity = json!({
         "name": answer.display_name,
         "kind": answer.kind,
         "uid": answer.uid,
@@ -47,7 +47,7 @@ pub(super) async fn whoami(session: &Session, printer: &Printer) -> Result<(), F
         "can_approve": answer.can_approve,
         "context": session.name,
     });
-    let columns = [
+    let mut columns = vec![
         column("name", "/name"),
         column("kind", "/kind"),
         column("uid", "/uid"),
@@ -57,5 +57,10 @@ pub(super) async fn whoami(session: &Session, printer: &Printer) -> Result<(), F
         column("token ends", "/token_ends"),
         column("context", "/context"),
     ];
+    if let (Some(ends), Value::Object(map)) = (answer.grant_expire_time, &mut identity) {
+        map.insert("sponsor".to_owned(), json!(answer.sponsor));
+        map.insert("grant_ends".to_owned(), json!(wire::time(Some(ends))));
+        columns.extend([column("sponsor", "/sponsor"), column("grant ends", "/grant_ends")]);
+    }
     printer.one(&identity, &columns)
 }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::ids::{HumanUid, ServiceUid};
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::{Name, TenantId};
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ const LEN_MAX: u64 = 1 << 20;
 
 /// One context.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written", into = "Written")]
 pub(crate) struct Entry {
     /// `https://host:port` of the daemon.
     pub(crate) server: String,
@@ -24,15 +25,59 @@ pub(crate) struct Entry {
     pub(crate) trust_file: PathBuf,
     /// The tenant.
     pub(crate) tenant: TenantId,
-    /// The human.
-    pub(crate) human: Name,
-    /// The human's identity.
-    pub(crate) human_uid: HumanUid,
+    /// The human or service, by name.
+    pub(crate) who: Name,
+    /// Its identity.
+    pub(crate) holder: KeyHolder,
     /// Private key that logs in.
     pub(crate) login_key: PathBuf,
     /// Private key that signs approvals; another one than the login key (semantics §4.5).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) approval_key: Option<PathBuf>,
+}
+
+/// One context as it stands in the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    server: String,
+    trust_file: PathBuf,
+    tenant: TenantId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    human: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    human_uid: Option<HumanUid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service: Option<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service_uid: Option<ServiceUid>,
+    login_key: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval_key: Option<PathBuf>,
+}
+
+impl TryFrom<Written> for Entry {
+    type Error = &'static str;
+
+    fn try_from(written: Written) -> Result<Self, &'static str> {
+        let Written { server, trust_file, tenant, human, human_uid, service, service_uid, login_key, approval_key } = written;
+        let (who, holder) = match (human, human_uid, service, service_uid) {
+            (Some(name), Some(uid), None, None) => (name, KeyHolder::Human(uid)),
+            (None, None, Some(name), Some(uid)) => (name, KeyHolder::Service(uid)),
+            _ => return Err("a context names either `human` and `human_uid`, or `service` and `service_uid`"),
+        };
+        Ok(Self { server, trust_file, tenant, who, holder, login_key, approval_key })
+    }
+}
+
+impl From<Entry> for Written {
+    fn from(entry: Entry) -> Self {
+        let Entry { server, trust_file, tenant, who, holder, login_key, approval_key } = entry;
+        let (human, human_uid, service, service_uid) = match holder {
+            KeyHolder::Human(uid) => (Some(who), Some(uid), None, None),
+            KeyHolder::Service(uid) => (None, None, Some(who), Some(uid)),
+        };
+        Self { server, trust_file, tenant, human, human_uid, service, service_uid, login_key, approval_key }
+    }
 }
 
 /// The whole file.
@@ -119,6 +164,26 @@ mod tests {
         assert!(failure.why.contains("curent"), "{}", failure.why);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "curent = \"a\"\n");
         std::fs::remove_dir_all(&directory).unwrap();
+    }
+
+    #[test]
+    fn a_context_is_of_a_human_or_of_a_service() {
+        let (human, service) = (HumanUid::from_u128(1), ServiceUid::from_u128(1));
+        let place = "server = \"https://h:1\"\ntrust_file = \"t\"\ntenant = \"acme\"\nlogin_key = \"k\"\n";
+        for (who, good) in [
+            (format!("human = \"ann\"\nhuman_uid = \"{human}\"\n"), true),
+            (format!("service = \"ci\"\nservice_uid = \"{service}\"\n"), true),
+            (format!("service = \"ci\"\nhuman_uid = \"{human}\"\n"), false),
+            (format!("service = \"ci\"\nservice_uid = \"{human}\"\n"), false),
+            (format!("human = \"ann\"\nhuman_uid = \"{human}\"\nservice = \"ci\"\nservice_uid = \"{service}\"\n"), false),
+            (String::new(), false),
+        ] {
+            let read: Result<Entry, _> = toml::from_str(&format!("{place}{who}"));
+            assert_eq!(read.is_ok(), good, "{who}: {read:?}");
+            if let Ok(entry) = read {
+                assert_eq!(toml::from_str::<Entry>(&toml::to_string(&entry).unwrap()).unwrap(), entry);
+            }
+        }
     }
 
     #[test]

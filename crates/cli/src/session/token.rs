@@ -27,7 +27,8 @@ struct Kept {
     token: String,
     expires_at: Timestamp,
     server: String,
-    human: String,
+    /// The identity that it was made for.
+    holder: String,
 }
 
 /// The kept token of a context, or a new one; and which of both.
@@ -48,20 +49,20 @@ fn kept(name: &str, context: &Entry) -> Option<String> {
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;
     let usable = kept.expires_at > clock::now().plus_ms(MARGIN_MS)
         && kept.server == context.server
-        && kept.human == context.human_uid.to_string();
+        && kept.holder == context.holder.to_string();
     usable.then_some(kept.token)
 }
 
 /// Exchanges a fresh assertion for a token and keeps that.
 pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, channel: &Channel) -> Result<String, Failure> {
     let cannot = |why: String| {
-        Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("cannot log in as {}", context.human))
+        Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("cannot log in as {}", context.who))
             .why(why)
             .next("scalbotics doctor")
     };
     let key = key::Pair::load(&context.login_key).map_err(|error| cannot(chain(&error)))?;
     let login = assertion::Login {
-        human: context.human_uid,
+        holder: context.holder,
         tenant: &context.tenant,
         audience: trust.trust_domain.as_str(),
         lifetime_s: ASSERTION_LIFETIME_S,
@@ -75,7 +76,7 @@ pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, c
         token: token.clone(),
         expires_at: Timestamp::from_unix_ms(expires_at),
         server: context.server.clone(),
-        human: context.human_uid.to_string(),
+        holder: context.holder.to_string(),
     };
     keep(name, &kept)?;
     Ok(token)

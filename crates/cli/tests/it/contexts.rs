@@ -12,7 +12,7 @@ fn home() -> Home {
 fn formats() {
     let cases: [(&[&str], &str); 8] = [
         (&["-o", "name"], "dead\n"),
-        (&["--fields", "name,human"], "NAME  HUMAN\ndead  ann\n"),
+        (&["--fields", "name,principal"], "NAME  PRINCIPAL\ndead  ann\n"),
         (&["--fields", "approves", "-o", "json"], "[\n  {\n    \"approves\": false\n  }\n]\n"),
         (&["--fields", "tenant", "-o", "jsonl"], "{\"tenant\":\"acme\"}\n"),
         (&["--fields", "tenant", "-o", "yaml"], "- tenant: acme\n"),
@@ -36,10 +36,10 @@ fn flags_and_their_twins() {
     let home = home();
     let with = |name: &str, value: &str, words: &[&str]| Ran::from(home.command(words).env(name, value).output().unwrap());
     assert_eq!(with("SCALBOTICS_OUTPUT", "name", &["context", "list"]).stdout, "dead\n");
-    assert_eq!(with("SCALBOTICS_FIELDS", "human", &["context", "list"]).stdout, "HUMAN\nann\n");
+    assert_eq!(with("SCALBOTICS_FIELDS", "principal", &["context", "list"]).stdout, "PRINCIPAL\nann\n");
     assert_eq!(
-        with("SCALBOTICS_OUTPUT", "name", &["context", "list", "-o", "jsonl", "--fields", "human"]).stdout,
-        "{\"human\":\"ann\"}\n"
+        with("SCALBOTICS_OUTPUT", "name", &["context", "list", "-o", "jsonl", "--fields", "principal"]).stdout,
+        "{\"principal\":\"ann\"}\n"
     );
     assert_eq!(with("SCALBOTICS_CONTEXT", "gone", &["whoami"]).code, 10);
     let refused = with("SCALBOTICS_OUTPUT", "json", &["tsk"]);

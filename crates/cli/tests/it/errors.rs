@@ -52,8 +52,12 @@ fn wrong_words() {
 fn everything_that_is_missing_is_named_at_once() {
     let home = Home::new();
     let ran = home.run(&["context", "add", "x"]);
-    for flag in ["--server", "--trust-file", "--of-tenant", "--human", "--human-uid", "--login-key"] {
+    for flag in ["--server", "--trust-file", "--of-tenant", "--human", "--service", "--login-key"] {
         assert!(ran.stderr.contains(flag), "{flag}: {}", ran.stderr);
+    }
+    for (half, other) in [("--human", "--human-uid"), ("--service-uid", "--service")] {
+        let ran = home.run(&["context", "add", "x", half, "y"]);
+        assert!(ran.code == 2 && ran.stderr.contains(other), "{half}: {}", ran.stderr);
     }
     assert!(home.run(&["tsk"]).stderr.contains("'task'"), "did you mean");
     let bare = home.run(&[]);

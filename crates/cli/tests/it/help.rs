@@ -4,8 +4,21 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 12] =
-    ["scalbotics", "agent", "approval", "audit", "context", "human", "policy", "repo", "secret", "task", "team", "tool"];
+const NOUNS: [&str; 13] = [
+    "scalbotics",
+    "agent",
+    "approval",
+    "audit",
+    "context",
+    "human",
+    "policy",
+    "repo",
+    "secret",
+    "service",
+    "task",
+    "team",
+    "tool",
+];
 const ALONE: [&str; 9] = ["completion", "doctor", "help", "login", "logout", "man", "status", "version", "whoami"];
 
 fn verbs(help: &str) -> Vec<String> {
@@ -19,6 +32,13 @@ fn shown(home: &Home, words: &[&str]) -> String {
     let verb = home.run(&[&["help"], words].concat());
     assert_eq!((verb.code, verb.stdout.trim_end()), (0, flag.stdout.trim_end()), "{words:?}: both ways show the same");
     format!("$ scalbotics {}\n{}\n", [words, &["--help"]].concat().join(" "), flag.stdout)
+}
+
+/// The help of a command, and of all that are below it.
+fn all_below(home: &Home, words: &[&str]) -> String {
+    let own = shown(home, words);
+    let below: String = verbs(&own).iter().map(|verb| all_below(home, &[words, &[verb.as_str()]].concat())).collect();
+    own + &below
 }
 
 fn compare(name: &str, found: &str) {
@@ -37,13 +57,7 @@ fn compare(name: &str, found: &str) {
 fn every_help_is_the_one_that_was_reviewed() {
     let home = Home::new();
     for noun in NOUNS {
-        let words: &[&str] = if noun == "scalbotics" { &[] } else { &[noun] };
-        let mut text = shown(&home, words);
-        if noun != "scalbotics" {
-            for verb in verbs(&text.clone()) {
-                text += &shown(&home, &[noun, &verb]);
-            }
-        }
+        let text = if noun == "scalbotics" { shown(&home, &[]) } else { all_below(&home, &[noun]) };
         compare(noun, &text);
     }
     let text: String = ALONE.iter().map(|verb| shown(&home, &[verb])).collect();

@@ -2,7 +2,7 @@
 
 use super::{Act, Answer, Decision, Denial, Permit, Request, Ruling, Verdict};
 use crate::ids::DecisionId;
-use crate::principal::Chain;
+use crate::principal::{Chain, Grant};
 use crate::tenant::Name;
 use crate::time::Timestamp;
 use crate::tool::Tier;
@@ -16,7 +16,7 @@ pub struct Authorization<'a> {
     pub at: Timestamp,
     /// The chain that acts.
     pub chain: &'a Chain,
-    /// For a tool call, the tool and tier that every grant must cover; `None` for an RPC.
+    /// For a tool call, the tool and tier that every grant must cover; `None` for an RPC, for which none may be over.
     pub tool: Option<(&'a Name, Tier)>,
     /// One question per principal of the chain, in its order.
     pub requests: Vec<Request>,
@@ -37,11 +37,9 @@ pub fn authorize<A: Act>(act: A, asked: Authorization<'_>) -> (Decision, Option<
 
 fn rule(asked: &Authorization<'_>) -> Result<(), Denial> {
     asked.chain.check().map_err(|error| Denial::Chain { message: error.to_string() })?;
-    if let Some((tool, tier)) = asked.tool {
-        let narrow = asked.chain.grants.iter().position(|grant| !grant.allows(tool, tier, asked.at));
-        if let Some(index) = narrow {
-            return Err(Denial::Grant { link: index + 1 });
-        }
+    let covers = |grant: &Grant| asked.tool.map_or(grant.holds(asked.at), |(tool, tier)| grant.allows(tool, tier, asked.at));
+    if let Some(index) = asked.chain.grants.iter().position(|grant| !covers(grant)) {
+        return Err(Denial::Grant { link: index + 1 });
     }
     let principals = &asked.chain.principals;
     if asked.requests.len() != principals.len() || asked.answers.len() != principals.len() {

@@ -84,6 +84,13 @@ impl Resource {
         Self::new("Account", human.uid.to_string(), attributes)
     }
 
+    /// A service as one that is administered; as the one that acts it is a principal.
+    #[must_use]
+    pub fn service(service: &crate::service::Service) -> Self {
+        let attributes = json!({"uid": service.uid, "name": service.name.as_str()});
+        Self::new("Account", service.uid.to_string(), attributes)
+    }
+
     /// A team.
     #[must_use]
     pub fn team(name: &Name) -> Self {
@@ -105,6 +112,7 @@ impl Resource {
             "tenant": envelope.tenant.as_str(),
             "agent": envelope.agent_name.as_str(),
             "owner": owner(envelope.chain.principals.first().map(|principal| principal.uid)),
+            "submitter": owner(envelope.chain.submitter().map(|principal| principal.uid)),
             "status": state.status.as_str(),
         });
         Self::new("Task", envelope.id.to_string(), attributes)
@@ -166,7 +174,7 @@ impl Resource {
             "Team" => json!({"name": ""}),
             "Account" | "Agent" | "Secret" => json!({"uid": "", "name": ""}),
             "Tool" => json!({"name": "", "tier": 0, "effect": "", "digest": "", "egress": ""}),
-            "Task" => json!({"agent": "", "owner": "", "status": ""}),
+            "Task" => json!({"agent": "", "owner": "", "submitter": "", "status": ""}),
             "Approval" => json!({"tier": 0, "tool": "", "agent": "", "requester": ""}),
             "Decision" => json!({"owner": ""}),
             _ => json!({}),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Note, StoreError};
 use crate::agent::Agent;
 use crate::ids::{AgentUid, HumanUid};
+use crate::principal::{Principal, Uid};
 use crate::tenant::{Name, TenantId};
 use crate::time::Timestamp;
 
@@ -28,6 +29,17 @@ pub struct Human {
     pub standing: crate::agent::Standing,
     /// Rises with each suspension.
     pub epoch: u64,
+}
+
+impl Human {
+    /// The human as policy sees them.
+    #[must_use]
+    pub fn principal(&self) -> Principal {
+        let (uid, tenant, name) = (Uid::Human(self.uid), self.tenant.clone(), self.name.clone());
+        let mut groups = self.groups.clone();
+        groups.sort();
+        Principal { uid, tenant, name, groups }
+    }
 }
 
 /// The first answer to a request id, replayed for 24 h (semantics §9.1).

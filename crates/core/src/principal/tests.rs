@@ -9,7 +9,7 @@ fn grant(grantor: Uid, grantee: Uid, tools: &[&str], tier_max: Tier, expires: i6
         id: GrantId::from_u128(1),
         grantor,
         grantee,
-        task: TaskId::from_u128(1),
+        task: Some(TaskId::from_u128(1)),
         scope: Scope { tools: tools.iter().map(|t| Name::parse(t).unwrap()).collect(), tier_max },
         expires_at: Timestamp::from_unix_ms(expires),
     }
@@ -50,7 +50,31 @@ fn sem_3_5_no_chain_lacks_a_human() {
         assert_eq!(chain.check(), Err(ChainError::NoSponsor), "{sponsor}");
     }
     let machine = principal(Uid::Service(ServiceUid::from_u128(9)), "acme");
-    assert_eq!(Chain { principals: vec![machine], grants: vec![] }.check(), Ok(()), "for itself");
+    assert_eq!(Chain { principals: vec![machine], grants: vec![] }.check(), Err(ChainError::NoSponsor), "not even for itself");
+}
+
+#[test]
+fn a_grant_of_a_task_lies_in_a_standing_one_and_in_no_other_task() {
+    let (lead, worker) = (Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
+    let own = grant(lead, worker, &[], Tier::Read, 1);
+    for (outer, within) in [(None, true), (Some(TaskId::from_u128(1)), true), (Some(TaskId::from_u128(2)), false)] {
+        assert_eq!(own.within(&Grant { task: outer, ..own.clone() }), within, "{outer:?}");
+    }
+    assert!(!Grant { task: None, ..own.clone() }.within(&own), "what is for one task does not become standing");
+}
+
+#[test]
+fn who_logs_in_is_named_by_one_text() {
+    for holder in [KeyHolder::Human(HumanUid::from_u128(7)), KeyHolder::Service(ServiceUid::from_u128(7))] {
+        let text = serde_json::to_string(&holder).unwrap();
+        assert_eq!(
+            (text.as_str(), serde_json::from_str::<KeyHolder>(&text).unwrap()),
+            (format!("\"{holder}\"").as_str(), holder)
+        );
+    }
+    for bad in [AgentUid::from_u128(7).to_string(), String::new(), "svc_7".to_owned()] {
+        assert!(bad.parse::<KeyHolder>().is_err(), "{bad}");
+    }
 }
 
 #[test]

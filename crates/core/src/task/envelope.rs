@@ -217,7 +217,7 @@ impl Envelope {
         }
         let actor = self.chain.actor();
         let ends_here = actor.is_some_and(|a| a.uid == crate::principal::Uid::Agent(self.agent) && a.tenant == self.tenant);
-        let of_this_task = self.chain.grants.iter().all(|grant| grant.task == self.id);
+        let of_this_task = self.chain.grants.iter().all(|grant| grant.task == Some(self.id));
         if self.chain.check().is_err() || !ends_here || !of_this_task {
             return Err(EnvelopeError::Chain { agent: self.agent_name.clone() });
         }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::ids::{ApprovalId, HumanUid};
+use scalbotics_core::ids::ApprovalId;
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::ApprovalFilter;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::approval_service_server::ApprovalService;
 use scalbotics_runtime::approval::SignedAnswer;
@@ -65,13 +66,13 @@ impl Approvals {
         Ok(self.with_names(convert::approval(&shown.request, &shown.trust_domain, Some(&shown))).await)
     }
 
-    /// The same with the names of the humans in it, for people; what is signed are the uids.
+    /// The same with the names of the humans and services in it, for people; what is signed are the uids.
     async fn with_names(&self, mut approval: v1::Approval) -> v1::Approval {
         for principal in approval.chain.iter_mut().chain(approval.answered_by.as_mut()) {
-            let Ok(uid) = principal.uid.parse::<HumanUid>() else { continue };
+            let Ok(holder) = principal.uid.parse::<KeyHolder>() else { continue };
             // Without a name the uid is shown alone.
-            if let Ok(Some(human)) = self.0.ports.registry.human_by_uid(uid).await {
-                principal.display_name = human.name.to_string();
+            if let Ok(Some(known)) = self.0.registered(holder).await {
+                principal.display_name = known.principal().name.to_string();
             }
         }
         approval

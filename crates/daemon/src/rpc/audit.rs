@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use scalbotics_core::audit::{DecisionNote, Kind, OutcomeNote, Record};
 use scalbotics_core::rpc::Audit;
+use scalbotics_core::service;
 use scalbotics_runtime::audit::Error as AuditError;
 use tonic::{Response, Status};
 
@@ -41,6 +42,9 @@ impl Context {
         let action = call.row.method.action.unwrap_or_default();
         let principal = &identity.principal;
         let mut record = Record::new(Kind::Rpc, self.ports.clock.now(), principal.tenant.clone(), principal.uid, action);
+        if identity.sponsor.is_some() {
+            record = record.on_behalf(&service::chain(principal, identity.sponsor.as_ref()));
+        }
         record.target = Some(decided.target.clone());
         record.decision = Some(DecisionNote::of(&decided.decision));
         record.outcome = Some(OutcomeNote { word: word(failure), attempt: None, commitment: None });

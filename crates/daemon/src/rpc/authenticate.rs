@@ -5,19 +5,19 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use scalbotics_core::agent::Standing;
-use scalbotics_core::ports::Human;
-use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_identity::authority::issuer::Refusal;
 
 use super::call::Identity;
 use super::codes;
 use super::context::Context;
-use super::convert::store_failure;
 use super::failure::Failure;
 
 /// What every failed authentication says it was attempted on.
 const WHAT: &str = "the call is not authenticated";
+
+/// What to do after a suspension.
+pub(super) const AFTER_SUSPENSION: &str =
+    "ask an administrator of the tenant; once resumed, `scalbotics login` gets a token that counts";
 
 /// What to do about it.
 const NEXT: &str = "scalbotics login";
@@ -26,7 +26,7 @@ impl Context {
     /// Authenticates a call by its headers; `is_agent` when the connection presented a client certificate.
     ///
     /// # Errors
-    /// UNAUTHENTICATED, TOKEN_EXPIRED or PRINCIPAL_SUSPENDED; STORE_FAILED when the registry cannot be read.
+    /// UNAUTHENTICATED, TOKEN_EXPIRED, PRINCIPAL_SUSPENDED or GRANT_OVER; STORE_FAILED when the registry cannot be read.
     pub(super) async fn authenticate(&self, headers: &HeaderMap, is_agent: bool) -> Result<Identity, Failure> {
         let refuse = |why: &str| Failure::new(codes::UNAUTHENTICATED, WHAT).why(why).next(NEXT);
         let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -52,34 +52,28 @@ impl Context {
             }
         })?;
         let session = token.session;
-        let human = self.ports.registry.human_by_uid(session.human).await.map_err(|error| store_failure(&error))?;
-        let human = human.filter(|human| human.tenant == session.tenant).ok_or_else(|| refuse("nobody has this identity"))?;
-        if human.standing != Standing::Active || human.epoch != session.epoch {
-            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT)
-                .next("ask an administrator of the tenant; once resumed, `scalbotics login` gets a token that counts"));
+        let registered = self.registered(session.holder).await?;
+        let registered = registered.filter(|found| *found.tenant() == session.tenant);
+        let registered = registered.ok_or_else(|| refuse("nobody has this identity"))?;
+        registered.check(self.ports.clock.now(), WHAT)?;
+        if registered.epoch() != session.epoch {
+            return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT).next(AFTER_SUSPENSION));
         }
-        Ok(Identity { principal: principal(&human), human, expires_at: token.expires_at })
+        let (principal, sponsor) = (registered.principal(), registered.sponsor());
+        Ok(Identity { principal, sponsor, registered, expires_at: token.expires_at })
     }
 
-    /// Why a stream of this caller has to end, if it has to: suspended, or other groups than when it was opened.
+    /// Why a stream of this caller has to end, if it has to: suspended, under a grant that is over, or other groups than when it was
+    /// opened.
     ///
     /// A registry that cannot be read ends it too.
     pub(super) async fn standing(&self, identity: &Identity) -> Result<(), Failure> {
-        let human = self.ports.registry.human_by_uid(identity.human.uid).await.map_err(|error| store_failure(&error))?;
-        let now = human.as_ref().map(|human| (human.standing, human.epoch, &human.groups));
-        let then = (identity.human.standing, identity.human.epoch, &identity.human.groups);
-        if now == Some(then) {
-            return Ok(());
+        let now = self.registered(identity.registered.holder()).await?;
+        if let Some(now) = now.filter(|now| identity.registered.is_still(now)) {
+            return now.check(self.ports.clock.now(), "the stream is cut");
         }
         Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the stream is cut")
             .why("the caller's standing or groups changed")
             .next(NEXT))
     }
-}
-
-/// A human as policy sees them.
-pub(super) fn principal(human: &Human) -> Principal {
-    let mut groups = human.groups.clone();
-    groups.sort();
-    Principal { uid: Uid::Human(human.uid), tenant: human.tenant.clone(), name: human.name.clone(), groups }
 }

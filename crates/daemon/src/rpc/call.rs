@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::Human;
 use scalbotics_core::principal::Principal;
+use scalbotics_core::service::Sponsor;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -17,6 +17,7 @@ use tonic::{Request, Status};
 
 use super::failure::Failure;
 use super::methods::{Admission, Row};
+use super::registered::Registered;
 use super::status::{Reference, status};
 
 /// Longest request id of a client, in bytes.
@@ -27,8 +28,10 @@ pub(crate) const REPEAT_KEY_LEN_MAX: usize = scalbotics_core::task::KEY_LEN_MAX;
 pub(crate) struct Identity {
     /// The principal; groups are the registry's of this moment.
     pub principal: Principal,
-    /// The registry's row.
-    pub human: Human,
+    /// For whom a service calls; none for a human.
+    pub sponsor: Option<Sponsor>,
+    /// The registry's rows.
+    pub registered: Registered,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -95,8 +98,10 @@ impl Call {
             return Err(Failure::invalid("request_id", format!("it is longer than {REPEAT_KEY_LEN_MAX} bytes")));
         }
         let decided = self.decided.get().ok_or_else(|| Failure::internal("call was not decided", &self.row.method.path))?;
+        let identity = self.identity()?;
         Ok(Caller {
-            principal: self.identity()?.principal.clone(),
+            principal: identity.principal.clone(),
+            sponsor: identity.sponsor.clone(),
             request: self.request,
             trace: self.trace.clone(),
             decision: Some(decided.decision.clone()),

@@ -38,6 +38,7 @@ codes! {
     UNAUTHENTICATED "UNAUTHENTICATED" "the call has no access token, or one that does not count";
     TOKEN_EXPIRED "TOKEN_EXPIRED" "the access token is over";
     ASSERTION_REFUSED "ASSERTION_REFUSED" "the login assertion does not count";
+    GRANT_OVER "GRANT_OVER" "the standing grant of the service is over";
     PRINCIPAL_SUSPENDED "PRINCIPAL_SUSPENDED" "the caller is suspended, or was since the token was made";
     // Whether they may.
     POLICY_DENIED "POLICY_DENIED" "policy denies the call";

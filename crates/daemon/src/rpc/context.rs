@@ -32,6 +32,8 @@ pub struct Context {
     pub approvals: approval::Service,
     /// People, and the standing of agents.
     pub people: people::Service,
+    /// Services.
+    pub services: people::Services,
     /// Secrets.
     pub secrets: secret::Service,
     /// Decisions that were made.

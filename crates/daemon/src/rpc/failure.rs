@@ -111,6 +111,7 @@ fn what_there_is(name: &str) -> &'static str {
         Some("approvals") => "scalbotics approval list",
         Some("decisions") => "scalbotics audit tail",
         Some("humans") => "scalbotics human list",
+        Some("services") => "scalbotics service list",
         Some("teams") => "scalbotics team list",
         Some("secrets") => "scalbotics secret list",
         Some("tasks") => "scalbotics task list",

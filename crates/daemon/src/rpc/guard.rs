@@ -3,10 +3,14 @@
 //! **Invariant:** permission is asked before existence: an absent object is asked about with empty attributes, a foreign one
 //! like an absent one, and only who is permitted learns that it is not there (architecture, rule 8).
 
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::DecisionId;
-use scalbotics_core::policy::{Authorization, Decision, Denial, Permit, Request, Resource, Ruling, authorize, explain};
-use scalbotics_core::principal::Chain;
+use scalbotics_core::policy::{
+    Answer, Authorization, Deciding, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, explain,
+};
+use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_core::rpc::Method;
+use scalbotics_core::service;
 use serde_json::json;
 
 use super::call::{Call, Decided};
@@ -26,16 +30,22 @@ impl Context {
         resource: Resource,
         named: &Named<Id>,
     ) -> Result<Permit<Method>, Failure> {
-        let principal = call.identity()?.principal.clone();
+        let identity = call.identity()?;
+        let chain = service::chain(&identity.principal, identity.sponsor.as_ref());
         let target = resource.target();
         let action = call.row.method.action.ok_or_else(|| Failure::internal("row without an action", &call.row.method.path))?;
-        let request = Request { principal: principal.clone(), action: action.to_owned(), resource, context: json!({}) };
-        let requests = vec![request];
-        let answers = match self.states.current() {
-            Some(in_force) => in_force.ask(&requests).await,
-            None => vec![Vec::new()],
+        let question = |principal: &Principal| {
+            let (principal, action, resource) = (principal.clone(), action.to_owned(), resource.clone());
+            Request { principal, action, resource, context: json!({}) }
         };
-        let chain = Chain { principals: vec![principal], grants: Vec::new() };
+        let requests: Vec<Request> = chain.principals.iter().map(question).collect();
+        let mut answers = match self.states.current() {
+            Some(in_force) => in_force.ask(&requests).await,
+            None => vec![Vec::new(); requests.len()],
+        };
+        if let (Some(given), true) = (answers.last_mut(), identity.sponsor.is_some() && !service::ACTIONS.contains(&action)) {
+            given.insert(0, never(action));
+        }
         let asked = Authorization {
             id: DecisionId::from_u128(self.ports.ids.next()),
             at: self.ports.clock.now(),
@@ -78,10 +88,24 @@ impl Context {
     }
 }
 
+/// The denial of what no service may ask, whatever the policies of the installation permit it.
+fn never(action: &str) -> Answer {
+    let fact = Digest::of_parts("scalbotics/never-for-services/v1", &[action.as_bytes()]);
+    let rule = Deciding { policy: "services-only-work-with-tasks".to_owned(), place: "built in".to_owned() };
+    Answer {
+        engine: "service".to_owned(),
+        bundle: fact,
+        slice: fact,
+        verdict: Verdict::Deny,
+        deciding: vec![rule],
+        errors: Vec::new(),
+    }
+}
+
 /// A denial as its caller may read it.
 fn denial(decision: &Decision) -> Failure {
     let explanation = explain(decision);
-    let who = explanation.links.first().map(|link| link.name.to_string()).unwrap_or_default();
+    let who = explanation.links.last().map(|link| link.name.to_string()).unwrap_or_default();
     let what = format!("`{who}` may not do `{}` on {}", explanation.action, explanation.resource);
     let code = match &decision.ruling {
         Ruling::Deny(Denial::Error { .. }) => codes::POLICY_ERROR,
@@ -92,7 +116,10 @@ fn denial(decision: &Decision) -> Failure {
         Ruling::Deny(Denial::Unanswered) => "scalbotics doctor".to_owned(),
         Ruling::Allow
         | Ruling::Deny(Denial::Error { .. } | Denial::Policy { .. } | Denial::Grant { .. } | Denial::Chain { .. }) => {
-            format!("scalbotics policy explain {}", decision.id)
+            let explain = format!("scalbotics policy explain {}", decision.id);
+            // A service may not ask why.
+            let asks = !matches!(decision.requests.last().map(|request| request.principal.uid), Some(Uid::Service(_)));
+            if asks { explain } else { format!("ask the human who sponsors the service to run `{explain}`") }
         }
     };
     Failure::new(code, what).why(explanation.why).next(next).decision(decision.id.to_string())

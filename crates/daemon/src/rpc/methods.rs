@@ -85,6 +85,13 @@ rows! {
     SUSPEND_HUMAN: "HumanService/SuspendHuman" "human.suspend" "Account" Write Awaited;
     RESUME_HUMAN: "HumanService/ResumeHuman" "human.resume" "Account" Write Awaited;
     OFFBOARD_HUMAN: "HumanService/OffboardHuman" "human.offboard" "Account" Write Awaited;
+    ADD_SERVICE: "ServiceService/AddService" "service.add" "Tenant" Write Awaited;
+    LIST_SERVICES: "ServiceService/ListServices" "service.list" "Tenant" Read Batched;
+    GET_SERVICE: "ServiceService/GetService" "service.read" "Account" Read Batched;
+    RENEW_SERVICE: "ServiceService/RenewService" "service.renew" "Account" Write Awaited;
+    SUSPEND_SERVICE: "ServiceService/SuspendService" "service.suspend" "Account" Write Awaited;
+    RESUME_SERVICE: "ServiceService/ResumeService" "service.resume" "Account" Write Awaited;
+    OFFBOARD_SERVICE: "ServiceService/OffboardService" "service.offboard" "Account" Write Awaited;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
     LIST_TOOLS: "ToolService/ListTools" "tool.list" "Tenant" Read Batched;

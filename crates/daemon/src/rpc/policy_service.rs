@@ -88,7 +88,7 @@ impl Policies {
             id: GrantId::from_u128(self.0.ports.ids.next()),
             grantor: human.uid,
             grantee: acting.uid,
-            task: TaskId::from_u128(self.0.ports.ids.next()),
+            task: Some(TaskId::from_u128(self.0.ports.ids.next())),
             scope: Scope { tools: wanted.tools.iter().cloned().collect(), tier_max: wanted.tier_max },
             expires_at: now.plus_ms(QUESTION_MS),
         };

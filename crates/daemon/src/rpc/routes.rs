@@ -11,6 +11,7 @@ use scalbotics_proto::v1::installation_service_server::InstallationServiceServer
 use scalbotics_proto::v1::policy_service_server::PolicyServiceServer;
 use scalbotics_proto::v1::repository_service_server::RepositoryServiceServer;
 use scalbotics_proto::v1::secret_service_server::SecretServiceServer;
+use scalbotics_proto::v1::service_service_server::ServiceServiceServer;
 use scalbotics_proto::v1::session_service_server::SessionServiceServer;
 use scalbotics_proto::v1::task_service_server::TaskServiceServer;
 use scalbotics_proto::v1::team_service_server::TeamServiceServer;
@@ -27,6 +28,7 @@ use super::installation_service::Installations;
 use super::policy_service::Policies;
 use super::repository_service::Repositories;
 use super::secret_service::Secrets;
+use super::service_service::Services;
 use super::session_service::Sessions;
 use super::task_service::Tasks;
 use super::team_service::Teams;
@@ -68,6 +70,7 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(HumanServiceServer::new(Humans(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(ServiceServiceServer::new(Services(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(TeamServiceServer::new(Teams(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(SMALL_MAX))

@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::policy::Resource;
-use scalbotics_core::ports::Human;
-use scalbotics_core::principal::Uid;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Assertion, LoggedIn, Refusal, Session};
 use scalbotics_identity::holder::key::Public;
@@ -19,9 +16,10 @@ use super::audit::audit_failure;
 use super::call::Call;
 use super::codes;
 use super::context::Context;
-use super::convert::{store_failure, timestamp};
+use super::convert::timestamp;
 use super::failure::Failure;
 use super::names;
+use super::registered::Registered;
 use super::used::Use;
 
 /// SessionService.
@@ -32,21 +30,21 @@ impl Sessions {
     async fn exchange(&self, call: &Call, request: &v1::ExchangeAssertionRequest) -> Result<v1::AccessToken, Failure> {
         let now = self.0.ports.clock.now();
         let checked = self.check(&request.assertion, now).await;
-        let (human, logged_in) = checked.inspect_err(|failure| {
+        let (registered, logged_in) = checked.inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Assertion);
             self.0.metrics.unauthenticated.add(1);
             tracing::info!(why = failure.parts().why.as_str(), "login refused");
         })?;
         let session = Session {
-            human: human.uid,
-            tenant: human.tenant.clone(),
-            groups: human.groups.clone(),
+            holder: registered.holder(),
+            tenant: registered.tenant().clone(),
+            groups: registered.groups().to_vec(),
             auth_time: now,
             key: logged_in.key,
-            epoch: human.epoch,
+            epoch: registered.epoch(),
         };
         let minted = self.0.issuer.mint(&session, now).map_err(|error| Failure::internal("mint a token", &error))?;
-        let mut record = Record::new(Kind::Rpc, now, human.tenant.clone(), Uid::Human(human.uid), "session.login");
+        let mut record = Record::new(Kind::Rpc, now, session.tenant.clone(), session.holder.into(), "session.login");
         record.target = Some(minted.jti.clone());
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
         record.request = Some(call.request);
@@ -57,7 +55,7 @@ impl Sessions {
     }
 
     /// Whose assertion it is, verified and used for the first time.
-    async fn check(&self, assertion: &str, now: Timestamp) -> Result<(Human, LoggedIn), Failure> {
+    async fn check(&self, assertion: &str, now: Timestamp) -> Result<(Registered, LoggedIn), Failure> {
         let refuse = |why: String| {
             let failure = Failure::new(codes::ASSERTION_REFUSED, "the login is refused");
             failure.why(why).next("scalbotics doctor")
@@ -68,37 +66,33 @@ impl Sessions {
         }
         let refused = |refusal: Refusal| refuse(refusal.to_string().replace("token", "assertion"));
         let parsed = Assertion::parse(assertion).map_err(refused)?;
-        let human = self.0.ports.registry.human_by_uid(parsed.claimed_human()).await.map_err(|error| store_failure(&error))?;
+        let registered = self.0.registered(parsed.claimed_holder()).await?;
         // Nobody learns from the answer whether an identity exists.
-        let human = human.ok_or_else(|| refused(Refusal::Signature))?;
-        let key = Public::from_jwk_json(&human.login_key).map_err(|error| Failure::internal("read a login key", &error))?;
+        let registered = registered.ok_or_else(|| refused(Refusal::Signature))?;
+        let key = Public::from_jwk_json(registered.login_key()).map_err(|error| Failure::internal("read a login key", &error))?;
         let audience = self.0.installation.trust_domain.as_str();
         let logged_in = parsed.verify(&key, audience, now).map_err(|refusal| {
             let known = refusal != Refusal::UnknownKey;
             refused(if known { refusal } else { Refusal::Signature })
         })?;
-        if logged_in.tenant != human.tenant {
+        if logged_in.tenant != *registered.tenant() {
             return Err(refuse("the assertion names another tenant".to_owned()));
         }
-        if human.standing != Standing::Active {
-            return Err(
-                Failure::new(codes::PRINCIPAL_SUSPENDED, "the login is refused").next("ask an administrator of the tenant")
-            );
-        }
+        registered.check(now, "the login is refused")?;
         self.use_once(&logged_in, now).await?;
-        Ok((human, logged_in))
+        Ok((registered, logged_in))
     }
 
     async fn use_once(&self, logged_in: &LoggedIn, now: Timestamp) -> Result<(), Failure> {
-        let (used, human) = (Arc::clone(&self.0.used_assertions), logged_in.human);
+        let (used, holder) = (Arc::clone(&self.0.used_assertions), logged_in.holder);
         let (jti, until) = (logged_in.jti.clone(), logged_in.replay_until);
-        let written = tokio::task::spawn_blocking(move || used.use_once(human, &jti, until, now)).await;
+        let written = tokio::task::spawn_blocking(move || used.use_once(holder, &jti, until, now)).await;
         let refused = |code| Failure::new(code, "the login is refused");
         match written.map_err(|error| Failure::internal("remember a login", &error))? {
             Ok(Use::First) => Ok(()),
             Ok(Use::Full) => Err(refused(codes::RATE_LIMITED).next("try again in a minute")),
             Ok(Use::Again) => {
-                tracing::warn!(%human, "login assertion was used twice");
+                tracing::warn!(%holder, "login assertion was used twice");
                 Err(refused(codes::ASSERTION_REFUSED).why("the assertion was used before").next("scalbotics login"))
             }
             Err(error) => {
@@ -123,7 +117,9 @@ impl Sessions {
             tenant: principal.tenant.to_string(),
             groups: principal.groups.iter().map(ToString::to_string).collect(),
             expire_time: Some(timestamp(identity.expires_at)),
-            can_approve: identity.human.enrolment.is_some(),
+            can_approve: identity.registered.can_approve(),
+            sponsor: identity.sponsor.as_ref().map(|sponsor| sponsor.human.name.to_string()).unwrap_or_default(),
+            grant_expire_time: identity.sponsor.as_ref().map(|sponsor| timestamp(sponsor.grant.expires_at)),
         })
     }
 }

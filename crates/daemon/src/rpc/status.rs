@@ -133,7 +133,13 @@ fn grpc(code: codes::Code) -> Code {
     const TABLE: &[(Code, &[codes::Code])] = &[
         (
             Code::Unauthenticated,
-            &[codes::UNAUTHENTICATED, codes::TOKEN_EXPIRED, codes::ASSERTION_REFUSED, codes::PRINCIPAL_SUSPENDED],
+            &[
+                codes::UNAUTHENTICATED,
+                codes::TOKEN_EXPIRED,
+                codes::ASSERTION_REFUSED,
+                codes::PRINCIPAL_SUSPENDED,
+                codes::GRANT_OVER,
+            ],
         ),
         (
             Code::PermissionDenied,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::time::Timestamp;
 
 /// Most assertions that are remembered, each for at most two minutes; beyond it logins wait.
@@ -69,8 +69,8 @@ impl UsedAssertions {
     ///
     /// # Errors
     /// What the system says; the assertion counts as used all the same.
-    pub fn use_once(&self, human: HumanUid, jti: &str, until: Timestamp, now: Timestamp) -> io::Result<Use> {
-        let name = Digest::of_parts(TAG, &[human.to_string().as_bytes(), jti.as_bytes()]);
+    pub fn use_once(&self, holder: KeyHolder, jti: &str, until: Timestamp, now: Timestamp) -> io::Result<Use> {
+        let name = Digest::of_parts(TAG, &[holder.to_string().as_bytes(), jti.as_bytes()]);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if inner.used.len() >= USED_MAX || inner.len > FILE_LEN_MAX {
             inner.used.retain(|_, until| *until > now);
@@ -115,7 +115,13 @@ fn rewrite(path: &Path, used: &BTreeMap<Digest, Timestamp>) -> io::Result<(File,
 
 #[cfg(test)]
 mod tests {
+    use scalbotics_core::ids::HumanUid;
+
     use super::*;
+
+    fn human(number: u128) -> KeyHolder {
+        KeyHolder::Human(HumanUid::from_u128(number))
+    }
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(ms)
@@ -125,9 +131,9 @@ mod tests {
     fn an_assertion_counts_once_also_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("used");
-        let (ann, bob) = (HumanUid::from_u128(1), HumanUid::from_u128(2));
+        let (ann, bob) = (human(1), human(2));
         let used = UsedAssertions::open(&path, at(0)).unwrap();
-        let once = |used: &UsedAssertions, human, jti, now| used.use_once(human, jti, at(100), at(now)).unwrap();
+        let once = |used: &UsedAssertions, holder, jti, now| used.use_once(holder, jti, at(100), at(now)).unwrap();
         assert_eq!(once(&used, ann, "a", 0), Use::First);
         assert_eq!(once(&used, ann, "a", 0), Use::Again);
         assert_eq!((once(&used, ann, "b", 0), once(&used, bob, "a", 0)), (Use::First, Use::First));
@@ -148,9 +154,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("used");
         let used = UsedAssertions::open(&path, at(0)).unwrap();
-        used.use_once(HumanUid::from_u128(1), "old", at(10), at(0)).unwrap();
+        used.use_once(human(1), "old", at(10), at(0)).unwrap();
         used.inner.lock().unwrap().len = FILE_LEN_MAX + 1;
-        used.use_once(HumanUid::from_u128(1), "new", at(100), at(50)).unwrap();
+        used.use_once(human(1), "new", at(100), at(50)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 }

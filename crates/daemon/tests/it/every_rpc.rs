@@ -21,10 +21,12 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
     let decision = format!("{parent}/decisions/{}", DecisionId::from_u128(7));
     let agent = format!("{parent}/agents/ghost");
     let human = format!("{parent}/humans/ghost");
+    let service = format!("{parent}/services/ghost");
     let secret = format!("{parent}/secrets/ghost");
     let text = |text: &str| text.to_owned();
-    let (service, method) = path.strip_prefix("/scalbotics.v1.")?.split_once('/')?;
-    let (message, one) = match (service, method) {
+    let (area, method) = path.strip_prefix("/scalbotics.v1.")?.split_once('/')?;
+    let lifetime = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    let (message, one) = match (area, method) {
         ("TaskService", "SubmitTask") => {
             let goal = Some(v1::submit_task_request::Goal::Text(text("read it")));
             (v1::SubmitTaskRequest { agent, goal, ..Default::default() }.encode_to_vec(), true)
@@ -73,6 +75,19 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("HumanService", "SuspendHuman" | "ResumeHuman" | "OffboardHuman") => {
             (v1::HumanStandingRequest { name: human, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("ServiceService", "AddService") => {
+            let key = Pair::generate(Algorithm::Ed25519).unwrap().public().to_jwk_json().unwrap();
+            let request = v1::AddServiceRequest { name: service, login_key: key, lifetime, ..Default::default() };
+            (request.encode_to_vec(), false)
+        }
+        ("ServiceService", "ListServices") => (v1::ListServicesRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("ServiceService", "GetService") => (v1::GetServiceRequest { name: service }.encode_to_vec(), true),
+        ("ServiceService", "RenewService") => {
+            (v1::RenewServiceRequest { name: service, lifetime, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("ServiceService", "SuspendService" | "ResumeService" | "OffboardService") => {
+            (v1::ServiceStandingRequest { name: service, ..Default::default() }.encode_to_vec(), true)
         }
         ("TeamService", "ListTeams") => (v1::ListTeamsRequest { parent }.encode_to_vec(), false),
         ("TeamService", "GetTeam") => (v1::GetTeamRequest { name: format!("{parent}/teams/ghost") }.encode_to_vec(), true),

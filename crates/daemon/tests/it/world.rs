@@ -13,7 +13,7 @@ use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::{HumanUid, InstallationId};
 use scalbotics_core::ports::{Clock, Human, IdSource, Registry};
-use scalbotics_core::principal::Uid;
+use scalbotics_core::principal::{KeyHolder, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use scalbotics_daemon::clock::{Guarded, System};
@@ -186,7 +186,8 @@ impl World {
     }
 
     pub(crate) fn assertion(&self, human: &str, audience: &str, now: Timestamp) -> String {
-        let login = assertion::Login { human: self.uid(human), tenant: &self.plan.tenant, audience, lifetime_s: 30 };
+        let holder = KeyHolder::Human(self.uid(human));
+        let login = assertion::Login { holder, tenant: &self.plan.tenant, audience, lifetime_s: 30 };
         assertion::sign(&login, &self.key(human, "login"), now).unwrap()
     }
 

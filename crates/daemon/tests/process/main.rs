@@ -44,6 +44,7 @@ mod repository;
 mod reviewed;
 mod secrets;
 mod service_unit;
+mod services;
 mod serving;
 mod signals;
 mod tools;

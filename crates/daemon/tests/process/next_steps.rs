@@ -152,6 +152,7 @@ fn every_next_step_works_as_printed() {
     let approval = calls_of_ann(&installation, &mut followed);
     calls_of_bob(&installation, &mut followed, &approval);
     repository(&installation, &mut followed);
+    services(&installation, &mut followed);
     notes(&installation, &mut followed);
     for (command, _) in OUT_OF_REACH {
         followed.step(&installation, ANN, command);
@@ -241,6 +242,34 @@ fn calls_of_bob(installation: &Installation, followed: &mut Followed, approval: 
         installation.bob(&["task", "cancel", &task]).exits(5),
     ];
     followed.answers(installation, BOB, &answers);
+}
+
+/// A service that asks for too much, and one whose grant is over.
+fn services(installation: &Installation, followed: &mut Followed) {
+    let public = installation.path("junk.pub");
+    std::fs::write(&public, "{}").unwrap();
+    let junk = ["service", "add", "junk", "--expires-in", "1d", "--login-key", public.to_str().unwrap()];
+    let answers = [
+        installation.ann(&["service", "show", "nobody"]).exits(10),
+        installation.ann(&junk).exits(2),
+        installation.ann(&["team", "member", "add", "ops", "nobody"]).exits(10),
+        installation.ann(&["team", "member", "add", "none", "clerk"]).exits(10),
+        installation.ann(&["team", "member", "remove", "none", "clerk", "--to", "ops"]).exits(7),
+    ];
+    followed.answers(installation, ANN, &answers);
+    installation.add_ci(ANN, &["--expires-in", "3s"]);
+    let denied = [
+        installation.ci(&["service", "list"]).exits(5),
+        installation.ci(&["approval", "approve", "apr_1", "--reason", "x"]).exits(5),
+    ];
+    followed.answers(installation, ANN, &denied);
+    let over =
+        until("the grant is over", Duration::from_secs(10), || Some(installation.ci(&["whoami"])).filter(|it| it.code != 0));
+    assert_eq!(over.error().code, "GRANT_OVER");
+    followed.answers(installation, ANN, &[over]);
+    // The step helped.
+    installation.ci(&["login"]).exits(0);
+    installation.ci(&["whoami"]).exits(0);
 }
 
 /// Commits that are refused: their findings, and what `doctor` and `status` say meanwhile.

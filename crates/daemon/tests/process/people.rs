@@ -12,7 +12,7 @@ use crate::ledger::Class;
 use crate::process::until;
 
 /// The context of the human whom the tests add.
-const CAROL: &str = "acme-carol";
+pub(crate) const CAROL: &str = "acme-carol";
 
 /// Time within which a suspension bites (security row 5), and what a busy machine adds to starting the command that looks.
 const BITES: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ impl Installation {
     }
 
     /// Carol, by the way that the command line tells: her key pair, her registration, her context.
-    fn add_carol(&self, groups: &[&str]) -> Value {
+    pub(crate) fn add_carol(&self, groups: &[&str]) -> Value {
         let key = self.path("carol.pem").display().to_string();
         let public = format!("{key}.pub");
         self.ann(&["human", "keygen", &key]).exits(0);
@@ -57,7 +57,7 @@ impl Installation {
     }
 
     /// The trust file, as Ann's context names it.
-    fn trust_file(&self) -> std::path::PathBuf {
+    pub(crate) fn trust_file(&self) -> std::path::PathBuf {
         let contexts = self.ann(&["context", "list"]).exits(0).json();
         let ann = contexts.as_array().unwrap().iter().find(|context| context["name"] == ANN).unwrap().clone();
         ann["trust_file"].as_str().unwrap().into()
@@ -288,11 +288,31 @@ fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
     let lead = ["team", "set-lead", "research", "scout"];
     installation.ann(&lead).exits(0);
     assert_eq!(installation.ann(&["team", "show", "research"]).exits(0).json()["lead"], "scout");
-    let moved = installation.ann(&["team", "member", "ops", "scout"]).exits(7).error();
-    assert!(moved.why.contains("taken back"), "a lead stays in its team: {moved:?}");
-    installation.ann(&["team", "member", "research", "nobody"]).exits(10);
+    // A lead stays in its team, who is not there cannot go, and an agent is always in a team.
+    let head = installation.ann(&["repo", "status"]).exits(0).json()["head"].clone();
+    for leads in [&["add", "ops", "scout"] as &[&str], &["remove", "research", "scout", "--to", "ops"]] {
+        let refused = installation.ann(&[&["team", "member"], leads].concat()).exits(7).error();
+        assert_eq!(
+            (refused.what.as_str(), refused.next.as_str()),
+            ("agent scout leads team research", "scalbotics team show research")
+        );
+    }
+    installation.ann(&["team", "member", "add", "research", "nobody"]).exits(10);
     installation.ann(&["agent", "add", "second", "--team", "ops", "--description", "Helps."]).exits(0);
-    let added = installation.ann(&["team", "member", "research", "second"]).exits(0).json();
+    let stranger = installation.ann(&["team", "member", "remove", "research", "second", "--to", "ops"]).exits(7).error();
+    assert_eq!(
+        (stranger.what.as_str(), stranger.next.as_str()),
+        ("agent second is not in team research", "scalbotics agent show second")
+    );
+    installation.ann(&["team", "member", "remove", "ops", "second"]).exits(2);
+    installation.ann(&["team", "member", "remove", "ops", "second", "--to", "nowhere"]).exits(10);
+    assert_eq!(installation.bob(&["team", "member", "add", "research", "second"]).exits(5).error().code, "POLICY_DENIED");
+    installation.ann(&["team", "member", "remove", "ops", "second", "--to", "research", "--dry-run"]).exits(0);
+    let removed = installation.ann(&["team", "member", "remove", "ops", "second", "--to", "research"]).exits(0).json();
+    assert_ne!(removed["commit"], head);
+    assert_eq!(installation.ann(&["team", "show", "research"]).exits(0).json()["members"], json!(["scout", "second"]));
+    installation.ann(&["team", "member", "remove", "research", "second", "--to", "ops"]).exits(0);
+    let added = installation.ann(&["team", "member", "add", "research", "second"]).exits(0).json();
     assert_eq!(installation.ann(&["team", "show", "research"]).exits(0).json()["members"], json!(["scout", "second"]));
     // One that would be refused is taken back: the repository stays good.
     let bad = ["agent", "add", "lost", "--team", "nowhere", "--description", "In no team."];

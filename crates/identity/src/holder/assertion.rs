@@ -1,6 +1,6 @@
-//! Login assertions (RFC 7523 §2.2, §3): a human's program proves to the built-in issuer that it holds their login key.
+//! Login assertions (RFC 7523 §2.2, §3): the program of a human, or a service, proves to the built-in issuer that it holds its login key.
 
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -38,8 +38,8 @@ pub enum Error {
 /// Who logs in where.
 #[derive(Debug, Clone, Copy)]
 pub struct Login<'a> {
-    /// The human: both `iss` and `sub`.
-    pub human: HumanUid,
+    /// Who: both `iss` and `sub`.
+    pub holder: KeyHolder,
     /// The tenant to act in.
     pub tenant: &'a TenantId,
     /// The issuer that shall accept it, and no other: `aud`.
@@ -51,8 +51,8 @@ pub struct Login<'a> {
 /// The claims on the wire.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Claims {
-    pub(crate) iss: HumanUid,
-    pub(crate) sub: HumanUid,
+    pub(crate) iss: KeyHolder,
+    pub(crate) sub: KeyHolder,
     pub(crate) aud: String,
     pub(crate) iat: i64,
     pub(crate) exp: i64,
@@ -60,7 +60,7 @@ pub(crate) struct Claims {
     pub(crate) tenant: TenantId,
 }
 
-/// Signs an assertion with the human's login key.
+/// Signs an assertion with the holder's login key.
 ///
 /// # Errors
 /// Any [`Error`].
@@ -71,8 +71,8 @@ pub fn sign(login: &Login<'_>, key: &key::Pair, now: Timestamp) -> Result<String
     }
     let iat = now.unix_ms().div_euclid(1000);
     let claims = Claims {
-        iss: login.human,
-        sub: login.human,
+        iss: login.holder,
+        sub: login.holder,
         aud: login.audience.to_owned(),
         iat,
         exp: iat.saturating_add(lifetime_s),
@@ -84,6 +84,8 @@ pub fn sign(login: &Login<'_>, key: &key::Pair, now: Timestamp) -> Result<String
 
 #[cfg(test)]
 mod tests {
+    use scalbotics_core::ids::HumanUid;
+
     use super::*;
 
     #[test]
@@ -93,7 +95,8 @@ mod tests {
         for (lifetime_s, good) in
             [(i64::MIN, false), (-1, false), (0, false), (1, true), (60, true), (61, false), (i64::MAX, false)]
         {
-            let login = Login { human: HumanUid::from_u128(1), tenant: &tenant, audience: "td", lifetime_s };
+            let holder = KeyHolder::Human(HumanUid::from_u128(1));
+            let login = Login { holder, tenant: &tenant, audience: "td", lifetime_s };
             assert_eq!(sign(&login, &key, Timestamp::from_unix_ms(0)).is_ok(), good, "{lifetime_s}");
         }
     }

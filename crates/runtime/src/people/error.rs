@@ -1,17 +1,17 @@
-//! Why people or agents were not changed.
+//! Why people, services or agents were not changed.
 
 use scalbotics_core::tenant::Name;
 
 use super::service::GROUPS_MAX;
 use crate::change::ChangeError;
 
-/// Why people or agents were not changed.
+/// Why people, services or agents were not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The tenant has nobody of that name.
     #[error("there is no {kind} `{name}`")]
     NotFound {
-        /// `human` or `agent`.
+        /// `human`, `service` or `agent`.
         kind: &'static str,
         /// The name.
         name: Name,
@@ -40,6 +40,20 @@ pub enum Error {
         /// The name.
         name: Name,
     },
+    /// A service would be in a group that only humans are in.
+    #[error("service `{name}` may not be in the group `{group}`")]
+    HumanGroup {
+        /// The name.
+        name: Name,
+        /// The group.
+        group: Name,
+    },
+    /// A standing grant would end at once, or too late.
+    #[error("a standing grant lasts from a second to 90 days")]
+    Lifetime,
+    /// Somebody else than a human would sponsor a service.
+    #[error("a service is sponsored by a human")]
+    NotSponsor,
     /// The change was not made.
     #[error(transparent)]
     Change(#[from] ChangeError),

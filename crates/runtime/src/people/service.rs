@@ -214,7 +214,7 @@ fn administers(human: &Human) -> bool {
 }
 
 /// The groups after a change, sorted, each once.
-fn joined(name: &Name, old: &[Name], roles: &Roles) -> Result<Vec<Name>, Error> {
+pub(super) fn joined(name: &Name, old: &[Name], roles: &Roles) -> Result<Vec<Name>, Error> {
     let mut groups: Vec<Name> = old.iter().chain(&roles.add).filter(|group| !roles.remove.contains(group)).cloned().collect();
     groups.sort();
     groups.dedup();
@@ -222,7 +222,7 @@ fn joined(name: &Name, old: &[Name], roles: &Roles) -> Result<Vec<Name>, Error> 
 }
 
 /// The same request may have come in twice at once: then the other one won, and its answer is the answer.
-async fn raced<T: serde::de::DeserializeOwned>(change: &Change<'_>, error: StoreError) -> Result<Changed<T>, Error> {
+pub(super) async fn raced<T: serde::de::DeserializeOwned>(change: &Change<'_>, error: StoreError) -> Result<Changed<T>, Error> {
     if matches!(error, StoreError::Taken { .. })
         && let Some(known) = change.known().await?
     {

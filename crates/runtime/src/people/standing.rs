@@ -47,6 +47,15 @@ impl Move {
         }
     }
 
+    /// The action on a service.
+    pub(super) const fn of_service(self) -> &'static str {
+        match self {
+            Self::Suspend => "service.suspend",
+            Self::Resume => "service.resume",
+            Self::Offboard => "service.offboard",
+        }
+    }
+
     /// The action on an agent.
     pub(super) const fn of_agent(self) -> &'static str {
         match self {

@@ -14,8 +14,8 @@ use crate::vault::OpenError;
 /// Why a submission is refused. Nothing is durable then.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// Only humans submit; an agent delegates instead, and no chain lacks a human.
-    #[error("a task is submitted by a human")]
+    /// Only humans and the services that they sponsor submit; an agent delegates instead, and no chain lacks a human.
+    #[error("a task is submitted by a human, or by a service that one sponsors")]
     NotSponsor,
     /// No commit of the repository was ever good.
     #[error("no desired state is in force")]

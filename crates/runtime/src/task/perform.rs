@@ -58,20 +58,26 @@ impl Actor {
         if now.agent.is_none_or(|agent| agent.standing != Standing::Active || agent.epoch != commit.revocation_epoch) {
             return Some("the agent was suspended".to_owned());
         }
-        if let Some(reason) = self.absent_human().await {
+        if let Some(reason) = self.absent_principal().await {
             return Some(reason);
         }
         // Last, for reading the epoch may have taken its time.
         (self.shared.now() >= warrant.deadline()).then(|| "its deadline has passed".to_owned())
     }
 
-    /// Why a human of the chain may not act now, if one may not: nothing is sent for whoever was suspended after the decision.
-    async fn absent_human(&self) -> Option<String> {
+    /// Why the human or the service of the chain may not act now, if one may not: nothing is sent for whoever was suspended after the
+    /// decision. That a grant is over shows in the deadline, which lies before its end.
+    async fn absent_principal(&self) -> Option<String> {
+        let ports = &self.shared.ports;
         for principal in &self.state().ok()?.envelope.chain.principals {
-            let Uid::Human(uid) = principal.uid else { continue };
-            match self.shared.ports.registry.human_by_uid(uid).await {
-                Ok(Some(human)) if human.standing == Standing::Active => {}
-                Ok(_) => return Some("the human was suspended".to_owned()),
+            let standing = match principal.uid {
+                Uid::Human(uid) => ports.registry.human_by_uid(uid).await.map(|human| human.map(|human| human.standing)),
+                Uid::Service(uid) => ports.services.service_by_uid(uid).await.map(|service| service.map(|s| s.standing)),
+                Uid::Agent(_) | Uid::Daemon => continue,
+            };
+            match standing {
+                Ok(Some(Standing::Active)) => {}
+                Ok(_) => return Some(format!("the {} was suspended", principal.uid.kind())),
                 Err(error) => return Some(format!("the registry cannot be read: {error}")),
             }
         }

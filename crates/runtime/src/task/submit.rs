@@ -9,6 +9,7 @@ use scalbotics_core::ids::{GrantId, TaskId};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::{Chain, Grant, Principal, Scope, Uid};
+use scalbotics_core::service;
 use scalbotics_core::task::{
     Budget, Command, Envelope, EnvelopeError, GOAL_LEN_MAX, Goal as StoredGoal, INPUT_LEN_MAX, Path, Rejection, SCHEMA_VERSION,
     State,
@@ -153,7 +154,7 @@ impl Shared {
         under: Option<Arc<InForce>>,
     ) -> Result<Prepared, SubmitError> {
         let sponsor = &caller.principal;
-        if !matches!(sponsor.uid, Uid::Human(_)) {
+        if caller.chain().check().is_err() {
             return Err(SubmitError::NotSponsor);
         }
         let input = scalbotics_core::json::canonical(&submit.input).map_err(SubmitError::InputForm)?;
@@ -209,13 +210,15 @@ impl Shared {
         };
         let budget_ms = budget.seconds.saturating_mul(1_000);
         let deadline = now.plus_ms(submit.timeout_ms.map_or(budget_ms, |timeout_ms| timeout_ms.min(budget_ms)));
+        // What runs for a service is over when its grant is.
+        let deadline = caller.sponsor.as_ref().map_or(deadline, |sponsor| deadline.min(sponsor.grant.expires_at));
         let acting = Principal {
             uid: Uid::Agent(agent.uid),
             tenant: agent.tenant.clone(),
             name: agent.name.clone(),
             groups: vec![wanted.team.clone()],
         };
-        let chain = self.root_chain(&caller.principal, acting, wanted, (id, deadline));
+        let chain = self.root_chain(caller.chain(), acting, wanted, (id, deadline));
         Ok(Envelope {
             schema_version: SCHEMA_VERSION,
             id,
@@ -235,23 +238,29 @@ impl Shared {
         })
     }
 
-    /// human → agent under a root grant of the agent's tools, which ends with the task's deadline (semantics §3.5).
+    /// human → agent, or human → service → agent, under a root grant of the agent's tools, which ends with the task's deadline and
+    /// is no wider than a standing grant before it (semantics §3.5).
     fn root_chain(
         &self,
-        sponsor: &Principal,
+        submitter: Chain,
         acting: Principal,
         wanted: &scalbotics_core::desired::Agent,
         (task, expires_at): (TaskId, Timestamp),
     ) -> Chain {
-        let grant = Grant {
+        let tools: Vec<Name> = wanted.tools.iter().cloned().collect();
+        let mut principals: Vec<Principal> = submitter.principals.iter().map(Principal::pseudonymous).collect();
+        let mut grants: Vec<Grant> = submitter.grants.iter().map(|grant| service::for_task(grant, task, &tools)).collect();
+        let tier_max = grants.last().map_or(wanted.tier_max, |grant| grant.scope.tier_max.min(wanted.tier_max));
+        grants.push(Grant {
             id: GrantId::from_u128(self.ports.ids.next()),
-            grantor: sponsor.uid,
+            grantor: principals.last().map_or(acting.uid, |submitter| submitter.uid),
             grantee: acting.uid,
-            task,
-            scope: Scope { tools: wanted.tools.iter().cloned().collect(), tier_max: wanted.tier_max },
+            task: Some(task),
+            scope: Scope { tools, tier_max },
             expires_at,
-        };
-        Chain { principals: vec![sponsor.pseudonymous(), acting], grants: vec![grant] }
+        });
+        principals.push(acting);
+        Chain { principals, grants }
     }
 
     /// The first commit: the submission and, where there is a place to run, its first move.

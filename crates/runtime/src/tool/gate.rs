@@ -172,8 +172,13 @@ impl Gate {
                 }
                 Some(_) | None => (false, 0),
             },
-            // Services have no row yet: their rights are policy's alone.
-            Uid::Service(_) => (true, 0),
+            Uid::Service(uid) => match self.ports.services.service_by_uid(uid).await? {
+                Some(service) if service.tenant == stored.tenant => {
+                    principal.groups = service.groups;
+                    (service.standing == Standing::Active, service.epoch)
+                }
+                Some(_) | None => (false, 0),
+            },
             Uid::Daemon => (false, 0),
         };
         Ok(Present { principal, active, epoch })

@@ -9,7 +9,7 @@ use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::{ApprovalId, DecisionId, HumanUid, RequestId, TaskId};
 use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{AuditLog, AuditQuery, Clock, Human, IdSource, PayloadCipher, PayloadStore, Registry};
-use scalbotics_core::principal::{Principal, Uid};
+use scalbotics_core::principal::Uid;
 use scalbotics_core::task::{Event, State, Status, fold};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -107,6 +107,7 @@ impl Bed {
             registry: disk.store.clone(),
             secret_store: disk.store.clone(),
             roster: disk.store.clone(),
+            services: disk.store.clone(),
             epochs: disk.store.clone(),
             cipher: Arc::new(PlainCipher),
             clock,
@@ -136,12 +137,8 @@ impl Bed {
 
     pub fn human(&self, human: &Human) -> Caller {
         Caller {
-            principal: Principal {
-                uid: Uid::Human(human.uid),
-                tenant: human.tenant.clone(),
-                name: human.name.clone(),
-                groups: human.groups.clone(),
-            },
+            principal: human.principal(),
+            sponsor: None,
             request: RequestId::from_u128(self.disk.ids.next()),
             trace: None,
             decision: None,

@@ -257,7 +257,7 @@ async fn sem_3_5_a_submission_makes_a_root_grant_that_ends_with_the_task() {
     let envelope = &state.envelope;
     let (human, agent) = (Uid::Human(bed.disk.world.human.uid), Uid::Agent(bed.disk.world.agent.uid));
     let [grant] = &envelope.chain.grants[..] else { panic!("one grant") };
-    assert_eq!((grant.grantor, grant.grantee, grant.task), (human, agent, state.envelope.id));
+    assert_eq!((grant.grantor, grant.grantee, grant.task), (human, agent, Some(state.envelope.id)));
     assert_eq!((grant.expires_at, envelope.deadline), (envelope.deadline, envelope.submitted_at.plus_ms(60_000)));
     assert!(grant.scope.tools.contains(&name("publish")));
     for other in [agent, Uid::Service(ServiceUid::from_u128(7)), Uid::Daemon] {

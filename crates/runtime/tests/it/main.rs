@@ -28,3 +28,4 @@ mod reads;
 mod recent;
 mod repo;
 mod secrets;
+mod services;

@@ -36,6 +36,7 @@ mod registry;
 mod reserve;
 mod schema;
 mod secrets;
+mod services;
 mod snapshot;
 mod task_log;
 mod threads;

@@ -14,13 +14,13 @@ use super::job::{Class, Tx};
 use super::notes::Noted;
 
 /// What was attempted, for errors.
-const WRITE: &str = "write the registry";
+pub(super) const WRITE: &str = "write the registry";
 
 /// About how many bytes an agent's row takes.
 const ROW_WEIGHT: usize = 1 << 10;
 
 /// A change of the registry may not use the room that is kept for outcomes; suspension may, since it only takes away.
-fn class(standing: Standing, weight: usize) -> Class {
+pub(super) fn class(standing: Standing, weight: usize) -> Class {
     Class::new(weight, matches!(standing, Standing::Suspended | Standing::Offboarded))
 }
 
@@ -139,15 +139,15 @@ pub(super) fn stored_agent(conn: &Connection, uid: AgentUid) -> Result<Option<Ag
 
 /// What may not change about somebody who is registered.
 #[derive(Debug)]
-struct Fixed<'a> {
-    tenant: &'a TenantId,
-    name: &'a Name,
-    standing: Standing,
-    epoch: u64,
+pub(super) struct Fixed<'a> {
+    pub(super) tenant: &'a TenantId,
+    pub(super) name: &'a Name,
+    pub(super) standing: Standing,
+    pub(super) epoch: u64,
 }
 
 /// Names and tenants stay, epochs never fall, and nobody comes back from being offboarded.
-fn check_change(stored: &Fixed<'_>, new: &Fixed<'_>) -> Result<(), StoreError> {
+pub(super) fn check_change(stored: &Fixed<'_>, new: &Fixed<'_>) -> Result<(), StoreError> {
     if stored.tenant != new.tenant || stored.name != new.name {
         return Err(StoreError::Taken { name: new.name.to_string() });
     }
@@ -197,7 +197,7 @@ fn put_agent(conn: &Connection, new: &Agent) -> Result<(), StoreError> {
     .map_err(failed(WRITE))
 }
 
-fn check_name(conn: &Connection, query: &str, (tenant, name, uid): (&str, &str, [u8; 16])) -> Result<(), StoreError> {
+pub(super) fn check_name(conn: &Connection, query: &str, (tenant, name, uid): (&str, &str, [u8; 16])) -> Result<(), StoreError> {
     let taken = conn
         .prepare_cached(query)
         .and_then(|mut select| select.exists(params![tenant, name, uid]))

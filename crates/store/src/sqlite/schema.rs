@@ -12,10 +12,14 @@ use super::connect::engine;
 const APPLICATION_ID: i64 = 0x5342_4F54;
 
 /// The steps, in order; the version of a database is the number of steps that it has had.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_core.sql"), include_str!("migrations/0002_secrets.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_core.sql"),
+    include_str!("migrations/0002_secrets.sql"),
+    include_str!("migrations/0003_services.sql"),
+];
 
 /// The newest version.
-pub(super) const LATEST: i64 = 2;
+pub(super) const LATEST: i64 = 3;
 
 /// Checks whose database this is, and brings it to the newest schema. All steps together are one transaction.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {
@@ -68,8 +72,10 @@ mod tests {
         migrate(&mut conn, &path).unwrap();
         assert_eq!(check(&conn, &path).unwrap(), LATEST);
         let kept: i64 = conn.query_row("SELECT epoch FROM agent", [], |row| row.get(0)).unwrap();
-        let secrets: i64 = conn.query_row("SELECT count(*) FROM secret", [], |row| row.get(0)).unwrap();
-        assert_eq!((kept, secrets), (3, 0));
+        let new: i64 = conn
+            .query_row("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM service)", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!((kept, new), (3, 0));
         migrate(&mut conn, &path).unwrap();
     }
 

@@ -9,6 +9,7 @@ mod epochs;
 mod payload_store;
 mod registry;
 mod secret_store;
+mod service_registry;
 mod store;
 mod task_log;
 

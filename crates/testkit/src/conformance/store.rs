@@ -1,19 +1,30 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, TaskLog,
+    ApprovalStore, AuditLog, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, TaskLog,
 };
 
-use super::{approval_store, audit_log, decision_store, epochs, payload_store, registry, secret_store, task_log};
+use super::{
+    approval_store, audit_log, decision_store, epochs, payload_store, registry, secret_store, service_registry, task_log,
+};
 
 /// Everything that one store implements.
 pub trait Store:
-    TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + SecretStore + Epochs
+    TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + ServiceRegistry + SecretStore + Epochs
 {
 }
 
-impl<S: TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + SecretStore + Epochs> Store
-    for S
+impl<S> Store for S where
+    S: TaskLog
+        + AuditLog
+        + PayloadStore
+        + ApprovalStore
+        + DecisionStore
+        + Registry
+        + Roster
+        + ServiceRegistry
+        + SecretStore
+        + Epochs
 {
 }
 
@@ -25,6 +36,7 @@ pub async fn all(store: &dyn Store) {
     approval_store::suite(store).await;
     decision_store::suite(store).await;
     registry::suite(store).await;
+    service_registry::suite(store).await;
     secret_store::suite(store).await;
     epochs::suite(store).await;
 }

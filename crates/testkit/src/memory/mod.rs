@@ -6,6 +6,7 @@ mod audit;
 mod reads;
 mod registry;
 mod secrets;
+mod services;
 mod state;
 mod tasks;
 

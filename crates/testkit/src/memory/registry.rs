@@ -10,9 +10,9 @@ use super::MemoryStore;
 use super::state::refused;
 
 /// Name, epoch and standing as they were, or as they are to be.
-type Fixed<'a> = (&'a TenantId, &'a Name, u64, Standing);
+pub(super) type Fixed<'a> = (&'a TenantId, &'a Name, u64, Standing);
 
-fn check(old: Option<Fixed<'_>>, new: Fixed<'_>, taken: bool) -> Result<(), StoreError> {
+pub(super) fn check(old: Option<Fixed<'_>>, new: Fixed<'_>, taken: bool) -> Result<(), StoreError> {
     let (tenant, name, epoch, standing) = new;
     let renamed = old.is_some_and(|old| (old.0, old.1) != (tenant, name));
     if taken || renamed {
@@ -25,7 +25,7 @@ fn check(old: Option<Fixed<'_>>, new: Fixed<'_>, taken: bool) -> Result<(), Stor
     Ok(())
 }
 
-const fn takes_away(standing: Standing) -> bool {
+pub(super) const fn takes_away(standing: Standing) -> bool {
     matches!(standing, Standing::Suspended | Standing::Offboarded)
 }
 

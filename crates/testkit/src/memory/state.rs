@@ -8,9 +8,10 @@ use scalbotics_core::approval;
 use scalbotics_core::audit::Record;
 use scalbotics_core::audit::merkle::{Frontier, leaf_hash};
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, HumanUid, PayloadId, SecretId, TaskId};
+use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, HumanUid, PayloadId, SecretId, ServiceUid, TaskId};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::{Human, Note, SealedDecision, SealedSecret, StoreError, StoredAnswer, StoredEvent};
+use scalbotics_core::service::Service;
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -43,6 +44,7 @@ pub(super) struct Tables {
     pub(super) logs: BTreeMap<TenantId, Log>,
     pub(super) humans: BTreeMap<HumanUid, Human>,
     pub(super) agents: BTreeMap<AgentUid, Agent>,
+    pub(super) services: BTreeMap<ServiceUid, Service>,
     pub(super) answers: BTreeMap<String, StoredAnswer>,
     pub(super) secrets: BTreeMap<SecretId, SealedSecret>,
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::ports::{Human, IdSource as _, SignError, Signer, StatementVerifier, VerifyError};
-use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_runtime::approval::Service as Approvals;
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::Reconciler;
@@ -74,6 +73,7 @@ impl Life {
             registry: reads.clone(),
             secret_store: store.clone(),
             roster: store.clone(),
+            services: store.clone(),
             epochs: reads,
             cipher: Arc::new(PlainCipher),
             clock: stage.clock.clone(),
@@ -99,12 +99,8 @@ impl Life {
     /// A request of a human.
     pub(super) fn caller(&self, human: &Human) -> Caller {
         Caller {
-            principal: Principal {
-                uid: Uid::Human(human.uid),
-                tenant: human.tenant.clone(),
-                name: human.name.clone(),
-                groups: human.groups.clone(),
-            },
+            principal: human.principal(),
+            sponsor: None,
             request: RequestId::from_u128(self.stage.ids.next()),
             trace: None,
             decision: None,

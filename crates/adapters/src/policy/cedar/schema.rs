@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 40] = [
+pub const RPC_ACTIONS: [(&str, &str); 47] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -58,6 +58,13 @@ pub const RPC_ACTIONS: [(&str, &str); 40] = [
     ("secret.put", "Tenant"),
     ("secret.remove", "Secret"),
     ("secret.rotate", "Secret"),
+    ("service.add", "Tenant"),
+    ("service.list", "Tenant"),
+    ("service.offboard", "Account"),
+    ("service.read", "Account"),
+    ("service.renew", "Account"),
+    ("service.resume", "Account"),
+    ("service.suspend", "Account"),
     ("session.whoami", "Session"),
     ("task.cancel", "Task"),
     ("task.list", "Tenant"),
@@ -95,7 +102,7 @@ pub(super) fn attributes(kind: &str) -> Option<&'static [(&'static str, Attribut
         "Team" => Some(&[("name", Text)]),
         "Account" | "Agent" | "Secret" => Some(&[("name", Text), ("uid", Text)]),
         "Tool" => Some(&[("digest", Text), ("effect", Text), ("egress", Text), ("name", Text), ("tier", Long)]),
-        "Task" => Some(&[("agent", Text), ("owner", Text), ("status", Text)]),
+        "Task" => Some(&[("agent", Text), ("owner", Text), ("status", Text), ("submitter", Text)]),
         "Approval" => Some(&[("agent", Text), ("requester", Text), ("tier", Long), ("tool", Text)]),
         "Decision" => Some(&[("owner", Text)]),
         "Tenant" | "AuditLog" | "Repository" | "Session" | "Installation" => Some(&[]),

@@ -54,7 +54,14 @@ fn clerk() -> Principal {
 }
 
 fn task(owner: &Principal, by: &str) -> Resource {
-    resource("Task", "task_1", json!({"agent": by, "owner": owner.uid.to_string(), "status": "WORKING"}))
+    let owner = owner.uid.to_string();
+    resource("Task", "task_1", json!({"agent": by, "owner": owner, "submitter": owner, "status": "WORKING"}))
+}
+
+/// A task that a service submitted under the grant of a human.
+fn sponsored(sponsor: &Principal, service: &Principal) -> Resource {
+    let (owner, submitter) = (sponsor.uid.to_string(), service.uid.to_string());
+    resource("Task", "task_2", json!({"agent": "clerk", "owner": owner, "submitter": submitter, "status": "WORKING"}))
 }
 
 fn approval(requester: &Principal) -> Resource {
@@ -197,6 +204,24 @@ fn who_may_run_tasks() {
         ("agent watches another's task", rpc(clerk(), "task.watch", others.clone()), Deny, &[]),
         ("agent cancels its task", rpc(clerk(), "task.cancel", mine), Deny, &[]),
         ("service cancels another's task", rpc(service(9, &["operators"]), "task.cancel", others), Deny, &[]),
+        (
+            "service follows its task",
+            rpc(service(9, &["operators"]), "task.watch", sponsored(&nobody(), &service(9, &[]))),
+            Allow,
+            &["services-follow-their-tasks"],
+        ),
+        (
+            "its sponsor does",
+            rpc(nobody(), "task.read", sponsored(&nobody(), &service(9, &[]))),
+            Allow,
+            &["humans-own-their-tasks"],
+        ),
+        (
+            "another service does not",
+            rpc(service(8, &["operators"]), "task.read", sponsored(&nobody(), &service(9, &[]))),
+            Deny,
+            &[],
+        ),
         ("nobody lists tasks", rpc(nobody(), "task.list", only("Tenant")), Deny, &[]),
         ("approver lists tasks", rpc(approver(), "task.list", only("Tenant")), Allow, &["approvers-look"]),
     ]);
@@ -247,6 +272,8 @@ fn who_may_administer_people_and_keep_secrets() {
     let secrets: &[&str] = &["admins-keep-secrets"];
     let mut rows: Vec<Row> = vec![
         ("admin adds", rpc(admin(), "human.add", only("Tenant")), Allow, people),
+        ("admin sponsors", rpc(admin(), "service.add", only("Tenant")), Allow, people),
+        ("operator sponsors nobody", rpc(operator(), "service.add", only("Tenant")), Deny, &[]),
         ("admin puts", rpc(admin(), "secret.put", only("Tenant")), Allow, secrets),
         ("admin lists secrets", rpc(admin(), "secret.list", only("Tenant")), Allow, secrets),
         (
@@ -260,7 +287,13 @@ fn who_may_administer_people_and_keep_secrets() {
         ("operator lists secrets", rpc(operator(), "secret.list", only("Tenant")), Deny, &[]),
         ("nobody looks at teams", rpc(nobody(), "team.read", team()), Allow, &["humans-look-around"]),
     ];
-    for action in ["human.bind", "human.suspend", "human.resume", "human.offboard"] {
+    let services = ["service.read", "service.renew", "service.suspend", "service.resume", "service.offboard"];
+    for action in services {
+        rows.push(("service administers itself", rpc(service(9, &["operators"]), action, carol()), Deny, &[]));
+    }
+    for action in
+        ["human.bind", "human.suspend", "human.resume", "human.offboard"].into_iter().chain(services.into_iter().skip(1))
+    {
         rows.push(("admin administers", rpc(admin(), action, carol()), Allow, people));
         rows.push(("operator does not", rpc(operator(), action, carol()), Deny, &[]));
         rows.push(("nobody makes themselves more", rpc(nobody(), action, carol()), Deny, &[]));

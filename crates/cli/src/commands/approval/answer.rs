@@ -3,7 +3,7 @@
 use scalbotics_core::approval::{Answer, Contents, Reply, Request, Statement, Status};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{HumanUid, PayloadId};
-use scalbotics_core::principal::Uid;
+use scalbotics_core::principal::{KeyHolder, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{ResolvedInput, Tier};
@@ -30,11 +30,12 @@ pub(super) async fn answer(
     if printer.is_for_people() {
         show::print(&shown, printer)?;
     }
-    let signer = Signer {
-        trust_domain: session.trust.trust_domain.as_str(),
-        tenant: &session.context.tenant,
-        approver: session.context.human_uid,
+    let KeyHolder::Human(approver) = session.context.holder else {
+        return Err(Failure::new(Exit::Denied, codes::NO_APPROVAL_KEY, format!("{} cannot answer", session.context.who))
+            .why("a service never approves: a human does, with a key of their own")
+            .next("scalbotics context list"));
     };
+    let signer = Signer { trust_domain: session.trust.trust_domain.as_str(), tenant: &session.context.tenant, approver };
     let statement = statement(&signer, &shown, answer, reason)?;
     let cannot =
         |why: String| Failure::new(Exit::Failed, codes::SIGN, "the answer cannot be signed").why(why).next("scalbotics doctor");
@@ -165,7 +166,7 @@ mod tests {
             id: GrantId::from_u128(3),
             grantor: human,
             grantee: agent,
-            task: TaskId::from_u128(5),
+            task: Some(TaskId::from_u128(5)),
             scope: Scope { tools: Vec::new(), tier_max: Tier::Risky },
             expires_at: Timestamp::from_unix_ms(9_000),
         };

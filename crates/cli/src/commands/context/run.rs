@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::ids::Error as IdError;
+use scalbotics_core::principal::{KeyHolder, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use serde_json::{Value, json};
 
@@ -27,7 +28,7 @@ pub(crate) enum Verb {
     #[command(
         before_help = "Example: scalbotics context add prod --server https://host:7420 --trust-file trust.json --of-tenant acme --human ann --human-uid hum_… --login-key ann.pem"
     )]
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// Remove a context; keys stay where they are.
     #[command(alias = "rm", before_help = "Example: scalbotics context remove old")]
     Remove {
@@ -38,6 +39,7 @@ pub(crate) enum Verb {
 
 /// Arguments of `context add`.
 #[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("who").required(true).args(["human", "service"])))]
 pub(crate) struct AddArgs {
     /// Name of the context.
     name: String,
@@ -51,11 +53,17 @@ pub(crate) struct AddArgs {
     #[arg(long = "of-tenant", alias = "tenant-name", value_name = "TENANT")]
     of_tenant: String,
     /// Name of the human.
-    #[arg(long)]
-    human: String,
+    #[arg(long, requires = "human_uid")]
+    human: Option<String>,
     /// Identity of the human, as `hum_…`.
-    #[arg(long)]
-    human_uid: String,
+    #[arg(long, requires = "human")]
+    human_uid: Option<String>,
+    /// Name of the service.
+    #[arg(long, requires = "service_uid")]
+    service: Option<String>,
+    /// Identity of the service, as `svc_…`.
+    #[arg(long, requires = "service")]
+    service_uid: Option<String>,
     /// Private key that logs in.
     #[arg(long)]
     login_key: PathBuf,
@@ -107,7 +115,7 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
         .map(|(name, entry)| {
             json!({
                 "name": name, "current": contexts.current.as_deref() == Some(name), "server": entry.server,
-                "tenant": entry.tenant, "human": entry.human, "approves": entry.approval_key.is_some(),
+                "tenant": entry.tenant, "principal": entry.who, "kind": Uid::from(entry.holder).kind(), "approves": entry.approval_key.is_some(),
                 "trust_file": entry.trust_file,
             })
         })
@@ -117,7 +125,8 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
         column("CURRENT", "/current"),
         column("SERVER", "/server"),
         column("TENANT", "/tenant"),
-        column("HUMAN", "/human"),
+        column("PRINCIPAL", "/principal"),
+        column("KIND", "/kind"),
         column("APPROVES", "/approves"),
         wide("TRUST FILE", "/trust_file"),
     ];
@@ -128,12 +137,25 @@ fn entry(args: &AddArgs) -> Result<Entry, Failure> {
     let wrong = |flag: &str, error: &dyn std::error::Error| {
         Failure::usage(format!("{flag} is not usable")).why(error.to_string()).next("scalbotics context add --help")
     };
+    let no_name = || Failure::usage("nobody is named").next("scalbotics context add --help");
+    let (flag, name) = match (&args.human, &args.service) {
+        (Some(name), _) => ("--human", name),
+        (None, name) => ("--service", name.as_ref().ok_or_else(no_name)?),
+    };
+    let who = Name::parse(name).map_err(|error| wrong(flag, &error))?;
+    let holder = match (&args.human_uid, &args.service_uid) {
+        (Some(uid), _) => KeyHolder::Human(uid.parse().map_err(|error: IdError| wrong("--human-uid", &error))?),
+        (None, uid) => {
+            let uid = uid.as_ref().ok_or_else(no_name)?;
+            KeyHolder::Service(uid.parse().map_err(|error: IdError| wrong("--service-uid", &error))?)
+        }
+    };
     Ok(Entry {
         server: args.server.clone(),
         trust_file: args.trust_file.clone(),
         tenant: TenantId::parse(&args.of_tenant).map_err(|error| wrong("--of-tenant", &error))?,
-        human: Name::parse(&args.human).map_err(|error| wrong("--human", &error))?,
-        human_uid: args.human_uid.parse::<HumanUid>().map_err(|error| wrong("--human-uid", &error))?,
+        who,
+        holder,
         login_key: args.login_key.clone(),
         approval_key: args.approval_key.clone(),
     })

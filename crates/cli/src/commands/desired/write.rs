@@ -8,6 +8,7 @@ use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
 use serde_json::{Value, json};
 
 use super::git::Branch;
+use super::membership::{self, Move};
 use crate::codes;
 use crate::failure::{Exit, Failure};
 use crate::output::{Printer, column};
@@ -57,6 +58,8 @@ pub(crate) enum Change {
         /// The name.
         value: String,
     },
+    /// An agent goes into another team, unless it leads its own.
+    Move(Move),
 }
 
 /// Commits a change; returns when the commit is in force. One that is refused is taken back.
@@ -117,6 +120,11 @@ fn files(branch: &Branch, parent: &str, written: &Written<'_>) -> Result<(Vec<(S
             let text = with_field(&branch.text(parent, path)?, field, value)?;
             Ok((vec![(path.clone(), text)], format!("Set {field} of {path} to {value}")))
         }
+        Change::Move(wanted) => {
+            let (path, text) = membership::file(branch, parent, wanted)?;
+            let text = with_field(&text, "team", wanted.to.as_str())?;
+            Ok((vec![(path, text)], format!("Move agent {name} to team {}", wanted.to)))
+        }
     }
 }
 
@@ -149,7 +157,7 @@ fn open(session: &Session, place: &Place) -> Result<Branch, Failure> {
             .why("desired state is written where its repository is: --repository")
             .next("name its directory with --repository, or commit to it with git and run `scalbotics repo apply`")
     })?;
-    Ok(Branch::open(&repository, &place.branch, context.human.as_str()))
+    Ok(Branch::open(&repository, &place.branch, context.who.as_str()))
 }
 
 async fn reload(session: &Session) -> Result<v1::Repository, Failure> {

@@ -61,7 +61,8 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
     Ok(())
 }
 
-fn public_key(file: &std::path::Path) -> Result<String, Failure> {
+/// The public half of a login key, as its file holds it.
+pub(crate) fn public_key(file: &std::path::Path) -> Result<String, Failure> {
     let wrong = |why: String| {
         Failure::usage(format!("{} is no public login key", file.display()))
             .why(why)
@@ -73,7 +74,7 @@ fn public_key(file: &std::path::Path) -> Result<String, Failure> {
     }
     let text = std::fs::read_to_string(file).map_err(|error| wrong(chain(&error)))?;
     if text.contains("PRIVATE KEY") {
-        return Err(wrong("it is the private half, which must not leave the person's machine; nothing was sent".to_owned()));
+        return Err(wrong("it is the private half, which must not leave its holder's machine; nothing was sent".to_owned()));
     }
     Ok(text.trim().to_owned())
 }

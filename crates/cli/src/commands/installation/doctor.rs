@@ -93,7 +93,7 @@ fn local(globals: &Globals, fix: bool) -> Vec<Finding> {
         Err(failure) => return vec![Finding::of("context", Err(failure))],
     };
     let mut findings = vec![
-        Finding::of("context", Ok(format!("{name} ({} at {})", context.human, context.server))),
+        Finding::of("context", Ok(format!("{name} ({} at {})", context.who, context.server))),
         Finding::of("trust file", check_trust(context)),
         key("login key", &context.login_key, fix),
     ];
@@ -143,7 +143,7 @@ async fn remote(globals: &Globals, findings: &mut Vec<Finding>) {
             return;
         }
     };
-    findings.push(Finding::of("daemon and login", Ok(format!("logged in as {}", session.context.human))));
+    findings.push(Finding::of("daemon and login", Ok(format!("logged in as {}", session.context.who))));
     findings.push(Finding::of("installation", check_installation(&session).await));
     findings.push(Finding::of("repository", check_repository(&session).await));
     findings.push(Finding::of("journal and audit log", check_records(&session).await));

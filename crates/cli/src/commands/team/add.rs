@@ -1,10 +1,10 @@
 //! `team add`, `team set-lead`, `team member`
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use scalbotics_core::tenant::Name;
 use serde_json::json;
 
-use crate::commands::desired::{Change, Place, Written, put};
+use crate::commands::desired::{Change, Move, Place, Written, put};
 use crate::failure::Failure;
 use crate::output::Printer;
 use crate::session::Session;
@@ -32,7 +32,7 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
         .await
 }
 
-/// Arguments of `team set-lead` and `team member`.
+/// Arguments of `team set-lead` and `team member add`.
 #[derive(Debug, Args)]
 pub(crate) struct AgentArgs {
     /// The team.
@@ -44,6 +44,32 @@ pub(crate) struct AgentArgs {
     place: Place,
 }
 
+/// Arguments of `team member remove`.
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// The team.
+    team: Name,
+    /// The agent, which does not lead it.
+    agent: Name,
+    /// The team that it goes to: an agent is always in one.
+    #[arg(long, value_name = "TEAM")]
+    to: Name,
+    /// Where it is written.
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Who is in a team.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Member {
+    /// Move an agent into a team, and out of its own: a commit to the local repository.
+    #[command(before_help = "Example: scalbotics team member add research scout")]
+    Add(AgentArgs),
+    /// Move an agent out of a team, into another one: a commit to the local repository.
+    #[command(alias = "rm", before_help = "Example: scalbotics team member remove research scout --to ops")]
+    Remove(RemoveArgs),
+}
+
 /// Commits who leads the team.
 pub(super) async fn set_lead(session: &Session, args: &AgentArgs, printer: &Printer) -> Result<(), Failure> {
     let look = format!("scalbotics team show {}", args.team);
@@ -51,9 +77,13 @@ pub(super) async fn set_lead(session: &Session, args: &AgentArgs, printer: &Prin
     put(session, &args.place, &Written { kind: "team", name: args.team.as_str(), look, change }, printer).await
 }
 
-/// Commits that the agent is in the team, and in no other any more.
-pub(super) async fn member(session: &Session, args: &AgentArgs, printer: &Printer) -> Result<(), Failure> {
-    let look = format!("scalbotics agent show {}", args.agent);
-    let change = Change::Set { path: format!("agents/{}.yaml", args.agent), field: "team", value: args.team.to_string() };
-    put(session, &args.place, &Written { kind: "agent", name: args.agent.as_str(), look, change }, printer).await
+/// Commits in which team the agent is.
+pub(super) async fn member(session: &Session, verb: &Member, printer: &Printer) -> Result<(), Failure> {
+    let (agent, from, to, place) = match verb {
+        Member::Add(args) => (&args.agent, None, &args.team, &args.place),
+        Member::Remove(args) => (&args.agent, Some(args.team.clone()), &args.to, &args.place),
+    };
+    let look = format!("scalbotics agent show {agent}");
+    let change = Change::Move(Move { agent: agent.clone(), from, to: to.clone() });
+    put(session, place, &Written { kind: "agent", name: agent.as_str(), look, change }, printer).await
 }

@@ -5,7 +5,7 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::team_service_client::TeamServiceClient;
 use serde_json::{Value, json};
 
-use super::add::{AddArgs, AgentArgs, add, member, set_lead};
+use super::add::{AddArgs, AgentArgs, Member, add, member, set_lead};
 use crate::commands::wire;
 use crate::failure::Failure;
 use crate::output::{Printer, column};
@@ -17,9 +17,9 @@ pub(crate) enum Verb {
     /// Commit a new team to the local repository; returns when it is in force.
     #[command(before_help = "Example: scalbotics team add research --description 'Finds things out.'")]
     Add(AddArgs),
-    /// Move an agent into a team, and out of its own: a commit to the local repository.
-    #[command(before_help = "Example: scalbotics team member research scout")]
-    Member(AgentArgs),
+    /// Say which agents are in a team.
+    #[command(subcommand)]
+    Member(Member),
     /// Say which agent of the team leads it: a commit to the local repository.
     #[command(before_help = "Example: scalbotics team set-lead research scout")]
     SetLead(AgentArgs),
@@ -39,7 +39,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
     let mut client = TeamServiceClient::new(session.channel.clone());
     match verb {
         Verb::Add(args) => add(session, args, printer).await,
-        Verb::Member(args) => member(session, args, printer).await,
+        Verb::Member(verb) => member(session, verb, printer).await,
         Verb::SetLead(args) => set_lead(session, args, printer).await,
         Verb::List => {
             let answer = client.list_teams(session.request(v1::ListTeamsRequest::default())?).await?.into_inner();

@@ -35,7 +35,7 @@ fn grant(grantor: Uid, grantee: Uid) -> Grant {
         id: GrantId::from_u128(1),
         grantor,
         grantee,
-        task: TaskId::from_u128(1),
+        task: Some(TaskId::from_u128(1)),
         scope: Scope { tools: vec![name("fs.read"), name("pay")], tier_max: Tier::Change },
         expires_at: Timestamp::from_unix_ms(2_000),
     }
@@ -243,10 +243,15 @@ fn s3_4_every_grant_must_cover_the_call() {
 
 #[test]
 fn an_rpc_needs_no_grant_of_a_tool_but_the_same_answers() {
-    let mut case = Case::good();
-    case.tool = None;
-    case.at = Timestamp::from_unix_ms(9_000);
-    assert!(case.decide().1.is_some());
+    let at = |ms| {
+        let mut case = Case::good();
+        case.tool = None;
+        case.chain.grants.iter_mut().for_each(|grant| grant.scope.tools.clear());
+        case.at = Timestamp::from_unix_ms(ms);
+        case.decide().1
+    };
+    assert!(at(1_999).is_some());
+    assert!(at(2_000).is_none(), "nothing is done under a grant that is over");
     check(
         "denied rpc",
         |case| {
@@ -307,14 +312,26 @@ fn a_chain_longer_than_the_limit_is_denied() {
 }
 
 #[test]
-fn a_service_acts_for_itself_alone() {
+fn sem_3_5_a_service_acts_behind_its_sponsor_and_while_the_grant_holds() {
     let service = Uid::Service(ServiceUid::from_u128(5));
     let mut alone = Case::good();
     alone.chain = Chain { principals: vec![principal(service)], grants: vec![] };
     alone.requests = vec![request(&principal(service))];
     alone.answers.truncate(1);
     alone.tool = None;
-    assert!(alone.decide().1.is_some());
+    assert!(alone.decide().1.is_none());
+    let sponsored = |expires_at| {
+        let mut case = Case::good();
+        let standing = Grant { task: None, expires_at, ..grant(human(), service) };
+        case.chain = Chain { principals: vec![principal(human()), principal(service)], grants: vec![standing] };
+        case.requests = case.chain.principals.iter().map(request).collect();
+        case.answers.truncate(2);
+        case.tool = None;
+        case.decide()
+    };
+    assert!(sponsored(NOW.plus_ms(1)).1.is_some());
+    let (over, none) = sponsored(NOW);
+    assert_eq!((over.ruling, none.is_none()), (Ruling::Deny(Denial::Grant { link: 1 }), true));
     check(
         "a service in front of agents",
         |case| {

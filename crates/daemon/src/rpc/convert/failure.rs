@@ -35,7 +35,7 @@ fn change_failure(error: &ChangeError) -> Failure {
     }
 }
 
-/// The people service's; `name` is the human's or agent's as the caller gave it.
+/// The people service's; `name` is the human's, service's or agent's as the caller gave it.
 pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failure {
     use people::Error as Refused;
     let refuse = |code: Code| Failure::new(code, error.to_string());
@@ -49,6 +49,11 @@ pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failu
             .why("nobody would be left who may administer the tenant: bind somebody else to `admins` first")
             .next("scalbotics human list"),
         Refused::TooManyGroups { .. } => refuse(codes::INVALID_ARGUMENT).next("take groups away that are not needed any more"),
+        Refused::HumanGroup { .. } => refuse(codes::INVALID_ARGUMENT)
+            .why("it is a group of humans, who answer in person for what they decide about others")
+            .next("give it a group such as `operators`"),
+        Refused::Lifetime => refuse(codes::INVALID_ARGUMENT).next("say a shorter time, and renew the grant before its end"),
+        Refused::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("ask a human to add it"),
         Refused::Change(error) => change_failure(error),
     }
 }
@@ -81,7 +86,9 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
     let list = |names: &[scalbotics_core::tenant::Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let refuse = |code: Code| Failure::new(code, error.to_string());
     match error {
-        SubmitError::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("submit it as a human"),
+        SubmitError::NotSponsor => {
+            refuse(codes::INVALID_ARGUMENT).next("submit it as a human, or as a service with a grant that is not over")
+        }
         SubmitError::CommitGone { .. } => refuse(codes::TASK_STATE)
             .why("a retry runs under the versions of the first run")
             .next("submit it anew; `scalbotics task run --help` tells how"),

@@ -9,7 +9,7 @@ use scalbotics_proto::v1;
 use scalbotics_runtime::task::{Goal, Limits, Submit, View, Watched};
 
 use super::tool::effect_class;
-use super::{from_struct, timestamp, to_value};
+use super::{from_struct, length_ms, timestamp, to_value};
 use crate::rpc::failure::Failure;
 use crate::rpc::names;
 
@@ -40,24 +40,16 @@ pub(in crate::rpc) fn submit(request: v1::SubmitTaskRequest, agent: Name) -> Res
         goal,
         input: from_struct("input", request.input)?,
         limits,
-        timeout_ms: request.timeout.map(timeout).transpose()?,
+        timeout_ms: request.timeout.map(|timeout| length_ms("timeout", timeout)).transpose()?,
         priority: priority.ok_or_else(|| Failure::invalid("priority", "it is not 0 to 9"))?,
     })
-}
-
-fn timeout(duration: prost_types::Duration) -> Result<u64, Failure> {
-    let refuse = || Failure::invalid("timeout", "it is not a positive length of time");
-    let seconds = u64::try_from(duration.seconds).map_err(|_| refuse())?;
-    let nanos = u64::try_from(duration.nanos).ok().filter(|nanos| *nanos < 1_000_000_000).ok_or_else(refuse)?;
-    let ms = seconds.checked_mul(1_000).and_then(|ms| ms.checked_add(nanos / 1_000_000)).ok_or_else(refuse)?;
-    if ms == 0 { Err(refuse()) } else { Ok(ms) }
 }
 
 /// A whole task.
 pub(in crate::rpc) fn task(view: View) -> v1::Task {
     let state = &view.state;
     let envelope = &state.envelope;
-    let sponsor = envelope.chain.principals.first();
+    let submitter = envelope.chain.submitter();
     v1::Task {
         name: names::name(&envelope.tenant, "tasks", &envelope.id),
         agent: names::name(&envelope.tenant, "agents", &envelope.agent_name),
@@ -67,7 +59,7 @@ pub(in crate::rpc) fn task(view: View) -> v1::Task {
         path: path(&envelope.goal, &state.path).to_owned(),
         commit: state.path.commit.clone(),
         goal: view.goal.clone().unwrap_or_default(),
-        requested_by: sponsor.map(|principal| principal.uid.to_string()).unwrap_or_default(),
+        requested_by: submitter.map(|principal| principal.uid.to_string()).unwrap_or_default(),
         calls: calls(state),
         budget: Some(budget(&envelope.budget)),
         calls_used: state.account.taken().calls,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -36,11 +36,11 @@ const JTI_LEN: usize = 16;
 /// Longest `jti` that is accepted, in bytes.
 const JTI_LEN_MAX: usize = 64;
 
-/// What a human's token will say.
+/// What a token will say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// The human.
-    pub human: HumanUid,
+    /// Who.
+    pub holder: KeyHolder,
     /// Their tenant, from the registry.
     pub tenant: TenantId,
     /// Their groups, from the registry.
@@ -91,7 +91,7 @@ struct Confirmation {
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
-    sub: HumanUid,
+    sub: KeyHolder,
     aud: String,
     client_id: String,
     iat: i64,
@@ -160,7 +160,7 @@ impl Issuer {
         let jti = to_base64url(entropy::bytes::<JTI_LEN>()?);
         let claims = Claims {
             iss: self.name.clone(),
-            sub: session.human,
+            sub: session.holder,
             aud: self.audience.clone(),
             client_id: CLIENT_ID.to_owned(),
             iat,
@@ -202,7 +202,7 @@ impl Validator {
         check_times(&claims, now)?;
         Ok(AccessToken {
             session: Session {
-                human: claims.sub,
+                holder: claims.sub,
                 tenant: claims.tenant.clone(),
                 groups: claims.groups.clone(),
                 auth_time: seconds(claims.auth_time),

@@ -1,6 +1,6 @@
 //! Verification of login assertions.
 
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 
@@ -19,12 +19,12 @@ pub struct Assertion<'a> {
     claims: Claims,
 }
 
-/// A human who has proved to hold their login key.
+/// A human or a service that has proved to hold its login key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedIn {
-    /// The human.
-    pub human: HumanUid,
-    /// The tenant they ask to act in; the caller compares it with the registry's.
+    /// Who.
+    pub holder: KeyHolder,
+    /// The tenant that they ask to act in; the caller compares it with the registry's.
     pub tenant: TenantId,
     /// The login key, to which the access token is bound.
     pub key: Thumbprint,
@@ -47,11 +47,11 @@ impl<'a> Assertion<'a> {
 
     /// Who it claims to be: only to find the login key that can verify it.
     #[must_use]
-    pub const fn claimed_human(&self) -> HumanUid {
+    pub const fn claimed_holder(&self) -> KeyHolder {
         self.claims.sub
     }
 
-    /// Verifies the assertion with the login key that the registry holds for [`Assertion::claimed_human`].
+    /// Verifies the assertion with the login key that the registry holds for [`Assertion::claimed_holder`].
     ///
     /// # Errors
     /// Any [`Refusal`]. A replay is the caller's to find, by [`LoggedIn::jti`].
@@ -73,7 +73,7 @@ impl<'a> Assertion<'a> {
         check_times(&claims, now)?;
         let replay_until = claims.exp.saturating_add(LEEWAY_S).saturating_mul(1000);
         Ok(LoggedIn {
-            human: claims.sub,
+            holder: claims.sub,
             tenant: claims.tenant,
             key,
             jti: claims.jti,

@@ -1,4 +1,4 @@
-//! The built-in issuer of humans' tokens: takes login assertions (RFC 7523), gives ten-minute access tokens (RFC 9068).
+//! The built-in issuer of tokens of humans and services: takes login assertions (RFC 7523), gives ten-minute access tokens (RFC 9068).
 //!
 //! **Invariant:** the algorithm is the key's, never the token's; the header has `alg`, `kid`, `typ` and nothing else; the
 //! signature is verified before any claim is believed; no refusal repeats a byte of the token.

@@ -1,4 +1,5 @@
-use scalbotics_core::ids::HumanUid;
+use scalbotics_core::ids::{HumanUid, ServiceUid};
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ fn house() -> House {
 
 fn session() -> Session {
     Session {
-        human: HumanUid::from_u128(5),
+        holder: KeyHolder::Human(HumanUid::from_u128(5)),
         tenant: TenantId::parse("acme").unwrap(),
         groups: vec![Name::parse("ops").unwrap(), Name::parse("approvers").unwrap()],
         auth_time: Timestamp::from_unix_ms(1_699_999_990_000),
@@ -300,8 +301,20 @@ fn what_the_issuer_refuses_to_mint() {
 
 fn login(key: &Pair, lifetime_s: i64) -> String {
     let tenant = TenantId::parse("acme").unwrap();
-    let login = Login { human: HumanUid::from_u128(5), tenant: &tenant, audience: AUDIENCE, lifetime_s };
+    let login = Login { holder: KeyHolder::Human(HumanUid::from_u128(5)), tenant: &tenant, audience: AUDIENCE, lifetime_s };
     assertion::sign(&login, key, NOW).unwrap()
+}
+
+#[test]
+fn a_service_logs_in_as_a_human_does_and_is_never_taken_for_one() {
+    let (house, key, tenant) = (house(), Pair::generate(Algorithm::Ed25519).unwrap(), TenantId::parse("acme").unwrap());
+    let holder = KeyHolder::Service(ServiceUid::from_u128(5));
+    let login = Login { holder, tenant: &tenant, audience: AUDIENCE, lifetime_s: 60 };
+    let token = assertion::sign(&login, &key, NOW).unwrap();
+    assert_eq!(Assertion::parse(&token).unwrap().verify(key.public(), AUDIENCE, NOW).unwrap().holder, holder);
+    let minted = house.issuer.mint(&Session { holder, ..session() }, NOW).unwrap();
+    assert_eq!(house.validator.validate(&minted.token, NOW).unwrap().session.holder, holder);
+    assert_ne!(holder.to_string(), session().holder.to_string(), "the same number, another kind");
 }
 
 #[test]
@@ -310,11 +323,11 @@ fn assertions_of_both_algorithms() {
         let key = Pair::generate(algorithm).unwrap();
         let token = login(&key, 60);
         let parsed = Assertion::parse(&token).unwrap();
-        assert_eq!(parsed.claimed_human(), HumanUid::from_u128(5));
+        assert_eq!(parsed.claimed_holder(), KeyHolder::Human(HumanUid::from_u128(5)));
         let logged_in = parsed.verify(key.public(), AUDIENCE, NOW).unwrap();
         assert_eq!(
-            (logged_in.human, logged_in.tenant.as_str(), logged_in.key),
-            (HumanUid::from_u128(5), "acme", key.thumbprint())
+            (logged_in.holder, logged_in.tenant.as_str(), logged_in.key),
+            (KeyHolder::Human(HumanUid::from_u128(5)), "acme", key.thumbprint())
         );
         assert_eq!(logged_in.replay_until.unix_ms(), (NOW_S + 120) * 1000);
         assert_ne!(

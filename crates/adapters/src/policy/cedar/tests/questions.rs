@@ -248,9 +248,9 @@ fn resources_of_another_shape_deny() {
     let rows = [
         (with("Task", json!({})), "`agent`"),
         (with("Task", json!(null)), "not an object"),
-        (with("Task", json!({"agent": 1, "owner": "", "status": ""})), "`agent`"),
-        (with("Task", json!({"agent": "", "owner": "", "status": "", "groups": []})), "lacks for Task"),
-        (with("Task", json!({"agent": "", "owner": "", "status": "", "tenant": 1})), "`tenant`"),
+        (with("Task", json!({"agent": 1, "owner": "", "status": "", "submitter": ""})), "`agent`"),
+        (with("Task", json!({"agent": "", "owner": "", "status": "", "submitter": "", "groups": []})), "lacks for Task"),
+        (with("Task", json!({"agent": "", "owner": "", "status": "", "submitter": "", "tenant": 1})), "`tenant`"),
         (with("Approval", json!({})), "`agent`"),
         (with("Tenant", json!({"tenant": "acme"})), "no attributes"),
         (with("Human", json!({})), "type that the schema lacks"),

@@ -37,7 +37,7 @@ fn state() -> State {
         id: GrantId::from_u128(1),
         grantor: alice.uid,
         grantee: clerk.uid,
-        task: TaskId::from_u128(1),
+        task: Some(TaskId::from_u128(1)),
         scope: Scope { tools: vec![name("pay")], tier_max: Tier::Risky },
         expires_at: Timestamp::from_unix_ms(9_000),
     };

@@ -18,7 +18,7 @@ fn sem_1_1_a_task_is_submitted_once_with_a_sound_envelope() {
     let Command::Submit { path, .. } = submit(3) else { unreachable!() };
     let changes: [fn(&mut Envelope); 3] = [
         |bad| bad.chain.grants.clear(),
-        |bad| bad.chain.grants[0].task = TaskId::from_u128(99),
+        |bad| bad.chain.grants[0].task = Some(TaskId::from_u128(99)),
         |bad| bad.agent = AgentUid::from_u128(99),
     ];
     for change in changes {

@@ -74,7 +74,7 @@ pub(super) fn envelope(calls: u64) -> Envelope {
         id: GrantId::from_u128(4),
         grantor: HUMAN,
         grantee: Uid::Agent(agent),
-        task: id,
+        task: Some(id),
         scope: Scope { tools: vec![name("tool")], tier_max: Tier::Risky },
         expires_at: DEADLINE,
     };

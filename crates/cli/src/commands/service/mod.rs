@@ -1,0 +1,6 @@
+//! `service`
+
+mod add;
+mod verb;
+
+pub(crate) use verb::{Verb, run};

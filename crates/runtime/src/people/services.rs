@@ -1,0 +1,190 @@
+//! What administrators do with services: a grant is given, renewed and taken away.
+
+use std::sync::Arc;
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::ids::{GrantId, ServiceUid};
+use scalbotics_core::ports::StoreError;
+use scalbotics_core::principal::Uid;
+use scalbotics_core::service::{GRANT_LIFETIME_MAX_MS, HUMAN_GROUPS, Service, StandingGrant};
+use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::time::{Span, Timestamp};
+use scalbotics_core::tool::Tier;
+use serde_json::json;
+use tokio::sync::Mutex;
+
+use super::service::{joined, raced};
+use super::standing::Moved;
+use super::{Error, Move, Roles};
+use crate::audit::Quota;
+use crate::change::{Change, ChangeError, Changed, Changes};
+use crate::{Caller, Ports, task};
+
+/// Shortest life of a standing grant, in milliseconds.
+const GRANT_LIFETIME_MIN_MS: u64 = 1_000;
+
+/// A service that is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewService {
+    /// The name, of no other service and never of one before.
+    pub name: Name,
+    /// Groups.
+    pub groups: Vec<Name>,
+    /// Public login key, as a JWK in JSON; the caller has parsed it.
+    pub login_key: String,
+    /// Highest tier of a tool that is called for it.
+    pub tier_max: Tier,
+    /// How long its grant lasts.
+    pub lifetime: Span,
+}
+
+/// What a new grant says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// How long it lasts from now.
+    pub lifetime: Span,
+    /// Highest tier of a tool that is called under it; that of the grant before where nothing is said.
+    pub tier_max: Option<Tier>,
+}
+
+/// Services, for administrators. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Services {
+    changes: Changes,
+    tasks: task::Service,
+    /// One change at a time, so that none is made on what another has changed.
+    one: Arc<Mutex<()>>,
+}
+
+impl Services {
+    /// Services of the registry of `ports`; `tasks` stops what runs for whichever is suspended.
+    #[must_use]
+    pub fn new(ports: Ports, tasks: task::Service, quota: Arc<Quota>) -> Self {
+        Self { changes: Changes::new(ports, quota), tasks, one: Arc::default() }
+    }
+
+    /// Services of a tenant, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self, tenant: &TenantId) -> Result<Vec<Service>, StoreError> {
+        self.changes.ports.services.services(tenant).await
+    }
+
+    /// One service.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn get(&self, tenant: &TenantId, name: &Name) -> Result<Option<Service>, StoreError> {
+        self.changes.ports.services.service(tenant, name).await
+    }
+
+    /// Registers a service, which the caller sponsors; with `only_check` says which would be.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn add(&self, caller: &Caller, new: NewService, only_check: bool) -> Result<Changed<Service>, Error> {
+        let NewService { name, groups, login_key, tier_max, lifetime } = new;
+        let body = json!({
+            "name": name, "groups": groups, "key": login_key, "tier_max": tier_max, "lifetime_ms": lifetime.as_ms(),
+        });
+        let change = self.changes.begin(caller, "service.add", body.to_string().as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let tenant = caller.principal.tenant.clone();
+        if self.get(&tenant, &name).await.map_err(ChangeError::from)?.is_some() {
+            return Err(Error::Taken { name });
+        }
+        if let Some(group) = groups.iter().find(|group| HUMAN_GROUPS.contains(&group.as_str())) {
+            return Err(Error::HumanGroup { name, group: group.clone() });
+        }
+        let service = Service {
+            uid: ServiceUid::from_u128(self.changes.ports.ids.next()),
+            tenant,
+            groups: joined(&name, &[], &Roles { add: groups, remove: Vec::new() })?,
+            name,
+            login_key,
+            standing: Standing::Active,
+            epoch: 0,
+            grant: self.grant(caller, lifetime, tier_max, change.at)?,
+        };
+        self.put(&change, service, only_check).await
+    }
+
+    /// Gives a service a new grant in place of its old one; the caller sponsors it from now on. What runs under the old grant goes on
+    /// under that one.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn renew(&self, caller: &Caller, name: &Name, new: Renewal, only_check: bool) -> Result<Changed<Service>, Error> {
+        let body = json!({"name": name, "tier_max": new.tier_max, "lifetime_ms": new.lifetime.as_ms()}).to_string();
+        let change = self.changes.begin(caller, "service.renew", body.as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let old = self.present(&caller.principal.tenant, name).await?;
+        if old.standing == Standing::Offboarded {
+            return Err(Error::Gone { name: name.clone() });
+        }
+        let grant = self.grant(caller, new.lifetime, new.tier_max.unwrap_or(old.grant.tier_max), change.at)?;
+        self.put(&change, Service { grant, ..old }, only_check).await
+    }
+
+    /// Suspends, resumes or offboards a service; what runs for it is stopped when this returns, or about to be.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn set_standing(
+        &self,
+        caller: &Caller,
+        name: &Name,
+        to: Move,
+        only_check: bool,
+    ) -> Result<Changed<Service>, Error> {
+        let change = self.changes.begin(caller, to.of_service(), name.as_str().as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let old = self.present(&caller.principal.tenant, name).await?;
+        let service = match to.from(old.standing, old.epoch) {
+            Moved::Same => return Ok(Changed { now: old, audited: false }),
+            Moved::Gone => return Err(Error::Gone { name: name.clone() }),
+            Moved::To(standing, epoch) => Service { standing, epoch, ..old },
+        };
+        let moved = self.put(&change, service, only_check).await?;
+        if moved.audited && moved.now.standing != Standing::Active {
+            self.tasks.halt(Uid::Service(moved.now.uid));
+        }
+        Ok(moved)
+    }
+
+    /// A grant of the caller's that begins now.
+    fn grant(&self, caller: &Caller, lifetime: Span, tier_max: Tier, now: Timestamp) -> Result<StandingGrant, Error> {
+        let Uid::Human(sponsor) = caller.principal.uid else { return Err(Error::NotSponsor) };
+        if !(GRANT_LIFETIME_MIN_MS..=GRANT_LIFETIME_MAX_MS).contains(&lifetime.as_ms()) {
+            return Err(Error::Lifetime);
+        }
+        let id = GrantId::from_u128(self.changes.ports.ids.next());
+        Ok(StandingGrant { id, sponsor, tier_max, granted_at: now, expires_at: now.plus_ms(lifetime.as_ms()) })
+    }
+
+    async fn present(&self, tenant: &TenantId, name: &Name) -> Result<Service, Error> {
+        let service = self.get(tenant, name).await.map_err(ChangeError::from)?;
+        service.ok_or_else(|| Error::NotFound { kind: "service", name: name.clone() })
+    }
+
+    async fn put(&self, change: &Change<'_>, service: Service, only_check: bool) -> Result<Changed<Service>, Error> {
+        if only_check {
+            return Ok(Changed { now: service, audited: false });
+        }
+        let note = change.note(&service.uid.to_string(), &service)?;
+        match self.changes.ports.services.put_service(service.clone(), note).await {
+            Ok(()) => Ok(Changed { now: service, audited: true }),
+            Err(error) => raced(change, error).await,
+        }
+    }
+}
