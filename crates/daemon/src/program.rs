@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use scalbotics_core::in_words;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{self, Config, Kind, Sources};
@@ -306,13 +307,7 @@ fn fail_setup(error: &setup::Error) -> ExitCode {
 }
 
 fn fail_as(code: &str, error: &dyn std::error::Error, next: impl std::fmt::Display) -> ExitCode {
-    let mut why = Vec::new();
-    let mut source = error.source();
-    while let Some(error) = source {
-        why.push(error.to_string());
-        source = error.source();
-    }
-    let why = if why.is_empty() { error.to_string() } else { why.join(": ") };
+    let why = error.source().map_or_else(|| error.to_string(), in_words);
     say(&report(code, error, &why, next))
 }
 

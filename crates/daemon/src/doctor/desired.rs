@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_adapters::git::remote::{Error as RemoteError, Remote, Service};
+use scalbotics_core::in_words;
 use scalbotics_core::ports::{DesiredError, DesiredSource as _};
 use scalbotics_core::tool::Kind;
 use scalbotics_runtime::reconcile::{Compiler as _, InForce};
@@ -14,7 +15,6 @@ use tokio::net::TcpStream;
 
 use super::finding::Finding;
 use super::run::Patient;
-use crate::in_words::in_words;
 use crate::places::Places;
 use crate::wiring;
 

@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
+use scalbotics_core::in_words;
 use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
 use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
 
-use crate::in_words::in_words;
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
 
