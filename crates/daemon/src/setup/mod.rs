@@ -20,8 +20,8 @@ mod repository;
 mod resume;
 mod run;
 mod starter;
+mod secrets;
 mod terminal;
-mod token;
 mod twins;
 mod upstream;
 
