@@ -48,7 +48,7 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("PolicyService", "ExplainDecision") => (v1::ExplainDecisionRequest { name: decision }.encode_to_vec(), true),
         ("PolicyService", "CheckAccess") => {
-            (v1::CheckAccessRequest { agent, tool: text("fs.read"), args: None }.encode_to_vec(), true)
+            (v1::CheckAccessRequest { agent, tool: text("fs.read"), args: None, taint: vec![] }.encode_to_vec(), true)
         }
         ("AuditService", "ListAuditRecords") => {
             (v1::ListAuditRecordsRequest { parent, ..Default::default() }.encode_to_vec(), false)
