@@ -71,6 +71,9 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
             let add_groups = vec![text("operators")];
             (v1::BindHumanRequest { name: human, add_groups, ..Default::default() }.encode_to_vec(), true)
         }
+        ("HumanService", "EnrollApprover") => {
+            (v1::EnrollApproverRequest { name: human, enrolment: b"{}".to_vec(), ..Default::default() }.encode_to_vec(), true)
+        }
         ("HumanService", "SuspendHuman" | "ResumeHuman" | "OffboardHuman") => {
             (v1::HumanStandingRequest { name: human, ..Default::default() }.encode_to_vec(), true)
         }

@@ -260,7 +260,7 @@ fn who_may_administer_people_and_keep_secrets() {
         ("operator lists secrets", rpc(operator(), "secret.list", only("Tenant")), Deny, &[]),
         ("nobody looks at teams", rpc(nobody(), "team.read", team()), Allow, &["humans-look-around"]),
     ];
-    for action in ["human.bind", "human.suspend", "human.resume", "human.offboard"] {
+    for action in ["human.bind", "human.enroll", "human.suspend", "human.resume", "human.offboard"] {
         rows.push(("admin administers", rpc(admin(), action, carol()), Allow, people));
         rows.push(("operator does not", rpc(operator(), action, carol()), Deny, &[]));
         rows.push(("nobody makes themselves more", rpc(nobody(), action, carol()), Deny, &[]));

@@ -5,4 +5,4 @@ mod keygen;
 mod verb;
 
 pub(crate) use keygen::keygen;
-pub(crate) use verb::{Verb, run};
+pub(crate) use verb::{Verb, run, show};
