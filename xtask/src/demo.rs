@@ -5,7 +5,6 @@
 
 mod acts;
 mod checks;
-mod daemon;
 mod evidence;
 mod leftovers;
 mod readme;

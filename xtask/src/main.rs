@@ -4,6 +4,7 @@
 
 mod bench;
 mod cargo;
+mod daemon;
 mod demo;
 mod fuzz;
 mod models;
@@ -44,7 +45,7 @@ enum Task {
     Tidy,
     /// Run the fuzz targets for a while each; installs cargo-fuzz by itself
     Fuzz(fuzz::Options),
-    /// Ask a real model server, llama.cpp's with a small model: fetches and builds it, pinned by digest, on first use
+    /// Run the provider of models and a task of an agent against a real model server, llama.cpp's with a small model; fetches both, pinned by digest
     Models,
     /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
     Sim(sim::Options),

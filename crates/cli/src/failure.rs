@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use scalbotics_core::in_words;
 use serde_json::json;
 use tonic_types::StatusExt as _;
 
@@ -131,7 +132,7 @@ impl Failure {
 
     /// Something that should not happen on a sound machine.
     pub(crate) fn internal(what: &str, source: &dyn std::error::Error) -> Self {
-        Self::new(Exit::Failed, codes::BROKEN, what).why(chain(source)).next("scalbotics doctor")
+        Self::new(Exit::Failed, codes::BROKEN, what).why(in_words(source)).next("scalbotics doctor")
     }
 
     /// A wrong command line.
@@ -175,18 +176,6 @@ impl Failure {
     }
 }
 
-/// An error and its sources in one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
-}
-
 impl From<tonic::Status> for Failure {
     fn from(status: tonic::Status) -> Self {
         let details = status.get_error_details();
@@ -211,7 +200,7 @@ impl From<tonic::Status> for Failure {
             what: if status.message().is_empty() { "the call failed".to_owned() } else { status.message().to_owned() },
             code,
             why: match meta("why") {
-                why if why.is_empty() => std::error::Error::source(&status).map(chain).unwrap_or_default(),
+                why if why.is_empty() => std::error::Error::source(&status).map(in_words).unwrap_or_default(),
                 why => why,
             },
             next,

@@ -39,3 +39,7 @@ pub mod tenant;
 pub mod time;
 pub mod tool;
 pub mod workflow;
+
+mod in_words;
+
+pub use in_words::in_words;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use scalbotics_core::identity::{SpiffeId, Subject};
+use scalbotics_core::in_words;
 use scalbotics_core::ports::Clock;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
@@ -19,7 +20,6 @@ use scalbotics_identity::holder::{certificate, trust};
 use scalbotics_runtime::Supervisor;
 
 use crate::config::{self, Config, UnlockBy};
-use crate::in_words::in_words;
 use crate::layout;
 use crate::start_error::{BoxError, StartError};
 

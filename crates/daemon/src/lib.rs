@@ -29,7 +29,6 @@ pub mod doctor;
 pub mod failpoint;
 mod following;
 pub mod id_source;
-mod in_words;
 mod keys;
 pub mod layout;
 pub mod logging;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use scalbotics_core::in_words;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::clock::{Guarded, System};
 use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
@@ -64,6 +66,8 @@ enum Verb {
     Initialize(Box<setup::Initialize>),
     /// A whole installation in one command.
     Dev(setup::Dev),
+    /// Sign that an approval key is a person's.
+    Enroll(setup::Enroll),
     /// What is wrong with an installation, and what to do about it.
     Doctor(doctor::Doctor),
     /// The audit log, from its files.
@@ -139,6 +143,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
             Err(error) => fail_setup(&error),
         },
         Some(Verb::Dev(flags)) => dev(&flags).await,
+        Some(Verb::Enroll(flags)) => enroll(sources, &flags),
         Some(Verb::Doctor(flags)) => doctor::doctor(sources.parts(), &flags, output).await,
         Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust, checkpoints })) => {
             verify(sources, data, trust, &checkpoints)
@@ -192,6 +197,17 @@ async fn dev(flags: &setup::Dev) -> ExitCode {
         Err(setup::DevError::Config(error)) => fail(&StartError::Config(error)),
         Err(setup::DevError::Setup(error)) => fail_setup(&error),
         Err(error) => fail_as(codes::DEV_FAILED.name(), &error, "mend what the lines above say, and run it again"),
+    }
+}
+
+fn enroll(sources: SourceFlags, flags: &setup::Enroll) -> ExitCode {
+    let config = match load(sources) {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
+    match flags.sign(&config, &Guarded::new(System, None)) {
+        Ok(statement) => print(&format!("{}\n", String::from_utf8_lossy(&statement))),
+        Err(error) => fail_setup(&error),
     }
 }
 
@@ -306,13 +322,7 @@ fn fail_setup(error: &setup::Error) -> ExitCode {
 }
 
 fn fail_as(code: &str, error: &dyn std::error::Error, next: impl std::fmt::Display) -> ExitCode {
-    let mut why = Vec::new();
-    let mut source = error.source();
-    while let Some(error) = source {
-        why.push(error.to_string());
-        source = error.source();
-    }
-    let why = if why.is_empty() { error.to_string() } else { why.join(": ") };
+    let why = error.source().map_or_else(|| error.to_string(), in_words);
     say(&report(code, error, &why, next))
 }
 

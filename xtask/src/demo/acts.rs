@@ -4,10 +4,10 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
 use super::checks::Checks;
-use super::daemon::Daemon;
 use super::evidence;
 use super::shell::{Part, Ran, Shell, WHOLE, part, typed};
 use super::stage::{PLANTED_CREDENTIAL, PLANTED_MARKER, Stage};
+use crate::daemon::Daemon;
 use crate::ports;
 
 /// Exit codes of the command line (`scalbotics help exit-codes`).

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use scalbotics_adapters::model::openai::OpenAi;
-use scalbotics_core::model::{Finish, Message, Model, Reply, Request, Role, ToolCall, ToolChoice};
+use scalbotics_core::model::{Finish, Message, Model, Reply, Request, Role, ToolCall, ToolChoice, ToolSpec};
 use scalbotics_core::ports::{ModelProvider, NotAnswered};
+use scalbotics_core::tenant::Name;
 use serde_json::{Value, json};
 
 use crate::fixture::runtime;
@@ -59,6 +60,7 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
         assert_eq!((cut.finish, cut.usage.output), (Finish::Length, 5));
         println!("    the output cap: told as {:?}", cut.finish);
 
+        chosen_call(&server).await;
         forced_call(&server).await;
         structured(&server).await;
         canceled(&server).await;
@@ -70,6 +72,31 @@ pub(crate) fn main(args: &[String]) -> ExitCode {
     });
     println!("    model server: sound");
     ExitCode::SUCCESS
+}
+
+/// A call in its own field, piece by piece: that a tool is to be called is said by `tool_choice`, and what a call of it looks like
+/// by the tool's schema. And an answer to its result.
+async fn chosen_call(server: &Server) {
+    let path = json!({"type": "string", "maxLength": 40});
+    let parameters = json!({"type": "object", "properties": {"path": path}, "required": ["path"], "additionalProperties": false});
+    let tool = ToolSpec { name: Name::parse("fs.read").unwrap(), description: "Reads a file.".to_owned(), parameters };
+    let messages = vec![Message::text(Role::System, "Be brief."), Message::text(Role::User, "Read the file work/notes.txt")];
+    for choice in [ToolChoice::Required, ToolChoice::Tool(tool.name.clone())] {
+        let tool_choice = Some(choice.clone());
+        let asked = Request { messages: messages.clone(), tools: vec![tool.clone()], tool_choice, tokens_max: 200, ..request() };
+        let reply = server.reply(&asked).await;
+        let [call] = reply.message.tool_calls.as_slice() else { panic!("{reply:?}") };
+        assert_eq!((reply.finish, call.name.as_str()), (Finish::ToolCalls, "fs.read"));
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
+        assert!(arguments["path"].is_string(), "{arguments}");
+        println!("    a call by tool_choice {choice:?}: {} {arguments}", call.name);
+
+        let asks = Message { tool_calls: vec![call.clone()], ..Message::text(Role::Assistant, "") };
+        let heard = Message::result(call, json!({"data": "The lighthouse is green.", "from": "fs.read"}).to_string());
+        let next = Request { messages: [messages.clone(), vec![asks, heard]].concat(), tool_choice: None, ..asked };
+        let last = server.reply(&next).await;
+        println!("    and an answer to its result: {:?} {}", last.finish, last.message.content);
+    }
 }
 
 /// A call as small models write one, in their text; this server's grammar leaves it no other way. And an answer to its result.

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use scalbotics_core::ids::{HumanUid, ServiceUid};
+use scalbotics_core::in_words;
 use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::{Name, TenantId};
 use serde::{Deserialize, Serialize};
 
 use super::config_dir;
 use crate::codes;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 
 /// Longest file that is read, in bytes: thousands of contexts.
 const LEN_MAX: u64 = 1 << 20;
@@ -130,7 +131,7 @@ impl Contexts {
             std::fs::create_dir_all(directory).map_err(|error| cannot(error.to_string()))?;
         }
         let secret = scalbotics_identity::private_file::SECRET_MODE;
-        scalbotics_identity::private_file::replace(&path, text.as_bytes(), secret).map_err(|error| cannot(chain(&error)))
+        scalbotics_identity::private_file::replace(&path, text.as_bytes(), secret).map_err(|error| cannot(in_words(&error)))
     }
 
     /// The context named by the flag, else the current one.

@@ -6,13 +6,14 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::time_provider::DefaultTimeProvider;
+use scalbotics_core::in_words;
 use scalbotics_identity::holder::{tls, trust};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::codes;
 use crate::context::Entry;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 
 /// How long connecting may take; a daemon on the same continent answers in a tenth.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
     trust::File::load(&context.trust_file).map_err(|error| {
         Failure::new(Exit::Failed, codes::TRUST, format!("cannot use trust file {}", context.trust_file.display()))
-            .why(chain(&error))
+            .why(in_words(&error))
             .next("scalbotics doctor")
     })
 }
@@ -37,17 +38,17 @@ pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Chan
     if uri.scheme_str() != Some("https") || uri.host().is_none() {
         return Err(unusable("it is not https://host:port".to_owned()));
     }
-    let roots = trust.roots().map_err(|error| unusable(chain(&error)))?;
+    let roots = trust.roots().map_err(|error| unusable(in_words(&error)))?;
     let config = tls::client_config(&roots, &trust.trust_domain, None, Arc::new(DefaultTimeProvider));
-    let connector = TlsConnector::from(Arc::new(config.map_err(|error| unusable(chain(&error)))?));
+    let connector = TlsConnector::from(Arc::new(config.map_err(|error| unusable(in_words(&error)))?));
     let service = tower::service_fn(move |uri: Uri| connect(uri, connector.clone()));
     // The connector brings the TLS; the endpoint would refuse the scheme without its own, so it only learns the origin.
     let place = uri.authority().map(|authority| format!("http://{authority}")).unwrap_or_default();
-    let endpoint = Endpoint::from_shared(place).map_err(|error| unusable(chain(&error)))?;
+    let endpoint = Endpoint::from_shared(place).map_err(|error| unusable(in_words(&error)))?;
     let endpoint = endpoint.origin(uri).connect_timeout(CONNECT_TIMEOUT);
     endpoint.connect_with_connector(service).await.map_err(|error| {
         Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {}", context.server))
-            .why(chain(&error))
+            .why(in_words(&error))
             .next("scalbotics doctor")
     })
 }

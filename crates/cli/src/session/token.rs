@@ -1,5 +1,6 @@
 //! Access tokens: exchanged for a signed assertion (RFC 7523), kept for their ten minutes in a 0600 file.
 
+use scalbotics_core::in_words;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::{assertion, key, trust};
 use scalbotics_identity::private_file;
@@ -11,7 +12,7 @@ use tonic::transport::Channel;
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, token_path};
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 
 /// A token that ends within this time is exchanged anew, in milliseconds: a call may be on its way that long.
 const MARGIN_MS: u64 = 30_000;
@@ -60,14 +61,14 @@ pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, c
             .why(why)
             .next("scalbotics doctor")
     };
-    let key = key::Pair::load(&context.login_key).map_err(|error| cannot(chain(&error)))?;
+    let key = key::Pair::load(&context.login_key).map_err(|error| cannot(in_words(&error)))?;
     let login = assertion::Login {
         holder: context.holder,
         tenant: &context.tenant,
         audience: trust.trust_domain.as_str(),
         lifetime_s: ASSERTION_LIFETIME_S,
     };
-    let assertion = assertion::sign(&login, &key, clock::now()).map_err(|error| cannot(chain(&error)))?;
+    let assertion = assertion::sign(&login, &key, clock::now()).map_err(|error| cannot(in_words(&error)))?;
     let answer =
         SessionServiceClient::new(channel.clone()).exchange_assertion(v1::ExchangeAssertionRequest { assertion }).await?;
     let v1::AccessToken { token, expire_time } = answer.into_inner();
@@ -93,7 +94,7 @@ fn keep(name: &str, kept: &Kept) -> Result<(), Failure> {
         std::fs::create_dir_all(directory).map_err(|error| cannot(error.to_string()))?;
     }
     let text = serde_json::to_vec(kept).map_err(|error| cannot(error.to_string()))?;
-    private_file::replace(&path, &text, private_file::SECRET_MODE).map_err(|error| cannot(chain(&error)))
+    private_file::replace(&path, &text, private_file::SECRET_MODE).map_err(|error| cannot(in_words(&error)))
 }
 
 /// Removes the kept token; answers whether there was one.

@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{OUTPUT_TOKENS_MAX, REQUEST_LEN_MAX, ROUTE_MAX, TOOLS_MAX};
 use crate::digest::Digest;
@@ -34,20 +34,6 @@ static DEFINITION: LazyLock<Option<Arc<Definition>>> = LazyLock::new(|| define()
 #[must_use]
 pub fn definition() -> Option<&'static Arc<Definition>> {
     DEFINITION.as_ref()
-}
-
-/// What policy sees of a request: the route, the tools on offer, the output cap and the size. The words of a conversation decide
-/// nothing (architecture, rule 6).
-#[must_use]
-pub fn view(request: &Value, len: usize) -> Value {
-    let list = |key: &str| request.get(key).and_then(Value::as_array).into_iter().flatten();
-    let tools: Vec<&Value> = list("tools").filter_map(|tool| tool.get("name")).collect();
-    json!({
-        "route": list("route").collect::<Vec<_>>(),
-        "tools": tools,
-        "tokens_max": request.get("tokens_max").cloned().unwrap_or_default(),
-        "request_bytes": len,
-    })
 }
 
 fn define() -> Option<Definition> {
@@ -95,9 +81,12 @@ mod tests {
             tokens_max: 100,
         };
         let bytes = request.to_payload().unwrap();
-        let seen = view(&json::parse(&bytes).unwrap(), bytes.len());
-        definition().unwrap().input.check(&seen).unwrap();
+        let tool = definition().unwrap();
+        let seen = tool.seen_by_policy(json::parse(&bytes).unwrap(), bytes.len());
+        tool.input.check(&seen).unwrap();
         let all = json!({"route": ["small"], "tools": ["fs.read"], "tokens_max": 100, "request_bytes": bytes.len()});
         assert_eq!(seen, all);
+        // What is no request is seen as nothing, which the tool's schema refuses.
+        tool.input.check(&tool.seen_by_policy(json!({"route": ["small"]}), 20)).unwrap_err();
     }
 }

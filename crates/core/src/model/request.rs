@@ -1,7 +1,7 @@
 //! What a model is asked.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{MESSAGES_MAX, Message, OUTPUT_TOKENS_MAX, REQUEST_LEN_MAX, ROUTE_MAX, Role, TOOLS_MAX};
 use crate::json;
@@ -128,6 +128,14 @@ impl Request {
             return Err(RequestError::Cap { tokens: self.tokens_max });
         }
         Ok(())
+    }
+
+    /// What policy sees of a request of `len` bytes: the route, the tools on offer, the output cap and the size. The words of a
+    /// conversation decide nothing (architecture, rule 6).
+    #[must_use]
+    pub fn view(&self, len: usize) -> Value {
+        let tools: Vec<&str> = self.tools.iter().map(|tool| tool.name.as_str()).collect();
+        json!({ "route": self.route, "tools": tools, "tokens_max": self.tokens_max, "request_bytes": len })
     }
 
     /// Results follow the calls that they are of, and only the assistant asks for calls.

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::{REQUEST_LEN_MAX, Request, RequestError};
 use crate::json;
 
@@ -55,23 +53,13 @@ impl Written {
     pub fn worst_case(&self) -> u64 {
         Request::prompt_tokens_of(self.bytes.len(), self.tools_len).saturating_add(self.request.tokens_max)
     }
-
-    /// What policy sees of it, as [`view`](super::call::view) shows the same request.
-    #[must_use]
-    pub fn view(&self) -> Value {
-        let tools: Vec<&str> = self.request.tools.iter().map(|tool| tool.name.as_str()).collect();
-        json!({
-            "route": self.request.route,
-            "tools": tools,
-            "tokens_max": self.request.tokens_max,
-            "request_bytes": self.bytes.len(),
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Message, Role, ToolSpec, call};
+    use serde_json::json;
+
+    use super::super::{Message, Role, ToolSpec};
     use super::*;
     use crate::tenant::Name;
 
@@ -89,7 +77,6 @@ mod tests {
         };
         let written = Written::of(request.clone()).unwrap();
         assert_eq!((written.bytes().to_vec(), written.worst_case()), (request.to_payload().unwrap(), request.worst_case()));
-        assert_eq!(written.view(), call::view(&json::parse(written.bytes()).unwrap(), written.bytes().len()));
         assert_eq!(Written::of(Request { tokens_max: 0, ..request.clone() }), Err(RequestError::Cap { tokens: 0 }));
         let long = Request { messages: vec![Message::text(Role::User, "a".repeat(REQUEST_LEN_MAX))], ..request };
         assert_eq!(Written::of(long), Err(RequestError::Len));

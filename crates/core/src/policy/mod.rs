@@ -16,5 +16,5 @@ pub use decision::{Decision, Denial, Ruling};
 pub use explain::{Explanation, Link, Standing, Voice, explain};
 pub use permit::{Act, Commit, Permit, Warrant, seal_warrants};
 pub use request::{Answer, Deciding, Request, Resource, Verdict};
-pub use taint::{egress, taint};
+pub use taint::{TAINT_MARKS, egress, taint};
 pub use vocabulary::{SELF_APPROVAL, call_context, tool_action, tool_context};

@@ -10,7 +10,10 @@ use crate::task::{Phase, State};
 use crate::tenant::Name;
 use crate::tool::{Builtin, Definition, Kind};
 
-/// The marks of a task, as policy sees them in `context.taint`: `files`, `programs`, `tools`, `web`.
+/// Every mark that there is.
+pub const TAINT_MARKS: [&str; 4] = ["files", "programs", "tools", "web"];
+
+/// The marks of a task, as policy sees them in `context.taint`: of [`TAINT_MARKS`].
 ///
 /// A call marks its task when it has been carried out or has failed after it was sent, since a failure has words too.
 #[must_use]

@@ -43,6 +43,6 @@ pub use secret_source::SecretSource;
 pub use secret_store::{SealedSecret, SecretStore};
 pub use service_registry::ServiceRegistry;
 pub use signer::{SignError, Signer};
-pub use statement_verifier::{StatementVerifier, VerifyError};
+pub use statement_verifier::{EnrolledKey, StatementVerifier, VerifyError};
 pub use task_log::{Batch, BatchError, Committed, IntentPermit, StoreError, StoredEvent, Summary, TaskFilter, TaskLog};
 pub use tool_runner::{Stop, ToolRunner};

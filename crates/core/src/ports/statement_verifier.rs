@@ -1,6 +1,7 @@
 //! The signature under an approver's statement.
 
 use super::Human;
+use crate::time::Timestamp;
 
 /// Why a signed statement does not count.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,15 @@ pub enum VerifyError {
     },
 }
 
+/// An approval key of a human that counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnrolledKey {
+    /// Its thumbprint (RFC 7638).
+    pub thumbprint: String,
+    /// When an approver-admin signed that it is the human's.
+    pub issued_at: Timestamp,
+}
+
 /// Verifies approvers' signatures (semantics §5.1, §5.2).
 pub trait StatementVerifier: Send + Sync + std::fmt::Debug {
     /// Checks the human's enrolment statement against the pinned approver-admin keys, then the statement's signature
@@ -30,4 +40,10 @@ pub trait StatementVerifier: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`VerifyError`].
     fn verify(&self, human: &Human, statement: &[u8], signature: &[u8]) -> Result<String, VerifyError>;
+
+    /// Checks an enrolment statement that is to be this human's against the pinned approver-admin keys.
+    ///
+    /// # Errors
+    /// [`VerifyError::NotEnrolled`].
+    fn enrolled(&self, human: &Human, enrolment: &[u8]) -> Result<EnrolledKey, VerifyError>;
 }

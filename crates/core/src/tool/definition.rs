@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{EffectClass, Manifest, ManifestError, Tier, schema::Schema};
 use crate::digest::Digest;
 use crate::egress::Destination;
+use crate::model::Request;
 use crate::tenant::Name;
 use crate::time::Span;
 
@@ -124,12 +125,12 @@ impl Definition {
 }
 
 impl Definition {
-    /// What policy sees of arguments: all of them, or of a question to a model what [`view`](crate::model::call::view) shows.
+    /// What policy sees of arguments: all of them, or of a question to a model its [`view`](Request::view); of what is none, nothing.
     #[must_use]
     pub fn seen_by_policy(&self, args: Value, len: usize) -> Value {
         match &self.kind {
             Kind::Builtin(_) | Kind::Process(_) | Kind::Http(_) => args,
-            Kind::Model => crate::model::call::view(&args, len),
+            Kind::Model => serde_json::from_value(args).map_or(Value::Null, |request: Request| request.view(len)),
         }
     }
 

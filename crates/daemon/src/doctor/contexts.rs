@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use scalbotics_core::ids::HumanUid;
+use scalbotics_core::in_words;
 use scalbotics_store::open_read_only;
 
 use super::finding::Finding;
 use super::run::Patient;
-use crate::in_words::in_words;
 use crate::setup::contexts::{self, Entrance};
 use crate::setup::people::Person;
 

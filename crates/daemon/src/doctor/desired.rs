@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_adapters::git::remote::{Error as RemoteError, Remote, Service};
-use scalbotics_core::ports::{DesiredError, DesiredSource as _};
+use scalbotics_core::in_words;
+use scalbotics_core::ports::{DesiredError, DesiredSource as _, RawFiles};
 use scalbotics_core::tool::Kind;
 use scalbotics_runtime::reconcile::{Compiler as _, InForce};
 use scalbotics_store::open_read_only;
@@ -14,9 +15,12 @@ use tokio::net::TcpStream;
 
 use super::finding::Finding;
 use super::run::Patient;
-use crate::in_words::in_words;
+use super::work_tree;
 use crate::places::Places;
 use crate::wiring;
+
+/// What the check of the newest commit is called.
+const DESIRED_STATE: &str = "desired state";
 
 /// Time that a model server gets to accept a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(3);
@@ -30,7 +34,14 @@ const LOCKS: [&str; 5] = ["index.lock", "packed-refs.lock", "config.lock", "HEAD
 pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = vec![locks(patient)];
     findings.extend(remote(patient).await);
-    let state = match newest(patient).await {
+    let state = match load(patient).await {
+        Ok(files) => {
+            findings.extend(work_tree::check(&patient.config.repository, &files));
+            compile(patient, files).await
+        }
+        Err(finding) => Err(finding),
+    };
+    let state = match state {
         Ok((finding, state)) => {
             findings.push(finding);
             state
@@ -79,23 +90,29 @@ async fn remote(patient: &Patient<'_>) -> Option<Finding> {
     })
 }
 
-/// The newest commit, which has to be one that can be in force.
-async fn newest(patient: &Patient<'_>) -> Result<(Finding, InForce), Finding> {
-    const CHECK: &str = "desired state";
-    let config = patient.config;
-    let place = config.repository.display();
+/// The files of the newest commit.
+async fn load(patient: &Patient<'_>) -> Result<RawFiles, Finding> {
+    let place = patient.config.repository.display();
     let unreadable = |error: DesiredError| {
-        Finding::error(CHECK, &error, format!("put the repository back at {place}, or mend repository.path in the configuration"))
+        let next = format!("put the repository back at {place}, or mend repository.path in the configuration");
+        Finding::error(DESIRED_STATE, &error, next)
     };
-    let source = wiring::git(config);
+    let source = wiring::git(patient.config);
     let head = source.head().await.map_err(unreadable)?;
-    let files = source.load(&head).await.map_err(unreadable)?;
+    source.load(&head).await.map_err(unreadable)
+}
+
+/// The newest commit has to be one that can be in force.
+async fn compile(patient: &Patient<'_>, files: RawFiles) -> Result<(Finding, InForce), Finding> {
+    let config = patient.config;
+    let (place, head) = (config.repository.display(), files.commit.clone());
     let compiler = wiring::compiler(config, Arc::new(Places::of(config)));
     let compiled = tokio::task::spawn_blocking(move || compiler.compile(files)).await;
-    let refused =
-        |what: String| Finding::fail(CHECK, what, "mend the files and commit; what is in force in a running daemon stays");
+    let refused = |what: String| {
+        Finding::fail(DESIRED_STATE, what, "mend the files and commit; what is in force in a running daemon stays")
+    };
     match compiled {
-        Ok(Ok(state)) => Ok((Finding::ok(CHECK, format!("commit {head} of {place} can be in force")), state)),
+        Ok(Ok(state)) => Ok((Finding::ok(DESIRED_STATE, format!("commit {head} of {place} can be in force")), state)),
         Ok(Err(findings)) => {
             let first = findings.first().map(ToString::to_string).unwrap_or_default().replace('\n', " ");
             Err(refused(format!("commit {head} is refused with {} findings: {first}", findings.len())))

@@ -1,6 +1,6 @@
 //! What a check found.
 
-use crate::in_words::in_words;
+use scalbotics_core::in_words;
 use serde_json::{Value, json};
 
 /// How a check came out.

@@ -10,8 +10,10 @@ mod desired;
 mod files;
 mod finding;
 mod host;
+mod issuer;
 mod keys;
 mod run;
+mod work_tree;
 
 pub use command::{Doctor, doctor};
 pub use finding::{Finding, Outcome};

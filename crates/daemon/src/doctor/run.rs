@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::command::Doctor;
 use super::finding::Finding;
-use super::{contexts, data, desired, files, host, keys};
+use super::{contexts, data, desired, files, host, issuer, keys};
 use crate::config::{Config, Sources};
 
 /// What every check is given.
@@ -38,6 +38,7 @@ pub(super) async fn run(sources: Sources, flags: &Doctor) -> Vec<Finding> {
     findings.extend(keys::check(&patient));
     findings.extend(data::check(&patient));
     findings.extend(desired::check(&patient).await);
+    findings.extend(issuer::check(&patient).await);
     findings.extend(host::check(&patient).await);
     findings.push(contexts::check(&patient, flags.directories.config()));
     findings

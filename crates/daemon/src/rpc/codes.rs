@@ -62,6 +62,7 @@ codes! {
     // Approvals.
     APPROVAL_STATE "APPROVAL_STATE" "the approval request is not waiting any more";
     STATEMENT_REFUSED "STATEMENT_REFUSED" "the signed statement is not that of this request, or its signature does not count";
+    ENROLMENT_REFUSED "ENROLMENT_REFUSED" "the enrolment statement does not count";
     APPROVER_NOT_ENROLLED "APPROVER_NOT_ENROLLED" "the caller has no enrolled approval key";
     SELF_APPROVAL "SELF_APPROVAL" "who asked may not approve";
     // Limits.

@@ -93,6 +93,13 @@ impl Humans {
         Ok(Self::show(call, &bound.map_err(|error| convert::people_failure(&error, &named.text))?))
     }
 
+    async fn enroll(&self, call: &Call, request: &v1::EnrollApproverRequest) -> Result<v1::Human, Failure> {
+        let (named, _) = self.enter(call, &request.name).await?;
+        let caller = call.caller(&request.request_id)?;
+        let enrolled = self.0.people.enroll(&caller, &named.id, &request.enrolment, request.validate_only).await;
+        Ok(Self::show(call, &enrolled.map_err(|error| convert::people_failure(&error, &named.text))?))
+    }
+
     async fn set_standing(&self, call: &Call, request: &v1::HumanStandingRequest, to: Move) -> Result<v1::Human, Failure> {
         let (named, _) = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
@@ -121,6 +128,11 @@ impl HumanService for Humans {
     async fn bind_human(&self, request: Request<v1::BindHumanRequest>) -> Result<Response<v1::Human>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.bind(&call, &message).await).await
+    }
+
+    async fn enroll_approver(&self, request: Request<v1::EnrollApproverRequest>) -> Result<Response<v1::Human>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.enroll(&call, &message).await).await
     }
 
     async fn suspend_human(&self, request: Request<v1::HumanStandingRequest>) -> Result<Response<v1::Human>, Status> {

@@ -82,6 +82,7 @@ rows! {
     LIST_HUMANS: "HumanService/ListHumans" "human.list" "Tenant" Read Batched;
     GET_HUMAN: "HumanService/GetHuman" "human.read" "Account" Read Batched;
     BIND_HUMAN: "HumanService/BindHuman" "human.bind" "Account" Write Awaited;
+    ENROLL_APPROVER: "HumanService/EnrollApprover" "human.enroll" "Account" Write Awaited;
     SUSPEND_HUMAN: "HumanService/SuspendHuman" "human.suspend" "Account" Write Awaited;
     RESUME_HUMAN: "HumanService/ResumeHuman" "human.resume" "Account" Write Awaited;
     OFFBOARD_HUMAN: "HumanService/OffboardHuman" "human.offboard" "Account" Write Awaited;

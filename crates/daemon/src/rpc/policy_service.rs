@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::ids::{DecisionId, GrantId, TaskId};
-use scalbotics_core::policy::{Authorization, Decision, Request as Question, Resource, authorize, call_context, tool_action};
+use scalbotics_core::policy::{
+    Authorization, Decision, Request as Question, Resource, TAINT_MARKS, authorize, call_context, tool_action,
+};
 use scalbotics_core::principal::{Chain, Grant, Principal, Scope, Uid};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
@@ -37,6 +39,9 @@ struct Asked<'a> {
     args: Value,
 }
 
+/// The marks of a task that is only asked about.
+type Marks = BTreeSet<&'static str>;
+
 impl Policies {
     async fn explain(&self, call: &Call, request: &v1::ExplainDecisionRequest) -> Result<v1::Decision, Failure> {
         let tenant = call.tenant()?;
@@ -57,13 +62,18 @@ impl Policies {
         let named: Named<Name> = names::parse("agent", "agents", &request.agent, tenant)?;
         let tool = names::bare("tool", &request.tool)?;
         let args = convert::from_struct("args", request.args)?;
+        let marks = parse_marks(&request.taint)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
         let in_force = self.0.states.current().ok_or_else(|| Failure::new(codes::NOTHING_IN_FORCE, "nothing can be checked"))?;
         let agent = self.0.ports.registry.agent_by_name(tenant, &named.id).await.map_err(|error| store_failure(&error))?;
         let agent = agent.ok_or_else(|| Failure::not_found(&named.text))?;
         let tool = in_force.tools.get(&tool).ok_or_else(|| Failure::not_found(&names::name(tenant, "tools", &tool)))?;
         let asked = Asked { in_force: &in_force, agent, tool, args };
-        let mut decision = convert::decision(&self.decide(call, &asked).await?, false);
+        let mut decision = convert::decision(&self.decide(call, &asked, &marks).await?, false);
+        if !marks.is_empty() {
+            let without = decision.allow || self.decide(call, &asked, &Marks::new()).await?.allows();
+            decision.why.push_str(&of_taint(&marks, decision.allow, without));
+        }
         if asked.agent.standing != Standing::Active {
             decision.allow = false;
             "the agent is suspended".clone_into(&mut decision.why);
@@ -72,7 +82,7 @@ impl Policies {
     }
 
     /// What the gate would decide about the call now. Nothing is done: the permit goes at once.
-    async fn decide(&self, call: &Call, asked: &Asked<'_>) -> Result<Decision, Failure> {
+    async fn decide(&self, call: &Call, asked: &Asked<'_>, marks: &Marks) -> Result<Decision, Failure> {
         let human = call.identity()?.principal.clone();
         let Asked { in_force, agent, tool, args } = asked;
         let missing = || Failure::not_found(&names::name(&agent.tenant, "agents", &agent.name));
@@ -92,7 +102,7 @@ impl Policies {
             scope: Scope { tools: wanted.tools.iter().cloned().collect(), tier_max: wanted.tier_max },
             expires_at: now.plus_ms(QUESTION_MS),
         };
-        let context = call_context(tool, args.clone(), [agent.name.as_str(), wanted.team.as_str(), ""], &BTreeSet::new());
+        let context = call_context(tool, args.clone(), [agent.name.as_str(), wanted.team.as_str(), ""], marks);
         let question = |principal: &Principal| Question {
             principal: principal.clone(),
             action: tool_action(&tool.id),
@@ -109,6 +119,25 @@ impl Policies {
     }
 }
 
+/// Marks as they are asked about.
+fn parse_marks(words: &[String]) -> Result<Marks, Failure> {
+    let mark = |word: &String| {
+        let known = TAINT_MARKS.into_iter().find(|mark| mark == word);
+        known.ok_or_else(|| Failure::invalid("taint", format!("`{word}` is none of {}", TAINT_MARKS.join(", "))))
+    };
+    words.iter().map(mark).collect()
+}
+
+/// What taint has to do with a decision: whether the call may be made with it, and without.
+fn of_taint(marks: &Marks, with: bool, without: bool) -> String {
+    let marks = marks.iter().copied().collect::<Vec<_>>().join(", ");
+    match (with, without) {
+        (true, _) => format!("; also for a task that has taken in {marks}"),
+        (false, true) => format!("; so it is for a task that has taken in {marks}: one that has taken in nothing may"),
+        (false, false) => format!("; so it is whether or not a task has taken in {marks}"),
+    }
+}
+
 #[tonic::async_trait]
 impl PolicyService for Policies {
     async fn explain_decision(&self, request: Request<v1::ExplainDecisionRequest>) -> Result<Response<v1::Decision>, Status> {
@@ -119,5 +148,32 @@ impl PolicyService for Policies {
     async fn check_access(&self, request: Request<v1::CheckAccessRequest>) -> Result<Response<v1::Decision>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.check(&call, message).await).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Marks, of_taint, parse_marks};
+
+    #[test]
+    fn only_marks_that_there_are_can_be_asked_about() {
+        let parse = |words: &[&str]| parse_marks(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!(parse(&[]).unwrap(), Marks::new());
+        assert_eq!(parse(&["web", "files", "web"]).unwrap(), Marks::from(["files", "web"]));
+        for wrong in ["", "Web", "memory"] {
+            assert!(parse(&["web", wrong]).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_answer_says_what_taint_has_to_do_with_it() {
+        let marks = Marks::from(["web", "files"]);
+        for (with, without, words) in [
+            (true, true, "also for a task that has taken in files, web"),
+            (false, true, "one that has taken in nothing may"),
+            (false, false, "whether or not"),
+        ] {
+            assert!(of_taint(&marks, with, without).contains(words), "{with} {without}");
+        }
     }
 }

@@ -155,7 +155,14 @@ fn grpc(code: codes::Code) -> Code {
         (Code::DeadlineExceeded, &[codes::CALL_TIMED_OUT]),
         (
             Code::InvalidArgument,
-            &[codes::INVALID_ARGUMENT, codes::REQUEST_ID_REUSED, codes::INPUT_INVALID, codes::NO_PATH, codes::STATEMENT_REFUSED],
+            &[
+                codes::INVALID_ARGUMENT,
+                codes::REQUEST_ID_REUSED,
+                codes::INPUT_INVALID,
+                codes::NO_PATH,
+                codes::STATEMENT_REFUSED,
+                codes::ENROLMENT_REFUSED,
+            ],
         ),
         (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
         (

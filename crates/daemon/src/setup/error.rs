@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::in_words::in_words;
 use scalbotics_adapters::git::remote::Error as RemoteError;
 use scalbotics_adapters::issuer::Error as IssuerError;
 use scalbotics_core::desired::Finding;
+use scalbotics_core::in_words;
 
 /// Findings that are shown at once.
 const FINDINGS_SHOWN: usize = 10;

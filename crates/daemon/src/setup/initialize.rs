@@ -15,7 +15,7 @@ use super::model::FirstModel;
 use super::people::{self, Person};
 use super::report::{Change, Report};
 use super::upstream::{self, Seen, Upstream};
-use super::{Error, Initialize, Mode, Provider, config_file, contexts, error, issuer, keys, repository, starter, token};
+use super::{Error, Initialize, Mode, Provider, config_file, contexts, error, issuer, keys, repository, secrets, starter};
 use crate::layout;
 
 /// Address of the API, where nothing is said.
@@ -281,7 +281,7 @@ pub(super) async fn make(plan: &Plan, environment: &Environment) -> Result<Made,
     upstream::join(plan, &seen, &mut report).await?;
     issuer::record(plan, issuer.as_ref(), &mut report)?;
     let people = people::register(plan, environment, &plan.people(), &mut report).await?;
-    token::keep(plan, environment, &mut report).await?;
+    secrets::keep(plan, environment, &mut report).await?;
     Ok(Made { report, people })
 }
 

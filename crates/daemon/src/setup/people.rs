@@ -8,11 +8,11 @@ use scalbotics_core::ids::HumanUid;
 use scalbotics_core::ports::{Human, Registry};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::Name;
-use scalbotics_identity::authority::keystore::{KeyFile, Keystore, Kind as KeyKind, Unlock};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
-use scalbotics_identity::holder::statement::{Enrolment, sign_enrolment};
+use scalbotics_identity::holder::statement::Enrolment;
 use scalbotics_store::{OpenError, Options, SqliteStore};
 
+use super::enrolment::Admin;
 use super::error::{self, Error};
 use super::report::{Change, Report};
 use super::{Environment, Plan};
@@ -150,20 +150,16 @@ fn key(path: &Path) -> Result<Pair, Error> {
 
 /// The enrolment statement of an approval key, signed by the approver-admin key (semantics §5.2 b, §5.3a).
 fn enrol(plan: &Plan, environment: &Environment, approver: HumanUid, key: &Pair) -> Result<Vec<u8>, Error> {
-    let unlock =
-        KeyFile::load(&plan.path(layout::ADMIN_KEYSTORE_KEY)).map_err(error::keys("read the approver-admin's key file"))?;
-    let keystore = Keystore::open(&plan.path(layout::ADMIN_KEYSTORE), plan.installation, &Unlock::KeyFile(unlock))
-        .map_err(error::keys("open the approver-admin's keystore"))?;
-    let admin = keystore.pair(layout::key::APPROVER_ADMIN, KeyKind::ApproverAdmin);
-    let admin =
-        admin.ok_or(Error::Keys { attempt: "find the approver-admin's key", source: "it is not in its keystore".into() })?;
-    let enrolment = Enrolment {
+    let admin = Admin {
+        keystore: plan.path(layout::ADMIN_KEYSTORE),
+        key_file: plan.path(layout::ADMIN_KEYSTORE_KEY),
+        installation: plan.installation,
+    };
+    admin.enrol(&Enrolment {
         approver,
         tenant: plan.tenant.clone(),
         trust_domain: plan.trust_domain.clone(),
         key: key.public().clone(),
         issued_at: environment.clock.now(),
-    };
-    let signed = sign_enrolment(&admin, &enrolment).map_err(error::keys("enrol an approval key"))?;
-    signed.to_bytes().map_err(error::keys("enrol an approval key"))
+    })
 }

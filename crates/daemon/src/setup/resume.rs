@@ -4,11 +4,12 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use scalbotics_core::in_words;
+
 use super::error::{self, Error};
 use super::upstream::{self, Upstream};
 use super::{Initialize, Plan, Provider};
 use crate::config::{Config, Sources};
-use crate::in_words::in_words;
 use crate::layout;
 
 impl Plan {

@@ -50,7 +50,7 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("PolicyService", "ExplainDecision") => (v1::ExplainDecisionRequest { name: decision }.encode_to_vec(), true),
         ("PolicyService", "CheckAccess") => {
-            (v1::CheckAccessRequest { agent, tool: text("fs.read"), args: None }.encode_to_vec(), true)
+            (v1::CheckAccessRequest { agent, tool: text("fs.read"), args: None, taint: vec![] }.encode_to_vec(), true)
         }
         ("AuditService", "ListAuditRecords") => {
             (v1::ListAuditRecordsRequest { parent, ..Default::default() }.encode_to_vec(), false)
@@ -72,6 +72,9 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("HumanService", "BindHuman") => {
             let add_groups = vec![text("operators")];
             (v1::BindHumanRequest { name: human, add_groups, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("HumanService", "EnrollApprover") => {
+            (v1::EnrollApproverRequest { name: human, enrolment: b"{}".to_vec(), ..Default::default() }.encode_to_vec(), true)
         }
         ("HumanService", "SuspendHuman" | "ResumeHuman" | "OffboardHuman") => {
             (v1::HumanStandingRequest { name: human, ..Default::default() }.encode_to_vec(), true)

@@ -5,12 +5,14 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::installation::{ANN, Installation, shipped};
+use crate::web::{Web, page};
 
 /// The checks that `doctor` of the daemon makes, by name.
 struct Checked(Vec<Value>);
@@ -253,6 +255,67 @@ fn what_desired_state_names_must_be_there() {
     }
     let _server = TcpListener::bind(nobody).unwrap();
     assert!(doctor(&installation, &[]).failed().is_empty());
+}
+
+#[test]
+fn files_that_are_not_committed_are_not_in_force() {
+    let installation = Installation::new();
+    let (bare, tree) = (installation.root.join("desired.git"), installation.root.join("tree"));
+    Answer::of(Command::new("git").args(["clone", "--quiet"]).args([&bare, &tree])).exits(0);
+    edit(&installation.config(), |text| text.replace("desired.git\"", "tree\""));
+    assert_eq!(doctor(&installation, &[]).named("work tree")["result"], "ok");
+    edit(&tree.join("teams/ops.yaml"), |text| format!("{text}# soon\n"));
+    std::fs::write(tree.join("tools/late.yaml"), "id: late\n").unwrap();
+    let checked = doctor(&installation, &[]);
+    let found = checked.named("work tree");
+    let detail = found["detail"].as_str().unwrap();
+    assert!(checked.failed().is_empty() && found["result"] == "warn", "{found:#}");
+    assert!(detail.starts_with("teams/ops.yaml is changed, tools/late.yaml is new, other than in commit "), "{found:#}");
+    assert!(found["next"].as_str().unwrap().contains(&format!("`git -C {} status`", tree.display())), "{found:#}");
+}
+
+#[test]
+fn a_recorded_issuer_must_still_be_what_it_was() {
+    let installation = Installation::new();
+    let keys = |kid: &str| json!({ "keys": [{ "kty": "EC", "kid": kid, "crv": "P-256", "x": "AA", "y": "AA" }] }).to_string();
+    let (old, new) = (keys("one"), keys("two"));
+    let published = Arc::new(Mutex::new(old.clone()));
+    let web = Web::serve({
+        let published = Arc::clone(&published);
+        move |port, request| {
+            let issuer = format!("http://127.0.0.1:{port}/{}", request.path.split('/').nth(1).unwrap_or_default());
+            let body = if request.path.ends_with("/keys") {
+                published.lock().unwrap().clone()
+            } else {
+                json!({ "issuer": issuer.replace("/other", "/good"), "jwks_uri": format!("{issuer}/keys") }).to_string()
+            };
+            page(200, "application/json", body)
+        }
+    });
+    let without = std::fs::read_to_string(installation.config()).unwrap();
+    let record = |name: &str| {
+        let issuer = format!("[issuer]\nurl = \"{}\"\nkeys = \"issuer.jwks.json\"\n", web.at(name));
+        std::fs::write(installation.config(), format!("{without}\n{issuer}")).unwrap();
+    };
+    let result = |words: &[&str]| {
+        let found = doctor(&installation, words).named("issuer").clone();
+        (found["result"].as_str().unwrap().to_owned(), found["detail"].as_str().unwrap().to_owned())
+    };
+    assert!(doctor(&installation, &[]).0.iter().all(|check| check["name"] != "issuer"), "none is recorded");
+    record("/good");
+    assert_eq!(result(&[]).0, "warn", "its keys are not there");
+    std::fs::write(installation.root.join("issuer.jwks.json"), &old).unwrap();
+    assert_eq!(result(&[]).0, "ok");
+    *published.lock().unwrap() = new;
+    let (outcome, detail) = result(&[]);
+    assert!(outcome == "warn" && detail.contains("publishes other keys"), "{detail}");
+    *published.lock().unwrap() = " ".repeat(2 << 20);
+    finds(&installation, "issuer", "more than", "check issuer.url");
+    record("/other");
+    finds(&installation, "issuer", "it is the document of the issuer", "check issuer.url");
+    drop(web);
+    finds(&installation, "issuer", "does not answer", "check issuer.url");
+    assert!(result(&["--offline"]).1.contains("is not asked"));
 }
 
 #[test]

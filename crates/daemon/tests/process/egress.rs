@@ -151,6 +151,24 @@ fn security_12_a_tainted_task_goes_to_declared_destinations_only() {
     let shown = installation.rest(&installation.run("tainted.declared", &json!({})));
     assert_eq!(shown["status"], "COMPLETED", "{shown:#}");
     assert_eq!((sink.seen().len(), canary.seen().len()), (1, 0));
+    asked_beforehand(&installation, &sink.url("/v1/x"));
+}
+
+/// What was denied, asked about before anything is run.
+fn asked_beforehand(installation: &Installation, declared: &str) {
+    let can = |tool: &str, url: &str, more: &[&str]| {
+        let args = json!({ "url": url }).to_string();
+        installation.ann(&[&["policy", "can-i", "--agent", "clerk", "--tool", tool, "--args", &args], more].concat())
+    };
+    can("http.fetch", "https://example.com/", &[]).exits(0);
+    for tainted in ["--tainted", "--tainted=files", "--tainted=web,files"] {
+        let denied = can("http.fetch", "https://example.com/", &[tainted]).exits(5);
+        let why = denied.error().why;
+        assert!(why.contains("guardrails.cedar") && why.contains("one that has taken in nothing may"), "{tainted}: {why}");
+        let allowed = can("http.fetch.sink", declared, &[tainted]).exits(0).json();
+        assert!(allowed["why"].as_str().unwrap().contains("also for a task that has taken in"), "{tainted}: {allowed:#}");
+    }
+    assert!(can("http.fetch.sink", declared, &["--tainted=memory"]).exits(2).error().why.contains("memory"));
 }
 
 #[test]

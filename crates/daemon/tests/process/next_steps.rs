@@ -221,6 +221,9 @@ fn calls_of_ann(installation: &Installation, followed: &mut Followed) -> String 
         installation.ann(&["human", "suspend", "ann"]).exits(7),
         installation.ann(&["human", "add", "carol"]).exits(2),
         installation.ann(&["human", "add", "carol", "--login-key", "/dev/null/none"]).exits(2),
+        installation.ann(&["approval", "enroll", "bob", "--statement", "/dev/null"]).exits(2),
+        installation.ann(&["approval", "enroll", "bob", "--statement", "/dev/null/none"]).exits(2),
+        installation.ann(&["approval", "enroll", "bob", "--approval-key", "/dev/null", "--config", "/dev/null"]).exits(1),
         installation.secret(ANN, &["rotate", "none"], b"value").exits(10),
         installation.secret(ANN, &["put", "kept"], b"value").exits(7),
         installation.ann(&["policy", "explain", "dec_00000000000000000000000000"]).exits(10),
@@ -308,10 +311,24 @@ fn notes(installation: &Installation, followed: &mut Followed) {
     followed.behind(installation, ANN, (&run.stderr, " calls "));
     let list = Answer::of(installation.environment(&cli()).args(["--context", ANN, "task", "list", "--limit", "1"])).exits(0);
     followed.behind(installation, ANN, (&list.stderr, "more: "));
+    let enrolled = enrolled(installation);
+    followed.behind(installation, ANN, (&enrolled.stderr, " yet: "));
     let not_checked = installation.ann(&["audit", "verify"]).exits(0).json()["not_checked"].clone();
     for note in not_checked.as_array().unwrap() {
         followed.step(installation, ANN, note.as_str().unwrap());
     }
+}
+
+/// An approver is enrolled who is in no group yet.
+fn enrolled(installation: &Installation) -> Answer {
+    let path = |name: &str| installation.path(name).display().to_string();
+    let (login, approval, config) = (path("dave.pem"), path("dave-approval.pem"), installation.config().display().to_string());
+    for key in [&login, &approval] {
+        installation.ann(&["human", "keygen", key]).exits(0);
+    }
+    installation.ann(&["human", "add", "dave", "--login-key", &format!("{login}.pub")]).exits(0);
+    let (public, enroll) = (format!("{approval}.pub"), ["--context", ANN, "approval", "enroll", "dave", "--approval-key"]);
+    Answer::of(installation.environment(&cli()).args(enroll).args([&public, "--config", &config])).exits(0)
 }
 
 /// Who has no context, one that is broken, or a token that does not count.

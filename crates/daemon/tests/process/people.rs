@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::command::Answer;
-use crate::installation::{ANN, Installation, Times, id};
+use crate::installation::{ANN, Installation, Times, id, shipped};
 use crate::ledger::Class;
 use crate::process::until;
 
@@ -54,6 +54,16 @@ impl Installation {
         ];
         self.ann(&context).exits(0);
         added
+    }
+
+    /// Carol's context as an approver's, by a key of her own.
+    fn carol_approves(&self, key: &str) {
+        let contexts = self.path("config").join("contexts.toml");
+        let text = std::fs::read_to_string(&contexts).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with("approval_key") || !line.contains("carol"));
+        let text: Vec<&str> = lines.collect();
+        let entry = format!("[contexts.{CAROL}]\napproval_key = \"{key}\"");
+        std::fs::write(&contexts, text.join("\n").replacen(&format!("[contexts.{CAROL}]"), &entry, 1)).unwrap();
     }
 
     /// The trust file, as Ann's context names it.
@@ -329,4 +339,82 @@ fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
         installation.bob(&["agent", "add", "mine", "--team", "ops", "--description", "X."]).exits(5).error().code,
         "POLICY_DENIED"
     );
+}
+
+#[test]
+fn sem_5_2_a_second_approver_is_enrolled_by_the_approver_admins_key_alone() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let added = installation.add_carol(&["approvers"]);
+    let config = installation.config().display().to_string();
+    let pair = |name: &str| {
+        let key = installation.path(name).display().to_string();
+        installation.ann(&["human", "keygen", &key]).exits(0);
+        (key.clone(), format!("{key}.pub"))
+    };
+    let ((key, public), (newer, newer_public)) = (pair("carol-approval.pem"), pair("carol-newer.pem"));
+    let waiting = |entry: &str| {
+        let task = id(&installation.submit(Class::Opaque, entry, Times { before_ms: 0, after_ms: 0 }));
+        (installation.approval_of(&task), task)
+    };
+    let (approval, task) = waiting("first");
+    let approve = |approval: &str| installation.carol(&["approval", "approve", approval, "--reason", "as shown"]);
+    installation.carol_approves(&key);
+    assert_eq!(approve(&approval).exits(5).error().code, "APPROVER_NOT_ENROLLED");
+
+    // Who may not administer people enrols nobody, not even themselves and with a statement that counts.
+    let statement = |public: &str| {
+        let mut command = installation.serve(&shipped());
+        command.args(["enroll", "--human-uid", added["uid"].as_str().unwrap(), "--approval-key", public]);
+        Answer::of(&mut command)
+    };
+    let file = installation.path("carol.enrolment");
+    std::fs::write(&file, statement(&public).exits(0).stdout).unwrap();
+    let file = file.display().to_string();
+    assert_eq!(installation.carol(&["approval", "enroll", "--statement", &file]).exits(5).error().code, "POLICY_DENIED");
+    // Nor does an administrator, for somebody else than was signed, or with what nobody signed.
+    let enroll = |words: &[&str]| installation.ann(&[&["approval", "enroll"], words].concat());
+    assert_eq!(enroll(&["bob", "--statement", &file]).exits(2).error().code, "ENROLMENT_REFUSED");
+    let forged = installation.path("forged").display().to_string();
+    std::fs::write(&forged, std::fs::read_to_string(&file).unwrap().replacen("\"signature\":\"", "\"signature\":\"A", 1))
+        .unwrap();
+    assert_eq!(enroll(&["carol", "--statement", &forged]).exits(2).error().code, "ENROLMENT_REFUSED");
+    // The private half is not taken, and neither is the key that logs in.
+    let refused = enroll(&["carol", "--approval-key", &key, "--config", &config]).exits(1).error();
+    assert!(refused.code == "CLI_SIGN" && refused.why.contains("private half"), "{refused:?}");
+    let login = installation.path("carol.pem.pub").display().to_string();
+    let refused = enroll(&["carol", "--approval-key", &login, "--config", &config]).exits(2).error();
+    assert!(refused.why.contains("is the login key"), "{refused:?}");
+    assert_eq!(approve(&approval).exits(5).error().code, "APPROVER_NOT_ENROLLED");
+
+    let dry = enroll(&["carol", "--statement", &file, "--dry-run"]).exits(0).json();
+    assert_eq!(
+        (&dry["can_approve"], &installation.ann(&["human", "show", "carol"]).exits(0).json()["can_approve"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(enroll(&["carol", "--statement", &file]).exits(0).json()["can_approve"], true);
+    approve(&approval).exits(0);
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+
+    // Another key takes its place; the old one does not count any more, and does not come back.
+    enroll(&["carol", "--approval-key", &newer_public, "--config", &config]).exits(0);
+    let (approval, task) = waiting("second");
+    assert_eq!(approve(&approval).error().code, "STATEMENT_REFUSED");
+    assert_eq!(enroll(&["carol", "--statement", &file]).exits(2).error().code, "ENROLMENT_REFUSED");
+    installation.carol_approves(&newer);
+    approve(&approval).exits(0);
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+    // Without the approver-admin's key nobody is enrolled, whoever asks.
+    let admin_key = installation.root.join("keys/approver-admin.key");
+    let away = installation.path("vault.key");
+    std::fs::rename(&admin_key, &away).unwrap();
+    let refused = enroll(&["carol", "--approval-key", &public, "--config", &config]).exits(1).error();
+    assert!(refused.code == "CLI_SIGN" && refused.why.contains("key file"), "{refused:?}");
+    enroll(&["carol", "--approval-key", &public, "--config", &config, "--admin-key-file", away.to_str().unwrap()]).exits(0);
+    // Each enrolment names its key in the log.
+    let records = installation.ann(&["audit", "tail", "--lines", "400"]).exits(0).lines();
+    let enrolled = |record: &&Value| record["record"]["action"] == "human.enroll" && record["record"]["outcome"]["word"] == "ok";
+    let targets: Vec<String> = records.iter().filter(enrolled).map(|record| record["record"]["target"].to_string()).collect();
+    assert!(targets.iter().filter(|target| target.contains('/')).count() == 3, "{targets:?}");
+    installation.verify_audit();
 }

@@ -12,10 +12,11 @@ use crate::installation::shipped;
 const KINDS: [&str; 8] = ["daemon", "agent", "destination", "model", "overlay", "team", "tool", "workflow"];
 
 /// Verbs of the daemon's program.
-const VERBS: [&[&str]; 9] = [
+const VERBS: [&[&str]; 10] = [
     &[],
     &["initialize"],
     &["dev"],
+    &["enroll"],
     &["audit"],
     &["audit", "verify"],
     &["config"],

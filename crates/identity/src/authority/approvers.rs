@@ -1,6 +1,6 @@
 //! Whose approvals count: an approver's key is believed for its enrolment statement, never for its row (semantics §5.2).
 
-use scalbotics_core::ports::{Human, StatementVerifier, VerifyError};
+use scalbotics_core::ports::{EnrolledKey, Human, StatementVerifier, VerifyError};
 
 use crate::holder::key::{Public, Thumbprint};
 use crate::holder::statement::{self, Enrolment, Signed, verify_approval, verify_enrolment};
@@ -58,13 +58,21 @@ impl Approvers {
 
 impl StatementVerifier for Approvers {
     fn verify(&self, human: &Human, statement: &[u8], signature: &[u8]) -> Result<String, VerifyError> {
-        let not_enrolled = |source| VerifyError::NotEnrolled { human: human.name.clone(), source };
-        let stored = human.enrolment.as_deref().ok_or_else(|| not_enrolled(None))?;
-        let enrolment = self.enrolment(human, stored).map_err(|error| not_enrolled(Some(Box::new(error))))?;
+        let stored = human.enrolment.as_deref().ok_or_else(|| not_enrolled(human, None))?;
+        let enrolment = self.enrolment(human, stored).map_err(|error| not_enrolled(human, Some(error)))?;
         verify_approval(&enrolment.key, statement, signature)
             .map_err(|_| VerifyError::Signature { human: human.name.clone() })?;
         Ok(enrolment.key.thumbprint().to_string())
     }
+
+    fn enrolled(&self, human: &Human, enrolment: &[u8]) -> Result<EnrolledKey, VerifyError> {
+        let enrolment = self.enrolment(human, enrolment).map_err(|error| not_enrolled(human, Some(error)))?;
+        Ok(EnrolledKey { thumbprint: enrolment.key.thumbprint().to_string(), issued_at: enrolment.issued_at })
+    }
+}
+
+fn not_enrolled(human: &Human, source: Option<Error>) -> VerifyError {
+    VerifyError::NotEnrolled { human: human.name.clone(), source: source.map(Into::into) }
 }
 
 #[cfg(test)]
@@ -144,6 +152,9 @@ mod tests {
         };
         refused("no enrolment", Human { enrolment: None, ..f.human.clone() });
         refused("garbage", Human { enrolment: Some(b"{}".to_vec()), ..f.human.clone() });
+        let key = f.approvers.enrolled(&f.human, f.human.enrolment.as_deref().unwrap()).unwrap();
+        assert_eq!(key, EnrolledKey { thumbprint: f.approver.thumbprint().to_string(), issued_at: Timestamp::from_unix_ms(0) });
+        assert!(matches!(f.approvers.enrolled(&f.human, b"{}"), Err(VerifyError::NotEnrolled { source: Some(_), .. })));
         let own = sign_enrolment(&f.approver, &enrolment(&f.approver)).unwrap();
         refused("signed by the approver", Human { enrolment: stored(&own), ..f.human.clone() });
         refused("another human's row", Human { uid: HumanUid::from_u128(8), ..f.human.clone() });

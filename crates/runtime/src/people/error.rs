@@ -1,5 +1,6 @@
 //! Why people, services or agents were not changed.
 
+use scalbotics_core::ports::VerifyError;
 use scalbotics_core::tenant::Name;
 
 use super::service::GROUPS_MAX;
@@ -31,6 +32,27 @@ pub enum Error {
     /// Nobody would be left who may administer the tenant.
     #[error("`{name}` is the last active human of the group `admins`")]
     LastAdmin {
+        /// The name.
+        name: Name,
+    },
+    /// The enrolment statement does not count.
+    #[error("approval key of `{name}` is not enrolled")]
+    Enrolment {
+        /// The name.
+        name: Name,
+        /// What is wrong with the statement.
+        #[source]
+        source: VerifyError,
+    },
+    /// A statement of later is there already: an old one would bring back a key that was replaced.
+    #[error("a later enrolment of `{name}` is in force")]
+    Older {
+        /// The name.
+        name: Name,
+    },
+    /// The statement is of a time that has not come, so that no later one could replace it.
+    #[error("the enrolment of `{name}` was signed at a time that has not come")]
+    Ahead {
         /// The name.
         name: Name,
     },

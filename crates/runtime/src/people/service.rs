@@ -22,6 +22,9 @@ pub const ADMINS: &str = "admins";
 /// Groups of one human at most: policy looks at each at every call.
 pub const GROUPS_MAX: usize = 32;
 
+/// How far the clock of an approver-admin's machine may be ahead of ours, in milliseconds.
+const CLOCKS_APART_MS: u64 = 300_000;
+
 /// A human who is not there yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewHuman {
@@ -125,6 +128,46 @@ impl Service {
         self.put(&change, human, only_check).await
     }
 
+    /// Registers whose key signs a human's approvals, in place of the one before: a statement that an approver-admin signed
+    /// (semantics §5.2 b). Who asks may hand it on; what counts is who signed.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn enroll(
+        &self,
+        caller: &Caller,
+        name: &Name,
+        enrolment: &[u8],
+        only_check: bool,
+    ) -> Result<Changed<Human>, Error> {
+        let body = json!({"name": name, "enrolment": String::from_utf8_lossy(enrolment)}).to_string();
+        let change = self.changes.begin(caller, "human.enroll", body.as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let old = self.present(&caller.principal.tenant, name).await?;
+        if old.standing == Standing::Offboarded {
+            return Err(Error::Gone { name: name.clone() });
+        }
+        let verifier = &self.changes.ports.statement_verifier;
+        let refused = |source| Error::Enrolment { name: name.clone(), source };
+        let key = verifier.enrolled(&old, enrolment).map_err(refused)?;
+        if old.enrolment.as_deref() == Some(enrolment) {
+            return Ok(Changed { now: old, audited: false });
+        }
+        if key.issued_at > change.at.plus_ms(CLOCKS_APART_MS) {
+            return Err(Error::Ahead { name: name.clone() });
+        }
+        // One that does not verify any more, since its admin's key is pinned no longer, is replaced by any that does.
+        let had = old.enrolment.as_deref().and_then(|stored| verifier.enrolled(&old, stored).ok());
+        if had.is_some_and(|had| had.issued_at >= key.issued_at) {
+            return Err(Error::Older { name: name.clone() });
+        }
+        let target = format!("{}/{}", old.uid, key.thumbprint);
+        self.put_as(&change, &target, Human { enrolment: Some(enrolment.to_vec()), ..old }, only_check).await
+    }
+
     /// Suspends, resumes or offboards a human; their running tools are stopped when this returns, or about to be.
     ///
     /// # Errors
@@ -198,10 +241,15 @@ impl Service {
     }
 
     async fn put(&self, change: &Change<'_>, human: Human, only_check: bool) -> Result<Changed<Human>, Error> {
+        self.put_as(change, &human.uid.to_string(), human, only_check).await
+    }
+
+    /// The same, with another target of the record than the human alone.
+    async fn put_as(&self, change: &Change<'_>, target: &str, human: Human, only_check: bool) -> Result<Changed<Human>, Error> {
         if only_check {
             return Ok(Changed { now: human, audited: false });
         }
-        let note = change.note(&human.uid.to_string(), &human)?;
+        let note = change.note(target, &human)?;
         match self.changes.ports.registry.put_human(human.clone(), note).await {
             Ok(()) => Ok(Changed { now: human, audited: true }),
             Err(error) => raced(change, error).await,

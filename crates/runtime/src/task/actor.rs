@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use scalbotics_core::conversation::Heard;
 use scalbotics_core::ids::{EffectId, TaskId};
+use scalbotics_core::in_words;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{Command, Failure, Phase, State};
@@ -136,7 +137,7 @@ impl Actor {
                 }
                 Err(Trouble::Rejected(_)) if self.state.is_none() => return self.sleep_after_trouble(),
                 Err(trouble @ (Trouble::Rejected(_) | Trouble::Corrupt(_) | Trouble::Cipher(_))) => {
-                    let error = plan::in_words(&trouble);
+                    let error = in_words(&trouble);
                     tracing::error!(task = %self.task, error, "task is stopped: its state allows no move");
                     return;
                 }
@@ -324,7 +325,7 @@ impl Actor {
         let broken = |trouble: Trouble| match trouble {
             Trouble::Rejected(rejection) => OrderError::Rejected(rejection),
             Trouble::Store(error) => OrderError::Store(error),
-            Trouble::Corrupt(_) | Trouble::Cipher(_) => OrderError::Corrupt(plan::in_words(&trouble)),
+            Trouble::Corrupt(_) | Trouble::Cipher(_) => OrderError::Corrupt(in_words(&trouble)),
         };
         if order.tenant != self.tenant {
             return Err(OrderError::Absent);

@@ -9,6 +9,7 @@ use scalbotics_core::approval::LIFETIME;
 use scalbotics_core::conversation::Move;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{ApprovalId, EffectId};
+use scalbotics_core::in_words;
 use scalbotics_core::payload;
 use scalbotics_core::policy::Permit;
 use scalbotics_core::task::{ApprovalAsked, Command, Failure, Intent, Phase, Proposal, Rejection, State};
@@ -203,18 +204,6 @@ fn ask_approval(shared: &Shared, draft: &mut Draft, intent: Intent, permit: Perm
     };
     let proposal = Box::new(Proposal { intent, decision: permit.decision() });
     draft.apply(Command::AskApproval { proposal, approval })
-}
-
-/// An error with its sources, on one line, for a person.
-pub(super) fn in_words(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        source = error.source();
-    }
-    words
 }
 
 /// Whether the machine says that the moment for this has passed and the state has to be looked at again.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use scalbotics_core::conversation::{self, Conversation, Frame, Heard, Move, Stuck};
 use scalbotics_core::ids::EffectId;
+use scalbotics_core::in_words;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::task::{CallState, Failure, Goal, Phase, State, Way};
 use scalbotics_core::tenant::Name;
@@ -12,7 +13,6 @@ use scalbotics_core::workflow::{EvalError, Next, Results, Workflow};
 use serde_json::Value;
 
 use super::executor::Shared;
-use super::plan::in_words;
 use super::slots::Slot;
 use crate::reconcile::InForce;
 use crate::vault::OpenError;

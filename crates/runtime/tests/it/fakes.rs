@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{
-    Batch, Clock, Committed, Human, SignError, Signer, StatementVerifier, Stop, StoreError, StoredAnswer, StoredEvent, Summary,
-    TaskFilter, TaskLog, ToolRunner, VerifyError,
+    Batch, Clock, Committed, EnrolledKey, Human, SignError, Signer, StatementVerifier, Stop, StoreError, StoredAnswer,
+    StoredEvent, Summary, TaskFilter, TaskLog, ToolRunner, VerifyError,
 };
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
@@ -68,6 +68,15 @@ impl StatementVerifier for NameVerifier {
         } else {
             Err(VerifyError::Signature { human: human.name.clone() })
         }
+    }
+
+    /// `<name> <milliseconds>` is a statement that counts.
+    fn enrolled(&self, human: &Human, enrolment: &[u8]) -> Result<EnrolledKey, VerifyError> {
+        let text = std::str::from_utf8(enrolment).unwrap_or_default();
+        let at = text.strip_prefix(human.name.as_str()).and_then(|rest| rest.trim().parse().ok());
+        let issued_at = at.map(Timestamp::from_unix_ms);
+        let issued_at = issued_at.ok_or_else(|| VerifyError::NotEnrolled { human: human.name.clone(), source: None })?;
+        Ok(EnrolledKey { thumbprint: format!("key-{}", issued_at.unix_ms()), issued_at })
     }
 }
 

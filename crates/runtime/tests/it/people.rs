@@ -42,6 +42,36 @@ async fn two_administrators_cannot_take_each_other_away() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn sem_5_2_only_a_later_statement_takes_the_place_of_an_enrolment() {
+    let bed = Bed::new().await;
+    let people = service(&bed);
+    let carol = add(&bed, &people, "carol", "approvers").await;
+    let now = bed.ports.clock.now().unix_ms();
+    let enroll = async |statement: String, only_check: bool| {
+        people.enroll(&bed.ada(), &carol.name, statement.as_bytes(), only_check).await
+    };
+    let of = |at: i64| format!("carol {at}");
+    assert!(matches!(enroll(format!("dave {now}"), false).await, Err(Error::Enrolment { .. })));
+    assert!(matches!(enroll(of(now + 3_600_000), false).await, Err(Error::Ahead { .. })));
+    assert_eq!(enroll(of(now - 10), true).await.unwrap().now.enrolment, Some(of(now - 10).into_bytes()));
+    assert_eq!(people.human(bed.tenant(), &carol.name).await.unwrap().unwrap().enrolment, None, "it was only looked at");
+    let first = enroll(of(now - 10), false).await.unwrap();
+    assert!(first.audited && first.now.enrolment.is_some());
+    assert!(!enroll(of(now - 10), false).await.unwrap().audited, "the same again is no change");
+    for old in [now - 11, now - 3_600_000] {
+        assert!(matches!(enroll(of(old), false).await, Err(Error::Older { .. })), "{old}");
+    }
+    assert!(enroll(of(now), false).await.unwrap().audited);
+    assert!(matches!(enroll(of(now - 10), false).await, Err(Error::Older { .. })), "a key that was replaced does not come back");
+    // Everything else of the human is as it was.
+    let known = people.human(bed.tenant(), &carol.name).await.unwrap().unwrap();
+    assert_eq!(known, Human { enrolment: Some(of(now).into_bytes()), ..carol.clone() });
+    people.move_human(&bed.ada(), &carol.name, Move::Offboard, false).await.unwrap();
+    assert!(matches!(enroll(of(now + 1), false).await, Err(Error::Gone { .. })));
+    assert!(matches!(people.enroll(&bed.ada(), &name("ghost"), b"x", false).await, Err(Error::NotFound { .. })));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_human_who_is_suspended_between_commit_and_send_sends_nothing() {
     let bed = Bed::new().await;
     let people = service(&bed);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::ids::RequestId;
-use scalbotics_core::ports::{Human, IdSource as _, SignError, Signer, StatementVerifier, VerifyError};
+use scalbotics_core::ports::{EnrolledKey, Human, IdSource as _, SignError, Signer, StatementVerifier, VerifyError};
 use scalbotics_runtime::approval::Service as Approvals;
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::Reconciler;
@@ -44,6 +44,11 @@ struct NameVerifier;
 impl StatementVerifier for NameVerifier {
     fn verify(&self, human: &Human, _: &[u8], given: &[u8]) -> Result<String, VerifyError> {
         if given == signature(human) { Ok("key".to_owned()) } else { Err(VerifyError::Signature { human: human.name.clone() }) }
+    }
+
+    /// Nobody is enrolled while a run goes on.
+    fn enrolled(&self, human: &Human, _: &[u8]) -> Result<EnrolledKey, VerifyError> {
+        Err(VerifyError::NotEnrolled { human: human.name.clone(), source: None })
     }
 }
 

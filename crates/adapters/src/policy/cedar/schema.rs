@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 47] = [
+pub const RPC_ACTIONS: [(&str, &str); 48] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -44,6 +44,7 @@ pub const RPC_ACTIONS: [(&str, &str); 47] = [
     ("audit.verify", "AuditLog"),
     ("human.add", "Tenant"),
     ("human.bind", "Account"),
+    ("human.enroll", "Account"),
     ("human.list", "Tenant"),
     ("human.offboard", "Account"),
     ("human.read", "Account"),

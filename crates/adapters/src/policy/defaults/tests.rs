@@ -291,9 +291,8 @@ fn who_may_administer_people_and_keep_secrets() {
     for action in services {
         rows.push(("service administers itself", rpc(service(9, &["operators"]), action, carol()), Deny, &[]));
     }
-    for action in
-        ["human.bind", "human.suspend", "human.resume", "human.offboard"].into_iter().chain(services.into_iter().skip(1))
-    {
+    let humans = ["human.bind", "human.enroll", "human.suspend", "human.resume", "human.offboard"];
+    for action in humans.into_iter().chain(services.into_iter().skip(1)) {
         rows.push(("admin administers", rpc(admin(), action, carol()), Allow, people));
         rows.push(("operator does not", rpc(operator(), action, carol()), Deny, &[]));
         rows.push(("nobody makes themselves more", rpc(nobody(), action, carol()), Deny, &[]));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use scalbotics_core::desired::Mount;
+use scalbotics_core::in_words;
 use scalbotics_core::ports::Stop;
 use scalbotics_core::tool::{Call, NotDone, Outcome, Verification};
 use serde_json::Value;
@@ -65,7 +66,7 @@ pub(super) async fn verify(mounts: Vec<Mount>, call: &Call) -> (Verification, Op
     let work = tokio::task::spawn_blocking(move || {
         let arguments = parse(&args)?;
         let answer = open(mounts)?.verify_write(&arguments);
-        answer.map_err(|error| NotDone::Unavailable { reason: chain(&error) })
+        answer.map_err(|error| NotDone::Unavailable { reason: in_words(&error) })
     });
     match work.await {
         Ok(Ok(Verdict::Landed { result })) => (Verification::Landed, Some(result.to_string().into_bytes())),
@@ -92,16 +93,18 @@ fn outcome(tool: Tool, done: Result<fs::Output, Error>) -> Result<Outcome, NotDo
             let bytes = scalbotics_core::json::canonical(&output.value);
             Ok(match bytes {
                 Ok(bytes) => Outcome::Landed { output: bytes, truncated: output.truncated },
-                Err(error) => Outcome::Failed { reason: chain(&error) },
+                Err(error) => Outcome::Failed { reason: in_words(&error) },
             })
         }
         Err(error @ (Error::Arguments { .. } | Error::Argument { .. } | Error::Pattern { .. })) => {
-            Err(NotDone::Arguments { reason: chain(&error) })
+            Err(NotDone::Arguments { reason: in_words(&error) })
         }
         // Asked for before the rename, so nothing was changed.
         Err(Error::Cancelled) => Err(NotDone::Void { reason: "the call was stopped or ran out of time".to_owned() }),
         // The rename is done, but whether it survives a power loss is not known.
-        Err(error @ Error::Io { operation: "sync", .. }) if tool == Tool::Write => Ok(Outcome::Unknown { reason: chain(&error) }),
+        Err(error @ Error::Io { operation: "sync", .. }) if tool == Tool::Write => {
+            Ok(Outcome::Unknown { reason: in_words(&error) })
+        }
         Err(
             error @ (Error::Outside { .. }
             | Error::NotFound { .. }
@@ -111,18 +114,6 @@ fn outcome(tool: Tool, done: Result<fs::Output, Error>) -> Result<Outcome, NotDo
             | Error::ReadOnly { .. }
             | Error::TooManyEntries { .. }
             | Error::Io { .. }),
-        ) => Ok(Outcome::Failed { reason: chain(&error) }),
+        ) => Ok(Outcome::Failed { reason: in_words(&error) }),
     }
-}
-
-/// An error with its sources, for a reader who sees no log.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

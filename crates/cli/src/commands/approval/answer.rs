@@ -3,6 +3,7 @@
 use scalbotics_core::approval::{Answer, Contents, Reply, Request, Statement, Status};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{HumanUid, PayloadId};
+use scalbotics_core::in_words;
 use scalbotics_core::principal::{KeyHolder, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
@@ -13,7 +14,7 @@ use scalbotics_proto::v1;
 use super::{show, verb};
 use crate::codes;
 use crate::commands::wire;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 use crate::output::Printer;
 use crate::session::Session;
 
@@ -39,8 +40,8 @@ pub(super) async fn answer(
     let statement = statement(&signer, &shown, answer, reason)?;
     let cannot =
         |why: String| Failure::new(Exit::Failed, codes::SIGN, "the answer cannot be signed").why(why).next("scalbotics doctor");
-    let bytes = statement.canonical().map_err(|error| cannot(chain(&error)))?;
-    let signature = statement::sign_approval(&key, &bytes).map_err(|error| cannot(chain(&error)))?;
+    let bytes = statement.canonical().map_err(|error| cannot(in_words(&error)))?;
+    let signature = statement::sign_approval(&key, &bytes).map_err(|error| cannot(in_words(&error)))?;
     let request = v1::DecideApprovalRequest {
         name: shown.name.clone(),
         statement: bytes,
@@ -64,7 +65,7 @@ fn approval_key(session: &Session) -> Result<key::Pair, Failure> {
     };
     key::Pair::load(path).map_err(|error| {
         Failure::new(Exit::Failed, codes::NO_APPROVAL_KEY, format!("cannot use approval key {}", path.display()))
-            .why(chain(&error))
+            .why(in_words(&error))
             .next("scalbotics doctor")
     })
 }

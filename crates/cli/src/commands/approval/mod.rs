@@ -1,6 +1,7 @@
 //! `approval`: what a person is asked, and the signed answer.
 
 mod answer;
+mod enroll;
 mod show;
 mod verb;
 

@@ -7,6 +7,7 @@ use scalbotics_proto::v1::approval_service_client::ApprovalServiceClient;
 use serde_json::Value;
 use tonic::transport::Channel;
 
+use super::enroll::{EnrollArgs, enroll};
 use super::{answer, show};
 use crate::failure::Failure;
 use crate::output::{Printer, column, wide};
@@ -46,6 +47,11 @@ pub(crate) enum Verb {
         #[arg(long)]
         reason: String,
     },
+    /// Register whose key signs a person's approvals; an approver-admin's key says so.
+    #[command(
+        before_help = "Example: scalbotics approval enroll carol --approval-key ./carol-approval.pem.pub --config ./box/scalbotics.toml"
+    )]
+    Enroll(EnrollArgs),
 }
 
 pub(super) fn client(session: &Session) -> ApprovalServiceClient<Channel> {
@@ -62,6 +68,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
         }
         Verb::Approve { approval, reason } => answer::answer(session, approval, Answer::Approve, reason, printer).await,
         Verb::Deny { approval, reason } => answer::answer(session, approval, Answer::Deny, reason, printer).await,
+        Verb::Enroll(args) => enroll(session, args, printer).await,
     }
 }
 

@@ -1,12 +1,13 @@
 //! `audit verify`
 
+use scalbotics_core::in_words;
 use scalbotics_identity::holder::signed_note;
 use scalbotics_proto::v1;
 use serde_json::json;
 
 use super::verb;
 use crate::codes;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 use crate::output::{Printer, column};
 use crate::session::Session;
 
@@ -58,7 +59,7 @@ fn checkpoint(session: &Session, note: &str) -> Result<String, Failure> {
     match signed_note::verify(note, &session.trust.log_keys) {
         Ok(_) => Ok("newest checkpoint is signed by the trust file's log key".to_owned()),
         Err(error) => Err(Failure::new(Exit::Failed, codes::AUDIT_FAULT, "the newest checkpoint's signature is refused")
-            .why(chain(&error))
+            .why(in_words(&error))
             .next("scalbotics doctor")),
     }
 }

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use scalbotics_core::in_words;
 use scalbotics_proto::v1;
 
-use crate::failure::{Failure, chain};
+use crate::failure::Failure;
 use crate::output::Printer;
 use crate::session::Session;
 
@@ -68,11 +69,11 @@ pub(crate) fn public_key(file: &std::path::Path) -> Result<String, Failure> {
             .why(why)
             .next("give the file that ends with .pub: `scalbotics human keygen ~/login.pem` makes a pair")
     };
-    let len = std::fs::metadata(file).map_err(|error| wrong(chain(&error)))?.len();
+    let len = std::fs::metadata(file).map_err(|error| wrong(in_words(&error)))?.len();
     if len > KEY_LEN_MAX {
         return Err(wrong(format!("it has {len} bytes, more than a key")));
     }
-    let text = std::fs::read_to_string(file).map_err(|error| wrong(chain(&error)))?;
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(in_words(&error)))?;
     if text.contains("PRIVATE KEY") {
         return Err(wrong("it is the private half, which must not leave its holder's machine; nothing was sent".to_owned()));
     }

@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use scalbotics_core::in_words;
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_identity::private_file;
 use serde_json::json;
 
 use crate::codes;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 use crate::output::{Printer, column};
 
 /// Makes a pair: the private half at `file`, the public one beside it.
 pub(crate) fn keygen(file: &Path, printer: &Printer) -> Result<(), Failure> {
     let cannot = |error: &dyn std::error::Error| {
         Failure::new(Exit::Failed, codes::KEY, format!("no key pair was made at {}", file.display()))
-            .why(chain(error))
+            .why(in_words(error))
             .next("choose a file that does not exist, in a directory that you can write")
     };
     let pair = Pair::generate(Algorithm::Ed25519).map_err(|error| cannot(&error))?;

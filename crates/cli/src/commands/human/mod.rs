@@ -6,4 +6,4 @@ mod verb;
 
 pub(crate) use add::public_key;
 pub(crate) use keygen::keygen;
-pub(crate) use verb::{Verb, run};
+pub(crate) use verb::{Verb, run, show};

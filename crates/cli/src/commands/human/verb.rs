@@ -17,7 +17,7 @@ use crate::session::Session;
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Make your own login key pair; needs no installation.
+    /// Make a key pair of your own, to log in or to approve; needs no installation.
     #[command(before_help = "Example: scalbotics human keygen ./carol.pem")]
     Keygen {
         /// Where the private half goes; the public one is beside it, with `.pub`.
@@ -145,7 +145,7 @@ async fn list(session: &Session, printer: &Printer) -> Result<(), Failure> {
 }
 
 /// Prints one human.
-pub(super) fn show(human: &v1::Human, printer: &Printer) -> Result<(), Failure> {
+pub(crate) fn show(human: &v1::Human, printer: &Printer) -> Result<(), Failure> {
     let columns = [
         column("human", "/name"),
         column("uid", "/uid"),

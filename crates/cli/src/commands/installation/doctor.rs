@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use scalbotics_core::in_words;
 use scalbotics_identity::holder::{key as keys, trust};
 use scalbotics_identity::private_file;
 use scalbotics_proto::v1;
@@ -16,7 +17,7 @@ use super::finding::Finding;
 use super::{files, status};
 use crate::codes;
 use crate::context::{Contexts, Entry};
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 use crate::output::{Format, column};
 use crate::session::Session;
 use crate::tree::Globals;
@@ -107,7 +108,7 @@ fn check_trust(context: &Entry) -> Result<String, Failure> {
     let path = context.trust_file.display();
     let file = trust::File::load(&context.trust_file).map_err(|error| {
         Failure::new(Exit::Failed, codes::TRUST, format!("cannot use {path}"))
-            .why(chain(&error))
+            .why(in_words(&error))
             .next("copy the trust file of the installation again")
     })?;
     Ok(format!("{path} pins {} log keys of {}", file.log_keys.len(), file.trust_domain))
@@ -116,7 +117,7 @@ fn check_trust(context: &Entry) -> Result<String, Failure> {
 fn check_key(path: &Path) -> Result<String, Failure> {
     let pair = keys::Pair::load(path).map_err(|error| {
         Failure::new(Exit::Failed, codes::KEY, format!("cannot use {}", path.display()))
-            .why(chain(&error))
+            .why(in_words(&error))
             .next(format!("chmod 600 {}", path.display()))
     })?;
     Ok(format!("{} ({})", path.display(), pair.algorithm().as_jws()))

@@ -39,7 +39,13 @@ pub(crate) struct CanIArgs {
     /// The arguments, a JSON object.
     #[arg(long, value_name = "JSON", default_value = "{}")]
     args: String,
+    /// Ask for a task that has taken in what others may have written: every mark, or of files, programs, tools and web these.
+    #[arg(long, value_name = "MARKS", num_args = 0..=1, require_equals = true, value_delimiter = ',', default_missing_value = EVERY_MARK)]
+    tainted: Vec<String>,
 }
+
+/// What `--tainted` without marks stands for.
+const EVERY_MARK: &str = "files,programs,tools,web";
 
 /// Fetches a decision with its reasons.
 pub(crate) async fn explain(session: &Session, decision: &str) -> Result<v1::Decision, Failure> {
@@ -60,6 +66,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
                 agent: session.resource("agents", &args.agent),
                 tool: args.tool.clone(),
                 args: Some(wire::parse_object("--args", &args.args)?),
+                taint: args.tainted.clone(),
             };
             let mut client = PolicyServiceClient::new(session.channel.clone());
             let decision = client.check_access(session.request(request)?).await?.into_inner();

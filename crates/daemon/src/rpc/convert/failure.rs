@@ -2,11 +2,11 @@
 
 use std::error::Error;
 
+use scalbotics_core::in_words;
 use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
 use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
 
-use crate::in_words::in_words;
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
 
@@ -48,6 +48,15 @@ pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failu
         Refused::LastAdmin { .. } => refuse(codes::CONFLICT)
             .why("nobody would be left who may administer the tenant: bind somebody else to `admins` first")
             .next("scalbotics human list"),
+        Refused::Enrolment { source, .. } => refuse(codes::ENROLMENT_REFUSED)
+            .why(in_words(source))
+            .next("have an approver-admin sign it anew: `scalboticsd enroll --help`"),
+        Refused::Older { .. } => refuse(codes::ENROLMENT_REFUSED)
+            .why("an older one would bring back a key that was replaced, perhaps because it was stolen")
+            .next("have an approver-admin sign it anew: `scalboticsd enroll --help`"),
+        Refused::Ahead { .. } => refuse(codes::ENROLMENT_REFUSED)
+            .why("the clock of the machine that signed is ahead of the daemon's by more than five minutes")
+            .next("set the clock, and have it signed anew: `scalboticsd enroll --help`"),
         Refused::TooManyGroups { .. } => refuse(codes::INVALID_ARGUMENT).next("take groups away that are not needed any more"),
         Refused::HumanGroup { .. } => refuse(codes::INVALID_ARGUMENT)
             .why("it is a group of humans, who answer in person for what they decide about others")

@@ -56,7 +56,7 @@ impl Wanted {
         }
         let worst = Usage { calls: 0, tokens: request.worst_case() };
         afford(state, &step, worst)?;
-        let (args, canonical) = (request.view(), Arc::clone(request.bytes()));
+        let (args, canonical) = (request.request().view(request.bytes().len()), Arc::clone(request.bytes()));
         Ok(Self { step, tool, args, canonical, in_force, worst })
     }
 }

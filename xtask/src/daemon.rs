@@ -14,25 +14,25 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Time between two looks.
 const TICK: Duration = Duration::from_millis(20);
 
-/// A daemon that runs; killed when this is dropped, so that nothing outlives the demonstration.
+/// A daemon that runs; killed when this is dropped, so that nothing outlives xtask.
 #[derive(Debug)]
-pub(super) struct Daemon(Child);
+pub(crate) struct Daemon(Child);
 
 impl Daemon {
     /// Starts it; what it prints goes to the end of the log.
-    pub(super) fn start(mut command: Command, log: &Path) -> Result<Self> {
+    pub(crate) fn start(mut command: Command, log: &Path) -> Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(log).context("cannot open the daemon's log")?;
         command.stdout(log.try_clone().context("cannot share the daemon's log")?).stderr(log);
         command.spawn().context("cannot start the daemon").map(Self)
     }
 
     /// Its process id.
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.0.id()
     }
 
     /// Waits until `ready` says so; fails when the daemon ends first.
-    pub(super) fn wait_until(&mut self, what: &str, mut ready: impl FnMut() -> bool) -> Result<()> {
+    pub(crate) fn wait_until(&mut self, what: &str, mut ready: impl FnMut() -> bool) -> Result<()> {
         let start = Instant::now();
         while !ready() {
             if let Some(status) = self.0.try_wait().context("cannot look at the daemon")? {
@@ -47,13 +47,13 @@ impl Daemon {
     }
 
     /// `kill -9`, and waits for the end.
-    pub(super) fn kill(mut self) -> Result<()> {
+    pub(crate) fn kill(mut self) -> Result<()> {
         self.0.kill().context("cannot kill the daemon")?;
         self.0.wait().context("cannot wait for the daemon").map(drop)
     }
 
     /// `kill -TERM`, and waits for the drain; answers whether it ended well.
-    pub(super) fn stop(mut self) -> Result<bool> {
+    pub(crate) fn stop(mut self) -> Result<bool> {
         let pid = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).context("the daemon has no process id")?;
         kill_process(pid, Signal::TERM).context("cannot signal the daemon")?;
         let start = Instant::now();
