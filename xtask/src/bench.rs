@@ -5,6 +5,7 @@
 mod cores;
 mod figure;
 mod keyed;
+pub(crate) mod layout;
 mod machine;
 mod place;
 mod probe;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum as _;
 
 use crate::cargo;
 use figure::Figure;
@@ -36,6 +38,9 @@ pub(crate) struct Options {
     /// A tenth of the samples: to see that it works, not to judge by
     #[arg(long)]
     quick: bool,
+    /// Only these parts
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     /// How the result is printed
     #[arg(long, short, value_enum, default_value_t = Format::Table)]
     output: Format,
@@ -73,10 +78,11 @@ pub(crate) fn command(root: &Path, options: &Options) -> Result<ExitCode> {
         "This measures scalboticsd and scalbotics on this machine, as released. It builds them, makes an installation in cargo's",
     );
     report.say("target folder, listens on 127.0.0.1 only, and removes the installation at the end.");
-    let programs = build(root, &report)?;
+    report.say("==> build: scalboticsd, scalbotics, and the client that measures them (release; many minutes the first time)");
+    let programs = build(root, &[])?;
     let place = Place::prepare(root, programs)?;
     let load_before = machine::load();
-    let measured = measure(root, &place, Counts::of(options), &report);
+    let measured = measure(root, &place, options, &report);
     let (figures, notes) = measured.with_context(|| format!("the daemon's log is {}", place.log().display()))?;
     place.clear()?;
     let reached = figures.iter().all(Figure::is_reached);
@@ -85,58 +91,72 @@ pub(crate) fn command(root: &Path, options: &Options) -> Result<ExitCode> {
     Ok(if reached { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// One measurement after the other; nothing runs beside one.
-fn measure(root: &Path, place: &Place, counts: Counts, report: &Report) -> Result<(Vec<Figure>, Vec<String>)> {
-    let (mut figures, mut notes) = (Vec::new(), Vec::new());
-    report.say("==> size, and time of --help");
-    figures.push(small::size(place)?);
-    figures.push(small::help(place, counts.starts)?);
-    report.say("==> start to first answer, and `scalbotics dev`");
-    let (figure, note) = start::first_answer(place, counts.starts)?;
-    figures.push(figure);
-    notes.push(note);
-    figures.push(start::dev(place, counts.starts / 2)?);
-    report.say("==> memory");
-    let (figure, note) = small::memory(place)?;
-    figures.push(figure);
-    notes.push(note);
-    report.say("==> tasks of three steps, in turn with bare SQLite");
-    let (figure, task_notes) = task::durable(place, counts.tasks)?;
-    figures.push(figure);
-    notes.extend(task_notes);
-    report.say("==> agent turns, and those of LangGraph and Agno");
-    let (turns, turn_notes) = turn::agent(root, place, counts.tasks)?;
-    figures.extend(turns);
-    notes.extend(turn_notes);
-    report.say("==> fsyncs");
-    let (figure, note) = task::fsyncs(place, counts.tasks)?;
-    figures.push(figure);
-    notes.push(note);
-    report.say("==> sandboxed processes");
-    let (figure, note) = sandbox::process(place, counts.processes)?;
-    figures.push(figure);
-    notes.push(note);
-    report.say("==> reads, in turn with a bare echo");
-    let (figure, read_notes) = reads::chain(place, counts.slices)?;
-    figures.push(figure);
-    notes.extend(read_notes);
-    report.say("==> tasks that ask a target outside");
-    let (figure, note) = keyed::fetches(place, counts.keyed)?;
-    figures.push(figure);
-    notes.push(note);
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Size of the daemon, and time of `--help`
+    Size,
+    /// Start to first answer, and `scalbotics dev`
+    Start,
+    /// Resident memory
+    Memory,
+    /// Tasks of three steps, in turn with bare SQLite
+    Tasks,
+    /// Agent turns, and those of LangGraph and Agno
+    Turns,
+    /// Syncs of a task
+    Fsyncs,
+    /// Sandboxed processes
+    Sandbox,
+    /// Reads, in turn with a bare echo
+    Reads,
+    /// Tasks that ask a target outside
+    Keyed,
     // The last, for it leaves its tasks behind.
-    report.say("==> restarts with open tasks");
-    let (figure, note) = restart::with_open_tasks(place, counts.open_tasks, counts.restarts)?;
-    figures.push(figure);
-    notes.push(note);
+    /// Restarts with open tasks
+    Restart,
+}
+
+impl Part {
+    fn measure(self, root: &Path, place: &Place, counts: Counts) -> Result<(Vec<Figure>, Vec<String>)> {
+        let one = |(figure, note)| (vec![figure], vec![note]);
+        match self {
+            Self::Size => Ok((vec![small::size(place)?, small::help(place, counts.starts)?], Vec::new())),
+            Self::Start => {
+                let (first, note) = start::first_answer(place, counts.starts)?;
+                Ok((vec![first, start::dev(place, counts.starts / 2)?], vec![note]))
+            }
+            Self::Memory => small::memory(place).map(one),
+            Self::Tasks => task::durable(place, counts.tasks).map(|(figure, notes)| (vec![figure], notes)),
+            Self::Turns => turn::agent(root, place, counts.tasks),
+            Self::Fsyncs => task::fsyncs(place, counts.tasks).map(one),
+            Self::Sandbox => sandbox::process(place, counts.processes).map(one),
+            Self::Reads => reads::chain(place, counts.slices).map(|(figure, notes)| (vec![figure], notes)),
+            Self::Keyed => keyed::fetches(place, counts.keyed).map(one),
+            Self::Restart => restart::with_open_tasks(place, counts.open_tasks, counts.restarts).map(one),
+        }
+    }
+}
+
+/// One measurement after the other; nothing runs beside one.
+fn measure(root: &Path, place: &Place, options: &Options, report: &Report) -> Result<(Vec<Figure>, Vec<String>)> {
+    let (mut figures, mut notes) = (Vec::new(), Vec::new());
+    for part in Part::value_variants() {
+        if options.only.is_empty() || options.only.contains(part) {
+            let help = part.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
+            report.say(&format!("==> {}", help.unwrap_or_default()));
+            let (measured, told) = part.measure(root, place, Counts::of(options))?;
+            figures.extend(measured);
+            notes.extend(told);
+        }
+    }
     Ok((figures, notes))
 }
 
 /// Builds the programs as they are released, and the client.
-fn build(root: &Path, report: &Report) -> Result<PathBuf> {
-    report.say("==> build: scalboticsd, scalbotics, and the client that measures them (release; many minutes the first time)");
+fn build(root: &Path, environment: &[(&str, &str)]) -> Result<PathBuf> {
     let mut command = cargo::command(root);
-    command.args(["build", "--release", "--locked", "--quiet"]);
+    command.args(["build", "--release", "--locked", "--quiet"]).envs(environment.iter().copied());
     for package in ["scalbotics-daemon", "scalbotics-cli", "scalbotics-bench", "scalbotics-testkit"] {
         command.args(["-p", package]);
     }

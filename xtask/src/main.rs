@@ -41,6 +41,8 @@ enum Task {
     Demo(demo::Options),
     /// Write the reference pages of the book anew, from reviewed help texts, schemas, error pages and names of metrics
     Docs,
+    /// Find anew which functions an idle and a working daemon runs, for the linker to lay them side by side; needs qemu-user
+    Layout,
     /// Check the shape of the house: edges, sizes, names, failpoints, promises, documents
     Tidy,
     /// Run the fuzz targets for a while each; installs cargo-fuzz by itself
@@ -60,6 +62,7 @@ fn main() -> Result<ExitCode> {
         Task::Bench(options) => bench::command(&root, &options),
         Task::Demo(options) => demo::command(&root, &options),
         Task::Docs => reference::command(&root),
+        Task::Layout => bench::layout::command(&root),
         Task::Tidy => tidy::command(&root),
         Task::Fuzz(options) => fuzz::command(&root, &options),
         Task::Models => models::command(&root),

@@ -5,14 +5,14 @@ use anyhow::{Result, ensure};
 use super::figure::{Bound, Figure, Samples};
 use super::place::{KEYED_STEPS, Place, THREE_KEYED};
 use super::probe;
-use super::serving::Daemon;
+use super::serving::{Daemon, Under};
 
 /// Rounds before those that are measured; their keys are counted too.
 const WARM_UP: usize = 20;
 
 /// The time of a task of three requests, each with a key, to a target on this machine.
 pub(super) fn fetches(place: &Place, rounds: usize) -> Result<(Figure, String)> {
-    let daemon = Daemon::start(place, None)?;
+    let daemon = Daemon::start(place, Under::Nothing)?;
     let measured = probe::keyed(place, THREE_KEYED, (WARM_UP, rounds))?;
     daemon.stop()?;
     let wanted = (WARM_UP + rounds) * KEYED_STEPS;

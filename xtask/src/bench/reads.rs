@@ -6,12 +6,12 @@ use super::cores;
 use super::figure::{Bound, Figure, Samples, number};
 use super::place::{ONE_READ, Place};
 use super::probe::{self, Slice};
-use super::serving::Daemon;
+use super::serving::{Daemon, Under};
 
 /// Calls of a second of a task's read as a share of the echo's, and what each of them was.
 pub(super) fn chain(place: &Place, rounds: usize) -> Result<(Figure, Vec<String>)> {
     let [server, client] = cores::two()?;
-    let daemon = cores::on(server, || Daemon::start(place, None))?;
+    let daemon = cores::on(server, || Daemon::start(place, Under::Nothing))?;
     let refused = daemon.metric("scalbotics_rpc_limited_total")?;
     let measured = probe::reads(place, ONE_READ, [server, client], rounds)?;
     let refused = daemon.metric("scalbotics_rpc_limited_total")? - refused;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 
 use super::figure::{Bound, Figure, Samples, number};
 use super::place::{ONE_PROCESS, ONE_READ, Place};
-use super::serving::Daemon;
+use super::serving::{Daemon, Under};
 use super::{probe, reading};
 
 /// Rounds before those that count.
@@ -16,7 +16,7 @@ const WARM_UP: usize = 20;
 /// The time that a sandboxed process adds to a task over a read inside of the daemon: making the sandbox, the program itself
 /// (`/bin/true`), and collecting what it said.
 pub(super) fn process(place: &Place, rounds: usize) -> Result<(Figure, String)> {
-    let daemon = Daemon::start(place, None)?;
+    let daemon = Daemon::start(place, Under::Nothing)?;
     let measured = probe::tasks(place, &[ONE_READ, ONE_PROCESS], (WARM_UP, rounds), None)?;
     let (read, process) = (Samples::of(measured.of(ONE_READ)), Samples::of(measured.of(ONE_PROCESS)));
     let cpu = |workflow: &str| -> Result<f64> {

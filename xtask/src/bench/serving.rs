@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -18,6 +18,37 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between two looks.
 const TICK: Duration = Duration::from_millis(10);
 
+/// What a daemon runs under.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Under<'a> {
+    /// Nothing: as it is released.
+    Nothing,
+    /// A library that is loaded before all others, and writes to a file.
+    Library(&'a Path, &'a Path),
+    /// An emulator of this name that writes each instruction which it meets for the first time to a file.
+    Emulator(&'a str, &'a Path),
+}
+
+impl Under<'_> {
+    fn command(self, place: &Place) -> Command {
+        let mut command = place.command("scalboticsd");
+        match self {
+            Self::Nothing => {}
+            Self::Library(library, file) => {
+                command.env("LD_PRELOAD", library).env("SYNCS_FILE", file);
+            }
+            Self::Emulator(emulator, file) => {
+                let program = command.get_program().to_owned();
+                let mut emulated = Command::new(emulator);
+                emulated.args(["-cpu", "max", "-d", "in_asm,page,nochain", "-D"]).arg(file).arg(program).stdin(Stdio::null());
+                command = emulated;
+            }
+        }
+        command.arg("--config").arg(place.config());
+        command
+    }
+}
+
 /// A daemon that serves; killed when this is dropped.
 #[derive(Debug)]
 pub(super) struct Daemon {
@@ -26,15 +57,11 @@ pub(super) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it and waits until it is ready; `preload` is a library that it runs with, which writes to a file.
-    pub(super) fn start(place: &Place, preload: Option<(&Path, &Path)>) -> Result<Self> {
+    /// Starts it and waits until it is ready.
+    pub(super) fn start(place: &Place, under: Under<'_>) -> Result<Self> {
         let log = OpenOptions::new().create(true).append(true).open(place.log()).context("cannot open the daemon's log")?;
-        let mut command = place.command("scalboticsd");
-        command.arg("--config").arg(place.config());
+        let mut command = under.command(place);
         command.stdout(log.try_clone().context("cannot share the daemon's log")?).stderr(log);
-        if let Some((library, file)) = preload {
-            command.env("LD_PRELOAD", library).env("SYNCS_FILE", file);
-        }
         let child = command.spawn().context("cannot start the daemon")?;
         let mut daemon = Self { child, admin_port: place.admin_port };
         let start = Instant::now();

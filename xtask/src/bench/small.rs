@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, bail};
 
 use super::figure::{Bound, Figure, Samples, number};
 use super::place::{Place, THREE_READS};
-use super::serving::Daemon;
+use super::serving::{Daemon, Under};
 use super::{probe, reading};
 
 /// How long a daemon is left alone before its memory is read.
-const REST: Duration = Duration::from_secs(4);
+pub(super) const REST: Duration = Duration::from_secs(4);
 
 /// Tasks after which memory is read again.
 const TASKS: usize = 100;
@@ -43,7 +43,7 @@ pub(super) fn help(place: &Place, runs: usize) -> Result<Figure> {
 
 /// Resident memory of a daemon that does nothing, some seconds after its start; and told beside it, after some tasks.
 pub(super) fn memory(place: &Place) -> Result<(Figure, String)> {
-    let daemon = Daemon::start(place, None)?;
+    let daemon = Daemon::start(place, Under::Nothing)?;
     std::thread::sleep(REST);
     let fresh = reading::memory(daemon.pid())?;
     probe::tasks(place, &[THREE_READS], (0, TASKS), None)?;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::figure::{Bound, Figure, Samples, number};
 use super::place::{Place, THREE_READS};
 use super::probe;
-use super::serving::Daemon;
+use super::serving::{Daemon, Under};
 use super::syncs::Counter;
 
 /// Rounds before those that count: caches fill and write-ahead logs reach their size.
@@ -27,7 +27,7 @@ const PARTS: [(&str, &str); 3] = [
 pub(super) fn durable(place: &Place, tasks: usize) -> Result<(Figure, Vec<String>)> {
     let bare_dir = place.path("bare");
     std::fs::create_dir_all(&bare_dir)?;
-    let daemon = Daemon::start(place, None)?;
+    let daemon = Daemon::start(place, Under::Nothing)?;
     let read =
         |suffix: &str| PARTS.iter().map(|(name, _)| daemon.metric(&format!("{name}_{suffix}"))).collect::<Result<Vec<_>>>();
     let (sums, counts) = (read("sum")?, read("count")?);
@@ -71,7 +71,7 @@ pub(super) fn durable(place: &Place, tasks: usize) -> Result<(Figure, Vec<String
 /// Syncs of the daemon while tasks run, by task: everything counts, checkpoints and audit of the calls too.
 pub(super) fn fsyncs(place: &Place, tasks: usize) -> Result<(Figure, String)> {
     let counter = Counter::build(place)?;
-    let daemon = Daemon::start(place, Some((&counter.preload, &counter.file)))?;
+    let daemon = Daemon::start(place, Under::Library(&counter.preload, &counter.file))?;
     probe::tasks(place, &[THREE_READS], (0, WARM_UP), None)?;
     std::thread::sleep(BATCHES);
     let before = counter.counts()?;

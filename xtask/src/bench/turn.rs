@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::figure::{Bound, Figure, Samples, number};
 use super::place::{DRIVEN, Place};
-use super::serving::Daemon;
+use super::serving::{Daemon, Under};
 use super::{probe, reading};
 use crate::cargo;
 
 /// What the agent is asked.
-const GOAL: &str = "Read the note.";
+pub(super) const GOAL: &str = "Read the note.";
 
 /// What the model says in the end; the peers' program knows it too.
 const SAID: &str = "The note has 27 lines.";
@@ -38,7 +38,7 @@ struct Peer {
 }
 
 /// A model server that ends with this.
-struct Model(Child);
+pub(super) struct Model(Child);
 
 impl Drop for Model {
     fn drop(&mut self) {
@@ -49,7 +49,7 @@ impl Drop for Model {
 
 impl Model {
     /// Starts the scripted server, which gives the same two answers again and again.
-    fn start(place: &Place) -> Result<Self> {
+    pub(super) fn start(place: &Place) -> Result<Self> {
         let script = json!([{"call": [{"name": "fs_read", "arguments": {"path": "work/note.txt"}}]}, {"say": SAID}]);
         let file = place.path("script.json");
         std::fs::write(&file, script.to_string()).context("cannot write the model's script")?;
@@ -69,7 +69,7 @@ impl Model {
 pub(super) fn agent(root: &Path, place: &Place, rounds: usize) -> Result<(Vec<Figure>, Vec<String>)> {
     let python = install(root)?;
     let _model = Model::start(place)?;
-    let daemon = Daemon::start(place, None)?;
+    let daemon = Daemon::start(place, Under::Nothing)?;
     probe::goals(place, DRIVEN, GOAL, (0, WARM_UP))?;
     let before = reading::cpu_ms(daemon.pid())?;
     let measured = probe::goals(place, DRIVEN, GOAL, (0, rounds))?;
