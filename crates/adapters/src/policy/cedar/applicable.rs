@@ -1,17 +1,18 @@
-//! Which policies can apply to an action: those whose scope names it, one of its groups, or no action at all.
+//! Which policies can apply to an action of a principal of some type: those whose scope names the action, one of its groups or no action
+//! at all, and that type or none.
 //!
-//! **Invariant:** a policy that is left out has a scope that is false for the action, whatever else is asked; so it could neither
-//! decide nor err, and the answer is that of the whole set.
+//! **Invariant:** a policy that is left out has a scope that is false for them, whatever else is asked; so it could neither decide nor
+//! err, and the answer is that of the whole set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy::{ActionConstraint, Entity, EntityUid, Policy, PolicySet};
+use cedar_policy::{ActionConstraint, Entity, EntityTypeName, EntityUid, Policy, PolicySet, PrincipalConstraint};
 
-/// Sets made beside the whole one; each holds copies of its policies' texts, a megabyte at most. The defaults make a dozen.
-const SETS_MAX: usize = 16;
+/// Sets made beside the whole one; each holds copies of its policies' texts, a megabyte at most. The defaults make some thirty.
+const SETS_MAX: usize = 48;
 
-/// The sets of policies that apply to actions; actions to which the same policies apply share one.
+/// The sets of policies that apply; where the same policies apply, one is shared.
 pub(super) struct Applicable {
     whole: Arc<PolicySet>,
     made: BTreeMap<Vec<String>, Arc<PolicySet>>,
@@ -23,13 +24,19 @@ impl Applicable {
         Self { whole, made: BTreeMap::new() }
     }
 
-    /// The policies for an action; `entities` are the action and all its groups.
-    pub(super) fn to(&mut self, action: &EntityUid, entities: &[Entity]) -> Arc<PolicySet> {
-        let applies = |policy: &&Policy| match policy.action_constraint() {
+    /// The policies for an action of a principal of this type; `entities` are the action and all its groups.
+    pub(super) fn to(&mut self, (action, entities): (&EntityUid, &[Entity]), principal: &EntityTypeName) -> Arc<PolicySet> {
+        let acts = |policy: &Policy| match policy.action_constraint() {
             ActionConstraint::Any => true,
             ActionConstraint::Eq(named) => named == *action,
             ActionConstraint::In(named) => named.iter().any(|uid| entities.iter().any(|entity| entity.uid() == *uid)),
         };
+        let is_of = |policy: &Policy| match policy.principal_constraint() {
+            PrincipalConstraint::Any | PrincipalConstraint::In(_) => true,
+            PrincipalConstraint::Eq(named) => named.type_name() == principal,
+            PrincipalConstraint::Is(named) | PrincipalConstraint::IsIn(named, _) => named == *principal,
+        };
+        let applies = |policy: &&Policy| acts(policy) && is_of(policy);
         let found: Vec<&Policy> = self.whole.policies().filter(applies).collect();
         let mut ids: Vec<String> = found.iter().map(|policy| policy.id().to_string()).collect();
         ids.sort_unstable();

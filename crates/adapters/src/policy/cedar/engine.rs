@@ -18,7 +18,7 @@ use super::place::Place;
 use super::reached::{Lately, Reached};
 use super::schema::{self, INNER_ACTIONS, RPC_ACTIONS};
 use super::slice::{Kinds, Slice};
-use super::{answer, arguments};
+use super::{answer, arguments, slice};
 
 /// Domain tag of the digest that stands where no entities could be made from a request.
 const NO_SLICE_TAG: &str = "scalbotics/policy-no-slice/v1";
@@ -44,8 +44,8 @@ struct Action {
     uid: EntityUid,
     /// The action and its groups, as entities.
     entities: Vec<Entity>,
-    /// The policies that can apply to it.
-    policies: Arc<PolicySet>,
+    /// The policies that can apply to it, by the type of the principal.
+    policies: BTreeMap<&'static str, Arc<PolicySet>>,
     /// For a tool's action, the tool and the resource that a request must name.
     tool: Option<(Arc<Definition>, Resource)>,
 }
@@ -108,11 +108,12 @@ impl Engine {
         }
         let question = action.ok_or_else(|| UNKNOWN_ACTION.to_owned()).and_then(|action| {
             let question = self.question(request, action, &reached)?;
-            Ok((question, action))
+            let kind = slice::kind(&request.principal).and_then(|kind| action.policies.get(kind));
+            Ok((question, action, kind.ok_or("the principal is of a type that the policy schema lacks")?))
         });
         match question {
-            Ok((question, action)) => {
-                let response = self.authorizer.is_authorized(&question, &action.policies, &reached.entities);
+            Ok((question, action, policies)) => {
+                let response = self.authorizer.is_authorized(&question, policies, &reached.entities);
                 let answer = answer::of(&response, self.bundle, reached.digest, &self.places);
                 // Calls of tools have arguments, which seldom come again and may be long.
                 if action.tool.is_none() {
@@ -182,7 +183,11 @@ impl Action {
         for group in known.ancestors(&uid)? {
             entities.push(known.get(group)?.clone());
         }
-        let policies = applicable.to(&uid, &entities);
+        let policies = slice::PRINCIPALS.into_iter().map(|kind| {
+            let principal = kinds.name(kind)?;
+            Some((kind, applicable.to((&uid, &entities), principal)))
+        });
+        let policies = policies.collect::<Option<_>>()?;
         Some(Self { uid, entities, policies, tool })
     }
 

@@ -17,6 +17,9 @@ use super::schema::{Attribute, attributes};
 /// Domain tag of slice digests.
 const SLICE_TAG: &str = "scalbotics/policy-slice/v1";
 
+/// Types of principals, in order of name.
+pub(super) const PRINCIPALS: [&str; 3] = ["Agent", "Human", "Service"];
+
 /// Type and id of an entity, before Cedar sees them.
 type Key = (&'static str, String);
 
@@ -73,13 +76,18 @@ impl Kinds {
         NAMES.into_iter().map(parse).collect::<Option<BTreeMap<_, _>>>().map(Self)
     }
 
+    /// The name of a type.
+    pub(super) fn name(&self, kind: &str) -> Option<&EntityTypeName> {
+        self.0.get(kind)
+    }
+
     fn uid(&self, key: &Key) -> Option<EntityUid> {
         self.make(key.0, &key.1)
     }
 
     /// The entity uid of any text: ids are values here, never source text.
     pub(super) fn make(&self, kind: &str, id: &str) -> Option<EntityUid> {
-        let kind = self.0.get(kind)?.clone();
+        let kind = self.name(kind)?.clone();
         Some(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
     }
 
@@ -151,13 +159,18 @@ impl Node {
     }
 }
 
+/// The type of a principal, one of [`PRINCIPALS`]; `None` for the daemon itself.
+pub(super) const fn kind(principal: &Principal) -> Option<&'static str> {
+    match principal.uid {
+        Uid::Human(_) => Some("Human"),
+        Uid::Agent(_) => Some("Agent"),
+        Uid::Service(_) => Some("Service"),
+        Uid::Daemon => None,
+    }
+}
+
 fn add_principal(nodes: &mut BTreeMap<Key, Node>, principal: &Principal, tenant: &Key) -> Result<Key, String> {
-    let kind = match principal.uid {
-        Uid::Human(_) => "Human",
-        Uid::Agent(_) => "Agent",
-        Uid::Service(_) => "Service",
-        Uid::Daemon => return Err("the daemon itself is no principal of policy".to_owned()),
-    };
+    let kind = kind(principal).ok_or("the daemon itself is no principal of policy")?;
     let uid = principal.uid.to_string();
     let attributes = BTreeMap::from([
         ("name", Fact::Text(principal.name.to_string())),
