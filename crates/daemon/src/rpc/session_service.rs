@@ -37,6 +37,7 @@ impl Sessions {
         })?;
         let session = Session {
             holder: registered.holder(),
+            sponsor: registered.sponsored_by(),
             tenant: registered.tenant().clone(),
             groups: registered.groups().to_vec(),
             auth_time: now,

@@ -208,6 +208,22 @@ fn a_suspended_sponsor_stops_what_they_sponsor_within_a_second() {
 }
 
 #[test]
+fn a_token_of_before_stays_void_when_somebody_else_sponsors_the_service() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_carol(&["admins"]);
+    installation.add_ci(CAROL, &["--expires-in", "1d"]);
+    installation.ci(&["whoami"]).exits(0);
+    installation.ann(&["human", "suspend", "carol"]).exits(0);
+    assert_eq!(installation.ci(&["whoami"]).exits(4).error().code, "PRINCIPAL_SUSPENDED");
+    // Ann's epoch is what Carol's was when the token was made.
+    installation.ann(&["service", "renew", "ci", "--expires-in", "1h"]).exits(0);
+    assert_eq!(installation.ci(&["whoami"]).exits(4).error().code, "TOKEN_EXPIRED");
+    installation.ci(&["login"]).exits(0);
+    installation.ci(&["whoami"]).exits(0);
+}
+
+#[test]
 fn a_grant_that_is_over_stops_what_runs_under_it_within_a_second() {
     let installation = Installation::new();
     let _daemon = installation.start();
