@@ -112,6 +112,12 @@ fn a_service_is_added_by_a_key_of_its_own_and_starts_tasks() {
     let chain = records.iter().find(|record| record["record"]["task"] == task.as_str() && uids(record).len() == 3);
     let chain = uids(chain.unwrap_or_else(|| panic!("no chain of three for {task}")));
     assert!(chain[0].starts_with("hum_") && chain[1] == added["uid"] && chain[2].starts_with("agt_"), "{chain:?}");
+    // Who logged in and who submitted is the service, and behind whom.
+    for action in ["session.login", "task.submit"] {
+        let own = |record: &&Value| record["record"]["action"] == action && record["record"]["actor"]["uid"] == added["uid"];
+        let found = records.iter().find(own).unwrap_or_else(|| panic!("no {action} of the service"));
+        assert_eq!((&uids(found)[..2], &found["record"]["grants"][0]), (&chain[..2], &added["grant"]), "{found:#}");
+    }
     installation.verify_audit();
 }
 
