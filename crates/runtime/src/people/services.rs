@@ -100,6 +100,7 @@ impl Services {
         if let Some(group) = groups.iter().find(|group| HUMAN_GROUPS.contains(&group.as_str())) {
             return Err(Error::HumanGroup { name, group: group.clone() });
         }
+        let grant = self.grant(caller, lifetime, tier_max, change.at)?;
         self.check_key(&tenant, &name, &login_key).await?;
         let service = Service {
             uid: ServiceUid::from_u128(self.changes.ports.ids.next()),
@@ -109,7 +110,7 @@ impl Services {
             login_key,
             standing: Standing::Active,
             epoch: 0,
-            grant: self.grant(caller, lifetime, tier_max, change.at)?,
+            grant,
         };
         let target = format!("{}/{}", service.uid, service.grant.id);
         self.put(&change, &target, service, only_check).await

@@ -84,6 +84,9 @@ async fn what_runs_for_a_service_ends_with_its_grant() {
     let ended = bed.ended(task).await;
     assert_eq!(ended.failure, Some(Failure::DeadlineExceeded));
     assert!(ended.updated_at.since_ms(service.grant.expires_at) < 6_000, "{:?}", ended.updated_at);
+    // A human who tries it again has the time that the agent's file gives.
+    let again = bed.tasks.retry(&bed.ada(), task).await.unwrap().state.envelope;
+    assert_eq!(again.deadline, again.submitted_at.plus_ms(3_600_000));
 }
 
 #[tokio::test(start_paused = true)]
