@@ -173,6 +173,14 @@ pub enum ChainError {
     /// The first principal is not a human.
     #[error("delegation chain does not start with a human")]
     NoSponsor,
+    /// Somebody stands where their kind does not: a human in the middle, a service not right behind the human.
+    #[error("delegation chain has a {kind} at link {link}")]
+    Place {
+        /// Their kind.
+        kind: &'static str,
+        /// Index in the chain.
+        link: usize,
+    },
     /// Two principals belong to different tenants.
     #[error("delegation chain crosses tenants")]
     Tenants,
@@ -203,6 +211,10 @@ impl Chain {
         let first = self.principals.first().ok_or(ChainError::Len { len })?;
         if !matches!(first.uid, Uid::Human(_)) {
             return Err(ChainError::NoSponsor);
+        }
+        let misplaced = self.principals.iter().enumerate().find(|(link, principal)| !stands(principal.uid, *link));
+        if let Some((link, principal)) = misplaced {
+            return Err(ChainError::Place { kind: principal.uid.kind(), link });
         }
         if self.principals.iter().any(|p| p.tenant != first.tenant) {
             return Err(ChainError::Tenants);
@@ -240,6 +252,16 @@ impl Chain {
     pub fn submitter(&self) -> Option<&Principal> {
         let service = self.principals.get(1).filter(|second| matches!(second.uid, Uid::Service(_)));
         service.or_else(|| self.principals.first())
+    }
+}
+
+/// Whether a principal of this kind stands at this link: the human first, a service right behind, then agents.
+const fn stands(uid: Uid, link: usize) -> bool {
+    match uid {
+        Uid::Human(_) => link == 0,
+        Uid::Service(_) => link == 1,
+        Uid::Agent(_) => link > 0,
+        Uid::Daemon => false,
     }
 }
 

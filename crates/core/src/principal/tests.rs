@@ -54,6 +54,25 @@ fn sem_3_5_no_chain_lacks_a_human() {
 }
 
 #[test]
+fn a_service_stands_right_behind_its_sponsor_and_agents_behind_it() {
+    let (lead, worker) = (Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
+    let (service, human) = (Uid::Service(ServiceUid::from_u128(9)), Uid::Human(HumanUid::from_u128(9)));
+    let at = |link: usize, uid| {
+        let mut chain = chain_of(grant(lead, worker, &[], Tier::Read, 1));
+        chain.principals[link].uid = uid;
+        chain.grants[link - 1].grantee = uid;
+        if let Some(next) = chain.grants.get_mut(link) {
+            next.grantor = uid;
+        }
+        chain.check()
+    };
+    assert_eq!(at(1, service), Ok(()));
+    for (link, uid) in [(2, service), (1, human), (2, human), (1, Uid::Daemon)] {
+        assert_eq!(at(link, uid), Err(ChainError::Place { kind: uid.kind(), link }));
+    }
+}
+
+#[test]
 fn a_grant_of_a_task_lies_in_a_standing_one_and_in_no_other_task() {
     let (lead, worker) = (Uid::Agent(AgentUid::from_u128(2)), Uid::Agent(AgentUid::from_u128(3)));
     let own = grant(lead, worker, &[], Tier::Read, 1);

@@ -56,6 +56,9 @@ impl Context {
         let registered = registered.filter(|found| *found.tenant() == session.tenant);
         let registered = registered.ok_or_else(|| refuse("nobody has this identity"))?;
         registered.check(self.ports.clock.now(), WHAT)?;
+        if registered.sponsored_by() != session.sponsor {
+            return Err(Failure::new(codes::TOKEN_EXPIRED, WHAT).why("the service has another sponsor since").next(NEXT));
+        }
         if registered.epoch() != session.epoch {
             return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT).next(AFTER_SUSPENSION));
         }

@@ -3,6 +3,7 @@
 //! **Invariant:** a service may act only while it, its sponsor and its grant all hold (decisions/0024).
 
 use scalbotics_core::agent::Standing;
+use scalbotics_core::ids::HumanUid;
 use scalbotics_core::ports::Human;
 use scalbotics_core::principal::{KeyHolder, Principal};
 use scalbotics_core::service::{Service, Sponsor};
@@ -62,6 +63,14 @@ impl Registered {
         }
     }
 
+    /// Who sponsors a service; none for a human.
+    pub(super) const fn sponsored_by(&self) -> Option<HumanUid> {
+        match self {
+            Self::Human(_) => None,
+            Self::Service { sponsor, .. } => Some(sponsor.uid),
+        }
+    }
+
     pub(super) const fn holder(&self) -> KeyHolder {
         match self {
             Self::Human(human) => KeyHolder::Human(human.uid),
@@ -91,7 +100,8 @@ impl Registered {
         }
     }
 
-    /// What a token is made under: it rises when a human, a service or its sponsor is suspended, and the token is void then.
+    /// What a token is made under: it rises when a human, a service or its sponsor is suspended, and the token is void then. Sums
+    /// under two sponsors say nothing about each other: a token names the sponsor too.
     pub(super) const fn epoch(&self) -> u64 {
         match self {
             Self::Human(human) => human.epoch,
@@ -169,7 +179,7 @@ pub(super) fn refused(service: &Service, sponsor: Option<&Human>, now: Timestamp
 
 #[cfg(test)]
 mod tests {
-    use scalbotics_core::ids::{GrantId, HumanUid, ServiceUid};
+    use scalbotics_core::ids::{GrantId, ServiceUid};
     use scalbotics_core::service::StandingGrant;
     use scalbotics_core::tool::Tier;
 

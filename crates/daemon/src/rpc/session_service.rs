@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::policy::Resource;
+use scalbotics_core::service;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Assertion, LoggedIn, Refusal, Session};
 use scalbotics_identity::holder::key::Public;
@@ -37,6 +38,7 @@ impl Sessions {
         })?;
         let session = Session {
             holder: registered.holder(),
+            sponsor: registered.sponsored_by(),
             tenant: registered.tenant().clone(),
             groups: registered.groups().to_vec(),
             auth_time: now,
@@ -45,6 +47,9 @@ impl Sessions {
         };
         let minted = self.0.issuer.mint(&session, now).map_err(|error| Failure::internal("mint a token", &error))?;
         let mut record = Record::new(Kind::Rpc, now, session.tenant.clone(), session.holder.into(), "session.login");
+        if let Some(sponsor) = registered.sponsor() {
+            record = record.on_behalf(&service::chain(&registered.principal(), Some(&sponsor)));
+        }
         record.target = Some(minted.jti.clone());
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
         record.request = Some(call.request);

@@ -112,6 +112,12 @@ fn a_service_is_added_by_a_key_of_its_own_and_starts_tasks() {
     let chain = records.iter().find(|record| record["record"]["task"] == task.as_str() && uids(record).len() == 3);
     let chain = uids(chain.unwrap_or_else(|| panic!("no chain of three for {task}")));
     assert!(chain[0].starts_with("hum_") && chain[1] == added["uid"] && chain[2].starts_with("agt_"), "{chain:?}");
+    // Who logged in and who submitted is the service, and behind whom.
+    for action in ["session.login", "task.submit"] {
+        let own = |record: &&Value| record["record"]["action"] == action && record["record"]["actor"]["uid"] == added["uid"];
+        let found = records.iter().find(own).unwrap_or_else(|| panic!("no {action} of the service"));
+        assert_eq!((&uids(found)[..2], &found["record"]["grants"][0]), (&chain[..2], &added["grant"]), "{found:#}");
+    }
     installation.verify_audit();
 }
 
@@ -205,6 +211,22 @@ fn a_suspended_sponsor_stops_what_they_sponsor_within_a_second() {
     installation.ann(&["human", "offboard", "carol", "--yes"]).exits(0);
     installation.ci(&["whoami"]).exits(0);
     installation.verify_audit();
+}
+
+#[test]
+fn a_token_of_before_stays_void_when_somebody_else_sponsors_the_service() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_carol(&["admins"]);
+    installation.add_ci(CAROL, &["--expires-in", "1d"]);
+    installation.ci(&["whoami"]).exits(0);
+    installation.ann(&["human", "suspend", "carol"]).exits(0);
+    assert_eq!(installation.ci(&["whoami"]).exits(4).error().code, "PRINCIPAL_SUSPENDED");
+    // Ann's epoch is what Carol's was when the token was made.
+    installation.ann(&["service", "renew", "ci", "--expires-in", "1h"]).exits(0);
+    assert_eq!(installation.ci(&["whoami"]).exits(4).error().code, "TOKEN_EXPIRED");
+    installation.ci(&["login"]).exits(0);
+    installation.ci(&["whoami"]).exits(0);
 }
 
 #[test]

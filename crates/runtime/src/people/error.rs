@@ -70,6 +70,12 @@ pub enum Error {
         /// The group.
         group: Name,
     },
+    /// The login key of a service is that of a human or another service, or was.
+    #[error("the login key of service `{name}` is somebody else's")]
+    KeyTaken {
+        /// The name.
+        name: Name,
+    },
     /// A standing grant would end at once, or too late.
     #[error("a standing grant lasts from a second to 90 days")]
     Lifetime,

@@ -100,6 +100,8 @@ impl Services {
         if let Some(group) = groups.iter().find(|group| HUMAN_GROUPS.contains(&group.as_str())) {
             return Err(Error::HumanGroup { name, group: group.clone() });
         }
+        let grant = self.grant(caller, lifetime, tier_max, change.at)?;
+        self.check_key(&tenant, &name, &login_key).await?;
         let service = Service {
             uid: ServiceUid::from_u128(self.changes.ports.ids.next()),
             tenant,
@@ -108,9 +110,10 @@ impl Services {
             login_key,
             standing: Standing::Active,
             epoch: 0,
-            grant: self.grant(caller, lifetime, tier_max, change.at)?,
+            grant,
         };
-        self.put(&change, service, only_check).await
+        let target = format!("{}/{}", service.uid, service.grant.id);
+        self.put(&change, &target, service, only_check).await
     }
 
     /// Gives a service a new grant in place of its old one; the caller sponsors it from now on. What runs under the old grant goes on
@@ -130,7 +133,8 @@ impl Services {
             return Err(Error::Gone { name: name.clone() });
         }
         let grant = self.grant(caller, new.lifetime, new.tier_max.unwrap_or(old.grant.tier_max), change.at)?;
-        self.put(&change, Service { grant, ..old }, only_check).await
+        let target = format!("{}/{}", old.uid, grant.id);
+        self.put(&change, &target, Service { grant, ..old }, only_check).await
     }
 
     /// Suspends, resumes or offboards a service; what runs for it is stopped when this returns, or about to be.
@@ -155,7 +159,7 @@ impl Services {
             Moved::Gone => return Err(Error::Gone { name: name.clone() }),
             Moved::To(standing, epoch) => Service { standing, epoch, ..old },
         };
-        let moved = self.put(&change, service, only_check).await?;
+        let moved = self.put(&change, &service.uid.to_string(), service.clone(), only_check).await?;
         if moved.audited && moved.now.standing != Standing::Active {
             self.tasks.halt(Uid::Service(moved.now.uid));
         }
@@ -177,11 +181,26 @@ impl Services {
         service.ok_or_else(|| Error::NotFound { kind: "service", name: name.clone() })
     }
 
-    async fn put(&self, change: &Change<'_>, service: Service, only_check: bool) -> Result<Changed<Service>, Error> {
+    /// A key is its service's alone, also the key of one that is gone: else it would be stopped under one name and act under another.
+    async fn check_key(&self, tenant: &TenantId, name: &Name, key: &str) -> Result<(), Error> {
+        let humans = self.changes.ports.roster.humans(tenant).await.map_err(ChangeError::from)?;
+        let services = self.list(tenant).await.map_err(ChangeError::from)?;
+        let mut known = humans.iter().map(|human| &human.login_key).chain(services.iter().map(|service| &service.login_key));
+        if known.any(|known| known == key) { Err(Error::KeyTaken { name: name.clone() }) } else { Ok(()) }
+    }
+
+    /// Makes the change durable; `target` is what the audit record says that it is about.
+    async fn put(
+        &self,
+        change: &Change<'_>,
+        target: &str,
+        service: Service,
+        only_check: bool,
+    ) -> Result<Changed<Service>, Error> {
         if only_check {
             return Ok(Changed { now: service, audited: false });
         }
-        let note = change.note(&service.uid.to_string(), &service)?;
+        let note = change.note(target, &service)?;
         match self.changes.ports.services.put_service(service.clone(), note).await {
             Ok(()) => Ok(Changed { now: service, audited: true }),
             Err(error) => raced(change, error).await,

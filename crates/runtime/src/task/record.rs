@@ -14,8 +14,8 @@ pub(super) fn of(event: &Event, state: &State, draft: &Draft) -> Record {
     let writer = Writer { state, draft };
     match event {
         Event::Submitted { envelope, .. } => {
-            let sponsor = envelope.chain.principals.first().map_or(Uid::Daemon, |principal| principal.uid);
-            let mut record = writer.requested(Kind::Task, sponsor, "task.submit");
+            let submitter = envelope.chain.submitter().map_or(Uid::Daemon, |principal| principal.uid);
+            let mut record = writer.requested(Kind::Task, submitter, "task.submit");
             record.args = Some(envelope.input.commitment);
             writer.with_outcome(record, "submitted", None, None)
         }

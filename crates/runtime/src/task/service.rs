@@ -209,6 +209,8 @@ impl Service {
             | Status::Rejected) => return Err(Error::NotRetryable { task, status }),
         }
         let envelope = &state.envelope;
+        // A deadline that was the end of a service's grant is not what was asked for.
+        let is_cut = envelope.chain.grants.iter().rev().skip(1).any(|standing| standing.expires_at == envelope.deadline);
         let open = async |reference| self.shared.vault.open(tenant(caller), reference).await.map_err(Error::open(task));
         let goal = match &envelope.goal {
             StoredGoal::Workflow { id } => Goal::Workflow(id.clone()),
@@ -224,7 +226,7 @@ impl Service {
                 tokens: Some(envelope.budget.tokens),
                 seconds: Some(envelope.budget.seconds),
             },
-            timeout_ms: Some(envelope.deadline.since_ms(envelope.submitted_at)),
+            timeout_ms: (!is_cut).then(|| envelope.deadline.since_ms(envelope.submitted_at)),
             priority: envelope.priority,
         };
         let commit = &state.path.commit;

@@ -21,7 +21,7 @@ fn services(bed: &Bed) -> Services {
 }
 
 fn ci(tier_max: Tier, lifetime_ms: u64) -> NewService {
-    let (login_key, lifetime) = ("{}".to_owned(), Span::from_ms(lifetime_ms));
+    let (login_key, lifetime) = ("the key of ci".to_owned(), Span::from_ms(lifetime_ms));
     NewService { name: name("ci"), groups: vec![name("operators")], login_key, tier_max, lifetime }
 }
 
@@ -84,6 +84,9 @@ async fn what_runs_for_a_service_ends_with_its_grant() {
     let ended = bed.ended(task).await;
     assert_eq!(ended.failure, Some(Failure::DeadlineExceeded));
     assert!(ended.updated_at.since_ms(service.grant.expires_at) < 6_000, "{:?}", ended.updated_at);
+    // A human who tries it again has the time that the agent's file gives.
+    let again = bed.tasks.retry(&bed.ada(), task).await.unwrap().state.envelope;
+    assert_eq!(again.deadline, again.submitted_at.plus_ms(3_600_000));
 }
 
 #[tokio::test(start_paused = true)]
@@ -108,6 +111,20 @@ async fn only_humans_sponsor_for_ninety_days_and_never_an_administrator() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_is_its_services_alone_and_never_used_again() {
+    let bed = Bed::new().await;
+    let services = services(&bed);
+    let cd = |key: &str| NewService { name: name("cd"), login_key: key.to_owned(), ..ci(Tier::Read, 60_000) };
+    services.add(&bed.ada(), ci(Tier::Read, 60_000), false).await.unwrap();
+    services.set_standing(&bed.ada(), &name("ci"), Move::Offboard, false).await.unwrap();
+    for taken in [ci(Tier::Read, 60_000).login_key, bed.disk.world.human.login_key.clone()] {
+        let refused = services.add(&bed.ada(), cd(&taken), false).await;
+        assert!(matches!(refused, Err(Error::KeyTaken { .. })), "{taken}: {refused:?}");
+    }
+    services.add(&bed.ada(), cd("its own"), false).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_renews_sponsors_and_what_is_repeated_is_one_change() {
     let bed = Bed::new().await;
     let services = services(&bed);
@@ -118,6 +135,11 @@ async fn who_renews_sponsors_and_what_is_repeated_is_one_change() {
     let renewal = Renewal { lifetime: Span::from_ms(90_000), tier_max: None };
     let renewed = services.renew(&bed.bob(), &name("ci"), renewal, false).await.unwrap().now;
     assert_ne!(renewed.grant.id, first.now.grant.id);
+    let targets: Vec<String> = bed.records().await.into_iter().filter_map(|record| record.target).collect();
+    for given in [&first.now, &renewed] {
+        let target = format!("{}/{}", given.uid, given.grant.id);
+        assert!(targets.contains(&target), "the log says which grant was given: {targets:?}");
+    }
     assert_eq!((renewed.grant.sponsor, renewed.grant.tier_max), (bed.disk.bob.uid, Tier::Change));
     assert_eq!(renewed.grant.expires_at, renewed.grant.granted_at.plus_ms(90_000));
     let gone = services.set_standing(&bed.ada(), &name("ci"), Move::Offboard, false).await.unwrap().now;

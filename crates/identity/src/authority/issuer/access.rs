@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use scalbotics_core::ids::HumanUid;
 use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
@@ -41,6 +42,8 @@ const JTI_LEN_MAX: usize = 64;
 pub struct Session {
     /// Who.
     pub holder: KeyHolder,
+    /// Who sponsored a service when it logged in: under another sponsor the token is void. None for a human.
+    pub sponsor: Option<HumanUid>,
     /// Their tenant, from the registry.
     pub tenant: TenantId,
     /// Their groups, from the registry.
@@ -92,6 +95,8 @@ struct Confirmation {
 struct Claims {
     iss: String,
     sub: KeyHolder,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sponsor: Option<HumanUid>,
     aud: String,
     client_id: String,
     iat: i64,
@@ -161,6 +166,7 @@ impl Issuer {
         let claims = Claims {
             iss: self.name.clone(),
             sub: session.holder,
+            sponsor: session.sponsor,
             aud: self.audience.clone(),
             client_id: CLIENT_ID.to_owned(),
             iat,
@@ -203,6 +209,7 @@ impl Validator {
         Ok(AccessToken {
             session: Session {
                 holder: claims.sub,
+                sponsor: claims.sponsor,
                 tenant: claims.tenant.clone(),
                 groups: claims.groups.clone(),
                 auth_time: seconds(claims.auth_time),

@@ -30,6 +30,7 @@ fn house() -> House {
 fn session() -> Session {
     Session {
         holder: KeyHolder::Human(HumanUid::from_u128(5)),
+        sponsor: None,
         tenant: TenantId::parse("acme").unwrap(),
         groups: vec![Name::parse("ops").unwrap(), Name::parse("approvers").unwrap()],
         auth_time: Timestamp::from_unix_ms(1_699_999_990_000),
@@ -312,8 +313,9 @@ fn a_service_logs_in_as_a_human_does_and_is_never_taken_for_one() {
     let login = Login { holder, tenant: &tenant, audience: AUDIENCE, lifetime_s: 60 };
     let token = assertion::sign(&login, &key, NOW).unwrap();
     assert_eq!(Assertion::parse(&token).unwrap().verify(key.public(), AUDIENCE, NOW).unwrap().holder, holder);
-    let minted = house.issuer.mint(&Session { holder, ..session() }, NOW).unwrap();
-    assert_eq!(house.validator.validate(&minted.token, NOW).unwrap().session.holder, holder);
+    let sponsored = Session { holder, sponsor: Some(HumanUid::from_u128(6)), ..session() };
+    let minted = house.issuer.mint(&sponsored, NOW).unwrap();
+    assert_eq!(house.validator.validate(&minted.token, NOW).unwrap().session, sponsored);
     assert_ne!(holder.to_string(), session().holder.to_string(), "the same number, another kind");
 }
 
