@@ -154,9 +154,9 @@ fn measure(root: &Path, place: &Place, options: &Options, report: &Report) -> Re
 }
 
 /// Builds the programs as they are released, and the client.
-fn build(root: &Path, environment: &[(&str, &str)]) -> Result<PathBuf> {
+fn build(root: &Path, options: &[&str]) -> Result<PathBuf> {
     let mut command = cargo::command(root);
-    command.args(["build", "--release", "--locked", "--quiet"]).envs(environment.iter().copied());
+    command.args(["build", "--release", "--locked", "--quiet"]).args(options);
     for package in ["scalbotics-daemon", "scalbotics-cli", "scalbotics-bench", "scalbotics-testkit"] {
         command.args(["-p", package]);
     }

@@ -8,6 +8,7 @@ mod daemon;
 mod demo;
 mod fuzz;
 mod models;
+mod policies;
 mod ports;
 mod reference;
 mod runner;

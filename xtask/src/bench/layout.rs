@@ -61,7 +61,7 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
         bail!("`{EMULATOR}` is not on the path: on Debian, `apt-get install qemu-user`");
     }
     say::line("==> build: the released programs, with their symbols (many minutes)");
-    let programs = build(root, &[("CARGO_PROFILE_RELEASE_STRIP", "none")])?;
+    let programs = build(root, &["--config", "profile.release.package.scalbotics-daemon.strip=\"none\""])?;
     let place = Place::prepare(root, programs)?;
     let trace = place.path("trace");
     say::line("==> a daemon that starts, rests and works, instruction by instruction");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::{cargo, ports};
+use crate::{cargo, policies, ports};
 
 /// Marks the folder as ours; without it nothing is removed.
 const MARK: &str = ".made-by-cargo-xtask-bench";
@@ -184,15 +184,8 @@ impl Place {
         for (agent, name) in [AGENT, DRIVEN].iter().flat_map(|agent| BOOTSTRAP.map(|name| (agent, name))) {
             self.write(&format!("workspaces/{agent}/{name}"), "A clerk that is measured.\n")?;
         }
-        let defaults = root.join("crates/adapters/src/policy/defaults");
-        for entry in fs::read_dir(&defaults).context("cannot read the default policies")? {
-            let path = entry.context("cannot read the default policies")?.path();
-            if let (Some("cedar"), Some(name)) =
-                (path.extension().and_then(|e| e.to_str()), path.file_name().and_then(|n| n.to_str()))
-            {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                self.write(&format!("policies/{name}"), &text)?;
-            }
+        for (name, text) in policies::defaults(root)? {
+            self.write(&format!("policies/{name}"), &text)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use crate::cargo;
+use crate::{cargo, policies};
 
 /// Marks the folder as ours; without it nothing is removed.
 const MARK: &str = ".made-by-cargo-xtask-models";
@@ -42,15 +42,8 @@ impl Place {
         fs::create_dir_all(place.path("work")).context("cannot make the agents' workspace")?;
         fs::write(place.path(MARK), "cargo xtask models removes this folder.\n").context("cannot mark the folder")?;
         fs::write(place.path(NOTE), NOTE_TEXT).context("cannot write the file that is read")?;
-        let defaults = root.join("crates/adapters/src/policy/defaults");
-        for entry in fs::read_dir(&defaults).context("cannot read the default policies")? {
-            let path = entry.context("cannot read the default policies")?.path();
-            if let (Some("cedar"), Some(name)) =
-                (path.extension().and_then(|e| e.to_str()), path.file_name().and_then(|n| n.to_str()))
-            {
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-                place.write(&format!("policies/{name}"), &text)?;
-            }
+        for (name, text) in policies::defaults(root)? {
+            place.write(&format!("policies/{name}"), &text)?;
         }
         Ok(place)
     }
