@@ -1,4 +1,5 @@
 //! Asks the linker to lay side by side what a daemon runs: docs/decisions/0025-what-runs-lies-together.md.
+#![forbid(unsafe_code)]
 
 use build_rs::{input, output};
 
