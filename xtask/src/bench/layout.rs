@@ -139,12 +139,13 @@ fn used(trace: impl BufRead, functions: &Functions, code: u64) -> Result<Used> {
     if used.likely.is_empty() { bail!("nothing of the program is in the emulator's trace") } else { Ok(used) }
 }
 
-/// A symbol's name as the linker finds it in other builds too: without digests of crates and places in the name itself, and no longer
-/// than [`NAME_LEN_MAX`].
+/// A symbol's name as the linker finds it in other builds too: without digests of crates, places in the name itself, the crate for which a
+/// generic function was made and the number of a namesake, and no longer than [`NAME_LEN_MAX`].
 fn pattern(name: &str) -> String {
     if !name.starts_with("_R") {
         return name.to_owned();
     }
+    let name = name.split_once('.').map_or(name, |(name, _)| name);
     let (mut short, mut rest) = (String::new(), name);
     while let Some((before, after)) = rest.split_once(['C', 'B']) {
         let tag = rest.get(before.len()..=before.len()).unwrap_or_default();
@@ -156,11 +157,13 @@ fn pattern(name: &str) -> String {
         rest = if is_digest { after.get(len..).unwrap_or_default() } else { after };
     }
     short.push_str(rest);
-    if short.len() > NAME_LEN_MAX {
-        short.truncate(short.floor_char_boundary(NAME_LEN_MAX));
-        short.push('*');
+    if let Some((path, made_for)) = short.rsplit_once("C*_") {
+        let digits = made_for.len() - made_for.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let is_a_crate = made_for.get(..digits).and_then(|len| len.parse().ok()) == Some(made_for.len() - digits);
+        short.truncate(if is_a_crate { path.len() } else { short.len() });
     }
-    short
+    short.truncate(short.floor_char_boundary(NAME_LEN_MAX));
+    short + "*"
 }
 
 /// The script: what is used before everything else.
@@ -185,10 +188,11 @@ mod tests {
 
     #[test]
     fn a_pattern_has_no_digest_of_a_build_and_no_place_in_its_own_name() {
-        assert_eq!(pattern("_RNvNtCslNYArtu3iFV_5alloc3fmt6format"), "_RNvNtC*_5alloc3fmt6format");
-        assert_eq!(pattern("_RNvXs2_NtB7_6borrow7ToOwned8to_owned"), "_RNvXs2_NtB*_6borrow7ToOwned8to_owned");
+        assert_eq!(pattern("_RNvNtCslNYArtu3iFV_5alloc3fmt6format"), "_RNvNtC*_5alloc3fmt6format*");
+        assert_eq!(pattern("_RNvXs2_NtB7_6borrow7ToOwned8to_owned.9310"), "_RNvXs2_NtB*_6borrow7ToOwned8to_owned*");
+        assert_eq!(pattern("_RINvNtCsa_4core3ptr4drophECsb_10hyper_util"), "_RINvNtC*_4core3ptr4drophE*");
         assert_eq!(pattern("sqlite3Step"), "sqlite3Step");
-        assert_eq!(pattern(&format!("_R{}", "v".repeat(200))).len(), NAME_LEN_MAX + 1);
+        assert_eq!(pattern(&format!("_R{}", "v".repeat(300))).len(), NAME_LEN_MAX + 1);
     }
 
     #[test]
