@@ -22,6 +22,7 @@ mod growth;
 mod handle;
 mod job;
 mod journal;
+mod kept;
 mod leaves;
 mod log_damage;
 mod logs;
