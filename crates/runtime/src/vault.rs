@@ -74,13 +74,17 @@ impl Vault {
     }
 
     /// Seals decisions, which name people, for the store (semantics §7.2).
-    pub(crate) fn seal_decisions(&self, tenant: &TenantId, decisions: &[Decision]) -> Result<Vec<SealedDecision>, SealError> {
+    pub(crate) fn seal_decisions<'a>(
+        &self,
+        tenant: &TenantId,
+        decisions: impl IntoIterator<Item = &'a Decision>,
+    ) -> Result<Vec<SealedDecision>, SealError> {
         let seal = |decision: &Decision| {
             let bytes = decision_bytes(decision).map_err(SealError::Form)?;
             let id = PayloadId::from_u128(decision.id.as_u128());
             Ok(SealedDecision { id: decision.id, sealed: self.seal_as(id, tenant, bytes)? })
         };
-        decisions.iter().map(seal).collect()
+        decisions.into_iter().map(seal).collect()
     }
 
     /// Opens a payload and checks that it is the one referred to.

@@ -43,6 +43,8 @@ pub(crate) struct Decided {
     pub(crate) decision: Decision,
     /// The resource's id, for the record.
     pub(crate) target: String,
+    /// Whether it was recorded a moment ago, for a call that asked the same.
+    pub(crate) is_recorded: bool,
 }
 
 /// One call.

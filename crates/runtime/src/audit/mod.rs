@@ -2,6 +2,7 @@
 
 mod auditor;
 mod checkpointer;
+mod made;
 mod quota;
 
 pub use auditor::{Auditor, Error, LOSS_WINDOW_MS, Unauthenticated};
