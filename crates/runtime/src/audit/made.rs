@@ -1,7 +1,7 @@
 //! Decisions about reads that were made and recorded a moment ago: the same question with the same answers is the same decision.
 //!
 //! A page that is looked at again asks the same again and again. Each time the call has its own audit record, and policy is
-//! asked as it stands; but the decision that the record names is sealed and stored once in [`MADE_MS`] (decisions/0026).
+//! asked as it stands; but the decision that the record names is sealed and stored once in [`MADE_MS`] (decisions/0031).
 //!
 //! **Invariant:** only what was handed to the log is here, and what is handed in later is written later, so that no record
 //! stands in a log without the decision that it names.
