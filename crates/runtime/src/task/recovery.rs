@@ -242,9 +242,9 @@ impl Actor {
         if state.status.is_final() {
             return Ok(());
         }
-        let (step, tool) = (known.intent.step.clone(), known.intent.tool.clone());
+        let (step, tool, tier) = (known.intent.step.clone(), known.intent.tool.clone(), known.intent.tier);
         let told = ruled.failure == Failure::PolicyDenied && state.path.tells(&tool);
-        draft.apply(Command::Refuse { step, tool, decision, failure: (!told).then_some(ruled.failure) })
+        draft.apply(Command::Refuse { step, tool, tier, decision, failure: (!told).then_some(ruled.failure) })
     }
 
     /// Asks the target, which changes nothing and needs no authority.
