@@ -168,7 +168,12 @@ mod tests {
             finish: Finish::ToolCalls,
             usage: Usage { input: 10, output: 5, ..Usage::default() },
             model: name("large"),
-            superseded: vec![Superseded { model: name("small"), why: "it was busy".to_owned(), miss: Some(Miss::Busy), may_have_spent: true }],
+            superseded: vec![Superseded {
+                model: name("small"),
+                why: "it was busy".to_owned(),
+                miss: Some(Miss::Busy),
+                may_have_spent: true,
+            }],
             cost: 7,
         }
     }

@@ -70,8 +70,11 @@ impl ByModel {
             (names::MODEL_COST, |counts| counts.cost_micros),
         ];
         let of = |(name, number): (&'static str, fn(&Counts) -> u64)| {
-            let sample =
-                |(model, counts)| Sample { name, label: Some(("model", Cow::clone(model))), shown: Shown::Counter(number(counts)) };
+            let sample = |(model, counts)| Sample {
+                name,
+                label: Some(("model", Cow::clone(model))),
+                shown: Shown::Counter(number(counts)),
+            };
             all.iter().map(sample).collect::<Vec<_>>()
         };
         series.into_iter().flat_map(of).collect()

@@ -63,9 +63,10 @@ fn call_json(call: &v1::Call) -> Value {
 /// Which model answered and what that took; null where nobody was asked or nobody answered.
 pub(super) fn answer_json(answer: Option<&v1::ModelAnswer>) -> Value {
     let Some(answer) = answer else { return Value::Null };
-    let superseded = answer.superseded.iter().map(|before| {
-        json!({ "model": before.model, "miss": before.miss, "may_have_spent": before.may_have_spent })
-    });
+    let superseded = answer
+        .superseded
+        .iter()
+        .map(|before| json!({ "model": before.model, "miss": before.miss, "may_have_spent": before.may_have_spent }));
     json!({
         "model": answer.model,
         "input_tokens": answer.input_tokens,
@@ -226,9 +227,13 @@ mod tests {
 
     #[test]
     fn how_many_calls() {
-        for (calls_used, calls_denied, words) in
-            [(0, 0, "0 calls"), (1, 0, "1 call"), (0, 1, "0 calls, 1 denied"), (1, 1, "1 call, 1 denied"), (2, 3, "2 calls, 3 denied")]
-        {
+        for (calls_used, calls_denied, words) in [
+            (0, 0, "0 calls"),
+            (1, 0, "1 call"),
+            (0, 1, "0 calls, 1 denied"),
+            (1, 1, "1 call, 1 denied"),
+            (2, 3, "2 calls, 3 denied"),
+        ] {
             assert_eq!(calls_words(&v1::Task { calls_used, calls_denied, ..v1::Task::default() }), words);
         }
     }

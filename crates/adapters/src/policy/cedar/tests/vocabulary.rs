@@ -185,8 +185,16 @@ fn called(number: u128, tool: &str, phase: Phase, attempt: u32) -> (EffectId, Ca
         timeout: Span::from_ms(1),
         worst: Usage::ONE_CALL,
     };
-    let call =
-        CallState { intent, phase, attempt, first_sent_at: None, earlier_open: false, send_deadline: None, approval: None, answer: None };
+    let call = CallState {
+        intent,
+        phase,
+        attempt,
+        first_sent_at: None,
+        earlier_open: false,
+        send_deadline: None,
+        approval: None,
+        answer: None,
+    };
     (effect, call)
 }
 

@@ -182,7 +182,14 @@ fn a_journal_that_no_run_wrote_is_corrupt_and_names_its_event() {
         assert_eq!(fold(events).unwrap_err().at, place, "{order:?}");
     }
     for event in [
-        Event::Landed { effect: effect(9), attempt: 1, result: bytes(1), truncated: false, spent: crate::task::Usage::ONE_CALL, answer: None },
+        Event::Landed {
+            effect: effect(9),
+            attempt: 1,
+            result: bytes(1),
+            truncated: false,
+            spent: crate::task::Usage::ONE_CALL,
+            answer: None,
+        },
         Event::ApprovalExpired { approval: approval(9) },
         Event::ApprovalGranted { approval: approval(9), by: HUMAN, statement: bytes(1) },
     ] {
