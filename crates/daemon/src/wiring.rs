@@ -136,6 +136,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         services: people::Services::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         tasks,
+        models,
         approvals,
         secrets,
         decisions: Decisions::new(&ports),

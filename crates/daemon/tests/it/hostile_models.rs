@@ -208,6 +208,7 @@ async fn whatever_a_model_says_its_task_ends_within_its_budget() {
     let world = World::with(false, &values.each_ref().map(String::as_str)).await;
     let token = world.token("ann").await;
     let begun = Instant::now();
+    let mut longest: f64 = 0.0;
     let mut ends = std::collections::BTreeMap::<String, usize>::new();
     for round in 0..TASKS / AT_ONCE {
         if round % 2 == 0 {
@@ -233,10 +234,11 @@ async fn whatever_a_model_says_its_task_ends_within_its_budget() {
             let most = Duration::from_secs(SECONDS_MAX + 30);
             let task = tokio::time::timeout(most, task).await.expect("a task does not end").unwrap();
             check(&task);
+            longest = elapsed(&task).max(longest);
             *ends.entry(format!("{:?} {}", task.status(), task.failure)).or_default() += 1;
         }
     }
-    println!("{TASKS} tasks, {} questions, {:?}: {ends:#?}", server.asked().len(), begun.elapsed());
+    println!("{TASKS} tasks, {} questions, {:?}, the longest task {longest:.1} s: {ends:#?}", server.asked().len(), begun.elapsed());
     assert!(ends.len() >= 4, "the dice bring too little about: {ends:?}");
     assert_eq!(world.get("/healthz").await.0, 200);
 }
@@ -247,8 +249,9 @@ fn seed() -> u64 {
     given.unwrap_or_else(|| std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0))
 }
 
-/// From the moment at which a task is over time to the one at which its end is written, in seconds, with two hundred at once.
-const END_SECONDS_MAX: u64 = 3;
+/// From the moment at which a task is over time, when what is under way is told to stop, to the one at which its end is written, in
+/// seconds: what does not obey is given up after five, and then two hundred ends are written on a machine that does other things.
+const END_SECONDS_MAX: u64 = 8;
 
 /// Seconds from the submission to the last event.
 fn elapsed(task: &v1::Task) -> f64 {

@@ -326,3 +326,44 @@ fn a_secret_that_comes_in_pieces_is_masked_as_a_whole() {
     looked_at.push(installation.log());
     secrets::search(&looked_at, &[("the canary", CANARY.to_owned())]);
 }
+
+#[test]
+fn models_are_listed_with_their_routes_prices_and_whether_they_are_asked() {
+    let good = ScriptedServer::choosing(0, |_| Answer::Say("Done.".to_owned())).unwrap();
+    let away = ScriptedServer::choosing(0, |_| Answer::Refuse {
+        status: 429,
+        words: "slow down".to_owned(),
+        retry_after: Some("60".to_owned()),
+    })
+    .unwrap();
+    let installation = installation(&good, |desired| {
+        let mut other = model(&good);
+        (other["id"], other["base_url"], other["api_key"]) =
+            (json!("away"), json!(away.base_url()), json!("secret://acme/model-key"));
+        desired.put("models/away.yaml", other);
+        desired.drive(&["away", "small"]);
+    });
+    let _daemon = installation.start();
+    installation.secret(crate::installation::ANN, &["put", "model-key"], b"sk-test-0123456789abcdef").exits(0);
+    let list = || installation.ann(&["model", "list"]).exits(0).json();
+    let before = list();
+    assert_eq!((&before[0]["name"], &before[1]["name"]), (&json!("away"), &json!("small")), "{before:#}");
+    assert_eq!(before[0]["places"], json!([{ "agent": "clerk", "place": 1 }]), "{before:#}");
+    assert_eq!(before[1]["places"], json!([{ "agent": "clerk", "place": 2 }]), "{before:#}");
+    assert_eq!((&before[0]["api_key"], &before[0]["base_url"]), (&json!("secret://acme/model-key"), &json!(away.base_url())));
+    let price = json!({ "input_micros": 1_000_000, "output_micros": 2_000_000, "cached_micros": 1_000_000 });
+    assert_eq!((&before[0]["breaker"], &before[0]["price"]), (&json!("closed"), &price), "{before:#}");
+    assert_eq!(installation.rest(&submit(&installation, "do it", &[]))["status"], "COMPLETED");
+    let after = list();
+    assert_eq!((&after[0]["breaker"], &after[1]["breaker"]), (&json!("open"), &json!("closed")), "{after:#}");
+    assert!(after[0]["left_alone_ms"].as_u64().unwrap() > 1_000, "{after:#}");
+    // Looking is no trial: it is left alone nevertheless.
+    assert_eq!(installation.rest(&submit(&installation, "do it again", &[]))["status"], "COMPLETED");
+    assert_eq!((away.asked().len(), good.asked().len()), (1, 2));
+    let mut people = installation.environment(&crate::installation::cli());
+    people.args(["--context", crate::installation::ANN, "model", "list"]);
+    let people = crate::command::Answer::of(&mut people).exits(0).stdout;
+    let row = people.lines().find(|line| line.starts_with("away")).unwrap();
+    assert!(row.contains("clerk 1") && row.contains("1.000000") && row.contains("open, "), "{people}");
+    assert!(!people.contains("sk-test"), "{people}");
+}

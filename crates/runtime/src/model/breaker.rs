@@ -79,6 +79,13 @@ impl Breakers {
         }
     }
 
+    /// For how many milliseconds nothing passes; looking is no trial.
+    pub(super) fn left_alone_ms(&self, model: &Digest, now: Timestamp) -> u64 {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = all.get(model).and_then(|breaker| breaker.open_until);
+        until.filter(|until| *until > now).map_or(0, |until| until.since_ms(now))
+    }
+
     /// Notes what became of an admitted request.
     pub(super) fn note(&self, model: &Digest, health: Health, now: Timestamp) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);

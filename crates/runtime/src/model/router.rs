@@ -75,6 +75,11 @@ impl Router {
         Err(NoAnswer { cause, tried })
     }
 
+    /// For how many milliseconds the model is not asked; 0 where it is.
+    pub(super) fn left_alone_ms(&self, model: &Model) -> u64 {
+        self.breakers.left_alone_ms(&model.digest, self.clock.now())
+    }
+
     /// Asks one model, if its breaker lets the request pass.
     async fn ask(&self, warrant: &Warrant<Call>, model: &Model, request: &Request) -> Result<Reply, NotAnswered> {
         if let Err(wait_ms) = self.breakers.admit(&model.digest, self.clock.now()) {

@@ -163,11 +163,8 @@ async fn denials_of_one_answer_are_all_kept_and_are_not_many() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_told_with_its_model_and_its_cost() {
-    let mut said = Said::of_payload(&match says("Done.", &[]) {
-        Reply::Land(bytes) => bytes,
-        _ => panic!(),
-    })
-    .unwrap();
+    let Reply::Land(bytes) = says("Done.", &[]) else { panic!() };
+    let mut said = Said::of_payload(&bytes).unwrap();
     said.cost = 30;
     let before =
         Superseded { model: name("small"), why: "words of a server".to_owned(), miss: Some(Miss::Busy), may_have_spent: false };

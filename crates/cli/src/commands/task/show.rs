@@ -8,7 +8,7 @@ use super::verb;
 use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, column};
+use crate::output::{Printer, column, money};
 use crate::session::Session;
 
 /// Fetches a task.
@@ -89,11 +89,6 @@ pub(super) fn answer_words(answer: &v1::ModelAnswer) -> String {
         words.push_str(&format!("{} {} ({})", if index == 0 { ", after" } else { "," }, before.model, miss.replace('_', " ")));
     }
     words
-}
-
-/// Micro units as units of the currency.
-fn money(micros: u64) -> String {
-    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 /// A task as people read it: with a note on each call that has one, and without numbers that say nothing.
