@@ -109,9 +109,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let states = reconciler.states();
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
-    if recovered > 0 {
-        tracing::info!("recovered {recovered} {}", if recovered == 1 { "task" } else { "tasks" });
-    }
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
     let secrets = secret::Service::new(ports.clone(), masks, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
