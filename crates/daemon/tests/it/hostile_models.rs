@@ -238,7 +238,11 @@ async fn whatever_a_model_says_its_task_ends_within_its_budget() {
             *ends.entry(format!("{:?} {}", task.status(), task.failure)).or_default() += 1;
         }
     }
-    println!("{TASKS} tasks, {} questions, {:?}, the longest task {longest:.1} s: {ends:#?}", server.asked().len(), begun.elapsed());
+    println!(
+        "{TASKS} tasks, {} questions, {:?}, the longest task {longest:.1} s: {ends:#?}",
+        server.asked().len(),
+        begun.elapsed()
+    );
     assert!(ends.len() >= 4, "the dice bring too little about: {ends:?}");
     assert_eq!(world.get("/healthz").await.0, 200);
 }
