@@ -33,6 +33,9 @@ struct Counts {
     cost_micros: u64,
 }
 
+/// The name of a series, and its number.
+type Series = (&'static str, fn(&Counts) -> u64);
+
 impl ByModel {
     /// Counts an answer.
     pub fn answered(&self, model: &Name, reply: &Reply) {
@@ -62,14 +65,14 @@ impl ByModel {
     #[must_use]
     pub fn samples(&self) -> Vec<Sample<'static>> {
         let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let series: [(&'static str, fn(&Counts) -> u64); 5] = [
+        let series: [Series; 5] = [
             (names::MODEL_ANSWERS, |counts| counts.answers),
             (names::MODEL_MISSES, |counts| counts.misses),
             (names::MODEL_INPUT_TOKENS, |counts| counts.input_tokens),
             (names::MODEL_OUTPUT_TOKENS, |counts| counts.output_tokens),
             (names::MODEL_COST, |counts| counts.cost_micros),
         ];
-        let of = |(name, number): (&'static str, fn(&Counts) -> u64)| {
+        let of = |(name, number): Series| {
             let sample = |(model, counts)| Sample {
                 name,
                 label: Some(("model", Cow::clone(model))),
