@@ -105,8 +105,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
-    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
-    let states = reconciler.states();
+    let (quota, states) = (Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day)), reconciler.states());
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
@@ -116,8 +115,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
     let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let tenants = vec![config.tenant.clone(), system];
-    let trust_domain = config.trust_domain.as_str().to_owned();
-    let checkpointer = Arc::new(Checkpointer::new(ports.clone(), trust_domain, tenants, Arc::clone(&metrics)));
+    let domain = config.trust_domain.as_str().to_owned();
+    let checkpointer = Arc::new(Checkpointer::new(ports.clone(), domain, tenants, Arc::clone(&metrics)));
     checkpointer.start(&supervisor);
 
     let used_assertions = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
@@ -133,6 +132,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         services: people::Services::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         tasks,
+        models,
         approvals,
         secrets,
         decisions: Decisions::new(&ports),

@@ -19,4 +19,4 @@ pub use envelope::{
 };
 pub use event::{ApprovalAsked, Doubt, Event, Failure, Intent};
 pub use machine::{Accepted, Corrupt, Rejection, decide, evolve, fold};
-pub use state::{CallState, Phase, State, Status};
+pub use state::{CallState, DENIED_MAX, Denied, Phase, State, Status};

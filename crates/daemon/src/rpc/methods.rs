@@ -95,6 +95,7 @@ rows! {
     OFFBOARD_SERVICE: "ServiceService/OffboardService" "service.offboard" "Account" Write Awaited;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
+    LIST_MODELS: "ModelService/ListModels" "model.list" "Tenant" Read Batched;
     LIST_TOOLS: "ToolService/ListTools" "tool.list" "Tenant" Read Batched;
     GET_TOOL: "ToolService/GetTool" "tool.read" "Tool" Read Batched;
     GET_REPOSITORY: "RepositoryService/GetRepository" "repository.read" "Repository" Read Batched;

@@ -94,6 +94,7 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("TeamService", "ListTeams") => (v1::ListTeamsRequest { parent }.encode_to_vec(), false),
         ("TeamService", "GetTeam") => (v1::GetTeamRequest { name: format!("{parent}/teams/ghost") }.encode_to_vec(), true),
+        ("ModelService", "ListModels") => (v1::ListModelsRequest { parent }.encode_to_vec(), false),
         ("ToolService", "ListTools") => (v1::ListToolsRequest { parent }.encode_to_vec(), false),
         ("ToolService", "GetTool") => (v1::GetToolRequest { name: format!("{parent}/tools/ghost") }.encode_to_vec(), true),
         ("RepositoryService", "GetRepository") => {

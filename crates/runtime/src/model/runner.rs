@@ -37,6 +37,12 @@ impl Runner {
         let _already = self.state.set(state);
     }
 
+    /// For how many milliseconds the model is not asked, because it failed again and again; 0 where it is.
+    #[must_use]
+    pub fn left_alone_ms(&self, model: &Model) -> u64 {
+        self.router.left_alone_ms(model)
+    }
+
     /// The models of a route, in its order.
     fn models(&self, tenant: &TenantId, request: &Request) -> Result<Vec<Arc<Model>>, NotDone> {
         let state = self.state.get().and_then(|state| state.borrow().clone());

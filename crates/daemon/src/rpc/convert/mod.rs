@@ -8,6 +8,7 @@ mod failure;
 mod filter;
 mod human;
 mod json;
+mod model;
 mod page;
 mod repository;
 mod secret;
@@ -27,6 +28,7 @@ pub(super) use failure::{
 pub(super) use filter::task_filter;
 pub(super) use human::{human, parse_names};
 pub(super) use json::{from_struct, from_value, to_value};
+pub(super) use model::model;
 pub(super) use page::{limit, next_token, parse_token};
 pub(super) use repository::repository;
 pub(super) use secret::secret;

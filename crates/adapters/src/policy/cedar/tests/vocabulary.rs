@@ -72,6 +72,7 @@ fn state() -> State {
         status: Status::Working,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
+        denied: BTreeMap::new(),
         refused: BTreeSet::new(),
         account: Account::default(),
         cancel_requested_by: None,
@@ -184,8 +185,16 @@ fn called(number: u128, tool: &str, phase: Phase, attempt: u32) -> (EffectId, Ca
         timeout: Span::from_ms(1),
         worst: Usage::ONE_CALL,
     };
-    let call =
-        CallState { intent, phase, attempt, first_sent_at: None, earlier_open: false, send_deadline: None, approval: None };
+    let call = CallState {
+        intent,
+        phase,
+        attempt,
+        first_sent_at: None,
+        earlier_open: false,
+        send_deadline: None,
+        approval: None,
+        answer: None,
+    };
     (effect, call)
 }
 

@@ -190,7 +190,7 @@ pub(super) fn deny(number: u8) -> Command {
 }
 
 pub(super) fn landed(attempt: u32) -> Command {
-    Command::RecordLanded { effect: effect(1), attempt, result: bytes(8), truncated: false, spent: Usage::ONE_CALL }
+    Command::RecordLanded { effect: effect(1), attempt, result: bytes(8), truncated: false, spent: Usage::ONE_CALL, answer: None }
 }
 
 pub(super) fn failed(attempt: u32) -> Command {
