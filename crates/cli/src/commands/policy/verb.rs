@@ -15,9 +15,7 @@ use crate::session::Session;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Explain a decision, or what would be decided: the deciding rules, along the chain, and what would make it allowed.
-    #[command(
-        before_help = "Example: scalbotics policy explain dec_01K9…\n         scalbotics policy explain --agent reviewer --tool fs.read --args '{\"path\":\"repo/README.md\"}'"
-    )]
+    #[command(before_help = "Example: scalbotics policy explain dec_01K9…")]
     Explain(ExplainArgs),
     /// Tell whether you, through an agent, may call a tool now, and why; exit 5 if not.
     #[command(
