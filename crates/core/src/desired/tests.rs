@@ -1,5 +1,6 @@
 mod egress;
 mod overlay;
+mod skill;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,10 @@ impl Format for Json {
     }
 
     fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax> {
+        read(text)
+    }
+
+    fn skill(&self, text: &str) -> Result<SkillFile, Syntax> {
         read(text)
     }
 }
@@ -385,7 +390,7 @@ fn schemas_forbid_unknown_keys() {
     let schemas = schemas();
     assert_eq!(
         schemas.keys().copied().collect::<Vec<_>>(),
-        ["agent", "destination", "model", "overlay", "team", "tool", "workflow"]
+        ["agent", "destination", "model", "overlay", "skill", "team", "tool", "workflow"]
     );
     for (kind, schema) in schemas {
         assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
