@@ -11,7 +11,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::wire::call;
-use crate::world::{NOBODY, World};
+use crate::world::{NOBODY, World, with};
 
 /// A request of every method that policy decides about, with names of `tenant`; and whether it names one object.
 fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {

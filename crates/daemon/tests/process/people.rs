@@ -298,7 +298,7 @@ fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
     assert_eq!(installation.rest(&id(&installation.ann(&run)))["status"], "COMPLETED");
     // Who is not known leads nothing, and neither does who is gone.
     installation.ann(&["team", "set-lead", "research", "nobody"]).exits(10);
-    installation.ann(&["agent", "add", "gone", "--team", "research", "--description", "Goes."]).exits(0);
+    installation.ann(&["agent", "add", "gone", "--team", "ops", "--description", "Goes."]).exits(0);
     installation.ann(&["agent", "offboard", "gone", "--yes"]).exits(0);
     let gone = installation.ann(&["team", "set-lead", "research", "gone"]).exits(7).error();
     assert_eq!((gone.code.as_str(), gone.next.as_str()), ("AGENT_NOT_ACTIVE", "scalbotics agent list"));
