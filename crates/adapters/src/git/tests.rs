@@ -390,7 +390,7 @@ fn sec_21_front_matter_is_read_within_a_budget() {
         format!("{name}<<: {{license: x}}\n"),
         format!("{name}metadata: {}\n", "{a: ".repeat(2_000)),
         format!("{name}metadata: {}\n", "[".repeat(15_000)),
-        format!("{name}license: !!binary aGk=\n"),
+        format!("{name}license: !own x\n"),
         format!("{name}license: {}\n", "x".repeat(17_000)),
         format!("{name}allowed_tools: x\n"),
         "- name\n".to_owned(),

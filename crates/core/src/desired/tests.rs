@@ -394,6 +394,11 @@ fn schemas_forbid_unknown_keys() {
     );
     for (kind, schema) in schemas {
         assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
-        assert!(schema["properties"][if kind == "overlay" { "agents" } else { "id" }].is_object(), "{kind}");
+        let named = match kind {
+            "overlay" => "agents",
+            "skill" => "name",
+            _ => "id",
+        };
+        assert!(schema["properties"][named].is_object(), "{kind}");
     }
 }
