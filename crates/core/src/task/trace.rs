@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_trace_that_begins_is_a_header() {
-        for random in [[0; 32], [0xff; 32], std::array::from_fn(|at| at as u8)] {
+        for random in [[0; 32], [0xff; 32], std::array::from_fn(|at| u8::try_from(at).unwrap())] {
             let trace = TraceContext::begin(random);
             assert_eq!(TraceContext::parse(&trace.to_string()), Some(trace));
         }

@@ -37,9 +37,10 @@ pub(super) fn preview(plan: &Plan, report: &mut Report) {
     let key = plan.model.as_ref().and_then(|model| model.key.as_ref()).map(|_| ("model key", model::ID));
     let is_new = !plan.path(layout::KEYSTORE).is_file();
     for (item, name) in token.into_iter().chain(key) {
-        match is_new {
-            true => report.note(item, Change::Created, format!("secret {name}")),
-            false => report.note(item, Change::Unchanged, format!("secret {name} (not compared: a dry run opens no database)")),
+        if is_new {
+            report.note(item, Change::Created, format!("secret {name}"));
+        } else {
+            report.note(item, Change::Unchanged, format!("secret {name} (not compared: a dry run opens no database)"));
         }
     }
 }

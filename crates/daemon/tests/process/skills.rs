@@ -41,7 +41,7 @@ fn a_skill_is_told_to_the_model_shown_and_recorded() {
     for (path, text, says) in [
         (SKILL, "---\nname: other\ndescription: x\n---\n".to_owned(), "name is refused"),
         (SKILL, format!("{front}{key}\n"), "a secret stands in this file"),
-        (SKILL, format!("---\nname: read-mail\ndescription: &a x\nlicense: *a\n---\n"), "file cannot be read"),
+        (SKILL, "---\nname: read-mail\ndescription: &a x\nlicense: *a\n---\n".to_owned(), "file cannot be read"),
         (two, "Answer in Greek.\n".to_owned(), "agent has two texts"),
     ] {
         installation.commit(&[(path, Some(&text))]);

@@ -64,9 +64,9 @@ fn a_task_is_found_by_the_trace_of_its_command() {
         lines(&installation).into_iter().find(|line| line["message"] == "task ended" && line["task"] == task.as_str())
     });
     let trace = ended["trace"].as_str().unwrap().to_owned();
-    let submitted = lines(&installation).into_iter().find(|line| line["span"]["trace"] == trace.as_str());
-    let submitted = submitted.unwrap_or_else(|| panic!("no call of the trace {trace}"));
-    assert!(submitted["span"]["method"].as_str().unwrap().ends_with("SubmitTask") || submitted["span"]["method"].is_string());
+    let of_trace: Vec<Value> = lines(&installation).into_iter().filter(|line| line["span"]["trace"] == trace.as_str()).collect();
+    let submits = |line: &Value| line["span"]["method"].as_str().unwrap().ends_with("/SubmitTask");
+    assert!(of_trace.iter().any(submits), "no call of the trace {trace} submits: {of_trace:#?}");
     let records = installation.ann(&["audit", "tail", "--lines", "500"]).exits(0).lines();
     let of_task: Vec<&Value> = records.iter().filter(|line| line["record"]["task"] == task.as_str()).collect();
     assert!(!of_task.is_empty(), "{records:#?}");
