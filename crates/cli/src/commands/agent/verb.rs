@@ -19,7 +19,7 @@ pub(crate) enum Verb {
     #[command(
         before_help = "Example: scalbotics agent add reviewer --team ops --description 'Reads what changed.' --tool fs.read"
     )]
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
