@@ -41,5 +41,7 @@ pub mod tool;
 pub mod workflow;
 
 mod in_words;
+mod shell;
 
 pub use in_words::in_words;
+pub use shell::shell_word;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TraceContext;
 use crate::digest::Digest;
 use crate::ids::{AgentUid, TaskId};
 use crate::payload;
@@ -111,15 +112,6 @@ impl Default for Budget {
     fn default() -> Self {
         Self { calls: 1_000, tokens: 200_000, seconds: 3_600 }
     }
-}
-
-/// W3C trace context of the submission.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TraceContext {
-    /// 32 hexadecimal digits.
-    pub trace_id: String,
-    /// 16 hexadecimal digits.
-    pub parent_id: String,
 }
 
 /// Everything that a task was given.

@@ -22,7 +22,7 @@ const DOMAIN: &str = "scalbotics.io";
 pub(crate) struct Reference {
     /// The request's id, as `req_…`.
     pub request: String,
-    /// W3C trace id, where there is one.
+    /// W3C trace id.
     pub trace: String,
 }
 

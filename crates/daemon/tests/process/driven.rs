@@ -1,6 +1,6 @@
 //! Tasks that a model drives, through the shipped programs: a server on loopback says what a test wants it to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use scalbotics_testkit::model::{Answer, Asked, ScriptedServer, Step, Wish};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn model(server: &ScriptedServer) -> Value {
 }
 
 /// An installation whose clerk is driven by this server.
-fn installation(server: &ScriptedServer, change: impl FnOnce(&mut Desired)) -> Installation {
+pub(crate) fn driven_by(server: &ScriptedServer, change: impl FnOnce(&mut Desired)) -> Installation {
     Installation::with(|desired| {
         desired.put("models/small.yaml", model(server));
         desired.drive(&["small"]);
@@ -52,7 +52,7 @@ fn a_model_drives_a_task_to_its_end() {
         _ => Answer::Say("Refunded order A-8891.".to_owned()),
     })
     .unwrap();
-    let installation = installation(&server, |_| ());
+    let installation = driven_by(&server, |_| ());
     std::fs::write(installation.path("work/order.txt"), "A-8891 arrived damaged").unwrap();
     let _daemon = installation.start();
     installation.ann(&["task", "run", "--agent", "clerk", "refund order A-8891"]).exits(6);
@@ -85,7 +85,7 @@ fn killed_while_it_waits_for_a_model_and_asked_again() {
         _ => Answer::Say("Read.".to_owned()),
     })
     .unwrap();
-    let installation = installation(&server, |_| ());
+    let installation = driven_by(&server, |_| ());
     std::fs::write(installation.path("work/a"), "a").unwrap();
     let daemon = installation.start();
     let task = submit(&installation, "read a", &[]);
@@ -103,18 +103,26 @@ fn killed_while_it_waits_for_a_model_and_asked_again() {
 #[test]
 fn cancel_and_suspension_close_the_connection_to_a_model() {
     let server = ScriptedServer::choosing(0, |_| Answer::StallAfter("I think".to_owned())).unwrap();
-    let installation = installation(&server, |desired| {
+    let installation = driven_by(&server, |desired| {
         let mut slow = model(&server);
         slow["timeouts"] = json!({ "connect": "1s", "first_token": "60s", "idle": "60s", "total": "60s" });
         desired.put("models/small.yaml", slow);
     });
     let _daemon = installation.start();
-    for verb in [["task", "cancel"], ["agent", "suspend"]] {
-        let task = submit(&installation, "think", &[]);
+    installation.add_carol(&["operators"]);
+    let carol_submits = || id(&installation.carol(&["task", "run", "--agent", "clerk", "--detach", "think"]));
+    for verb in [["task", "cancel"], ["human", "suspend"], ["agent", "suspend"]] {
+        let task = if verb[0] == "human" { carol_submits() } else { submit(&installation, "think", &[]) };
         until("the model is asked", Duration::from_secs(10), || (server.connections().0 == 1).then_some(()));
-        let name = if verb[0] == "task" { task.as_str() } else { "clerk" };
-        installation.ann(&[&verb[..], &[name, "--yes"][..if verb[0] == "task" { 1 } else { 2 }]].concat()).exits(0);
+        let name = match verb[0] {
+            "task" => task.as_str(),
+            "human" => "carol",
+            _ => "clerk",
+        };
+        installation.ann(&[&verb[..], &[name]].concat()).exits(0);
+        let begun = Instant::now();
         until("the connection is closed", Duration::from_secs(5), || (server.connections().0 == 0).then_some(()));
+        assert!(begun.elapsed() < Duration::from_secs(1), "{verb:?} took {:?} to close the connection", begun.elapsed());
         let shown = installation.rest(&task);
         assert!(matches!(shown["status"].as_str(), Some("CANCELED" | "FAILED")), "{shown:#}");
     }
@@ -137,7 +145,7 @@ fn whatever_a_server_says_the_task_ends_and_says_why() {
     // A good answer between them, for a model that fails again and again is left alone.
     let with_good = |(answer, _): &(Answer, &str)| [answer.clone(), Answer::Say("Well.".to_owned())];
     let server = ScriptedServer::start(hostile.iter().flat_map(with_good)).unwrap();
-    let installation = installation(&server, |_| ());
+    let installation = driven_by(&server, |_| ());
     let daemon = installation.start();
     for (answer, words) in &hostile {
         let task = submit(&installation, "do it", &[]);
@@ -164,7 +172,7 @@ fn a_model_gets_its_key_and_no_other_secret() {
         _ => Answer::Say(format!("It says {CANARY}.")),
     })
     .unwrap();
-    let installation = installation(&server, |desired| {
+    let installation = driven_by(&server, |desired| {
         let mut with_key = model(&server);
         with_key["api_key"] = json!("secret://acme/model-key");
         desired.put("models/small.yaml", with_key);

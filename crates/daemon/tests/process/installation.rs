@@ -77,6 +77,7 @@ impl Installation {
         let mut desired = Desired::new(&folder("ledger"), &folder("work"));
         change(&mut desired);
         desired.write(&folder("desired"));
+        folder("home");
         let (api, admin) = ports();
         let ledger = Ledger { folder: base.join("ledger") };
         let mut installation = Self { root: base.join("box"), made: String::new(), ledger, api, admin, dir };

@@ -47,6 +47,8 @@ mod service_unit;
 mod services;
 mod serving;
 mod signals;
+mod skills;
 mod tools;
+mod traces;
 mod vault;
 mod web;

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use scalbotics_proto::v1::task_service_client::TaskServiceClient;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::add::{AddArgs, add};
 use super::logs::{LogsArgs, logs};
@@ -20,7 +20,7 @@ pub(crate) enum Verb {
     #[command(
         before_help = "Example: scalbotics agent add reviewer --team ops --description 'Reads what changed.' --tool fs.read"
     )]
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
@@ -155,6 +155,8 @@ fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
         column("workflows", "/workflows"),
         column("tools", "/tools"),
         column("mounts", "/mounts"),
+        column("skills", "/skills"),
+        column("files", "/files"),
     ];
     printer.one(&agent_json(agent), &columns)
 }
@@ -169,5 +171,13 @@ fn agent_json(agent: &v1::Agent) -> Value {
         "tools": agent.tools,
         "workflows": agent.workflows,
         "mounts": agent.mounts,
+        "skills": agent.skills.iter().map(|skill| skill.name.as_str()).collect::<Vec<_>>(),
+        "skill_details": agent.skills.iter().map(|skill| (skill.name.clone(), skill_json(skill))).collect::<Map<_, _>>(),
+        "files": agent.bootstrap.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        "digests": agent.bootstrap.iter().map(|file| (file.path.clone(), json!(file.digest))).collect::<Map<_, _>>(),
     })
+}
+
+fn skill_json(skill: &v1::Skill) -> Value {
+    json!({ "description": skill.description, "tools": skill.tools })
 }

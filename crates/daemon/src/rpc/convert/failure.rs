@@ -117,7 +117,10 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
             } else {
                 format!("none of its workflows matches: {}", list(asked))
             };
-            refuse(codes::NO_PATH).why(why).next(format!("scalbotics agent show {agent}"))
+            refuse(codes::NO_PATH).why(why).next(format!(
+                "name one of the workflows that `scalbotics agent show {agent}` lists by --workflow; or let a model drive it: `model: \
+                 {{ route: [ID] }}` in agents/{agent}.yaml and the model in models/ID.yaml, which `scalbotics config schema model` describes"
+            ))
         }
         SubmitError::Input { source, workflow } => refuse(codes::INPUT_INVALID)
             .why(in_words(source))
