@@ -208,7 +208,7 @@ fn the_next_model_of_the_route_answers_and_who_was_superseded_is_told() {
         ScriptedServer::choosing(0, |_| Answer::refuse(503, "words of a broken server")).unwrap()
     });
     let good = ScriptedServer::choosing(0, |_| Answer::Say("Done by the last.".to_owned())).unwrap();
-    let installation = installation(&good, |desired| {
+    let installation = driven_by(&good, |desired| {
         for (id, url) in [("away", nobody()), ("busy", busy.base_url()), ("broken", broken.base_url())] {
             let mut other = model(&good);
             (other["id"], other["base_url"]) = (json!(id), json!(url));
@@ -262,7 +262,7 @@ fn after_the_first_word_no_other_model_is_asked() {
     let (cut, good) = (ScriptedServer::choosing(0, |_| Answer::CutAfter("I".to_owned())).unwrap(), {
         ScriptedServer::choosing(0, |_| Answer::Say("Never heard.".to_owned())).unwrap()
     });
-    let installation = installation(&good, |desired| {
+    let installation = driven_by(&good, |desired| {
         let mut other = model(&good);
         (other["id"], other["base_url"]) = (json!("cut"), json!(cut.base_url()));
         desired.put("models/cut.yaml", other);
@@ -280,7 +280,7 @@ fn a_step_of_a_workflow_sends_its_schema_to_the_server() {
     let schema = json!({ "type": "object", "required": ["good"], "properties": { "good": { "type": "boolean" } } });
     let server = ScriptedServer::choosing(0, |_| Answer::Say("{\"good\": true}".to_owned())).unwrap();
     let answer = schema.clone();
-    let installation = installation(&server, |desired| {
+    let installation = driven_by(&server, |desired| {
         let judge = json!({
             "id": "judge", "description": "Judges.", "input": { "type": "object", "properties": {} },
             "steps": [{ "id": "judge", "model": { "prompt": "Is it good?", "output": answer } }],
@@ -319,7 +319,7 @@ fn dripped(text: &str) -> Answer {
 #[test]
 fn a_secret_that_comes_in_pieces_is_masked_as_a_whole() {
     let server = ScriptedServer::choosing(0, |_| dripped(&format!("it is{CANARY}!"))).unwrap();
-    let installation = installation(&server, |_| ());
+    let installation = driven_by(&server, |_| ());
     let daemon = installation.start();
     installation.secret(crate::installation::ANN, &["put", "other"], CANARY.as_bytes()).exits(0);
     let task = submit(&installation, "say it", &[]);
@@ -344,7 +344,7 @@ fn models_are_listed_with_their_routes_prices_and_whether_they_are_asked() {
         retry_after: Some("60".to_owned()),
     })
     .unwrap();
-    let installation = installation(&good, |desired| {
+    let installation = driven_by(&good, |desired| {
         let mut other = model(&good);
         (other["id"], other["base_url"], other["api_key"]) =
             (json!("away"), json!(away.base_url()), json!("secret://acme/model-key"));
