@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Stop, ToolRunner};
-use scalbotics_core::secret::Mask;
+use scalbotics_core::redaction::Mask;
 use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 
 use super::Masks;

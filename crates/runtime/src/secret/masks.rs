@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use scalbotics_core::ports::{PayloadCipher, SecretStore, StoreError};
-use scalbotics_core::secret::{Mask, SECRETS_MAX, Secret, disclose};
+use scalbotics_core::redaction::Mask;
+use scalbotics_core::secret::{SECRETS_MAX, Secret, disclose};
 use scalbotics_core::tenant::TenantId;
 
 /// Values of one tenant at most: those of now and of some rotations. Beyond it the ones of now are read anew.
