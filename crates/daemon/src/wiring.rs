@@ -31,7 +31,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::admin;
 use crate::clock::{Guarded, System};
 use crate::compiler::LocalCompiler;
-use crate::config::Config;
+use crate::config::{Config, Sink};
+use crate::covering;
 use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keys::{self, Certifier};
@@ -99,6 +100,10 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let metrics = Arc::new(Metrics::default());
     let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
+    // So that the log covers the values of secrets from its first lines on.
+    if let Err(error) = masks.of(&config.tenant).await {
+        tracing::warn!(%error, "values of secrets cannot be read yet");
+    }
 
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
     let reconciler = Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(&metrics), poll_ms);
@@ -264,7 +269,10 @@ fn ports(
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
-    let masks = Arc::new(secret::Masks::new(store.clone(), cipher.clone()));
+    let redaction = &config.settings.redaction;
+    covering::configure(redaction);
+    let masks = secret::Masks::new(store.clone(), cipher.clone()).telling(Arc::new(covering::know));
+    let masks = Arc::new(masks.detecting(redaction.detect(Sink::Outputs), redaction.detect(Sink::Prompts)));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
     let source = Arc::new(source.reserving(token_reference(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));

@@ -32,7 +32,7 @@ pub(super) enum Ask {
 }
 
 /// Beginnings of words that name a secret setting, and of signs that carry one.
-const WORDS: [(&[u8; GRAM_LEN], Ask); 47] = [
+const WORDS: [(&[u8; GRAM_LEN], Ask); 45] = [
     (b"pass", Ask::Setting),
     (b"pwd=", Ask::Setting),
     (b"pwd:", Ask::Setting),
@@ -71,8 +71,6 @@ const WORDS: [(&[u8; GRAM_LEN], Ask); 47] = [
     (b"sig=", Ask::Setting),
     (b"_pw=", Ask::Setting),
     (b"_pw:", Ask::Setting),
-    (b"_sid", Ask::Setting),
-    (b"dent", Ask::Setting),
     (b"begi", Ask::Armour),
     (b"priv", Ask::Putty),
     (b"bear", Ask::Scheme),

@@ -19,6 +19,9 @@ const READER: GeneralPurpose = GeneralPurpose::new(
 /// Shortest text that is worth decoding, in bytes of what it decodes to.
 const DECODED_LEN_MIN: usize = 12;
 
+/// Digits from which a text is decoded that does not begin as plain text: a message or a certificate with something inside.
+const BINARY_LEN_MIN: usize = 64;
+
 /// Bytes behind the last escape within which the next one counts as of the same text.
 const ESCAPES_APART_MAX: usize = 64;
 
@@ -44,18 +47,13 @@ pub(super) fn find_in_digits(view: &[u8], start: usize, max: usize, detectors: D
     }
     // What stands before in the same run may be no part of it: a path, a scheme of a data address.
     for shift in 0..4 {
-        let Some(rest) = digits.get(shift..) else { return };
-        if shift > 0 && !begins_as_text(rest) {
+        let rest = digits.get(shift..).unwrap_or_default();
+        let whole_of_bytes =
+            shift == 0 && digits.len() >= BINARY_LEN_MIN && !digits.iter().any(|byte| matches!(byte, b'_' | b'-'));
+        if !begins_as_text(rest) && !whole_of_bytes {
             continue;
         }
-        let standard: Vec<u8> = rest
-            .iter()
-            .map(|byte| match byte {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => *other,
-            })
-            .collect();
+        let standard: Vec<u8> = rest.iter().map(|byte| standard(*byte)).collect();
         let whole = standard.len() - usize::from(standard.len() % 4 == 1);
         let Ok(bytes) = READER.decode(standard.get(..whole).unwrap_or_default()) else { continue };
         let place_of = |place: usize, ends: bool| {
@@ -69,22 +67,36 @@ pub(super) fn find_in_digits(view: &[u8], start: usize, max: usize, detectors: D
     }
 }
 
-/// Whether the first letters decode to plain text.
-fn begins_as_text(digits: &[u8]) -> bool {
-    let standard: Vec<u8> = digits
-        .iter()
-        .take(16)
-        .map(|byte| match byte {
-            b'-' => b'+',
-            b'_' => b'/',
-            other => *other,
-        })
-        .collect();
-    READER.decode(&standard).is_ok_and(|bytes| bytes.len() >= 9 && is_text(&bytes))
+/// A digit of either alphabet as the standard one has it.
+const fn standard(byte: u8) -> u8 {
+    match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => other,
+    }
 }
 
-fn is_text(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace())
+/// What a digit of base64 counts.
+const fn sextet(byte: u8) -> u8 {
+    match standard(byte) {
+        letter @ b'A'..=b'Z' => letter - b'A',
+        letter @ b'a'..=b'z' => letter - b'a' + 26,
+        digit @ b'0'..=b'9' => digit - b'0' + 52,
+        b'+' => 62,
+        _ => 63,
+    }
+}
+
+/// Whether the first digits decode to plain text.
+fn begins_as_text(digits: &[u8]) -> bool {
+    let plain = |byte: u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
+    let mut groups = digits.chunks_exact(4).take(4);
+    digits.len() >= 12
+        && groups.all(|group| {
+            let [a, b, c, d] = group else { return false };
+            let (a, b, c, d) = (sextet(*a), sextet(*b), sextet(*c), sextet(*d));
+            plain(a << 2 | b >> 4) && plain((b & 15) << 4 | c >> 2) && plain((c & 3) << 6 | d)
+        })
 }
 
 fn hex_byte(pair: &[u8]) -> Option<u8> {

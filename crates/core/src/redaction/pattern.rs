@@ -100,6 +100,15 @@ impl Pattern {
         Ok(place)
     }
 
+    /// Whether a match may begin with a byte.
+    pub(super) fn may_begin(&self, byte: u8) -> bool {
+        self.0.first().is_some_and(|piece| match piece {
+            Piece::Literal(literal) => literal.first() == Some(&byte),
+            Piece::Choice { of, may_miss } => *may_miss || of.iter().any(|literal| literal.first() == Some(&byte)),
+            Piece::Run { of, .. } => of.holds(byte),
+        })
+    }
+
     /// Where to look for it: one of these stands in every match.
     pub(super) fn beginnings(&self) -> Vec<Beginning> {
         let mut offset = 0;

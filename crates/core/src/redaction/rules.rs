@@ -26,6 +26,17 @@ pub(super) struct Rule {
 pub(super) static ALL: LazyLock<Vec<Rule>> =
     LazyLock::new(|| RULES.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).filter_map(rule).collect());
 
+/// For each byte the numbers of the rules that are tried where a long run begins with it.
+pub(super) static AT_RUNS: LazyLock<Vec<Vec<usize>>> = LazyLock::new(|| {
+    let at_runs = || ALL.iter().enumerate().filter(|(_, rule)| rule.at_runs);
+    (0..=u8::MAX)
+        .map(|byte| at_runs().filter(|(_, rule)| rule.pattern.may_begin(byte)).map(|(number, _)| number).collect())
+        .collect()
+});
+
+/// Bytes of a match by which it is judged.
+const JUDGED_LEN_MAX: usize = 128;
+
 /// The rule of a line.
 fn rule(line: &'static str) -> Option<Rule> {
     let (kind, rest) = line.split_once(' ')?;
@@ -51,7 +62,7 @@ impl Rule {
         if self.exact && !ends_word(view, end) {
             return Err(start);
         }
-        let found = part(view, start, end);
+        let found = part(view, start, end.min(start + JUDGED_LEN_MAX));
         if entropy(found) < self.entropy_min || is_stand_in(found) {
             return Err(start);
         }

@@ -5,13 +5,16 @@ use super::bytes::{at, is_name, part, run, run_back, stands};
 use super::naming::{is_about, promise};
 use super::span::{Finds, rank};
 use super::stand_in::is_stand_in;
-use super::worth::{Written, is_secret};
+use super::worth::{Written, is_secret, may_be_secret};
 
 /// Longest part of a name that is looked at to each side, in bytes.
 const NAME_LEN_MAX: usize = 64;
 
 /// Longest value, in bytes; of a longer one the beginning decides.
 const VALUE_LEN_MAX: usize = 512;
+
+/// Bytes of a value by which it is judged.
+const JUDGED_LEN_MAX: usize = 128;
 
 /// Longest text between a name and its sign, in bytes: a type, or some words.
 const BETWEEN_LEN_MAX: usize = 24;
@@ -26,20 +29,34 @@ struct Sign {
     next_line: bool,
 }
 
-/// Covers the value of the setting in whose name `place` is.
-pub(super) fn find_value(view: &[u8], place: usize, finds: &mut Finds<'_>) {
+/// Covers the value of the setting in whose name `place` is; answers where that name ends.
+pub(super) fn find_value(view: &[u8], place: usize, finds: &mut Finds<'_>) -> usize {
+    let name_end = run(view, place, NAME_LEN_MAX, is_name);
+    if !may_follow(at(view, name_end)) {
+        return name_end;
+    }
     let start = run_back(view, place, NAME_LEN_MAX, is_name);
     let start = run(view, start, place - start, |byte| matches!(byte, b'-' | b'.'));
-    let name_end = run(view, place, NAME_LEN_MAX, is_name);
+    let Some(sign) = sign(view, start, name_end) else { return name_end };
+    let Some((from, to, quoted)) = value(view, &sign) else { return name_end };
+    let found = part(view, from, to.min(from + JUDGED_LEN_MAX));
+    let written = Written { quoted, given: sign.given };
+    if !may_be_secret(found, written) {
+        return name_end;
+    }
     let name = part(view, start, name_end);
-    let before = words_before(view, start);
-    let Some(promise) = promise(before, name.strip_suffix(b".").unwrap_or(name)) else { return };
-    let Some(sign) = sign(view, start, name_end) else { return };
-    let Some((from, to, quoted)) = value(view, &sign) else { return };
-    let found = part(view, from, to);
-    if is_secret(found, promise, Written { quoted, given: sign.given }) {
+    let promise = promise(words_before(view, start), name.strip_suffix(b".").unwrap_or(name));
+    if promise.is_some_and(|promise| is_secret(found, promise, written)) {
         finds.add(from, to, "secret", rank::CONTEXT);
     }
+    name_end
+}
+
+/// Whether a sign, or what leads to one, may begin with this byte.
+fn may_follow(byte: u8) -> bool {
+    is_blank(byte)
+        || is_quote(byte)
+        || matches!(byte, b'=' | b':' | b'>' | b'(' | b',' | b'|' | b'\\' | b']' | b')' | b'*' | b'?' | b'+' | b'.' | b'!' | b'<')
 }
 
 /// The word before a name, where one space is between them.

@@ -13,6 +13,18 @@ pub(super) struct Written {
     pub(super) given: bool,
 }
 
+/// Whether a value has anything of a secret at all, seen quickly: a digit, a sign that words do not have, or letters of both cases.
+pub(super) fn may_be_secret(value: &[u8], written: Written) -> bool {
+    let (mut digits, mut signs, mut turns, mut was_small) = (0, 0, 0, false);
+    for byte in value {
+        digits += usize::from(byte.is_ascii_digit());
+        signs += usize::from(byte.is_ascii_punctuation() && !b"_-.:/()[]{}<>,;'\"`\\&*".contains(byte));
+        turns += usize::from(was_small && byte.is_ascii_uppercase());
+        was_small = byte.is_ascii_lowercase();
+    }
+    value.len() >= 5 && (digits > 0 || signs > 0 || (turns >= 3 && (written.quoted || value.len() >= 24)))
+}
+
 /// Whether a value that a setting of this promise has is a secret.
 pub(super) fn is_secret(value: &[u8], promise: Promise, written: Written) -> bool {
     if is_stand_in(value) || is_place(value) {
@@ -82,10 +94,21 @@ fn is_token_value(value: &[u8], promise: Promise, written: Written) -> bool {
     if is_uuid(value) {
         return promise > Promise::Weak && written.given;
     }
+    // Arguments and cells are names of something more often than not.
+    if !written.given
+        && !written.quoted
+        && (value.len() < 16 || value.iter().any(|byte| b"_.".contains(byte)) || digits(value) < 2)
+    {
+        return false;
+    }
     if promise == Promise::Weak && (is_digest(value) || value.contains(&b'/') && !value.ends_with(b"=")) {
         return false;
     }
     is_random(value) && !is_dated_name(value)
+}
+
+fn digits(value: &[u8]) -> usize {
+    value.iter().filter(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Letters and digits in turns, and no few of them again and again.

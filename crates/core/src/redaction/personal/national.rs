@@ -1,5 +1,8 @@
 //! National identifiers of digits: a table of forms, checks and the words that name them.
 
+use std::sync::LazyLock;
+
+use super::super::bytes::run;
 use super::checksum as check;
 use super::number::{digits, is_named, shaped};
 
@@ -22,7 +25,7 @@ const TAX: &[&[u8]] =
     &[b"steuer", b"tax id", b"tax-id", b"tax_id", b"taxid", b"idnr", b"tin", b"tax number", b"tax identification"];
 
 /// All forms, those with stronger checks first.
-const FORMS: [Form; 66] = [
+static FORMS: [Form; 66] = [
     form(b"ddd-dd-dddd", check::ssn, &[]),
     form(b"ddd-dd-dddd", check::itin, &[]),
     form(b"ddd dd dddd", check::ssn, SSN),
@@ -95,9 +98,19 @@ const FORMS: [Form; 66] = [
     form(b"dddddddddd", check::any, &[b"bank account", b"account number", b"account no"]),
 ];
 
+/// Most digits in a row at the beginning of a form.
+const FIRST_LEN_MAX: usize = 18;
+
+/// The forms by the number of digits that they begin with.
+static BY_FIRST_LEN: LazyLock<Vec<Vec<&'static Form>>> = LazyLock::new(|| {
+    let first_len = |form: &&Form| form.shape.iter().position(|sign| *sign != b'd').unwrap_or(form.shape.len());
+    (0..=FIRST_LEN_MAX).map(|len| FORMS.iter().filter(|form| first_len(form) == len).collect()).collect()
+});
+
 /// Where an identifier ends that begins at a place.
 pub(super) fn national(view: &[u8], place: usize) -> Option<usize> {
-    FORMS.iter().find_map(|form| {
+    let first_len = run(view, place, FIRST_LEN_MAX, |byte| byte.is_ascii_digit()) - place;
+    BY_FIRST_LEN.get(first_len)?.iter().find_map(|form| {
         let end = shaped(view, place, form.shape)?;
         let valid = (form.check)(&digits(view.get(place..end)?));
         (valid && (form.words.is_empty() || is_named(view, place, form.words))).then_some(end)

@@ -4,7 +4,12 @@ use super::super::bytes::{at, part, run};
 use super::number::{is_named, shaped};
 
 /// Words that name a telephone number.
-const WORDS: [&[u8]; 16] = [
+const WORDS: [&[u8]; 21] = [
+    b"call ",
+    b"dial ",
+    b"number is",
+    b"my number",
+    b"contact",
     b"phone",
     b"tel:",
     b"tel.",
