@@ -192,7 +192,7 @@ fn checked_text(path: &str, bytes: Vec<u8>, findings: &mut Vec<Finding>) -> Resu
             path,
             FindingKind::Secret,
             "a secret stands in this file",
-            format!("it looks like a `{}`", secret.kind),
+            format!("it looks like a secret of the kind `{}`", secret.kind),
             next,
         )
         .at(Some(secret.line))

@@ -52,6 +52,19 @@ pub(super) fn begins_word(text: &[u8], place: usize) -> bool {
         || (hex(1) && hex(2) && hex(3) && hex(4) && back(5) == b'u' && back(6) == b'\\')
 }
 
+/// Where a word begins whose first signs may be the end of an escape: `\nword`, `%3Dword`, `\u003dword`.
+pub(super) fn behind_escape(text: &[u8], place: usize) -> usize {
+    let back = |by: usize| place.checked_sub(by).map_or(0, |place| at(text, place));
+    let hex = |from: usize, len: usize| (from..from + len).all(|place| at(text, place).is_ascii_hexdigit());
+    match back(1) {
+        b'\\' if at(text, place) == b'u' && hex(place + 1, 4) => place + 5,
+        b'\\' if at(text, place) == b'x' && hex(place + 1, 2) => place + 3,
+        b'\\' if b"nrtbf0".contains(&at(text, place)) => place + 1,
+        b'%' if hex(place, 2) => place + 2,
+        _ => place,
+    }
+}
+
 /// Whether no letter or digit goes on at a place.
 pub(super) fn ends_word(text: &[u8], place: usize) -> bool {
     !is_word(at(text, place))

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use super::bytes::{at, begins_word, ends_word, entropy, part, run};
 use super::pattern::Pattern;
 use super::span::{Finds, rank};
-use super::stand_in::is_stand_in;
+use super::stand_in::is_sample;
 
 /// The rules as they are written.
 const RULES: &str = include_str!("rules.txt");
@@ -63,7 +63,7 @@ impl Rule {
             return Err(start);
         }
         let found = part(view, start, end.min(start + JUDGED_LEN_MAX));
-        if entropy(found) < self.entropy_min || is_stand_in(found) {
+        if entropy(found) < self.entropy_min || is_sample(found) {
             return Err(start);
         }
         // Providers make their keys longer from time to time.

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use super::anchors::{self, Anchors, Ask, GRAM_LEN};
-use super::bytes::at;
+use super::bytes::{at, behind_escape};
 use super::span::{Finds, Span};
 use super::{encoded, header, personal, private_key, rules, setting};
 
@@ -209,7 +209,7 @@ fn single(text: &[u8], place: usize, now: u8, before: u8, detectors: Detectors, 
 #[cold]
 fn long_run(text: &[u8], place: usize, first: bool, detectors: Detectors, spans: &mut Vec<Span>) {
     let (view, base) = view(text, place);
-    let start = place - base;
+    let start = if first { behind_escape(view, place - base) } else { place - base };
     let finds = &mut Finds::new(spans, base, view.len());
     if first {
         let numbers = rules::AT_RUNS.get(usize::from(at(view, start))).map(Vec::as_slice).unwrap_or_default();

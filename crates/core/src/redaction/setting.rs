@@ -16,6 +16,9 @@ const VALUE_LEN_MAX: usize = 512;
 /// Bytes of a value by which it is judged.
 const JUDGED_LEN_MAX: usize = 128;
 
+/// Most signs of an escaped quotation mark: one that was escaped three times has seven before it.
+const ESCAPES_MAX: usize = 8;
+
 /// Longest text between a name and its sign, in bytes: a type, or some words.
 const BETWEEN_LEN_MAX: usize = 24;
 
@@ -36,7 +39,8 @@ pub(super) fn find_value(view: &[u8], place: usize, finds: &mut Finds<'_>) -> us
         return name_end;
     }
     let start = run_back(view, place, NAME_LEN_MAX, is_name);
-    let start = run(view, start, place - start, |byte| matches!(byte, b'-' | b'.'));
+    let option = part(view, start, place).windows(2).rposition(|pair| pair == b"--").map_or(start, |dashes| start + dashes + 2);
+    let start = run(view, option, place - option.min(place), |byte| matches!(byte, b'-' | b'.'));
     let Some(sign) = sign(view, start, name_end) else { return name_end };
     let Some((from, to, quoted)) = value(view, &sign) else { return name_end };
     let found = part(view, from, to.min(from + JUDGED_LEN_MAX));
@@ -77,7 +81,7 @@ fn is_blank(byte: u8) -> bool {
 
 /// The sign behind a name that ends at `end`.
 fn sign(view: &[u8], start: usize, end: usize) -> Option<Sign> {
-    let closed = run(view, end, 4, |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b')' | b'*'));
+    let closed = run(view, end, ESCAPES_MAX, |byte| is_quote(byte) || matches!(byte, b'\\' | b']' | b')' | b'*'));
     let quoted = closed > end;
     let mut place = run(view, closed, 8, is_blank);
     if let Some(found) = named_value(view, closed) {
@@ -136,7 +140,7 @@ fn named_value(view: &[u8], place: usize) -> Option<Sign> {
     if gap == place || !stands(view, gap, b"value") {
         return None;
     }
-    let closed = run(view, gap + 5, 3, |byte| is_quote(byte) || byte == b'\\');
+    let closed = run(view, gap + 5, ESCAPES_MAX, |byte| is_quote(byte) || byte == b'\\');
     let blank = run(view, closed, 4, is_blank);
     matches!(at(view, blank), b':' | b'=' | b'>').then_some(Sign { end: blank + 1, given: true, next_line: false })
 }
@@ -148,6 +152,8 @@ fn value(view: &[u8], sign: &Sign) -> Option<(usize, usize, bool)> {
         let block = run(view, place, 2, |byte| b"|>-+".contains(&byte));
         if matches!(at(view, block), b'\n' | b'\r') && (block > place || at(view, sign.end - 1) == b'>') {
             place = run(view, block, 64, |byte| byte.is_ascii_whitespace());
+        } else if block > place && part(view, block, block + 2) == br"\n" {
+            place = run(view, block + 2, 64, is_blank);
         }
     }
     // `b"`, `r#"`, `@"`, `u'`.
@@ -155,7 +161,7 @@ fn value(view: &[u8], sign: &Sign) -> Option<(usize, usize, bool)> {
     if prefix > place && is_quote(at(view, prefix)) {
         place = prefix;
     }
-    let escapes = run(view, place, 3, |byte| byte == b'\\');
+    let escapes = run(view, place, ESCAPES_MAX, |byte| byte == b'\\');
     let quote = at(view, escapes);
     if is_quote(quote) {
         let from = run(view, escapes, 3, |byte| byte == quote);

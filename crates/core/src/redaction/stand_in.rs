@@ -32,6 +32,15 @@ const PARTS: [&[u8]; 26] = [
     b"abcdefghijklmnop",
 ];
 
+/// Parts of tokens with a shape of their own that documentation shows: random letters hold none of them.
+const SAMPLES: [&[u8]; 9] =
+    [b"example", b"xxxxx", b"*****", b".....", b"placeholder", b"redacted", b"1234567890123", b"abcdefghijkl", b"yourtoken"];
+
+/// Whether a token is one that documentation shows.
+pub(super) fn is_sample(token: &[u8]) -> bool {
+    SAMPLES.iter().any(|part| find(token, part).is_some())
+}
+
 /// Beginnings of references to secrets that are kept elsewhere, and of calls that read them.
 const REFERENCES: [&[u8]; 26] = [
     b"env:",

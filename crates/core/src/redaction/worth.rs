@@ -22,7 +22,7 @@ pub(super) fn may_be_secret(value: &[u8], written: Written) -> bool {
         turns += usize::from(was_small && byte.is_ascii_uppercase());
         was_small = byte.is_ascii_lowercase();
     }
-    value.len() >= 5 && (digits > 0 || signs > 0 || (turns >= 3 && (written.quoted || value.len() >= 24)))
+    value.len() >= 5 && (digits > 0 || signs > 0 || is_mixed(value) || (turns >= 3 && (written.quoted || value.len() >= 24)))
 }
 
 /// Whether a value that a setting of this promise has is a secret.
@@ -60,6 +60,9 @@ fn is_password(value: &[u8], written: Written) -> bool {
     }
     if digit && !letter {
         return written.given && value.len() >= 6 && (has(sign) || written.quoted) && !is_number(value);
+    }
+    if is_mixed(value) {
+        return written.given;
     }
     // Letters only: those that no word has.
     small && great && written.given && written.quoted && value.len() >= 8 && spaces == 0 && humps(value) >= 3
@@ -107,6 +110,13 @@ fn is_token_value(value: &[u8], promise: Promise, written: Written) -> bool {
     is_random(value) && !is_dated_name(value)
 }
 
+/// Great and small letters, each a third or more: no word is written so, nor a name of several.
+fn is_mixed(value: &[u8]) -> bool {
+    let count = |is: fn(&u8) -> bool| value.iter().filter(|byte| is(byte)).count();
+    let (small, great) = (count(u8::is_ascii_lowercase), count(u8::is_ascii_uppercase));
+    value.len() >= 10 && value.iter().all(u8::is_ascii_alphanumeric) && small * 3 >= value.len() && great * 3 >= value.len()
+}
+
 fn digits(value: &[u8]) -> usize {
     value.iter().filter(|byte| byte.is_ascii_digit()).count()
 }
@@ -119,6 +129,9 @@ fn is_random(value: &[u8]) -> bool {
     let bits = entropy(value);
     if turns >= least {
         return bits >= 2.6;
+    }
+    if value.len() >= 12 && is_mixed(value) {
+        return bits >= 2.8;
     }
     // No digit at all is a matter of luck for short tokens of letters, of base64 above all.
     value.len() >= 16 && bits >= 3.7 && humps(value) * 6 >= value.len() && turns >= 1
