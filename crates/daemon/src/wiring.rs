@@ -100,10 +100,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let metrics = Arc::new(Metrics::default());
     let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
-    // So that the log covers the values of secrets from its first lines on.
-    if let Err(error) = masks.of(&config.tenant).await {
-        tracing::warn!(%error, "values of secrets cannot be read yet");
-    }
+    learn(&masks, &config.tenant).await;
 
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
     let reconciler = Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(&metrics), poll_ms);
@@ -162,6 +159,13 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Reads the values of secrets, so that the log covers them from its first lines on.
+async fn learn(masks: &secret::Masks, tenant: &TenantId) {
+    if let Err(error) = masks.of(tenant).await {
+        tracing::warn!(%error, "values of secrets cannot be read yet");
+    }
 }
 
 /// Does everything that a start does, short of listening and serving; answers what could not be looked at.
