@@ -100,7 +100,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let metrics = Arc::new(Metrics::default());
     let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
-    learn(&masks, &config.tenant).await;
 
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
     let reconciler = Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(&metrics), poll_ms);
@@ -112,7 +111,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
-    let secrets = secret::Service::new(ports.clone(), masks, Arc::clone(&quota));
+    let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let system = TenantId::parse(SYSTEM)
         .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
@@ -161,11 +160,12 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
 }
 
-/// Reads the values of secrets, so that the log covers them from its first lines on.
-async fn learn(masks: &secret::Masks, tenant: &TenantId) {
+/// Masks that know the values of a tenant's secrets, so that the log covers them before a tool runs.
+async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<secret::Masks> {
     if let Err(error) = masks.of(tenant).await {
         tracing::warn!(%error, "values of secrets cannot be read yet");
     }
+    masks
 }
 
 /// Does everything that a start does, short of listening and serving; answers what could not be looked at.

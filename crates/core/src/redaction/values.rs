@@ -135,7 +135,8 @@ impl Values {
             let Some(whole) = self.form(*needle, forms) else { continue };
             let needed = whole.len().min(ENOUGH_LEN);
             let begins = whole.get(..needed).is_some_and(|head| rest.starts_with(head));
-            if !begins && !(cut && whole.starts_with(rest)) {
+            let goes_on = cut && whole.starts_with(rest);
+            if !(begins || goes_on) {
                 continue;
             }
             let len = agreement(whole, rest);

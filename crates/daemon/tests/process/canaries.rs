@@ -76,6 +76,37 @@ fn model(server: &ScriptedServer) -> Value {
     })
 }
 
+/// One whose tools say what they are given, whose clerk is driven by a server, and that may fetch notes.
+fn installation(server: &ScriptedServer, web: &Web) -> Installation {
+    Installation::with(|desired| {
+        desired.add_tool("says", tool("says", "cat"));
+        desired.add_tool("cries", tool("cries", "cat >&2; exit 7"));
+        desired.add_destination(
+            "notes",
+            json!({ "id": "notes", "description": "Notes.", "scheme": "http", "host": "127.0.0.1", "port": web.port, "private": true }),
+        );
+        let fetch = json!({
+            "id": "fetches", "description": "Fetches notes.", "input": { "type": "object", "properties": {} },
+            "steps": [{ "id": "act", "tool": "http.fetch.notes", "args": { "url": web.at("/notes") } }],
+            "output": { "last": "${steps.act.output}" },
+        });
+        desired.add_workflow("fetches", &fetch);
+        desired.put("models/small.yaml", model(server));
+        desired.drive(&["small"]);
+    })
+}
+
+/// What the log and the files of the daemon hold.
+fn none_is_kept(installation: &Installation, search: &mut Search) {
+    search.none_in("the log", installation.log_text().as_bytes());
+    let mut looked_at = files(&installation.root.join("data"));
+    looked_at.extend(files(&installation.root.join("keys")));
+    for path in looked_at {
+        let content = std::fs::read(&path).unwrap_or_default();
+        search.none_in(&path.display().to_string(), &content);
+    }
+}
+
 #[test]
 fn no_canary_of_any_kind_is_in_any_sink() {
     let canaries = Maker::new(SEED).each();
@@ -97,22 +128,7 @@ fn no_canary_of_any_kind_is_in_any_sink() {
     .unwrap();
     let body = said.clone();
     let web = Web::serve(move |_, _| page(200, "text/plain", body.clone()));
-    let installation = Installation::with(|desired| {
-        desired.add_tool("says", tool("says", "cat"));
-        desired.add_tool("cries", tool("cries", "cat >&2; exit 7"));
-        desired.add_destination(
-            "notes",
-            json!({ "id": "notes", "description": "Notes.", "scheme": "http", "host": "127.0.0.1", "port": web.port, "private": true }),
-        );
-        let fetch = json!({
-            "id": "fetches", "description": "Fetches notes.", "input": { "type": "object", "properties": {} },
-            "steps": [{ "id": "act", "tool": "http.fetch.notes", "args": { "url": web.at("/notes") } }],
-            "output": { "last": "${steps.act.output}" },
-        });
-        desired.add_workflow("fetches", &fetch);
-        desired.put("models/small.yaml", model(&server));
-        desired.drive(&["small"]);
-    });
+    let installation = installation(&server, &web);
     std::fs::write(installation.path("work/notes"), &said).unwrap();
     let daemon = installation.start();
     installation.secret(ANN, &["put", "kept"], KEPT.as_bytes()).exits(0);
@@ -161,13 +177,7 @@ fn no_canary_of_any_kind_is_in_any_sink() {
         search.none_in(sink, text.as_bytes());
         assert!(!text.contains(KEPT), "{sink}: {text}");
     }
-    search.none_in("the log", installation.log_text().as_bytes());
-    let mut looked_at = files(&installation.root.join("data"));
-    looked_at.extend(files(&installation.root.join("keys")));
-    for path in looked_at {
-        let content = std::fs::read(&path).unwrap_or_default();
-        search.none_in(&path.display().to_string(), &content);
-    }
+    none_is_kept(&installation, &mut search);
     println!("{} canaries, {} bytes looked through", canaries.len(), search.bytes);
     assert!(search.bytes > 500_000);
 }

@@ -27,7 +27,7 @@ pub(super) fn ending(view: &[u8], place: usize) -> Option<usize> {
     let found = match text {
         [_, .., letter] if text.len() == 9 || text.len() == 10 => {
             let body = text.strip_suffix(&[*letter]).unwrap_or_default();
-            is_letter_of(body.strip_suffix(b"-").unwrap_or(body), *letter) || false
+            is_letter_of(body.strip_suffix(b"-").unwrap_or(body), *letter)
         }
         _ => false,
     };

@@ -23,10 +23,9 @@ pub(in super::super) fn find_number(view: &[u8], place: usize, finds: &mut Finds
         lettered(view, place, finds);
         return;
     }
-    if place >= 3 && before == b' ' && at(view, place - 2).is_ascii_uppercase() {
-        if let Some(end) = lettered::spaced_nino(view, place - 3) {
-            add(view, place - 3, end, "national-id", finds);
-        }
+    let spaced = place >= 3 && before == b' ' && at(view, place - 2).is_ascii_uppercase();
+    if let Some(end) = spaced.then(|| lettered::spaced_nino(view, place - 3)).flatten() {
+        add(view, place - 3, end, "national-id", finds);
     }
     let number = run(view, place, NUMBER_LEN_MAX, |byte| byte.is_ascii_digit() || b" -.()/".contains(&byte));
     let digits = part(view, place, number).iter().filter(|byte| byte.is_ascii_digit()).count();
