@@ -31,6 +31,7 @@ pub mod payload;
 pub mod policy;
 pub mod ports;
 pub mod principal;
+pub mod redaction;
 pub mod rpc;
 pub mod secret;
 pub mod service;

@@ -31,7 +31,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::admin;
 use crate::clock::{Guarded, System};
 use crate::compiler::LocalCompiler;
-use crate::config::Config;
+use crate::config::{Config, Sink};
+use crate::covering;
 use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keys::{self, Certifier};
@@ -109,7 +110,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
-    let secrets = secret::Service::new(ports.clone(), masks, Arc::clone(&quota));
+    let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let system = TenantId::parse(SYSTEM)
         .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
@@ -157,6 +158,14 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Masks that know the values of a tenant's secrets, so that the log covers them before a tool runs.
+async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<secret::Masks> {
+    if let Err(error) = masks.of(tenant).await {
+        tracing::warn!(%error, "values of secrets cannot be read yet");
+    }
+    masks
 }
 
 /// Does everything that a start does, short of listening and serving; answers what could not be looked at.
@@ -264,7 +273,10 @@ fn ports(
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
-    let masks = Arc::new(secret::Masks::new(store.clone(), cipher.clone()));
+    let redaction = &config.settings.redaction;
+    covering::configure(redaction);
+    let masks = secret::Masks::new(store.clone(), cipher.clone()).telling(Arc::new(covering::know));
+    let masks = Arc::new(masks.detecting(redaction.detect(Sink::Outputs), redaction.detect(Sink::Prompts)));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
     let source = Arc::new(source.reserving(token_reference(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));

@@ -230,8 +230,14 @@ fn checked_text(path: &str, bytes: Vec<u8>, findings: &mut Vec<Finding>) -> Resu
     let clean = secrets.is_empty();
     findings.extend(secrets.into_iter().map(|secret| {
         let next = "remove it from the file and from the history, replace it at its issuer, and pass it by the secret store";
-        Finding::new(path, FindingKind::Secret, "a secret stands in this file", format!("it looks like {}", secret.kind), next)
-            .at(Some(secret.line))
+        Finding::new(
+            path,
+            FindingKind::Secret,
+            "a secret stands in this file",
+            format!("it looks like a secret of the kind `{}`", secret.kind),
+            next,
+        )
+        .at(Some(secret.line))
     }));
     Ok(clean.then_some(text))
 }

@@ -288,7 +288,7 @@ fn models_and_routes() {
         assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
     }
     let literal = format!("\"api_key\": \"{}\"", ["s", "k-Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd"].concat());
-    check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "a model provider's key"));
+    check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "of the kind `secret`"));
 }
 
 #[test]

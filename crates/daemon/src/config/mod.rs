@@ -24,7 +24,8 @@ pub use origin::Origin;
 pub use resolved::{Config, UnlockBy};
 pub use schema::Kind;
 pub use settings::{
-    Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Repository, Server, Settings, Trust, Workspaces,
+    Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server, Settings, Sink, Trust,
+    Workspaces,
 };
 pub use show::{defaults_text, origins_json, origins_text};
 

@@ -17,6 +17,7 @@
 )]
 
 mod approvals;
+mod canaries;
 mod clock;
 mod command;
 mod configuration;
