@@ -17,13 +17,14 @@ use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::keystore::Keystore;
 use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
 use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -125,6 +126,9 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         used_assertions.map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })?;
     let used_assertions = Arc::new(used_assertions);
     let Keys { trust, issuer, certifier, .. } = keys;
+    let issuer_key = serde_json::to_value(Jwk::from(issuer.public()))
+        .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
+    let evidence = evidence::Service::new(ports.clone(), reconciler.states(), config.trust_domain.as_str(), issuer_key);
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
         store,
@@ -136,6 +140,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         approvals,
         secrets,
         decisions: Decisions::new(&ports),
+        evidence,
         quota,
         states: reconciler.states(),
         reconciler,
@@ -276,6 +281,7 @@ fn ports(
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
+        log_tree: store.clone(),
         payload_store: store.clone(),
         approval_store: store.clone(),
         decision_store: store.clone(),

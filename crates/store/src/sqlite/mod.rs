@@ -24,6 +24,7 @@ mod job;
 mod journal;
 mod leaves;
 mod log_damage;
+mod log_tree;
 mod logs;
 mod notes;
 mod offline;
