@@ -23,7 +23,7 @@ use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
-use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler};
+use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler, States};
 use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
@@ -126,9 +126,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         used_assertions.map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })?;
     let used_assertions = Arc::new(used_assertions);
     let Keys { trust, issuer, certifier, .. } = keys;
-    let issuer_key = serde_json::to_value(Jwk::from(issuer.public()))
-        .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
-    let evidence = evidence::Service::new(ports.clone(), reconciler.states(), config.trust_domain.as_str(), issuer_key);
+    let evidence = evidence_of(&config, &ports, reconciler.states(), &issuer)?;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
         store,
@@ -162,6 +160,13 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Evidence of tasks, with the key of their tokens.
+fn evidence_of(config: &Config, ports: &Ports, states: States, issuer: &Issuer) -> Result<evidence::Service, StartError> {
+    let key = serde_json::to_value(Jwk::from(issuer.public()))
+        .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
+    Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), key))
 }
 
 /// Does everything that a start does, short of listening and serving; answers what could not be looked at.

@@ -2,7 +2,7 @@
 
 use scalbotics_core::audit::{Kind, merkle};
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ports::{AuditLog, AuditQuery, LogTree};
+use scalbotics_core::ports::{AuditLog, AuditQuery};
 
 use super::Store;
 use crate::fixture::World;
