@@ -12,6 +12,7 @@
     reason = "tests may unwrap and index"
 )]
 
+mod forged;
 mod golden;
 mod mutations;
 mod structure;
