@@ -117,18 +117,18 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
     let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let tenants = vec![config.tenant.clone(), system];
-    let trust_domain = config.trust_domain.as_str().to_owned();
-    let checkpointer = Arc::new(Checkpointer::new(ports.clone(), trust_domain, tenants, Arc::clone(&metrics)));
+    let domain = config.trust_domain.as_str().to_owned();
+    let checkpointer = Arc::new(Checkpointer::new(ports.clone(), domain, tenants, Arc::clone(&metrics)));
     checkpointer.start(&supervisor);
 
     let used_assertions = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
-    let used_assertions =
-        used_assertions.map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })?;
-    let used_assertions = Arc::new(used_assertions);
+    let used_assertions = used_assertions
+        .map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
+        .map(Arc::new)?;
     let Keys { trust, issuer, certifier, .. } = keys;
-    let evidence = evidence_of(&config, &ports, reconciler.states(), &issuer)?;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
+        evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
         store,
         validator: issuer.validator(&[]),
         issuer,
@@ -138,7 +138,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         approvals,
         secrets,
         decisions: Decisions::new(&ports),
-        evidence,
         quota,
         states: reconciler.states(),
         reconciler,

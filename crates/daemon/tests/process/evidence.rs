@@ -23,7 +23,7 @@ fn verifier() -> PathBuf {
 }
 
 /// Verifies bytes in a directory that holds nothing but them and the trust file.
-fn verify(bundle: &[u8], trust: &Path, flags: &[&str]) -> Answer {
+pub(crate) fn verify(bundle: &[u8], trust: &Path, flags: &[&str]) -> Answer {
     let empty = tempfile::tempdir().unwrap();
     std::fs::write(empty.path().join("task.evidence"), bundle).unwrap();
     std::fs::copy(trust, empty.path().join("trust.json")).unwrap();

@@ -7,6 +7,9 @@ use crate::Refusal;
 /// Deepest nesting: a bundle has ten levels, arguments of calls at most 64 of their own.
 const DEPTH_MAX: usize = 64;
 
+/// Most values and keys of a text, 16 bytes each: a bundle has one in forty bytes, a bomb one in two.
+const NODES_MAX: usize = 4 << 20;
+
 /// A text that was read, with its nodes.
 #[derive(Debug)]
 pub(crate) struct Document<'t> {
@@ -50,7 +53,7 @@ impl<'t> Document<'t> {
         if u32::try_from(text.len()).is_err() {
             return Err(Refusal::new("form", "", "longer than 4 GiB"));
         }
-        let mut reader = Reader { text, at: 0, nodes: Vec::with_capacity(text.len() / 24), form };
+        let mut reader = Reader { text, at: 0, nodes: Vec::with_capacity(text.len() / 32), form };
         reader.value(DEPTH_MAX)?;
         if reader.at != text.len() {
             return Err(reader.refuse("something stands behind the end"));
@@ -99,6 +102,9 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Result<(), Refusal> {
+        if self.nodes.len() >= NODES_MAX {
+            return Err(self.refuse("more values than a bundle has"));
+        }
         match self.peek() {
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth),

@@ -66,6 +66,7 @@ fn only_the_one_text_of_a_value_is_read() {
     assert!(Document::read(format!("{}{}", "[".repeat(64), "]".repeat(64)).as_bytes()).is_ok());
     refused(&format!("{}{}", "[".repeat(65), "]".repeat(65)));
     refused(&"[".repeat(100_000));
+    refused(&format!("[{}0]", "0,".repeat(5 << 20)));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Approvals: a person said yes to exactly that call, with a key that counts (semantics §5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::calls::{Parts, ids, links};
 use super::statement::{self, Answered, Enrolled, Statement};
@@ -26,6 +26,7 @@ const SELF_APPROVAL: &str = "approval.self_approval";
 struct Seen {
     found: Found,
     signed: usize,
+    approvers: BTreeSet<String>,
     withheld: usize,
     stamps: BTreeSet<String>,
     /// Decisions about self-approvals that answers rest on.
@@ -33,7 +34,7 @@ struct Seen {
 }
 
 pub(super) fn check(bundle: &Bundle<'_>, trust: Option<&Trust>) -> Result<Found, Refusal> {
-    let mut seen = Seen::default();
+    let (mut seen, about) = (Seen::default(), about(bundle));
     for record in bundle.story().filter(|record| record.kind == "approval" && matches!(record.word(), "granted" | "denied")) {
         let commitment = record.outcome.as_ref().and_then(|outcome| outcome.commitment);
         let commitment = commitment.ok_or_else(|| record.refuse("approval", "an answer without its statement"))?;
@@ -42,7 +43,8 @@ pub(super) fn check(bundle: &Bundle<'_>, trust: Option<&Trust>) -> Result<Found,
             continue;
         };
         let answered = statement::read(bytes).ok_or_else(|| record.refuse("approval", "what is opened is no signed answer"))?;
-        one(bundle, record, &answered, &mut seen)?;
+        let about = about.get(record.approval.unwrap_or_default());
+        one(bundle, (record, about), &answered, &mut seen)?;
         match trust {
             Some(trust) => seen.take(&signed(record, &answered, trust)?, &answered, trust, record)?,
             None => seen.found.not_checked.push("approver binding: only as told by the daemon".to_owned()),
@@ -59,11 +61,7 @@ impl Seen {
         }
         self.signed += 1;
         self.stamps.extend(answered.stamp.clone());
-        if self.signed == 1 {
-            self.found.said = format!("{} signed", enrolled.approver);
-        } else if !self.found.said.contains(&enrolled.approver) {
-            self.found.said.push_str(&format!(", {} signed", enrolled.approver));
-        }
+        self.approvers.insert(enrolled.approver.clone());
         Ok(())
     }
 
@@ -71,7 +69,8 @@ impl Seen {
         if self.signed > 0 {
             let stamps: Vec<String> = self.stamps.into_iter().collect();
             let stamps = if stamps.is_empty() { String::new() } else { format!("; {}", stamps.join("; ")) };
-            self.found.said = format!("{} answers, {} with an enrolled key{stamps}", self.signed, self.found.said);
+            let approvers: Vec<String> = self.approvers.into_iter().collect();
+            self.found.said = format!("{} answers, {} signed with an enrolled key{stamps}", self.signed, approvers.join(", "));
         } else if self.withheld == 0 && self.found.not_checked.is_empty() {
             self.found.said = "none was needed".to_owned();
         }
@@ -82,13 +81,42 @@ impl Seen {
     }
 }
 
+/// What the records say about one approval beside its answer.
+#[derive(Default)]
+struct About<'r, 'd> {
+    asked: Option<&'r Record<'d>>,
+    decided: Vec<&'r Record<'d>>,
+    /// When a call last went out under it.
+    used_at: Option<i64>,
+}
+
+fn about<'r, 'd>(bundle: &'r Bundle<'d>) -> BTreeMap<&'d str, About<'r, 'd>> {
+    let mut all: BTreeMap<&str, About<'_, '_>> = BTreeMap::new();
+    for record in bundle.records.iter().map(|entry| &entry.record) {
+        let Some(approval) = record.approval else { continue };
+        let about = all.entry(approval).or_default();
+        match (record.kind, record.word()) {
+            ("approval", "waiting") => about.asked = Some(record),
+            ("intent", _) => about.used_at = about.used_at.max(Some(record.at)),
+            ("decision", _) => about.decided.push(record),
+            (_, _) => {}
+        }
+    }
+    all
+}
+
 /// The statement says what the records say, and shows the call that is its call digest.
-fn one(bundle: &Bundle<'_>, record: &Record<'_>, answered: &Answered, seen: &mut Seen) -> Result<(), Refusal> {
+fn one(
+    bundle: &Bundle<'_>,
+    (record, about): (&Record<'_>, Option<&About<'_, '_>>),
+    answered: &Answered,
+    seen: &mut Seen,
+) -> Result<(), Refusal> {
     let refuse = |what: &str| record.refuse("approval", what);
     let document = Document::read(&answered.statement).map_err(|_| refuse("the statement is not canonical JSON"))?;
     let statement = Statement::read(&document).ok_or_else(|| refuse("the statement has not the fields of one"))?;
-    let asked = bundle.story().find(|other| other.word() == "waiting" && other.approval == record.approval);
-    let asked = asked.ok_or_else(|| refuse("nobody asked for it"))?;
+    let about = about.ok_or_else(|| refuse("nobody asked for it"))?;
+    let asked = about.asked.ok_or_else(|| refuse("nobody asked for it"))?;
     let same = Some(statement.approval) == record.approval
         && statement.trust_domain == bundle.trust_domain
         && statement.tenant == bundle.tenant
@@ -112,28 +140,31 @@ fn one(bundle: &Bundle<'_>, record: &Record<'_>, answered: &Answered, seen: &mut
     if statement.answer != answer || record.actor.kind != "human" || record.actor.text != statement.approver {
         return Err(refuse("somebody else answered, or something else"));
     }
-    own_call(bundle, record, answered, chain.contains(&statement.approver) && answer == "approve", seen)?;
+    own_call((record, about), answered, chain.contains(&statement.approver) && answer == "approve", seen)?;
     let tool_digest = hash_of_hex(statement.tool_digest).unwrap_or_default();
     let parts = Parts { tenant: statement.tenant, chain, grants, tool_digest, args: statement.args, inputs: statement.inputs };
     if to_hex(&parts.digest()) != statement.call {
         return Err(Refusal { reason: "call", ..refuse("what was displayed is not the call that was signed") });
     }
-    let used = bundle.story().filter(|other| other.kind == "intent" && other.approval == record.approval);
-    let in_time = record.at < statement.expires_at && used.into_iter().all(|intent| intent.at < statement.expires_at);
+    let in_time = record.at < statement.expires_at && about.used_at.is_none_or(|used_at| used_at < statement.expires_at);
     if in_time { Ok(()) } else { Err(refuse("it was answered or used after it had lapsed")) }
 }
 
 /// Who stands in the chain may approve only where a decision says so, which is in the log.
-fn own_call(bundle: &Bundle<'_>, record: &Record<'_>, answered: &Answered, own: bool, seen: &mut Seen) -> Result<(), Refusal> {
+fn own_call(
+    (record, about): (&Record<'_>, &About<'_, '_>),
+    answered: &Answered,
+    own: bool,
+    seen: &mut Seen,
+) -> Result<(), Refusal> {
     let decision = match (own, &answered.self_approval) {
         (false, None) => return Ok(()),
         (true, None) => return Err(record.refuse("approval", "who asked approved")),
         (_, Some(decision)) => decision,
     };
-    let mut records = bundle.records.iter().map(|entry| &entry.record);
-    let allows = records.any(|other| {
+    let allows = about.decided.iter().any(|other| {
         let note = other.decision.as_ref().filter(|note| note.id == decision && note.allow && note.denial.is_none());
-        note.is_some() && other.action == SELF_APPROVAL && other.approval == record.approval && other.actor == record.actor
+        note.is_some() && other.action == SELF_APPROVAL && other.actor == record.actor
     });
     seen.rested_on.insert(decision.clone());
     if own && allows { Ok(()) } else { Err(record.refuse("approval", "no decision lets who asked approve")) }

@@ -62,6 +62,7 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
     if open != told {
         return Err(Refusal::new("omitted", "calls", "they are not those of the effects whose arguments are opened"));
     }
+    let pinned = pinned(bundle);
     for (place, called) in bundle.calls.iter().enumerate() {
         let refuse = |what: &str| Refusal::new("call", format!("calls[{place}]"), what);
         let record = first.get(called.effect).ok_or_else(|| refuse("no record is of this effect"))?;
@@ -78,7 +79,10 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
         if Some(parts.digest()) != record.call {
             return Err(refuse("arguments, tool, inputs, chain and grants do not give the call digest of its record"));
         }
-        pinned(bundle, record, &called.tool_digest).map_err(|what| refuse(what))?;
+        let tool = record.action.strip_prefix("tool/").unwrap_or_default();
+        if pinned.get(tool).is_some_and(|known| *known != to_hex(&called.tool_digest)) {
+            return Err(refuse("the tool is another one than the task was submitted under"));
+        }
     }
     let closed = first.len() - open.len();
     let mut found = Found::new(format!("{} call digests recomputed from their arguments", open.len()));
@@ -88,16 +92,12 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
     Ok(found)
 }
 
-/// The tool is the one that the task was submitted under (semantics §9.3), where the submission names it.
-fn pinned(bundle: &Bundle<'_>, record: &Record<'_>, digest: &Hash) -> Result<(), &'static str> {
-    let tool = record.action.strip_prefix("tool/").unwrap_or_default();
+/// The digests of the tools that the task was submitted under (semantics §9.3), by id.
+fn pinned<'d>(bundle: &Bundle<'d>) -> BTreeMap<&'d str, &'d str> {
     let tools = bundle.submission.get("path").and_then(|path| path.get("tools")).and_then(Value::items);
-    let mut named = tools.into_iter().flatten().filter_map(|pair| {
+    let pair = |pair: Value<'d>| {
         let mut pair = pair.items()?;
         Some((pair.next()?.plain()?, pair.next()?.plain()?))
-    });
-    match named.find(|(id, _)| *id == tool) {
-        Some((_, known)) if known != to_hex(digest) => Err("the tool is another one than the task was submitted under"),
-        Some(_) | None => Ok(()),
-    }
+    };
+    tools.into_iter().flatten().filter_map(pair).collect()
 }

@@ -1,5 +1,7 @@
 //! Chains: who acts for whom, and under which grants (semantics §3.4, §3.5).
 
+use std::collections::BTreeSet;
+
 use crate::Refusal;
 use crate::bundle::Bundle;
 use crate::json::Value;
@@ -12,7 +14,7 @@ pub(super) struct Grant<'d> {
     grantor: Uid<'d>,
     grantee: Uid<'d>,
     task: Option<&'d str>,
-    tools: Vec<&'d str>,
+    tools: BTreeSet<&'d str>,
     tier_max: u64,
     pub(super) expires_at: i64,
 }
@@ -41,12 +43,12 @@ impl Grant<'_> {
     fn within(&self, outer: &Self) -> bool {
         self.expires_at <= outer.expires_at
             && self.tier_max <= outer.tier_max
-            && self.tools.iter().all(|tool| outer.tools.contains(tool))
+            && self.tools.is_subset(&outer.tools)
     }
 
     /// Whether a call of `tool` at `tier` at this moment lies in it.
     pub(super) fn allows(&self, tool: &str, tier: u64, at: i64) -> bool {
-        at < self.expires_at && tier <= self.tier_max && self.tools.contains(&tool)
+        at < self.expires_at && tier <= self.tier_max && self.tools.contains(tool)
     }
 }
 

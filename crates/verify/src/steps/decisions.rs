@@ -81,15 +81,16 @@ fn items<'d>(value: Value<'d>, key: &str) -> Option<Vec<Value<'d>>> {
 /// The questions are those about this record: its action, its call, and every principal of its chain.
 fn asked(requests: &[Value<'_>], record: &Record<'_>) -> Result<(), Refusal> {
     let refuse = |what: &str| Err(record.refuse("decision", what));
-    let is_action = |request: &Value<'_>| request.get("action").and_then(Value::plain) == Some(record.action);
-    if requests.is_empty() || !requests.iter().all(is_action) {
+    let action = requests.first().and_then(|request| request.get("action")).and_then(Value::plain).unwrap_or_default();
+    let is_same = |request: &Value<'_>| request.get("action").and_then(Value::plain) == Some(action);
+    if !requests.iter().all(is_same) || !led_to(action, record) {
         return refuse("it is about another action");
     }
     let uid = |request: &Value<'_>| request.get("principal").and_then(|principal| principal.get("uid")).and_then(uid_of);
     let Some(asked) = requests.iter().map(uid).collect::<Option<Vec<String>>>() else {
         return refuse("it is about no principal");
     };
-    if !record.action.starts_with("tool/") {
+    if !action.starts_with("tool/") {
         let last = asked.last().map(String::as_str);
         return if last == Some(record.actor.text) { Ok(()) } else { refuse("it is about another principal") };
     }
@@ -103,6 +104,15 @@ fn asked(requests: &[Value<'_>], record: &Record<'_>) -> Result<(), Refusal> {
         redacted.and_then(Value::plain) == Some(to_hex(&call).as_str())
     };
     if requests.iter().all(names) { Ok(()) } else { refuse("it is about another call") }
+}
+
+/// Whether a decision about this action leaves this record: its own, or what a person asked for by another call of the API.
+fn led_to(action: &str, record: &Record<'_>) -> bool {
+    match (action, record.action) {
+        ("task.retry", "task.submit") => true,
+        ("task.settle", _) => record.word().starts_with("settled_"),
+        (asked, recorded) => !asked.is_empty() && asked == recorded && !record.word().starts_with("settled_"),
+    }
 }
 
 /// A principal's id; in a decision its fields stand in any order.

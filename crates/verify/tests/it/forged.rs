@@ -314,3 +314,75 @@ fn what_is_named_is_opened_or_withheld() {
     assert_eq!(honest.refusal(), None, "{}", honest.to_text());
     assert!(honest.to_text().contains("1 commitments or texts: withheld"), "{}", honest.to_text());
 }
+
+/// The verifier key of a seed under a name, and the line that it signs.
+fn note_key(name: &str, kind: u8, seed: u8) -> (String, impl Fn(&str) -> String) {
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
+    let key = [&[kind], pair.public_key().as_ref()].concat();
+    let id = sha256(&[name.as_bytes(), b"\n", &key])[..4].to_vec();
+    let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let (verifier, name) = (format!("{name}+{hex}+{}", STANDARD.encode(&key)), name.to_owned());
+    let line = move |text: &str| {
+        let (time, message) = (9_u64.to_be_bytes(), format!("cosignature/v1\ntime 9\n{text}"));
+        let signature = match kind {
+            4 => [time.as_slice(), pair.sign(message.as_bytes()).as_ref()].concat(),
+            _ => pair.sign(text.as_bytes()).as_ref().to_vec(),
+        };
+        format!("\u{2014} {name} {}\n", STANDARD.encode([id.as_slice(), &signature].concat()))
+    };
+    (verifier, line)
+}
+
+/// The bundle with an installation log of three entries, the second of which names the tenant's head; and the trust file.
+fn witnessed(change: impl Fn(&mut Value)) -> Report {
+    let (bundle, trust) = signed(serde_json::from_slice(BUNDLE).unwrap());
+    let (mut bundle, mut trust): (Value, Value) = (serde_json::from_str(&bundle).unwrap(), serde_json::from_str(&trust).unwrap());
+    let checkpoint = bundle["log"]["checkpoint"].as_str().unwrap().to_owned();
+    let lines: Vec<&str> = checkpoint.lines().collect();
+    let root: Hash = STANDARD.decode(lines[2]).unwrap().try_into().unwrap();
+    let record = json!({
+        "action": "log.head", "actor": { "kind": "daemon" }, "at": 1, "kind": "head", "tenant": "system", "version": 1,
+        "head": { "origin": lines[0], "root": hex(root), "size": lines[1].parse::<u64>().unwrap() },
+    });
+    let leaves = [sha256(&[b"0"]), sha256(&[&[0], record.to_string().as_bytes()]), sha256(&[b"2"])];
+    let proof: Vec<String> = path(&leaves, 1).iter().map(|hash| STANDARD.encode(hash)).collect();
+    let text = format!("acme.example/audit/system\n3\n{}\n", STANDARD.encode(tree(&leaves)));
+    let (log, signs) = note_key("acme.example/audit/system", 1, 8);
+    let (witness, cosigns) = note_key("witness.example/w", 4, 9);
+    bundle["installation"] = json!({
+        "checkpoint": format!("{text}\n{}{}", signs(&text), cosigns(&text)),
+        "head": { "index": 1, "proof": proof, "record": record },
+    });
+    change(&mut bundle);
+    trust["log_keys"].as_array_mut().unwrap().push(json!(log));
+    trust["witness_keys"] = json!([witness]);
+    verify(bundle.to_string().as_bytes(), Some(trust.to_string().as_bytes()), Options::default())
+}
+
+#[test]
+fn sem_7_3_what_a_witness_saw_names_the_tenants_head() {
+    let report = witnessed(|_| ());
+    assert_eq!(report.refusal(), None, "{}", report.to_text());
+    assert!(report.to_text().contains("seen by witness.example/w"), "{}", report.to_text());
+    let installation = |change: fn(&mut Value)| witnessed(move |bundle| change(&mut bundle["installation"]));
+    let line = |index: usize| {
+        move |bundle: &mut Value| {
+            let note = bundle["installation"]["checkpoint"].as_str().unwrap().to_owned();
+            let mut lines: Vec<&str> = note.lines().collect();
+            lines.remove(index);
+            bundle["installation"]["checkpoint"] = json!(format!("{}\n", lines.join("\n")));
+        }
+    };
+    for (report, reason) in [
+        (witnessed(|bundle| drop(bundle.as_object_mut().unwrap().remove("installation"))), "witness"),
+        (witnessed(line(5)), "witness"),
+        (witnessed(line(4)), "signer"),
+        (installation(|part| part["head"]["record"]["head"]["size"] = json!(7)), "inclusion"),
+        (installation(|part| part["head"]["index"] = json!(0)), "inclusion"),
+        (installation(|part| part["head"]["proof"] = json!([])), "inclusion"),
+        (installation(|part| part["checkpoint"] = json!("x")), "form"),
+        (witnessed(|bundle| bundle["installation"]["checkpoint"] = bundle["log"]["checkpoint"].clone()), "foreign"),
+    ] {
+        assert_eq!(report.refusal().map(|refusal| refusal.reason), Some(reason), "{}", report.to_text());
+    }
+}
