@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, LogTree, PayloadCipher, PayloadStore, Registry,
-    Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
+    ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, LogTree, PayloadCipher, PayloadStore,
+    Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
 use crate::reconcile::Compiler;

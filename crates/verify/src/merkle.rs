@@ -42,11 +42,8 @@ mod tests {
             return Vec::new();
         }
         let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-        let (mut below, sibling) = if index < left.len() {
-            (path(left, index), tree(right))
-        } else {
-            (path(right, index - left.len()), tree(left))
-        };
+        let (mut below, sibling) =
+            if index < left.len() { (path(left, index), tree(right)) } else { (path(right, index - left.len()), tree(left)) };
         below.push(sibling);
         below
     }
@@ -60,7 +57,11 @@ mod tests {
                 let proof = path(&leaves, index);
                 assert_eq!(root(&leaves[index], index as u64, size as u64, &proof), Some(whole), "{index} of {size}");
                 for other in (0..=size).filter(|other| *other != index) {
-                    assert_ne!(root(&leaves[index], other as u64, size as u64, &proof), Some(whole), "{index} as {other} of {size}");
+                    assert_ne!(
+                        root(&leaves[index], other as u64, size as u64, &proof),
+                        Some(whole),
+                        "{index} as {other} of {size}"
+                    );
                 }
                 for place in 0..proof.len() {
                     let mut changed = proof.clone();

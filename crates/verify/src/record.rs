@@ -1,9 +1,9 @@
 //! A record of the audit log, version 1.
 
+use crate::Refusal;
 use crate::fields::{self, shown};
 use crate::hash::Hash;
 use crate::json::Value;
-use crate::Refusal;
 
 /// What a decision came to, as the record shows it.
 #[derive(Debug)]

@@ -29,7 +29,8 @@ impl Trust {
     /// # Errors
     /// A refusal for `trust`.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
-        let refused = |refusal: Refusal| Refusal::new("trust", refusal.place, format!("the trust file is refused: {}", refusal.what));
+        let refused =
+            |refusal: Refusal| Refusal::new("trust", refusal.place, format!("the trust file is refused: {}", refusal.what));
         if bytes.len() > TRUST_LEN_MAX {
             return Err(Refusal::new("trust", "", "the trust file is longer than 256 KiB"));
         }

@@ -33,7 +33,8 @@ pub(super) fn hand_over(stage: &Stage, task: &str, checks: &mut Checks) -> Resul
     let exported = stage.shell.show(&export, WHOLE)?.code == 0;
     let elsewhere = stage.path("elsewhere");
     fs::create_dir(&elsewhere).context("cannot make an empty folder")?;
-    for (from, name) in [(stage.path("review.evidence"), "review.evidence"), (stage.path("box").join("trust.json"), "trust.json")] {
+    for (from, name) in [(stage.path("review.evidence"), "review.evidence"), (stage.path("box").join("trust.json"), "trust.json")]
+    {
         fs::copy(&from, elsewhere.join(name)).with_context(|| format!("cannot copy `{name}`"))?;
     }
     let words = ["scalbotics-verify", "review.evidence", "--trust", "trust.json"];
@@ -47,7 +48,8 @@ pub(super) fn hand_over(stage: &Stage, task: &str, checks: &mut Checks) -> Resul
     }
     fs::write(elsewhere.join("forged.evidence"), bundle).context("cannot write the forged evidence")?;
     stage.shell.say("(one letter of a copy is changed: an effect `Landed`)");
-    let forged = stage.shell.show_in("elsewhere", &["scalbotics-verify", "forged.evidence", "--trust", "trust.json"], part(0, 1))?;
+    let forged =
+        stage.shell.show_in("elsewhere", &["scalbotics-verify", "forged.evidence", "--trust", "trust.json"], part(0, 1))?;
     checks.that("one changed letter of it is refused", forged.code == 1);
     Ok(())
 }

@@ -157,7 +157,13 @@ fn write_public(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// The trust file; the approver-admin's keystore is opened only where the file is missing.
-fn trust_file(plan: &Plan, (log, token): (&Pair, &Pair), bundle: String, now: Timestamp, report: &mut Report) -> Result<(), Error> {
+fn trust_file(
+    plan: &Plan,
+    (log, token): (&Pair, &Pair),
+    bundle: String,
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<(), Error> {
     let path = plan.path(layout::TRUST);
     if path.try_exists().map_err(error::file("look at", &path))? {
         report.note("approver admin", Change::Unchanged, layout::ADMIN_KEYSTORE);

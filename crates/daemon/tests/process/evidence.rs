@@ -96,10 +96,13 @@ fn a_task_is_proven_to_a_stranger() {
 fn the_bundle_of_the_verifiers_tests_is_like_this() {
     let installation = Installation::with(|desired| {
         let text = json!({ "type": "string" });
-        desired.add_tool("notice.post", json!({
-            "id": "notice.post", "description": "Posts a notice.", "argv": ["/bin/cat"], "tier": 2, "effect": "opaque",
-            "input": { "type": "object", "required": ["text"], "properties": { "text": text } },
-        }));
+        desired.add_tool(
+            "notice.post",
+            json!({
+                "id": "notice.post", "description": "Posts a notice.", "argv": ["/bin/cat"], "tier": 2, "effect": "opaque",
+                "input": { "type": "object", "required": ["text"], "properties": { "text": text } },
+            }),
+        );
     });
     let _daemon = installation.start();
     let trust = installation.root.join("trust.json");

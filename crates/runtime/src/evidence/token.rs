@@ -32,7 +32,8 @@ mod tests {
         let at = |s: i64| Timestamp::from_unix_ms(s * 1_000);
         assert!(is_over(&token(r#"{"exp":10}"#), at(10)));
         assert!(!is_over(&token(r#"{"exp":10}"#), Timestamp::from_unix_ms(9_999)));
-        for bad in [&b""[..], b"a.b.c", b"\xff", &token("{}"), &token(r#"{"exp":"1"}"#), &token(r#"{"exp":9223372036854775807}"#)] {
+        for bad in [&b""[..], b"a.b.c", b"\xff", &token("{}"), &token(r#"{"exp":"1"}"#), &token(r#"{"exp":9223372036854775807}"#)]
+        {
             assert!(!is_over(bad, at(20)), "{bad:?}");
         }
     }

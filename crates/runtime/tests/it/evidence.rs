@@ -117,9 +117,12 @@ async fn a_token_leaves_once_it_is_over_and_before_only_to_whoever_it_is_of() {
     let has_token = |bundle: &Value| texts(bundle).iter().any(|text| text.starts_with("e30.")) && bundle.get("issuer").is_some();
     let task = bed.tasks.submit(&caller(now_s + 600), &submission("publish-flow")).await.unwrap().task;
     let live = Wanted { live_token: true, ..all(task) };
-    for (caller, wanted, goes) in
-        [(bed.ada(), all(task), false), (bed.bob(), live, false), (bed.ada(), live, true), (bed.ada(), Wanted { payloads: false, ..live }, false)]
-    {
+    for (caller, wanted, goes) in [
+        (bed.ada(), all(task), false),
+        (bed.bob(), live, false),
+        (bed.ada(), live, true),
+        (bed.ada(), Wanted { payloads: false, ..live }, false),
+    ] {
         let bundle = export(&bed, &caller, &wanted).await;
         assert_eq!(has_token(&bundle), goes);
         assert_eq!(bundle.get("issuer").is_some(), goes, "the key goes with the token");

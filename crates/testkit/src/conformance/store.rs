@@ -1,16 +1,28 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, DecisionStore, Epochs, LogTree, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, TaskLog,
+    ApprovalStore, AuditLog, DecisionStore, Epochs, LogTree, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry,
+    TaskLog,
 };
 
 use super::{
-    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, registry, secret_store, service_registry, task_log,
+    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, registry, secret_store, service_registry,
+    task_log,
 };
 
 /// Everything that one store implements.
 pub trait Store:
-    TaskLog + AuditLog + LogTree + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + ServiceRegistry + SecretStore + Epochs
+    TaskLog
+    + AuditLog
+    + LogTree
+    + PayloadStore
+    + ApprovalStore
+    + DecisionStore
+    + Registry
+    + Roster
+    + ServiceRegistry
+    + SecretStore
+    + Epochs
 {
 }
 

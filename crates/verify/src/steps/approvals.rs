@@ -174,7 +174,8 @@ fn own_call(
 fn self_approvals(bundle: &Bundle<'_>, seen: &Seen) -> Result<(), Refusal> {
     let mut others = bundle.records.iter().map(|entry| &entry.record).filter(|record| record.seq.is_none());
     let rests = |record: &Record<'_>| {
-        let id = record.decision.as_ref().map(|note| note.id).filter(|_| record.kind == "decision" && record.tenant == bundle.tenant);
+        let id =
+            record.decision.as_ref().map(|note| note.id).filter(|_| record.kind == "decision" && record.tenant == bundle.tenant);
         id.is_some_and(|id| seen.rested_on.contains(id))
     };
     match others.find(|record| !rests(record)) {

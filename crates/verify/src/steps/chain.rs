@@ -41,9 +41,7 @@ fn grant(value: Value<'_>) -> Option<Grant<'_>> {
 
 impl Grant<'_> {
     fn within(&self, outer: &Self) -> bool {
-        self.expires_at <= outer.expires_at
-            && self.tier_max <= outer.tier_max
-            && self.tools.is_subset(&outer.tools)
+        self.expires_at <= outer.expires_at && self.tier_max <= outer.tier_max && self.tools.is_subset(&outer.tools)
     }
 
     /// Whether a call of `tool` at `tier` at this moment lies in it.

@@ -61,12 +61,15 @@ fn one(bytes: &[u8], note: &Note<'_>, record: &Record<'_>) -> Result<(), Refusal
     if allows && !flat().all(clean) {
         return Err(refuse("it allows, and an engine denies or met an error"));
     }
-    let hashes = |key: &str| flat().map(|answer| text(answer, key).and_then(|text| hash_of_hex(&text))).collect::<Option<BTreeSet<Hash>>>();
+    let hashes = |key: &str| {
+        flat().map(|answer| text(answer, key).and_then(|text| hash_of_hex(&text))).collect::<Option<BTreeSet<Hash>>>()
+    };
     let noted = |list: &[Hash]| Some(list.iter().copied().collect::<BTreeSet<Hash>>());
     if hashes("bundle") != noted(&note.bundles) || hashes("slice") != noted(&note.slices) {
         return Err(refuse("it asked other policies, or with other entities, than its record says"));
     }
-    let places: BTreeSet<String> = flat().filter_map(|answer| items(answer, "deciding")).flatten().filter_map(|by| text(by, "place")).collect();
+    let places: BTreeSet<String> =
+        flat().filter_map(|answer| items(answer, "deciding")).flatten().filter_map(|by| text(by, "place")).collect();
     let places: Vec<String> = places.into_iter().map(|place| format!("\"{place}\"")).collect();
     if format!("[{}]", places.join(",")) != note.policies {
         return Err(refuse("other policies decided it than its record says"));

@@ -16,7 +16,8 @@ pub(super) fn check(bundle: &Bundle<'_>, trust: Option<&Trust>) -> Result<Found,
     let (installation, trust) = match (&bundle.installation, trust) {
         (Some(installation), Some(trust)) => (installation, trust),
         (None, _) if has_witnesses => {
-            let what = "the trust file names witnesses, and nothing in the bundle was seen by one: export it anew after ten seconds";
+            let what =
+                "the trust file names witnesses, and nothing in the bundle was seen by one: export it anew after ten seconds";
             return Err(Refusal::new("witness", "installation", what));
         }
         (None, _) => return not_checked("whether anybody outside of the host saw the log: no witness is known"),
@@ -39,9 +40,8 @@ pub(super) fn check(bundle: &Bundle<'_>, trust: Option<&Trust>) -> Result<Found,
     log::included(&installation.head, &verified.checkpoint, &mut Vec::new(), &|| "installation.head".to_owned())?;
     let record = &installation.head.record;
     let named = log::said(&bundle.checkpoint).zip(record.head.as_ref());
-    let is_named = named.is_some_and(|(tenant, head)| {
-        (tenant.origin.as_str(), tenant.size, tenant.root) == (head.origin, head.size, head.root)
-    });
+    let is_named = named
+        .is_some_and(|(tenant, head)| (tenant.origin.as_str(), tenant.size, tenant.root) == (head.origin, head.size, head.root));
     if !is_named || record.kind != "head" || record.tenant != SYSTEM {
         return Err(Refusal::new("head", "installation.head", "it does not name the tenant's checkpoint"));
     }

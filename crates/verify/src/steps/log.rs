@@ -20,7 +20,8 @@ pub(super) fn checkpoint(bundle: &Bundle<'_>, trust: Option<&Trust>) -> Result<F
         return Ok(Found { said: String::new(), not_checked: vec!["the signature: only as told by the daemon".to_owned()] });
     };
     let place = "log.checkpoint";
-    let verified = note::verify(&bundle.checkpoint, &trust.note_keys).map_err(|(reason, what)| Refusal::new(reason, place, what))?;
+    let verified =
+        note::verify(&bundle.checkpoint, &trust.note_keys).map_err(|(reason, what)| Refusal::new(reason, place, what))?;
     let checkpoint = &verified.checkpoint;
     if checkpoint.origin != origin(bundle) {
         return Err(Refusal::new("foreign", place, "it is the checkpoint of another log"));

@@ -24,7 +24,9 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
             return Err(Refusal::new("commitment", place, format!("no record names {}", to_hex(stray))));
         }
     }
-    let known = |digest: &Hash| u8::from(opened.contains(digest)) + u8::from(withheld.contains(digest)) + u8::from(texts.contains(digest));
+    let known = |digest: &Hash| {
+        u8::from(opened.contains(digest)) + u8::from(withheld.contains(digest)) + u8::from(texts.contains(digest))
+    };
     if let Some(lost) = named.iter().find(|digest| known(digest) != 1) {
         let what = format!("{} is neither opened nor withheld, or both", to_hex(lost));
         return Err(Refusal::new("omitted", "openings", what));

@@ -34,7 +34,8 @@ pub fn verify(bundle: &[u8], trust: Option<&[u8]>, options: Options) -> Report {
         }
     };
     report.add("schema", Ok(Found::new(format!("{} records of {}", bundle.records.len(), crate::fields::shown(bundle.task)))));
-    let trust = trust.map_or_else(|| Err(Refusal::new("trust", "", "there is no trust file, so nothing here is proven")), Trust::read);
+    let trust =
+        trust.map_or_else(|| Err(Refusal::new("trust", "", "there is no trust file, so nothing here is proven")), Trust::read);
     report.add("trust", trust.as_ref().map_err(Clone::clone).and_then(|trust| trusted(&bundle, trust)));
     steps(&bundle, trust.as_ref().ok(), options, &mut report);
     report

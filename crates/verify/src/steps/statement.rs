@@ -1,10 +1,10 @@
 //! An approver's statement and the enrolment of its key (semantics §5.1–5.3).
 
 use crate::base::{from_base64, from_base64url, hash_of_hex};
+use crate::fields;
 use crate::json::{Document, Value};
 use crate::key::{Algorithm, Key};
 use crate::trust::Trust;
-use crate::fields;
 
 /// What is signed as an approval begins with.
 const APPROVAL_TAG: &[u8] = b"scalbotics/approval/v1\0";
@@ -62,7 +62,8 @@ pub(super) fn enrolled(answered: &Answered, trust: &Trust) -> Result<Enrolled, &
     if admin.algorithm() != Algorithm::Ed25519 || !admin.verifies(&message, &signature) {
         return Err("the signature of its enrolment does not verify");
     }
-    let enrolled = enrolment_of(&statement, &trust.trust_domain).ok_or("its enrolment is malformed, or of another installation")?;
+    let enrolled =
+        enrolment_of(&statement, &trust.trust_domain).ok_or("its enrolment is malformed, or of another installation")?;
     if enrolled.key.thumbprint() != answered.key {
         return Err("its key is not the enrolled one");
     }

@@ -87,7 +87,10 @@ pub(super) fn outcome(bundle: &Bundle<'_>, open: bool) -> Result<Found, Refusal>
         (Some(last), true, _) => Ok(Found::new(last.word())),
         (None, false, true) => {
             let said = "the task was open when this was exported";
-            Ok(Found { said: said.to_owned(), not_checked: vec!["what came after: records of later events may exist".to_owned()] })
+            Ok(Found {
+                said: said.to_owned(),
+                not_checked: vec!["what came after: records of later events may exist".to_owned()],
+            })
         }
         (None, false, false) => {
             let what = "the task had not ended, so that nobody sees what is cut off; `--open` accepts it";

@@ -56,7 +56,20 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
 fn shape(submission: Value<'_>) -> Result<(), Refusal> {
     let place = || "submission".to_owned();
     let mut fields = fields::of(submission, &place)?;
-    for key in ["agent", "agent_name", "budget", "chain", "deadline", "goal", "grants", "input", "path", "submitted_at", "task", "tenant"] {
+    for key in [
+        "agent",
+        "agent_name",
+        "budget",
+        "chain",
+        "deadline",
+        "goal",
+        "grants",
+        "input",
+        "path",
+        "submitted_at",
+        "task",
+        "tenant",
+    ] {
         fields.value(key)?;
     }
     let _token = fields.optional("token");

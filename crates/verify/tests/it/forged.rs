@@ -7,6 +7,7 @@ use scalbotics_verify::{Options, Outcome, Report, verify};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::structure::text;
 use crate::{BUNDLE, TRUST};
 
 type Hash = [u8; 32];
@@ -66,7 +67,8 @@ fn renumber(bundle: &mut Value) {
 
 /// Gives a commitment other bytes: the opening and whatever names it change with them.
 fn reopen(bundle: &mut Value, commitment: &str, change: impl Fn(&str) -> String) {
-    let opening = bundle["openings"].as_array_mut().unwrap().iter_mut().find(|opening| opening["commitment"] == commitment).unwrap();
+    let opening =
+        bundle["openings"].as_array_mut().unwrap().iter_mut().find(|opening| opening["commitment"] == commitment).unwrap();
     let salt = STANDARD.decode(opening["salt"].as_str().unwrap()).unwrap();
     let (old, text) = (opening["text"].as_str().unwrap().to_owned(), change(opening["text"].as_str().unwrap()));
     assert_ne!(old, text, "nothing was changed");
@@ -83,12 +85,11 @@ fn decision_of(bundle: &mut Value, word: &str) -> String {
 
 /// Hashes and signs what was changed: the records are all of the log.
 fn signed(mut bundle: Value) -> (String, String) {
-    let submission = hex(sha256(&[bundle["submission"].to_string().as_bytes()]));
+    let submission = hex(sha256(&[text(&bundle["submission"]).as_bytes()]));
     if let Some(first) = records(&mut bundle).first_mut().filter(|first| first["record"].get("submission").is_some()) {
         first["record"]["submission"] = json!(submission);
     }
-    let leaves: Vec<Hash> =
-        records(&mut bundle).iter().map(|entry| sha256(&[&[0], entry["record"].to_string().as_bytes()])).collect();
+    let leaves: Vec<Hash> = records(&mut bundle).iter().map(|entry| sha256(&[&[0], text(&entry["record"]).as_bytes()])).collect();
     for (index, entry) in records(&mut bundle).iter_mut().enumerate() {
         entry["index"] = json!(index);
         entry["proof"] = path(&leaves, index).iter().map(|hash| STANDARD.encode(hash)).collect();
@@ -96,13 +97,13 @@ fn signed(mut bundle: Value) -> (String, String) {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
     let (name, key) = ("acme.example/audit", [&[1], pair.public_key().as_ref()].concat());
     let id = &sha256(&[name.as_bytes(), b"\n", &key])[..4];
-    let text = format!("acme.example/audit/acme\n{}\n{}\n", leaves.len(), STANDARD.encode(tree(&leaves)));
-    let signature = STANDARD.encode([id, pair.sign(text.as_bytes()).as_ref()].concat());
-    bundle["log"]["checkpoint"] = json!(format!("{text}\n\u{2014} {name} {signature}\n"));
+    let said = format!("acme.example/audit/acme\n{}\n{}\n", leaves.len(), STANDARD.encode(tree(&leaves)));
+    let signature = STANDARD.encode([id, pair.sign(said.as_bytes()).as_ref()].concat());
+    bundle["log"]["checkpoint"] = json!(format!("{said}\n\u{2014} {name} {signature}\n"));
     let mut trust: Value = serde_json::from_slice(TRUST).unwrap();
     let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     trust["log_keys"] = json!([format!("{name}+{id}+{}", STANDARD.encode(key))]);
-    (bundle.to_string(), trust.to_string())
+    (text(&bundle), text(&trust))
 }
 
 fn report(change: impl Fn(&mut Value)) -> Report {
@@ -268,7 +269,9 @@ fn sem_3_1_a_decision_says_what_its_record_says_and_met_no_error() {
     refused("a rule that is nowhere", "policy", |bundle| {
         record(bundle, "waiting")["decision"]["policies"] = json!(["policies/admins.cedar:9999"]);
     });
-    refused("a text", "policy", |bundle| bundle["policies"][0]["files"][0]["text"] = json!("permit (principal, action, resource);"));
+    refused("a text", "policy", |bundle| {
+        bundle["policies"][0]["files"][0]["text"] = json!("permit (principal, action, resource);")
+    });
 }
 
 #[test]
@@ -344,19 +347,19 @@ fn witnessed(change: impl Fn(&mut Value)) -> Report {
         "action": "log.head", "actor": { "kind": "daemon" }, "at": 1, "kind": "head", "tenant": "system", "version": 1,
         "head": { "origin": lines[0], "root": hex(root), "size": lines[1].parse::<u64>().unwrap() },
     });
-    let leaves = [sha256(&[b"0"]), sha256(&[&[0], record.to_string().as_bytes()]), sha256(&[b"2"])];
+    let leaves = [sha256(&[b"0"]), sha256(&[&[0], text(&record).as_bytes()]), sha256(&[b"2"])];
     let proof: Vec<String> = path(&leaves, 1).iter().map(|hash| STANDARD.encode(hash)).collect();
-    let text = format!("acme.example/audit/system\n3\n{}\n", STANDARD.encode(tree(&leaves)));
+    let said = format!("acme.example/audit/system\n3\n{}\n", STANDARD.encode(tree(&leaves)));
     let (log, signs) = note_key("acme.example/audit/system", 1, 8);
     let (witness, cosigns) = note_key("witness.example/w", 4, 9);
     bundle["installation"] = json!({
-        "checkpoint": format!("{text}\n{}{}", signs(&text), cosigns(&text)),
+        "checkpoint": format!("{said}\n{}{}", signs(&said), cosigns(&said)),
         "head": { "index": 1, "proof": proof, "record": record },
     });
     change(&mut bundle);
     trust["log_keys"].as_array_mut().unwrap().push(json!(log));
     trust["witness_keys"] = json!([witness]);
-    verify(bundle.to_string().as_bytes(), Some(trust.to_string().as_bytes()), Options::default())
+    verify(text(&bundle).as_bytes(), Some(text(&trust).as_bytes()), Options::default())
 }
 
 #[test]

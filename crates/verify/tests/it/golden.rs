@@ -2,6 +2,7 @@
 
 use scalbotics_verify::{Options, Outcome, verify};
 
+use crate::structure::text;
 use crate::{BUNDLE, TRUST};
 
 #[test]
@@ -19,9 +20,9 @@ fn the_bundle_of_the_daemon_is_verified() {
 fn sem_5_3_without_a_trust_file_nothing_is_proven_and_it_is_said() {
     let report = verify(BUNDLE, None, Options::default());
     assert_eq!(report.refusal().unwrap().reason, "trust");
-    let text = report.to_text();
-    assert!(text.contains("approver binding: only as told by the daemon"), "{text}");
-    assert!(text.ends_with("REFUSED\n"));
+    let shown = report.to_text();
+    assert!(shown.contains("approver binding: only as told by the daemon"), "{shown}");
+    assert!(shown.ends_with("REFUSED\n"));
 }
 
 #[test]
@@ -31,7 +32,7 @@ fn a_trust_file_of_another_installation_or_without_a_key_refuses() {
     let changed = |key: &str, to: serde_json::Value| {
         let mut value = value.clone();
         value[key] = to;
-        value.to_string()
+        text(&value)
     };
     for (file, reason) in [
         (changed("log_keys", serde_json::json!([])), "signer"),
@@ -61,6 +62,6 @@ fn nothing_is_no_evidence() {
     }
     let mut value: serde_json::Value = serde_json::from_slice(BUNDLE).unwrap();
     value["log"]["records"] = serde_json::json!([]);
-    let report = verify(value.to_string().as_bytes(), Some(TRUST), Options::default());
+    let report = verify(text(&value).as_bytes(), Some(TRUST), Options::default());
     assert_eq!(report.refusal().unwrap().reason, "sequence");
 }

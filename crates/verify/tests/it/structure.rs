@@ -1,8 +1,23 @@
 //! Changes of meaning: the text stays canonical, what it says does not.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::mutations::Dice;
+
+/// The canonical text of a value without fractions: keys in order, whatever order the map keeps.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(",")),
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, &Value> = map.iter().collect();
+            let field = |(key, value): (&String, &Value)| format!("{}:{}", Value::from(key.as_str()), text(value));
+            format!("{{{}}}", sorted.into_iter().map(field).collect::<Vec<_>>().join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}
 
 /// Every place of a value: the way to it, as a JSON pointer.
 pub(crate) fn places(value: &Value) -> Vec<String> {
@@ -10,7 +25,8 @@ pub(crate) fn places(value: &Value) -> Vec<String> {
         match value {
             Value::Array(items) => items.iter().enumerate().for_each(|(index, item)| walk(item, format!("{at}/{index}"), found)),
             Value::Object(map) => {
-                map.iter().for_each(|(key, item)| walk(item, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found));
+                map.iter()
+                    .for_each(|(key, item)| walk(item, format!("{at}/{}", key.replace('~', "~0").replace('/', "~1")), found));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
