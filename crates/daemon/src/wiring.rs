@@ -121,10 +121,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let checkpointer = Arc::new(Checkpointer::new(ports.clone(), domain, tenants, Arc::clone(&metrics)));
     checkpointer.start(&supervisor);
 
-    let used_assertions = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
-    let used_assertions = used_assertions
-        .map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
-        .map(Arc::new)?;
+    let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
@@ -159,6 +156,12 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// The logins that were used and would still be taken.
+fn used_logins(config: &Config, clock: &Guarded) -> Result<Arc<rpc::UsedAssertions>, StartError> {
+    let used = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
+    used.map(Arc::new).map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
 }
 
 /// Evidence of tasks, with the key of their tokens.
