@@ -253,3 +253,33 @@ fn installation(value: Value<'_>) -> Result<Installation<'_>, Refusal> {
     fields.done()?;
     Ok(Installation { checkpoint, head })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Document;
+
+    #[test]
+    fn what_opens_a_commitment_has_one_form() {
+        let (zero, hex) = ("A".repeat(43), "0".repeat(64));
+        let read = |before: &str, after: &str| {
+            let text = format!(r#"{{{before}"commitment":"{hex}","salt":"{zero}="{after}}}"#);
+            let document = Document::read(text.as_bytes()).unwrap();
+            opening(document.root(), &|| "openings[0]".to_owned()).map(|opening| opening.bytes.into_owned())
+        };
+        assert_eq!(read("", r#","text":"a\n""#).unwrap(), b"a\n");
+        assert_eq!(read(r#""base64":"/w==","#, "").unwrap(), [0xff]);
+        for (before, after) in [
+            ("", ""),
+            (r#""base64":"YQ==","#, ""),
+            (r#""base64":"/x==","#, ""),
+            (r#""base64":"_w==","#, ""),
+            (r#""base64":"/w==","#, r#","text":"a""#),
+            ("", r#","text":1"#),
+            ("", r#","text":"a","zeal":1"#),
+        ] {
+            let refusal = read(before, after).unwrap_err();
+            assert_eq!((refusal.reason, refusal.place.starts_with("openings[0]")), ("schema", true), "{before} {after}");
+        }
+    }
+}

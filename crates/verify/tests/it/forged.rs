@@ -58,11 +58,8 @@ fn remove(bundle: &mut Value, word: &str) {
 
 /// Numbers the records anew, as a daemon would that never wrote the others.
 fn renumber(bundle: &mut Value) {
-    let mut seq = 0;
-    for entry in records(bundle).iter_mut().filter(|entry| entry["record"].get("seq").is_some()) {
-        entry["record"]["seq"] = json!(seq);
-        seq += 1;
-    }
+    let numbered = records(bundle).iter_mut().filter(|entry| entry["record"].get("seq").is_some());
+    numbered.enumerate().for_each(|(seq, entry)| entry["record"]["seq"] = json!(seq));
 }
 
 /// Gives a commitment other bytes: the opening and whatever names it change with them.
