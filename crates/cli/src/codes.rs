@@ -88,6 +88,8 @@ codes! {
     AGENT_NOT_ACTIVE "AGENT_NOT_ACTIVE";
     /// The newest commit of desired state is refused.
     DESIRED_STATE_REFUSED "DESIRED_STATE_REFUSED";
+    /// Evidence cannot be written.
+    EVIDENCE "CLI_EVIDENCE";
     /// The audit log or its checkpoint is not sound.
     AUDIT_FAULT "AUDIT_FAULT";
     /// There is no such thing.

@@ -22,6 +22,7 @@ pub mod conversation;
 pub mod desired;
 pub mod digest;
 pub mod egress;
+pub mod evidence;
 pub mod failpoint;
 pub mod identity;
 pub mod ids;

@@ -17,13 +17,14 @@ use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::keystore::Keystore;
 use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
-use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
+use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler, States};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -120,13 +121,11 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let checkpointer = Arc::new(Checkpointer::new(ports.clone(), domain, tenants, Arc::clone(&metrics)));
     checkpointer.start(&supervisor);
 
-    let used_assertions = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
-    let used_assertions =
-        used_assertions.map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })?;
-    let used_assertions = Arc::new(used_assertions);
+    let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
+        evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
         store,
         validator: issuer.validator(&[]),
         issuer,
@@ -166,6 +165,19 @@ async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<secret::Mas
         tracing::warn!(%error, "values of secrets cannot be read yet");
     }
     masks
+}
+
+/// The logins that were used and would still be taken.
+fn used_logins(config: &Config, clock: &Guarded) -> Result<Arc<rpc::UsedAssertions>, StartError> {
+    let used = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
+    used.map(Arc::new).map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
+}
+
+/// Evidence of tasks, with the key of their tokens.
+fn evidence_of(config: &Config, ports: &Ports, states: States, issuer: &Issuer) -> Result<evidence::Service, StartError> {
+    let key = serde_json::to_value(Jwk::from(issuer.public()))
+        .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
+    Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), key))
 }
 
 /// Does everything that a start does, short of listening and serving; answers what could not be looked at.
@@ -288,6 +300,7 @@ fn ports(
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
+        log_tree: store.clone(),
         payload_store: store.clone(),
         approval_store: store.clone(),
         decision_store: store.clone(),

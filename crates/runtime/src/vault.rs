@@ -89,12 +89,17 @@ impl Vault {
 
     /// Opens a payload and checks that it is the one referred to.
     pub(crate) async fn open(&self, tenant: &TenantId, reference: &Ref) -> Result<Vec<u8>, OpenError> {
+        self.reveal(tenant, reference).await.map(|payload| payload.bytes)
+    }
+
+    /// The same with its salt, for whoever checks the commitment elsewhere.
+    pub(crate) async fn reveal(&self, tenant: &TenantId, reference: &Ref) -> Result<Payload, OpenError> {
         let sealed = self.store.get(tenant, reference.id).await?.ok_or(OpenError::Erased(reference.id))?;
         if sealed.reference != *reference {
             return Err(OpenError::Cipher(CipherError::Refused));
         }
         let payload = self.cipher.open(&sealed)?;
-        if payload.reference() == *reference { Ok(payload.bytes) } else { Err(OpenError::Cipher(CipherError::Refused)) }
+        if payload.reference() == *reference { Ok(payload) } else { Err(OpenError::Cipher(CipherError::Refused)) }
     }
 }
 

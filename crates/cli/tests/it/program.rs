@@ -63,6 +63,7 @@ impl Home {
             log_keys: vec![Verifier::new("scalbotics.test/log", log.public().clone()).unwrap()],
             trust_domain: domain,
             approver_admins: Vec::new(),
+            token_keys: Vec::new(),
             ca_bundle_pem: CA.to_owned(),
             dev: false,
         };

@@ -137,6 +137,9 @@ pub struct Envelope {
     pub goal: Goal,
     /// Input, canonical JSON, as a payload.
     pub input: payload::Ref,
+    /// The token by which it was submitted, as a payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<payload::Ref>,
     /// Limits.
     pub budget: Budget,
     /// Submission.

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::policy::Decision;
 use scalbotics_core::principal::Principal;
+use scalbotics_core::secret::Secret;
 use scalbotics_core::service::Sponsor;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::tenant::TenantId;
@@ -32,6 +33,8 @@ pub(crate) struct Identity {
     pub sponsor: Option<Sponsor>,
     /// The registry's rows.
     pub registered: Registered,
+    /// The token, for the evidence of what is submitted by it.
+    pub token: Secret,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -104,6 +107,7 @@ impl Call {
         Ok(Caller {
             principal: identity.principal.clone(),
             sponsor: identity.sponsor.clone(),
+            token: Some(identity.token.clone()),
             request: self.request,
             trace: Some(self.trace.clone()),
             decision: Some(decided.decision.clone()),

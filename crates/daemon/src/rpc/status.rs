@@ -169,7 +169,14 @@ fn grpc(code: codes::Code) -> Code {
         (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
         (
             Code::FailedPrecondition,
-            &[codes::AGENT_NOT_ACTIVE, codes::TOOL_NOT_GRANTED, codes::TASK_STATE, codes::APPROVAL_STATE, codes::CLOCK_UNTRUSTED],
+            &[
+                codes::AGENT_NOT_ACTIVE,
+                codes::TOOL_NOT_GRANTED,
+                codes::TASK_STATE,
+                codes::APPROVAL_STATE,
+                codes::CLOCK_UNTRUSTED,
+                codes::EVIDENCE_UNAVAILABLE,
+            ],
         ),
         (
             Code::ResourceExhausted,

@@ -58,6 +58,9 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("AuditService", "TailAuditRecords") => (v1::TailAuditRecordsRequest { parent, from_index: 0 }.encode_to_vec(), false),
         ("AuditService", "GetAuditHead") => (v1::GetAuditHeadRequest { parent }.encode_to_vec(), false),
         ("AuditService", "VerifyAuditLog") => (v1::VerifyAuditLogRequest { parent }.encode_to_vec(), false),
+        ("AuditService", "ExportEvidence") => {
+            (v1::ExportEvidenceRequest { name: task, ..Default::default() }.encode_to_vec(), true)
+        }
         ("AgentService", "ListAgents") => (v1::ListAgentsRequest { parent, ..Default::default() }.encode_to_vec(), false),
         ("AgentService", "GetAgent") => (v1::GetAgentRequest { name: agent }.encode_to_vec(), true),
         ("AgentService", "SuspendAgent" | "ResumeAgent" | "OffboardAgent") => {

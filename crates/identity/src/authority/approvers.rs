@@ -114,6 +114,7 @@ mod tests {
             trust_domain: TrustDomain::parse("td.test").unwrap(),
             log_keys: vec![],
             approver_admins: vec![admin.public().clone()],
+            token_keys: vec![],
             ca_bundle_pem: String::new(),
             dev: false,
         };

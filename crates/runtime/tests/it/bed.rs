@@ -101,6 +101,7 @@ impl Bed {
         let mut ports = Ports {
             task_log: Arc::new(CrashingLog { inner: Arc::clone(&disk.store), crash: Arc::clone(&crash) }),
             audit_log: disk.store.clone(),
+            log_tree: disk.store.clone(),
             payload_store: disk.store.clone(),
             approval_store: disk.store.clone(),
             decision_store: disk.store.clone(),
@@ -139,6 +140,7 @@ impl Bed {
         Caller {
             principal: human.principal(),
             sponsor: None,
+            token: None,
             request: RequestId::from_u128(self.disk.ids.next()),
             trace: None,
             decision: None,

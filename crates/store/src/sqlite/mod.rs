@@ -25,6 +25,7 @@ mod journal;
 mod kept;
 mod leaves;
 mod log_damage;
+mod log_tree;
 mod logs;
 mod notes;
 mod offline;

@@ -1,22 +1,35 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, TaskLog,
+    ApprovalStore, AuditLog, DecisionStore, Epochs, LogTree, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry,
+    TaskLog,
 };
 
 use super::{
-    approval_store, audit_log, decision_store, epochs, payload_store, registry, secret_store, service_registry, task_log,
+    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, registry, secret_store, service_registry,
+    task_log,
 };
 
 /// Everything that one store implements.
 pub trait Store:
-    TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + ServiceRegistry + SecretStore + Epochs
+    TaskLog
+    + AuditLog
+    + LogTree
+    + PayloadStore
+    + ApprovalStore
+    + DecisionStore
+    + Registry
+    + Roster
+    + ServiceRegistry
+    + SecretStore
+    + Epochs
 {
 }
 
 impl<S> Store for S where
     S: TaskLog
         + AuditLog
+        + LogTree
         + PayloadStore
         + ApprovalStore
         + DecisionStore
@@ -32,6 +45,7 @@ impl<S> Store for S where
 pub async fn all(store: &dyn Store) {
     task_log::suite(store).await;
     audit_log::suite(store).await;
+    log_tree::suite(store).await;
     payload_store::suite(store).await;
     approval_store::suite(store).await;
     decision_store::suite(store).await;

@@ -5,7 +5,7 @@ use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, SealedDecision, StoreError};
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, LogTree, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -68,5 +68,21 @@ impl AuditLog for MemoryStore {
     async fn grown(&self, tenant: &TenantId, size: u64) -> Result<(), StoreError> {
         let longer = |_: &u64| self.tables().logs.get(tenant).is_some_and(|log| log.records.len() as u64 > size);
         self.commits.subscribe().wait_for(longer).await.map(|_| ()).map_err(|_| StoreError::Closing)
+    }
+}
+
+#[async_trait]
+impl LogTree for MemoryStore {
+    async fn inclusion(&self, tenant: &TenantId, size: u64, indexes: &[u64]) -> Result<Vec<Vec<Digest>>, StoreError> {
+        let tables = self.tables();
+        let records = tables.logs.get(tenant).map(|log| log.records.as_slice()).unwrap_or_default();
+        let of_size = usize::try_from(size).ok().and_then(|size| records.get(..size));
+        let leaves: Vec<Digest> = of_size
+            .ok_or_else(|| refused("the log never had that size"))?
+            .iter()
+            .map(|(_, leaf)| merkle::leaf_hash(leaf))
+            .collect();
+        let proof = |index: &u64| usize::try_from(*index).ok().and_then(|index| merkle::inclusion_proof(&leaves, index));
+        indexes.iter().map(|index| proof(index).ok_or_else(|| refused("there is no such leaf"))).collect()
     }
 }

@@ -72,6 +72,7 @@ impl Life {
         let ports = Ports {
             task_log: Arc::new(Log { stage: Arc::clone(&stage), store: Arc::clone(&store) }),
             audit_log: store.clone(),
+            log_tree: store.clone(),
             payload_store: reads.clone(),
             approval_store: store.clone(),
             decision_store: store.clone(),
@@ -106,6 +107,7 @@ impl Life {
         Caller {
             principal: human.principal(),
             sponsor: None,
+            token: None,
             request: RequestId::from_u128(self.stage.ids.next()),
             trace: None,
             decision: None,

@@ -38,6 +38,7 @@ pub const RPC_ACTIONS: [(&str, &str); 49] = [
     ("approval.decide", "Approval"),
     ("approval.list", "Tenant"),
     ("approval.read", "Approval"),
+    ("audit.export", "AuditLog"),
     ("audit.head", "AuditLog"),
     ("audit.read", "AuditLog"),
     ("audit.tail", "AuditLog"),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
 
+use super::export::{self, Export};
 use super::verify;
 use crate::codes;
 use crate::commands::exec_verb;
@@ -44,6 +45,9 @@ pub(crate) enum Verb {
         /// Its index.
         index: u64,
     },
+    /// Take the evidence of one task out, as one file for `scalbotics-verify`.
+    #[command(before_help = "Example: scalbotics audit export --task task_… --out refund.evidence")]
+    Export(Export),
     /// Recompute the whole log and compare it with its head and every checkpoint.
     #[command(before_help = "Example: scalbotics audit verify")]
     Verify {
@@ -65,7 +69,7 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
             all.extend(arguments.iter().cloned());
             Some(exec_verb("audit", &all))
         }
-        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } => None,
+        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } | Verb::Export(_) => None,
     }
 }
 
@@ -74,6 +78,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
     match verb {
         Verb::Tail { lines, follow, task } => tail(session, *lines, *follow, task.as_deref(), printer).await,
         Verb::Show { index } => show(session, *index, printer).await,
+        Verb::Export(export) => export::export(session, export, printer).await,
         Verb::Verify { .. } => verify::verify(session, printer).await,
     }
 }

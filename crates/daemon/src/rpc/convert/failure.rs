@@ -5,7 +5,7 @@ use std::error::Error;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
-use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
+use scalbotics_runtime::{ChangeError, DecisionError, approval, evidence, people, secret};
 
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
@@ -90,6 +90,23 @@ pub(in crate::rpc) fn decision_failure(error: &DecisionError) -> Failure {
     match error {
         DecisionError::Store(error) => store_failure(error),
         DecisionError::Cipher(_) | DecisionError::Form { .. } => corrupt(error),
+    }
+}
+
+/// That of an export of evidence; `name` is the task's as the caller gave it.
+pub(in crate::rpc) fn evidence_failure(error: &evidence::Error, name: &str) -> Failure {
+    use evidence::Error as Refused;
+    match error {
+        Refused::NotFound { .. } => Failure::not_found(name),
+        Refused::Unnumbered { .. } => Failure::new(codes::EVIDENCE_UNAVAILABLE, error.to_string())
+            .why("an older version wrote them, and nobody could see whether one is left out")
+            .next("scalbotics audit verify"),
+        Refused::TooLong { .. } => {
+            Failure::new(codes::EVIDENCE_UNAVAILABLE, error.to_string()).next("take the payloads out: `--without payloads`")
+        }
+        Refused::Store(error) => store_failure(error),
+        Refused::Corrupt { .. } | Refused::Cipher(_) => corrupt(error),
+        Refused::Sign(source) => Failure::internal("sign the head of the audit log", source),
     }
 }
 

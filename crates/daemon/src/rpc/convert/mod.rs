@@ -23,7 +23,8 @@ pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, verified};
 pub(super) use decision::decision;
 pub(super) use failure::{
-    approval_failure, decision_failure, people_failure, secret_failure, store_failure, submit_failure, task_failure,
+    approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,
+    task_failure,
 };
 pub(super) use filter::task_filter;
 pub(super) use human::{human, parse_names};

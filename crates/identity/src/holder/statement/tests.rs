@@ -16,6 +16,7 @@ fn trust_of(admin: &Pair) -> trust::File {
         trust_domain: TrustDomain::parse("td.test").unwrap(),
         log_keys: vec![],
         approver_admins: vec![admin.public().clone()],
+        token_keys: vec![],
         ca_bundle_pem: String::new(),
         dev: false,
     }

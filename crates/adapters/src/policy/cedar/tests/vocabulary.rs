@@ -60,6 +60,7 @@ fn state() -> State {
         chain: Chain { principals: vec![alice, clerk], grants: vec![grant] },
         goal: Goal::Workflow { id: name("refund") },
         input: payload(),
+        token: None,
         budget: Budget::default(),
         submitted_at: NOW,
         deadline: Timestamp::from_unix_ms(9_000),

@@ -89,6 +89,7 @@ pub(super) fn envelope(calls: u64) -> Envelope {
         chain: Chain { principals: vec![principal(HUMAN, "ada"), principal(Uid::Agent(agent), "clerk")], grants: vec![grant] },
         goal: Goal::Workflow { id: name("flow") },
         input: bytes(0),
+        token: None,
         budget: Budget { calls, tokens: 0, seconds: 1_000 },
         submitted_at: START,
         deadline: DEADLINE,
