@@ -58,7 +58,7 @@ fn check_place(plan: &Plan) -> Result<(), Error> {
     }
     let said = |error: rustix::io::Errno| no_place(plan, format!("{}: {error}", stands.display()));
     access(stands, Access::WRITE_OK | Access::EXEC_OK).map_err(said)?;
-    if KERNEL.contains(&i64::from(statfs(stands).map_err(said)?.f_type)) {
+    if KERNEL.contains(&statfs(stands).map_err(said)?.f_type) {
         return Err(no_place(plan, format!("{} is shown by the kernel, and holds no files", stands.display())));
     }
     if stands == place && !place.join("HEAD").is_file() && std::fs::read_dir(place).is_ok_and(|mut files| files.next().is_some())

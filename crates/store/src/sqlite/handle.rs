@@ -113,7 +113,8 @@ impl SqliteStore {
         let (jobs, queue) = mpsc::channel(QUEUE_LEN);
         let callers = Arc::default();
         let (desk, thread) = writer::start(writer, queue).map_err(|error| io(&path, error))?;
-        let inner = Inner { path, facts, desk, jobs: Some(jobs), readers, callers, growth, fatal: fatal_seen, thread: Some(thread) };
+        let inner =
+            Inner { path, facts, desk, jobs: Some(jobs), readers, callers, growth, fatal: fatal_seen, thread: Some(thread) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
