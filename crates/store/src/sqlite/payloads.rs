@@ -12,11 +12,41 @@ use super::SqliteStore;
 use super::column::{blob, count};
 use super::failure::failed;
 
+/// Longest ciphertext that is read on the caller's thread, in bytes: goals and arguments, which whoever submits a task is shown at once.
+const SHORT_LEN_MAX: u32 = 8 << 10;
+
 #[async_trait]
 impl PayloadStore for SqliteStore {
     async fn get(&self, tenant: &TenantId, id: PayloadId) -> Result<Option<Sealed>, StoreError> {
-        let tenant = tenant.clone();
-        self.read(move |conn| read(conn, &tenant, blob(id.as_u128()))).await
+        let (own, id) = (tenant.clone(), blob(id.as_u128()));
+        match self.look_up(move |conn| short(conn, &own, id)).await? {
+            Found::Read(payload) => Ok(payload),
+            Found::Long => {
+                let tenant = tenant.clone();
+                self.read(move |conn| read(conn, &tenant, id)).await
+            }
+        }
+    }
+}
+
+/// What a look-up on the caller's thread found.
+#[derive(Debug)]
+enum Found {
+    Read(Option<Sealed>),
+    /// There is one, for a reading thread.
+    Long,
+}
+
+/// The payload of this id unless it is longer than [`SHORT_LEN_MAX`]; the length of a blob is known without reading it.
+fn short(conn: &Connection, tenant: &TenantId, id: [u8; 16]) -> Result<Found, StoreError> {
+    let is_short: Option<bool> = conn
+        .prepare_cached("SELECT length(ciphertext) <= ?3 FROM payload WHERE id = ?1 AND tenant = ?2")
+        .and_then(|mut select| select.query_row((id, tenant.as_str(), SHORT_LEN_MAX), |row| row.get(0)).optional())
+        .map_err(failed("read a payload"))?;
+    match is_short {
+        None => Ok(Found::Read(None)),
+        Some(true) => read(conn, tenant, id).map(Found::Read),
+        Some(false) => Ok(Found::Long),
     }
 }
 
