@@ -18,4 +18,13 @@ pub(super) async fn suite(store: &dyn Store) {
     assert_eq!(PayloadStore::get(store, &other.tenant, id).await.unwrap(), None, "another tenant");
     let absent = PayloadId::from_u128(world.ids.next());
     assert_eq!(PayloadStore::get(store, &world.tenant, absent).await.unwrap(), None);
+    for len in [8 << 10, 8 << 16] {
+        let mut batch = world.submit();
+        let long = world.payload(&vec![b'x'; len]);
+        batch.payloads.push(long.clone());
+        store.commit(batch).await.unwrap();
+        let id = long.reference.id;
+        assert_eq!(PayloadStore::get(store, &world.tenant, id).await.unwrap(), Some(long), "{len} bytes");
+        assert_eq!(PayloadStore::get(store, &other.tenant, id).await.unwrap(), None, "another tenant");
+    }
 }
