@@ -5,6 +5,8 @@
 
 mod approval_store;
 mod audit_log;
+mod audit_tree;
+mod checkpoint_keeper;
 mod clock;
 mod decision_store;
 mod desired_source;
@@ -27,6 +29,8 @@ mod tool_runner;
 
 pub use approval_store::{ApprovalFilter, ApprovalStore};
 pub use audit_log::{AuditEntry, AuditLog, AuditQuery, LogHead};
+pub use audit_tree::AuditTree;
+pub use checkpoint_keeper::{CheckpointKeeper, KeepError, Kept};
 pub use clock::Clock;
 pub use decision_store::{DecisionStore, SealedDecision};
 pub use desired_source::{DesiredError, DesiredSource, RawFiles};
