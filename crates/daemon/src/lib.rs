@@ -25,10 +25,12 @@ pub mod clock;
 mod compiler;
 pub mod config;
 pub mod doctor;
+mod export;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod following;
 pub mod id_source;
+mod keepers;
 mod keys;
 pub mod layout;
 pub mod logging;
@@ -44,6 +46,7 @@ pub mod setup;
 mod start_error;
 mod usage;
 mod wiring;
+mod witness;
 mod workspaces;
 
 pub use running::Running;

@@ -44,6 +44,8 @@ pub struct Context {
     pub states: States,
     /// Audit records of calls.
     pub auditor: Arc<audit::Auditor>,
+    /// Who keeps checkpoints outside of this host.
+    pub keepers: Arc<audit::Keepers>,
     /// Numbers of the runtime.
     pub runtime_metrics: Arc<Metrics>,
     /// Access tokens.

@@ -50,3 +50,4 @@ mod signals;
 mod tools;
 mod vault;
 mod web;
+mod witness;

@@ -168,7 +168,7 @@ impl Actor {
         draft.intend(open.known.intent, permit, (&open.tool, deadline))?;
         match self.write(draft).await {
             Ok(()) => Ok(Step::Go),
-            Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. }) => {
+            Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Unwitnessed | StoreError::Revoked { .. }) => {
                 Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000))))
             }
             Err(error) => Err(error.into()),

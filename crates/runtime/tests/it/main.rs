@@ -20,6 +20,7 @@ mod desired;
 mod driven;
 mod fakes;
 mod inputs;
+mod keepers;
 mod life;
 mod limits;
 mod models;

@@ -1,7 +1,8 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, TaskLog,
+    ApprovalStore, AuditLog, AuditTree, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry,
+    TaskLog,
 };
 
 use super::{
@@ -10,13 +11,24 @@ use super::{
 
 /// Everything that one store implements.
 pub trait Store:
-    TaskLog + AuditLog + PayloadStore + ApprovalStore + DecisionStore + Registry + Roster + ServiceRegistry + SecretStore + Epochs
+    TaskLog
+    + AuditLog
+    + AuditTree
+    + PayloadStore
+    + ApprovalStore
+    + DecisionStore
+    + Registry
+    + Roster
+    + ServiceRegistry
+    + SecretStore
+    + Epochs
 {
 }
 
 impl<S> Store for S where
     S: TaskLog
         + AuditLog
+        + AuditTree
         + PayloadStore
         + ApprovalStore
         + DecisionStore

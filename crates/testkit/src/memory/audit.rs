@@ -1,11 +1,13 @@
 //! The audit log.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, SealedDecision, StoreError};
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, AuditTree, LogHead, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -68,5 +70,24 @@ impl AuditLog for MemoryStore {
     async fn grown(&self, tenant: &TenantId, size: u64) -> Result<(), StoreError> {
         let longer = |_: &u64| self.tables().logs.get(tenant).is_some_and(|log| log.records.len() as u64 > size);
         self.commits.subscribe().wait_for(longer).await.map(|_| ()).map_err(|_| StoreError::Closing)
+    }
+}
+
+#[async_trait]
+impl AuditTree for MemoryStore {
+    async fn roots(&self, tenant: &TenantId, ranges: Vec<Range<u64>>) -> Result<Vec<Digest>, StoreError> {
+        let tables = self.tables();
+        let log = tables.logs.get(tenant).ok_or_else(|| refused("there is no log"))?;
+        let hashes: Vec<Digest> = log.records.iter().map(|(_, leaf)| merkle::leaf_hash(leaf)).collect();
+        let root = |range: &Range<u64>| {
+            let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+            hashes.get(start..end).filter(|part| !part.is_empty()).map(merkle::root)
+        };
+        ranges.iter().map(|range| root(range).ok_or_else(|| refused("the log has not these leaves"))).collect()
+    }
+
+    async fn checkpoint_from(&self, tenant: &TenantId, size: u64) -> Result<Option<String>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.logs.get(tenant).and_then(|log| log.checkpoints.range(size..).next().map(|(_, note)| note.clone())))
     }
 }

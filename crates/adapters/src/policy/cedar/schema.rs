@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 48] = [
+pub const RPC_ACTIONS: [(&str, &str); 49] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -39,6 +39,7 @@ pub const RPC_ACTIONS: [(&str, &str); 48] = [
     ("approval.list", "Tenant"),
     ("approval.read", "Approval"),
     ("audit.head", "AuditLog"),
+    ("audit.prove", "AuditLog"),
     ("audit.read", "AuditLog"),
     ("audit.tail", "AuditLog"),
     ("audit.verify", "AuditLog"),
