@@ -103,7 +103,7 @@ fn strangers_and_malformed_requests_are_told_apart() {
     assert_eq!(status(&stranger.request(0, 7).text()), 403, "another key under the log's name");
     assert_eq!(status(&text.replacen("\n7\n", "\n8\n", 1)), 403, "not what was signed");
     assert_eq!(status(&text.replace(ORIGIN, "other.test/log")), 404);
-    let both = format!("{text}{}", stranger.note(7).rsplit_once("\n\n").unwrap().1);
+    let both = format!("{text}{}", log.note(8).rsplit_once("\n\n").unwrap().1);
     assert_eq!(status(&both), 403, "a bad signature of a known key");
     let bad = [
         String::new(),
