@@ -148,7 +148,7 @@ impl Place {
     }
 
     fn export(&self, log: &str, tiles: &str) -> Result<()> {
-        let words = ["audit", "export", "--data", "box/data", "--log", log, "--tiles", tiles];
+        let words = ["audit", "tiles", "--data", "box/data", "--log", log, "--out", tiles];
         cargo::output(&mut self.program("scalboticsd", &words)).map(drop)
     }
 

@@ -84,8 +84,12 @@ codes! {
     DOCTOR "DOCTOR";
     /// The installation is not well.
     DEGRADED "DEGRADED";
+    /// The agent was offboarded.
+    AGENT_NOT_ACTIVE "AGENT_NOT_ACTIVE";
     /// The newest commit of desired state is refused.
     DESIRED_STATE_REFUSED "DESIRED_STATE_REFUSED";
+    /// Evidence cannot be written.
+    EVIDENCE "CLI_EVIDENCE";
     /// The audit log or its checkpoint is not sound.
     AUDIT_FAULT "AUDIT_FAULT";
     /// There is no such thing.

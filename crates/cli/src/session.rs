@@ -2,6 +2,7 @@
 
 mod connect;
 mod token;
+mod trace;
 
 use tonic::transport::Channel;
 
@@ -65,7 +66,7 @@ impl Session {
 
     /// A request with token for a stream, which lasts as long as it lasts.
     pub(crate) fn stream<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
-        let mut request = tonic::Request::new(message);
+        let mut request = trace::request(message);
         let value = format!("Bearer {}", self.token).parse();
         let value = value.map_err(|_| {
             Failure::new(Exit::NotLoggedIn, codes::TOKEN, "the token is not one")

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{agent, approval, audit, context, human, policy, repo, secret, service, task, team, tool};
+use crate::commands::{agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
@@ -181,6 +181,9 @@ pub(crate) enum Command {
     /// Policy.
     #[command(subcommand, alias = "policies")]
     Policy(policy::Verb),
+    /// Models.
+    #[command(subcommand, alias = "models")]
+    Model(model::Verb),
     /// Tools.
     #[command(subcommand, alias = "tools")]
     Tool(tool::Verb),

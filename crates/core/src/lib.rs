@@ -22,6 +22,7 @@ pub mod conversation;
 pub mod desired;
 pub mod digest;
 pub mod egress;
+pub mod evidence;
 pub mod failpoint;
 pub mod identity;
 pub mod ids;
@@ -31,6 +32,7 @@ pub mod payload;
 pub mod policy;
 pub mod ports;
 pub mod principal;
+pub mod redaction;
 pub mod rpc;
 pub mod secret;
 pub mod service;
@@ -41,5 +43,7 @@ pub mod tool;
 pub mod workflow;
 
 mod in_words;
+mod shell;
 
 pub use in_words::in_words;
+pub use shell::shell_word;

@@ -4,7 +4,6 @@
 //! dropped; only [`Secret::expose`] reads it, so that the readers can be counted.
 //! **Invariant:** what is sealed says which secret and version it is, so that a row moved to another name does not count.
 
-mod mask;
 mod reference;
 
 use std::fmt;
@@ -18,7 +17,6 @@ use crate::principal::Uid;
 use crate::tenant::{Name, TenantId};
 use crate::time::Timestamp;
 
-pub use mask::{MASK, MASKED_LEN_MIN, Mask};
 pub use reference::*;
 
 /// Longest value, in bytes: a private key with its chain of certificates fits several times.

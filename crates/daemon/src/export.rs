@@ -1,4 +1,4 @@
-//! `audit export --tiles`: a log as files that any web server can serve (C2SP tlog-tiles), from the store's own files.
+//! `audit tiles`: a log as files that any web server can serve (C2SP tlog-tiles), from the store's own files.
 //!
 //! **Invariant:** nothing is written before the leaves were found to be those of the signed checkpoint; a file that is there and holds
 //! something else is a refusal, and the checkpoint is written last.

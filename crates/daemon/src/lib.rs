@@ -24,6 +24,7 @@ mod admin;
 pub mod clock;
 mod compiler;
 pub mod config;
+mod covering;
 pub mod doctor;
 mod export;
 #[cfg(feature = "failpoints")]

@@ -1,6 +1,7 @@
 //! The daemon's own log, on stderr: JSON lines with request and trace ids, or text for people.
 //!
-//! **Invariant:** no secret is ever a field: tokens, keys, arguments and results have no `Debug` that shows them.
+//! **Invariant:** no secret is ever a field: tokens, keys, arguments and results have no `Debug` that shows them; and whatever a line
+//! says passes the one pipeline of redaction before it is written ([`crate::covering`]).
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -9,6 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Registry, fmt};
 
 use crate::config::{Log, LogFormat, LogLevel};
+use crate::covering::CoveredStderr;
 
 /// Changes the level of a log that runs.
 #[derive(Debug, Clone)]
@@ -31,9 +33,9 @@ pub fn begin(log: &Log) -> Option<Levels> {
     let begun = match log.format {
         LogFormat::Json => {
             let lines = fmt::layer().json().flatten_event(true).with_current_span(true).with_span_list(false);
-            registry.with(lines.with_writer(std::io::stderr)).try_init()
+            registry.with(lines.with_writer(CoveredStderr)).try_init()
         }
-        LogFormat::Text => registry.with(fmt::layer().with_ansi(false).with_writer(std::io::stderr)).try_init(),
+        LogFormat::Text => registry.with(fmt::layer().with_ansi(false).with_writer(CoveredStderr)).try_init(),
     };
     begun.ok().map(|()| Levels(handle))
 }

@@ -23,7 +23,7 @@ pub(crate) fn encode<'a>(samples: impl IntoIterator<Item = &'a Sample<'a>>) -> S
                 text.push_str(&format!("# UNIT {family} seconds\n"));
             }
         }
-        let label = sample.label.map(|(key, value)| format!("{{{key}=\"{value}\"}}")).unwrap_or_default();
+        let label = sample.label.as_ref().map(|(key, value)| format!("{{{key}=\"{value}\"}}")).unwrap_or_default();
         match sample.shown {
             Shown::Counter(number) | Shown::Gauge(number) => text.push_str(&format!("{}{label} {number}\n", sample.name)),
             Shown::Histogram(histogram) => {
@@ -44,6 +44,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::time::Duration;
 
+    use scalbotics_core::tenant::Name;
     use scalbotics_runtime::metrics::{Histogram, Metrics};
 
     use super::*;
@@ -53,7 +54,11 @@ mod tests {
     fn text() {
         let histogram = Histogram::default();
         histogram.observe(Duration::from_millis(2));
-        let sample = |name, label, shown| Sample { name, label, shown };
+        let sample = |name, label: Option<(&'static str, &'static str)>, shown| Sample {
+            name,
+            label: label.map(|(key, value)| (key, value.into())),
+            shown,
+        };
         let samples = [
             sample("a_total", Some(("kind", "x")), Shown::Counter(1)),
             sample("a_total", Some(("kind", "y")), Shown::Counter(2)),
@@ -83,6 +88,11 @@ mod tests {
         "scalbotics_connections",
         "scalbotics_connections_refused_total",
         "scalbotics_effects_in_doubt_total",
+        "scalbotics_model_answers_total",
+        "scalbotics_model_cost_micros_total",
+        "scalbotics_model_input_tokens_total",
+        "scalbotics_model_misses_total",
+        "scalbotics_model_output_tokens_total",
         "scalbotics_model_request_duration_seconds",
         "scalbotics_model_requests_total",
         "scalbotics_model_tokens_total",
@@ -102,6 +112,7 @@ mod tests {
     #[test]
     fn names_are_an_api() {
         let (runtime, rpc) = (Metrics::default(), Counters::default());
+        runtime.by_model.missed(&Name::parse("small").unwrap());
         let names: BTreeSet<&str> = runtime.samples().iter().chain(&rpc.samples()).map(|sample| sample.name).collect();
         assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
     }

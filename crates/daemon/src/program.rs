@@ -98,11 +98,11 @@ enum AuditVerb {
         checkpoints: Vec<PathBuf>,
     },
     /// Write a log as files that any web server can serve (C2SP tlog-tiles); a second run adds what is new.
-    #[command(before_help = "Example: scalboticsd audit export --data ./box/data --log system --tiles ./tiles")]
-    Export {
+    #[command(before_help = "Example: scalboticsd audit tiles --data ./box/data --log system --out ./tiles")]
+    Tiles {
         /// The folder to write to: below it are checkpoint and tile/.
         #[arg(long, value_name = "DIR")]
-        tiles: PathBuf,
+        out: PathBuf,
         /// Whose log: a tenant, or system for the installation log; the configuration's tenant where none is named.
         #[arg(long, value_name = "TENANT", value_parser = TenantId::parse)]
         log: Option<TenantId>,
@@ -243,7 +243,7 @@ fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>, che
 async fn audit(flags: SourceFlags, verb: AuditVerb) -> ExitCode {
     match verb {
         AuditVerb::Verify { offline: _, data, trust, checkpoints } => verify(flags, data, trust, &checkpoints),
-        AuditVerb::Export { tiles, log, data } => export(flags, &tiles, log, data),
+        AuditVerb::Tiles { out, log, data } => export(flags, &out, log, data),
         AuditVerb::Witness(flags) => match witness::run(&flags).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail_as(error.code().name(), &error, error.next_step()),

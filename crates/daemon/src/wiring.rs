@@ -17,13 +17,14 @@ use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::keystore::Keystore;
 use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Keepers, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
-use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, people, secret, task};
+use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler, States};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -31,7 +32,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::admin;
 use crate::clock::{Guarded, System};
 use crate::compiler::LocalCompiler;
-use crate::config::Config;
+use crate::config::{Config, Sink};
+use crate::covering;
 use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keepers::keepers;
@@ -103,28 +105,26 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
-    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
-    let states = reconciler.states();
+    let (quota, states) = (Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day)), reconciler.states());
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
-    let secrets = secret::Service::new(ports.clone(), masks, Arc::clone(&quota));
+    let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota));
-    let used_assertions = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
-    let used_assertions =
-        used_assertions.map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })?;
-    let used_assertions = Arc::new(used_assertions);
+    let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let context = Arc::new(Context {
+        evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
         store,
         validator: issuer.validator(&[]),
         issuer,
         people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         services: people::Services::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
         tasks,
+        models,
         approvals,
         secrets,
         decisions: Decisions::new(&ports),
@@ -169,6 +169,27 @@ fn sign_logs(
     let keepers = keepers(&config.keepers);
     let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
     (checkpointer, keepers)
+}
+
+/// Masks that know the values of a tenant's secrets, so that the log covers them before a tool runs.
+async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<secret::Masks> {
+    if let Err(error) = masks.of(tenant).await {
+        tracing::warn!(%error, "values of secrets cannot be read yet");
+    }
+    masks
+}
+
+/// The logins that were used and would still be taken.
+fn used_logins(config: &Config, clock: &Guarded) -> Result<Arc<rpc::UsedAssertions>, StartError> {
+    let used = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
+    used.map(Arc::new).map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
+}
+
+/// Evidence of tasks, with the key of their tokens.
+fn evidence_of(config: &Config, ports: &Ports, states: States, issuer: &Issuer) -> Result<evidence::Service, StartError> {
+    let key = serde_json::to_value(Jwk::from(issuer.public()))
+        .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
+    Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), key))
 }
 
 /// Does everything that a start does, short of listening and serving; answers what could not be looked at.
@@ -276,7 +297,10 @@ fn ports(
     let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
-    let masks = Arc::new(secret::Masks::new(store.clone(), cipher.clone()));
+    let redaction = &config.settings.redaction;
+    covering::configure(redaction);
+    let masks = secret::Masks::new(store.clone(), cipher.clone()).telling(Arc::new(covering::know));
+    let masks = Arc::new(masks.detecting(redaction.detect(Sink::Outputs), redaction.detect(Sink::Prompts)));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
     let source = Arc::new(source.reserving(token_reference(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));

@@ -3,6 +3,7 @@
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::policy::Decision;
 use scalbotics_core::principal::{Chain, Principal};
+use scalbotics_core::secret::Secret;
 use scalbotics_core::service::{self, Sponsor};
 use scalbotics_core::task::TraceContext;
 
@@ -16,6 +17,8 @@ pub struct Caller {
     pub principal: Principal,
     /// For whom a service calls; none for a human.
     pub sponsor: Option<Sponsor>,
+    /// The token by which they call, as they sent it; none for the daemon itself.
+    pub token: Option<Secret>,
     /// The request.
     pub request: RequestId,
     /// Its trace.

@@ -24,6 +24,7 @@ pub mod audit;
 mod caller;
 mod change;
 mod decisions;
+pub mod evidence;
 pub mod metrics;
 pub mod model;
 pub mod people;

@@ -74,23 +74,32 @@ impl Vault {
     }
 
     /// Seals decisions, which name people, for the store (semantics §7.2).
-    pub(crate) fn seal_decisions(&self, tenant: &TenantId, decisions: &[Decision]) -> Result<Vec<SealedDecision>, SealError> {
+    pub(crate) fn seal_decisions<'a>(
+        &self,
+        tenant: &TenantId,
+        decisions: impl IntoIterator<Item = &'a Decision>,
+    ) -> Result<Vec<SealedDecision>, SealError> {
         let seal = |decision: &Decision| {
             let bytes = decision_bytes(decision).map_err(SealError::Form)?;
             let id = PayloadId::from_u128(decision.id.as_u128());
             Ok(SealedDecision { id: decision.id, sealed: self.seal_as(id, tenant, bytes)? })
         };
-        decisions.iter().map(seal).collect()
+        decisions.into_iter().map(seal).collect()
     }
 
     /// Opens a payload and checks that it is the one referred to.
     pub(crate) async fn open(&self, tenant: &TenantId, reference: &Ref) -> Result<Vec<u8>, OpenError> {
+        self.reveal(tenant, reference).await.map(|payload| payload.bytes)
+    }
+
+    /// The same with its salt, for whoever checks the commitment elsewhere.
+    pub(crate) async fn reveal(&self, tenant: &TenantId, reference: &Ref) -> Result<Payload, OpenError> {
         let sealed = self.store.get(tenant, reference.id).await?.ok_or(OpenError::Erased(reference.id))?;
         if sealed.reference != *reference {
             return Err(OpenError::Cipher(CipherError::Refused));
         }
         let payload = self.cipher.open(&sealed)?;
-        if payload.reference() == *reference { Ok(payload.bytes) } else { Err(OpenError::Cipher(CipherError::Refused)) }
+        if payload.reference() == *reference { Ok(payload) } else { Err(OpenError::Cipher(CipherError::Refused)) }
     }
 }
 

@@ -8,6 +8,7 @@
     reason = "a fixture that cannot be built, or a rule that is broken, fails the test that asked for it"
 )]
 
+pub mod canary;
 mod cipher;
 mod clock;
 pub mod conformance;

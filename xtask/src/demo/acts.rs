@@ -193,6 +193,8 @@ impl<'a> Play<'a> {
         let verified = self.show(&["scalbotics", "audit", "verify"], part(2, 1))?;
         checks.that("audit verify is content", verified.code == 0);
         let record = evidence::approval_record(self.shell(), &waiting.task)?;
+        self.title("One file proves it to a stranger: in an empty directory, by a program that shares no code with the daemon");
+        evidence::hand_over(self.stage, &waiting.task, checks)?;
         self.title("The daemon stops. A copy of its data verifies offline; then one bit of one record in the copy is changed");
         let daemon = self.daemon.take().context("no daemon runs")?;
         self.shell().say_command(&format!("kill {}", daemon.pid()));

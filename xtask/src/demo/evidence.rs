@@ -27,6 +27,33 @@ pub(super) fn approval_record(shell: &Shell, task: &str) -> Result<Vec<u8>> {
     serde_json::to_vec(&record).context("a record has no JSON")
 }
 
+/// Takes the task's evidence out, and verifies it and a forged copy where nothing else is.
+pub(super) fn hand_over(stage: &Stage, task: &str, checks: &mut Checks) -> Result<()> {
+    let export = ["scalbotics", "audit", "export", "--task", task, "--out", "review.evidence", "--with-live-token", "--quiet"];
+    let exported = stage.shell.show(&export, WHOLE)?.code == 0;
+    let elsewhere = stage.path("elsewhere");
+    fs::create_dir(&elsewhere).context("cannot make an empty folder")?;
+    for (from, name) in [(stage.path("review.evidence"), "review.evidence"), (stage.path("box").join("trust.json"), "trust.json")]
+    {
+        fs::copy(&from, elsewhere.join(name)).with_context(|| format!("cannot copy `{name}`"))?;
+    }
+    let words = ["scalbotics-verify", "review.evidence", "--trust", "trust.json"];
+    let verified = stage.shell.show_in("elsewhere", &words, WHOLE)?;
+    let is_proven = verified.code == 0 && verified.text.contains("dev: approver keys not separated");
+    checks.that("the task's evidence verifies in an empty directory", exported && is_proven);
+    let mut bundle = fs::read(elsewhere.join("review.evidence")).context("cannot read the evidence")?;
+    let at = places(&bundle, b"\"landed\"").first().copied().context("no effect landed")?;
+    if let Some(byte) = bundle.get_mut(at + 1) {
+        *byte = b'L';
+    }
+    fs::write(elsewhere.join("forged.evidence"), bundle).context("cannot write the forged evidence")?;
+    stage.shell.say("(one letter of a copy is changed: an effect `Landed`)");
+    let forged =
+        stage.shell.show_in("elsewhere", &["scalbotics-verify", "forged.evidence", "--trust", "trust.json"], part(0, 1))?;
+    checks.that("one changed letter of it is refused", forged.code == 1);
+    Ok(())
+}
+
 /// Verifies a sound copy of the data and a forged one, without a daemon, which ended well or not.
 pub(super) fn forge(stage: &Stage, is_drained: bool, record: &[u8], checks: &mut Checks) -> Result<()> {
     let (data, copy) = (stage.path("box").join("data"), stage.path("copy"));

@@ -72,7 +72,7 @@ impl Shell {
     /// A command of ours, or another's, in the environment of the demonstration.
     pub(super) fn command(&self, words: &[&str]) -> Command {
         let (program, arguments) = words.split_first().map_or(("", [].as_slice()), |(program, rest)| (*program, rest));
-        let ours = ["scalbotics", "scalboticsd", "repo-review"].contains(&program);
+        let ours = ["scalbotics", "scalboticsd", "scalbotics-verify", "repo-review"].contains(&program);
         let mut command = if ours { Command::new(self.programs.join(program)) } else { Command::new(program) };
         for (name, _) in std::env::vars_os() {
             if name.to_str().is_some_and(|name| NOT_HANDED_ON.iter().any(|start| name.starts_with(start))) {
@@ -89,8 +89,19 @@ impl Shell {
     /// Prints the command, runs it, and prints a part of what it says, as it says it.
     pub(super) fn show(&self, words: &[&str], part: Part) -> Result<Ran> {
         self.say_command(&typed(words));
-        let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
+        self.run(self.command(words), words, part)
+    }
+
+    /// The same in a folder inside of the shell's.
+    pub(super) fn show_in(&self, folder: &str, words: &[&str], part: Part) -> Result<Ran> {
+        self.say_command(&format!("cd {folder} && {}", typed(words)));
         let mut command = self.command(words);
+        command.current_dir(self.folder.join(folder));
+        self.run(command, words, part)
+    }
+
+    fn run(&self, mut command: Command, words: &[&str], part: Part) -> Result<Ran> {
+        let (reader, writer) = std::io::pipe().context("cannot make a pipe")?;
         command.stdout(writer.try_clone().context("cannot share a pipe")?).stderr(writer);
         let mut child = command.spawn().with_context(|| format!("cannot start `{}`", typed(words)))?;
         // The command holds the pipe's other end, which must close for the output to end.

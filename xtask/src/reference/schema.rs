@@ -18,11 +18,16 @@ const ENDING: &str = ".schema.json";
 const OF_DAEMON: &str = "daemon";
 
 /// Files of desired state: schema, path, and what it says.
-const FILES: [(&str, &str, &str); 7] = [
+const FILES: [(&str, &str, &str); 8] = [
     ("agent", "agents/<id>.yaml", "An agent: what it may ask for, where it works, what drives it."),
     ("destination", "destinations/<id>.yaml", "A place that agents may call; it makes the tool `http.fetch.<id>`."),
     ("model", "models/<id>.yaml", "A model at a server of the OpenAI-compatible chat API."),
     ("overlay", "env/<name>.yaml", "What is narrower in one environment; `repository.overlay` of the daemon's file chooses it."),
+    (
+        "skill",
+        "workspaces/<agent>/skills/<name>/SKILL.md",
+        "The front matter of a skill, between two lines `---`; the instructions follow it as Markdown. All of it goes into every prompt. At most 32\nskills an agent, 64 KiB each. `assets/`, `references/`, `scripts/` and `LICENSE.txt` may stand beside it; no model is shown them.",
+    ),
     ("team", "teams/<id>.yaml", "A team: its lead is one of its agents."),
     ("tool", "tools/<id>.yaml", "An own tool: a program that is run in the sandbox."),
     ("workflow", "workflows/<id>.yaml", "Steps that are fixed before a task begins."),
@@ -52,7 +57,7 @@ pub(super) fn files(root: &Path) -> Result<Page> {
         "files.md",
         "Files of desired state",
         FOLDER,
-        "What the repository of desired state holds. Unknown keys are refused, and a commit that does not validate as a whole leaves the last good one in force.\n`scalbotics config schema agent` prints the schema of a kind, for editors. Beside these stand `policies/*.cedar`, and in\n`workspaces/<agent>/` the files that tell a model who it is: `SOUL.md`, `AGENT.md`, `TOOLS.md`.",
+        "What the repository of desired state holds. Unknown keys are refused, and a commit that does not validate as a whole leaves the last good one in force.\n`scalbotics config schema agent` prints the schema of a kind, for editors. Beside these stand `policies/*.cedar`, and in\n`workspaces/<agent>/` the files that tell a model who it is: `SOUL.md`, `AGENT.md` (or `AGENTS.md`, another name\nof it: where both stand, they say the same), `TOOLS.md`, `MEMORY/<name>.md`.",
     );
     let is_shown = |kind: &String| kind == OF_DAEMON || FILES.iter().any(|(known, ..)| known == kind);
     let left_out = names(root, FOLDER, ENDING)?.into_iter().find(|kind| !is_shown(kind));

@@ -61,7 +61,7 @@ pub(super) fn steps<'a>(block: &Block<'a>) -> Vec<Step<'a>> {
 pub(super) fn programs() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.ancestors().nth(2).unwrap().to_owned();
-    for name in ["scalbotics", "scalboticsd", MODEL] {
+    for name in ["scalbotics", "scalboticsd", "scalbotics-verify", MODEL] {
         assert!(folder.join(name).is_file(), "{name} is not built: run `cargo xtask test transcript`, which builds it first");
     }
     folder

@@ -356,6 +356,54 @@ fn yaml_values_are_exact() {
 }
 
 /// Changes bytes at places that a fixed sequence chooses; the same every time.
+/// Findings of a commit with this skill.
+fn with_skill(text: &str) -> Result<Snapshot, Vec<scalbotics_core::desired::Finding>> {
+    let file = |(path, text): (&str, &str)| (path.to_owned(), text.as_bytes().to_vec());
+    let files = [
+        ("teams/ops.yaml", "id: ops\ndescription: x\n"),
+        ("agents/a.yaml", "id: a\nteam: ops\ndescription: x\ntools: [fs.read]\n"),
+        ("workspaces/a/skills/pdf-processing/SKILL.md", text),
+    ];
+    let raw = RawFiles { commit: "c0".to_owned(), files: files.map(file).into_iter().collect() };
+    Snapshot::assemble(TenantId::parse("acme").unwrap(), raw, &Yaml, None)
+}
+
+#[test]
+fn skills_of_the_public_format_are_read() {
+    for text in [
+        "---\nname: pdf-processing\ndescription: Extract PDF text, fill forms, merge files. Use when handling PDFs.\n---\n",
+        "---\nname: pdf-processing\ndescription: >-\n  Extract text.\n  Use when: PDFs.\nlicense: Apache-2.0\nmetadata:\n  author: example-org\n  version: \"1.0\"\n---\n# PDF\n\n---\n\nMore.\n",
+        "---\nname: pdf-processing # the folder's\ndescription: \"x: y\"\ncompatibility: Requires git, jq\nallowed-tools: Bash(git:*) Bash(jq:*) Read\n---\nStep by step.\n",
+        "---\nname: pdf-processing\ndescription: x\nmetadata: {version: 1.0, draft: true}\n---\n",
+    ] {
+        let snapshot = with_skill(text).unwrap_or_else(|findings| panic!("{text}: {findings:#?}"));
+        assert_eq!(snapshot.agents.values().next().unwrap().skills.len(), 1);
+    }
+}
+
+#[test]
+fn sec_21_front_matter_is_read_within_a_budget() {
+    let name = "name: pdf-processing\ndescription: x\n";
+    for front in [
+        format!("{name}metadata: &a {{x: y}}\ncompatibility: *a\n"),
+        format!("{name}name: pdf-processing\n"),
+        format!("{name}<<: {{license: x}}\n"),
+        format!("{name}metadata: {}\n", "{a: ".repeat(2_000)),
+        format!("{name}metadata: {}\n", "[".repeat(15_000)),
+        format!("{name}license: !own x\n"),
+        format!("{name}license: {}\n", "x".repeat(17_000)),
+        format!("{name}allowed_tools: x\n"),
+        "- name\n".to_owned(),
+        "name: pdf-processing\ndescription: use it when: asked\n".to_owned(),
+    ] {
+        let before = Instant::now();
+        let findings = with_skill(&format!("---\n{front}---\nBody.\n")).unwrap_err();
+        assert_eq!(findings.len(), 1, "{findings:#?}");
+        assert_eq!(findings[0].kind, FindingKind::Syntax, "{}", findings[0]);
+        assert!(before.elapsed() < Duration::from_secs(1), "{front:.60}");
+    }
+}
+
 fn mutate(text: &str, seed: u64) -> String {
     let mut bytes = text.as_bytes().to_vec();
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;

@@ -1,6 +1,6 @@
 //! YAML within a budget: one document, no anchors, no aliases, no merge keys, no tags, no doubled keys.
 
-use scalbotics_core::desired::{AgentFile, FILE_LEN_MAX, Format, OverlayFile, Syntax, TeamFile};
+use scalbotics_core::desired::{AgentFile, FILE_LEN_MAX, Format, OverlayFile, SkillFile, Syntax, TeamFile};
 use scalbotics_core::egress::Destination;
 use scalbotics_core::model;
 use scalbotics_core::tool::Manifest;
@@ -100,6 +100,10 @@ impl Format for Yaml {
     }
 
     fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax> {
+        self.read(text)
+    }
+
+    fn skill(&self, text: &str) -> Result<SkillFile, Syntax> {
         self.read(text)
     }
 }

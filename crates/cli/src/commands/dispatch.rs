@@ -1,8 +1,8 @@
 //! From the parsed command line to the verb.
 
 use super::{
-    agent, approval, audit, context, exec_verb, human, installation, meta, policy, repo, secret, service, session, task, team,
-    tool,
+    agent, approval, audit, context, exec_verb, human, installation, meta, model, policy, repo, secret, service, session, task,
+    team, tool,
 };
 use crate::failure::Failure;
 use crate::session::Session;
@@ -36,6 +36,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Task(_)
         | Command::Approval(_)
         | Command::Policy(_)
+        | Command::Model(_)
         | Command::Tool(_)
         | Command::Secret(_)
         | Command::Repo(_) => None,
@@ -77,6 +78,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Task(_)
         | Command::Approval(_)
         | Command::Policy(_)
+        | Command::Model(_)
         | Command::Tool(_)
         | Command::Secret(_)
         | Command::Audit(_)
@@ -93,6 +95,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Task(verb) => task::run(&session, verb, printer).await,
         Command::Approval(verb) => approval::run(&session, &verb, printer).await,
         Command::Policy(verb) => policy::run(&session, &verb, printer).await,
+        Command::Model(verb) => model::run(&session, &verb, printer).await,
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,
         Command::Audit(verb) => audit::run(&session, &verb, printer).await,
         Command::Secret(verb) => secret::run(&session, &verb, globals.confirm(), printer).await,

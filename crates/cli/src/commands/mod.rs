@@ -6,6 +6,7 @@ pub(crate) mod audit;
 pub(crate) mod context;
 pub(crate) mod human;
 pub(crate) mod installation;
+pub(crate) mod model;
 pub(crate) mod policy;
 pub(crate) mod repo;
 pub(crate) mod secret;

@@ -15,6 +15,11 @@ pub(super) fn unix_ms(time: Option<prost_types::Timestamp>) -> i64 {
     time.map_or(0, |t| t.seconds.saturating_mul(1_000).saturating_add(i64::from(t.nanos) / 1_000_000))
 }
 
+/// So many findings, in words.
+pub(super) fn findings(count: usize) -> String {
+    if count == 1 { "1 finding".to_owned() } else { format!("{count} findings") }
+}
+
 /// The last part of a resource name.
 pub(super) fn short(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)

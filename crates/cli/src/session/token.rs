@@ -9,6 +9,7 @@ use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use serde::{Deserialize, Serialize};
 use tonic::transport::Channel;
 
+use super::trace;
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, token_path};
@@ -69,8 +70,8 @@ pub(crate) async fn exchange(name: &str, context: &Entry, trust: &trust::File, c
         lifetime_s: ASSERTION_LIFETIME_S,
     };
     let assertion = assertion::sign(&login, &key, clock::now()).map_err(|error| cannot(in_words(&error)))?;
-    let answer =
-        SessionServiceClient::new(channel.clone()).exchange_assertion(v1::ExchangeAssertionRequest { assertion }).await?;
+    let request = trace::request(v1::ExchangeAssertionRequest { assertion });
+    let answer = SessionServiceClient::new(channel.clone()).exchange_assertion(request).await?;
     let v1::AccessToken { token, expire_time } = answer.into_inner();
     let expires_at = expire_time.map_or(0, |time| time.seconds.saturating_mul(1_000));
     let kept = Kept {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 13] = [
+const NOUNS: [&str; 14] = [
     "scalbotics",
     "agent",
     "approval",
@@ -17,6 +17,7 @@ const NOUNS: [&str; 13] = [
     "service",
     "task",
     "team",
+    "model",
     "tool",
 ];
 const ALONE: [&str; 9] = ["completion", "doctor", "help", "login", "logout", "man", "status", "version", "whoami"];

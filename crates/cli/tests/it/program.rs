@@ -64,6 +64,7 @@ impl Home {
             witness_keys: Vec::new(),
             trust_domain: domain,
             approver_admins: Vec::new(),
+            token_keys: Vec::new(),
             ca_bundle_pem: CA.to_owned(),
             dev: false,
         };

@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** a leaf and an inner node never hash the same bytes (the tags 0 and 1), so no node can be passed off as a leaf.
 
+mod levels;
 mod proof;
 mod ranges;
 
+pub use levels::Levels;
 pub use proof::{Head, ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
 pub use ranges::{consistency_ranges, inclusion_ranges};
 

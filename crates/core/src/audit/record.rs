@@ -6,9 +6,11 @@ use crate::digest::Digest;
 use crate::ids::{ApprovalId, DecisionId, EffectId, GrantId, RequestId, TaskId};
 use crate::json::{Error, INTEGER_MAX};
 use crate::policy::{Decision, Denial, Ruling};
+use crate::ports::SealedDecision;
 use crate::principal::{Chain, Uid};
 use crate::tenant::TenantId;
 use crate::time::Timestamp;
+use crate::tool::Tier;
 
 /// Longest record, in bytes: the limit of an entry in C2SP tlog-tiles.
 pub const RECORD_LEN_MAX: usize = 65_535;
@@ -53,6 +55,9 @@ pub struct DecisionNote {
     pub bundles: Vec<Digest>,
     /// Digests of the entity slices asked with.
     pub slices: Vec<Digest>,
+    /// Commitment to the whole decision, as it is sealed; only where a task's commit seals it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commitment: Option<Digest>,
 }
 
 impl DecisionNote {
@@ -84,6 +89,14 @@ impl DecisionNote {
             policies,
             bundles: distinct(answers().map(|a| a.bundle).collect()),
             slices: distinct(answers().map(|a| a.slice).collect()),
+            commitment: None,
+        }
+    }
+
+    /// Takes the commitment to its decision, if that one is among the sealed.
+    pub fn commit_to(&mut self, sealed: &[SealedDecision]) {
+        if let Some(own) = sealed.iter().find(|sealed| sealed.id == self.id) {
+            self.commitment = Some(own.sealed.reference.commitment);
         }
     }
 }
@@ -141,9 +154,18 @@ pub struct Record {
     /// The task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// Sequence number of the event of the task that this is the record of, from 0: none is left out unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Of a submission: digest of what was submitted ([`crate::evidence::Submission`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<Digest>,
     /// The effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<EffectId>,
+    /// The tier of the called tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
     /// The call digest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Digest>,
@@ -185,7 +207,10 @@ impl Record {
             action: action.to_owned(),
             target: None,
             task: None,
+            seq: None,
+            submission: None,
             effect: None,
+            tier: None,
             call: None,
             args: None,
             decision: None,
@@ -232,6 +257,9 @@ impl Record {
         }
         if let Some(head) = self.head.as_ref().filter(|head| head.size > INTEGER_MAX) {
             return Err(Error::Number { number: head.size.to_string() });
+        }
+        if let Some(seq) = self.seq.filter(|seq| *seq > INTEGER_MAX) {
+            return Err(Error::Number { number: seq.to_string() });
         }
         let mut length = Length(0);
         serde_json::to_writer(&mut length, self).map_err(|error| Error::Refused { reason: error.to_string() })?;

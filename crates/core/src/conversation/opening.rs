@@ -8,7 +8,7 @@ use crate::desired::Agent;
 use crate::json;
 use crate::model::{Message, Role};
 
-/// Bootstrap files that come first, in this order; the others follow by name.
+/// Bootstrap files that come first, in this order; then the skills, then the others by name.
 const FIRST: [&str; 4] = ["SOUL.md", "AGENT.md", "AGENTS.md", "TOOLS.md"];
 
 /// What is said to every agent before its own files.
@@ -29,11 +29,33 @@ pub(super) fn system(agent: &Agent) -> Message {
     let mut text = format!("You are the agent `{}` of the team `{}`: {}\n\n{RULES}", agent.name, agent.team, agent.description);
     let first = FIRST.iter().filter_map(|name| agent.bootstrap.get_key_value(*name));
     let others = agent.bootstrap.iter().filter(|(name, _)| !FIRST.contains(&name.as_str()));
-    for (name, file) in first.chain(others) {
-        // A `String` takes whatever is written into it.
+    // A `String` takes whatever is written into it.
+    for (name, file) in first {
+        let _ = write!(text, "\n\n# {name}\n\n{}", file.text.trim());
+    }
+    skills(&mut text, agent);
+    for (name, file) in others {
         let _ = write!(text, "\n\n# {name}\n\n{}", file.text.trim());
     }
     Message::text(Role::System, text)
+}
+
+/// The skills, each with what it is for, its tools and its instructions.
+fn skills(text: &mut String, agent: &Agent) {
+    if !agent.skills.is_empty() {
+        text.push_str("\n\n# Skills\n\nInstructions for kinds of work: follow one when the goal is what it is for.");
+    }
+    for (name, skill) in &agent.skills {
+        let _ = write!(text, "\n\n## Skill `{name}`\n\n{}", skill.description);
+        if let Some(tools) = &skill.tools {
+            let names: Vec<String> = tools.iter().map(|tool| format!("`{tool}`")).collect();
+            let names = if names.is_empty() { "none of yours".to_owned() } else { names.join(", ") };
+            let _ = write!(text, "\n\nTools for it: {names}.");
+        }
+        if !skill.body.is_empty() {
+            let _ = write!(text, "\n\n{}", skill.body);
+        }
+    }
 }
 
 fn user(goal: &str, input: &Value) -> String {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::desired::{Agent, Bootstrap, Snapshot, with_builtins};
+use crate::desired::{Agent, Bootstrap, Skill, Snapshot, with_builtins};
 use crate::digest::Digest;
 use crate::model::{self, Finish, Message, Model, Reply, Request, Role, Route, ToolCall, Usage};
 use crate::task::{Budget, Failure};
@@ -45,7 +45,14 @@ fn agent(turns_max: u64) -> Agent {
         model: Some(Route { models: vec![name("small")], output_tokens_max: 100, turns_max }),
         tier_max: Tier::Risky,
         bootstrap: bootstrap.into_iter().map(|(name, text)| (name.to_owned(), file(text))).collect(),
+        skills: [("mail", Some(vec![name("fs.read")])), ("post", Some(vec![])), ("walk", None)].map(skill).into_iter().collect(),
     }
+}
+
+fn skill((name, tools): (&str, Option<Vec<Name>>)) -> (String, Skill) {
+    let (description, body) = (format!("About {name}."), format!("How to {name}."));
+    let tools = tools.map(|tools| tools.into_iter().collect());
+    (name.to_owned(), Skill { description, body, tools, digest: Digest::of_bytes(name.as_bytes()) })
 }
 
 fn snapshot(context_tokens: u64) -> Snapshot {
@@ -120,7 +127,10 @@ fn it_opens_with_the_agent_and_the_goal() {
     let request = asked(&begun());
     let [system, user] = request.messages.as_slice() else { panic!("{request:?}") };
     let at = |part: &str| system.content.find(part).unwrap();
-    assert!(at("clerk") < at("# SOUL.md\n\nkind") && at("SOUL.md") < at("AGENT.md") && at("AGENT.md") < at("MEMORY/a.md"));
+    assert!(at("clerk") < at("# SOUL.md\n\nkind") && at("SOUL.md") < at("AGENT.md") && at("AGENT.md") < at("# Skills"));
+    assert!(at("## Skill `mail`\n\nAbout mail.\n\nTools for it: `fs.read`.\n\nHow to mail.") < at("## Skill `post`"));
+    assert!(at("Tools for it: none of yours.") < at("## Skill `walk`\n\nAbout walk.\n\nHow to walk."));
+    assert!(at("How to walk.") < at("# MEMORY/a.md"));
     assert!(user.content.starts_with("take stock\n") && user.content.ends_with("{\"shelf\":3}"));
     let offered: Vec<&str> = request.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(offered, ["fs.list", "fs.read", "fs.write", "workflow.stock"], "and not the call of the model itself");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Mount;
+use super::{Mount, Skill};
 use crate::digest::Digest;
 use crate::model::Route;
 use crate::task::Budget;
@@ -34,6 +34,8 @@ pub struct Agent {
     pub tier_max: Tier,
     /// Its bootstrap files, by name below its folder: `SOUL.md`, `MEMORY/notes.md`.
     pub bootstrap: BTreeMap<String, Bootstrap>,
+    /// Its skills, by name.
+    pub skills: BTreeMap<String, Skill>,
 }
 
 /// A bootstrap file.
@@ -46,9 +48,11 @@ pub struct Bootstrap {
 }
 
 impl Agent {
-    /// Names and digests of its bootstrap files, which a task records (semantics §9.3).
+    /// Names and digests of its bootstrap files and skills, which a task records (semantics §9.3).
     #[must_use]
     pub fn bootstrap_digests(&self) -> Vec<(String, Digest)> {
-        self.bootstrap.iter().map(|(name, file)| (name.clone(), file.digest)).collect()
+        let files = self.bootstrap.iter().map(|(name, file)| (name.clone(), file.digest));
+        let skills = self.skills.iter().map(|(name, skill)| (format!("skills/{name}/SKILL.md"), skill.digest));
+        files.chain(skills).collect()
     }
 }

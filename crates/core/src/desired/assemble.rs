@@ -149,6 +149,8 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
     for (id, file) in &files.agents {
         let Some(file) = file else { continue };
         let bootstrap = files.bootstrap.remove(id).unwrap_or_default();
+        let mut skills = files.skills.remove(id).unwrap_or_default();
+        skills.values_mut().for_each(|skill| skill.narrow(&file.value.tools));
         let AgentFile { team, description, tools, workflows, mounts, budget, tier_max, .. } = &file.value;
         check_lists(file, findings);
         check_mounts(file, findings);
@@ -184,6 +186,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
             model,
             tier_max: tier_max.unwrap_or(Tier::Risky),
             bootstrap,
+            skills,
         };
         agents.insert(id.clone(), agent);
     }

@@ -1,6 +1,6 @@
 //! The syntax of desired-state files, which an adapter knows.
 
-use super::{AgentFile, OverlayFile, TeamFile};
+use super::{AgentFile, OverlayFile, SkillFile, TeamFile};
 use crate::egress::Destination;
 use crate::model;
 use crate::tool::Manifest;
@@ -52,6 +52,12 @@ pub trait Format: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`Syntax`].
     fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax>;
+
+    /// Reads the front matter of `workspaces/<agent>/skills/<name>/SKILL.md`.
+    ///
+    /// # Errors
+    /// [`Syntax`].
+    fn skill(&self, text: &str) -> Result<SkillFile, Syntax>;
 }
 
 /// Why text is refused.

@@ -21,6 +21,7 @@ mod place;
 mod read;
 mod schemas;
 mod secrets;
+mod skill;
 mod snapshot;
 
 pub use agent::{Agent, Bootstrap};
@@ -29,12 +30,14 @@ pub use files::{AgentFile, BudgetFile, Mount, TeamFile};
 pub use finding::{Finding, FindingKind};
 pub use format::{Format, Syntax};
 pub use limits::{
-    BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, FILE_LEN_MAX, FILES_MAX, FINDINGS_MAX, MOUNTS_MAX, PROGRAMS_MAX, TOTAL_LEN_MAX,
+    BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, FILE_LEN_MAX, FILES_MAX, FINDINGS_MAX, MOUNTS_MAX, PROGRAMS_MAX,
+    SKILL_COMPATIBILITY_LEN_MAX, SKILL_DESCRIPTION_LEN_MAX, SKILL_FRONT_LEN_MAX, SKILL_NAME_LEN_MAX, SKILLS_MAX, TOTAL_LEN_MAX,
 };
 pub use overlay::{AgentOverlay, ModelOverlay, MountOverlay, OverlayFile, RouteOverlay, ToolOverlay};
 pub use place::{FOLDERS, Place};
 pub use schemas::schemas;
 pub use secrets::{Secret, find_secrets};
+pub use skill::{Skill, SkillFile};
 pub use snapshot::{PolicyFile, Snapshot};
 
 #[cfg(test)]

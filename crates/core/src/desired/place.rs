@@ -1,5 +1,6 @@
 //! Which file may stand where.
 
+use super::skill::is_skill_name;
 use crate::tenant::Name;
 
 /// The folders that desired state knows; everything beside them in a repository is not read.
@@ -8,6 +9,9 @@ pub const FOLDERS: [&str; 9] =
 
 /// Longest name of a file of memory, in bytes.
 const MEMORY_NAME_LEN_MAX: usize = 100;
+
+/// Another name of `AGENT.md`, which other programs read.
+pub(super) const AGENT_ALIAS: &str = "AGENTS.md";
 
 /// What a file is, by its path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,16 +30,23 @@ pub enum Place {
     Workflow(Name),
     /// `policies/<id>.cedar`
     Policy(Name),
-    /// `workspaces/<agent>/SOUL.md`, `AGENT.md`, `TOOLS.md` or `MEMORY/<name>.md`
+    /// `workspaces/<agent>/SOUL.md`, `AGENT.md` or its alias `AGENTS.md`, `TOOLS.md`, or `MEMORY/<name>.md`
     Bootstrap {
         /// The agent.
         agent: Name,
         /// The file below the agent's folder.
         file: String,
     },
+    /// `workspaces/<agent>/skills/<name>/SKILL.md`
+    Skill {
+        /// The agent.
+        agent: Name,
+        /// The folder's name, which is the skill's.
+        skill: String,
+    },
     /// `env/<name>.yaml`
     Overlay(Name),
-    /// `.gitkeep` or `README.md` of a folder: for people, not read further.
+    /// `.gitkeep` or `README.md` of a folder, or what a skill brings beside its `SKILL.md`: for people, not read further.
     Note,
 }
 
@@ -48,7 +59,7 @@ impl Place {
         let parts: Vec<&str> = path.split('/').collect();
         match parts.as_slice() {
             [folder, ".gitkeep" | "README.md"] if FOLDERS.contains(folder) => Ok(Self::Note),
-            ["workspaces", _, ".gitkeep"] | ["workspaces", _, "MEMORY", ".gitkeep"] => Ok(Self::Note),
+            ["workspaces", _, ".gitkeep"] | ["workspaces", _, "MEMORY" | "skills", ".gitkeep"] => Ok(Self::Note),
             ["teams", file] => {
                 named(file, ".yaml").map(Self::Team).ok_or("a file of teams/ is named <id>.yaml, the id in lower case")
             }
@@ -88,9 +99,22 @@ fn named(file: &str, extension: &str) -> Option<Name> {
 fn bootstrap(agent: &str, rest: &[&str]) -> Result<Place, &'static str> {
     let agent = Name::parse(agent).map_err(|_| "a folder of workspaces/ is named after an agent, in lower case")?;
     match rest {
-        [file @ ("SOUL.md" | "AGENT.md" | "TOOLS.md")] => Ok(Place::Bootstrap { agent, file: (*file).to_owned() }),
+        [file @ ("SOUL.md" | "AGENT.md" | AGENT_ALIAS | "TOOLS.md")] => Ok(Place::Bootstrap { agent, file: (*file).to_owned() }),
         ["MEMORY", file] if is_memory(file) => Ok(Place::Bootstrap { agent, file: format!("MEMORY/{file}") }),
-        _ => Err("a workspace holds SOUL.md, AGENT.md, TOOLS.md and MEMORY/<name>.md"),
+        ["skills", skill, rest @ ..] => in_skill(agent, skill, rest),
+        _ => Err("a workspace holds SOUL.md, AGENT.md or AGENTS.md, TOOLS.md, MEMORY/<name>.md and skills/<name>/SKILL.md"),
+    }
+}
+
+/// What stands in the folder of a skill. The public format lets a skill bring further files; no model is shown them here.
+fn in_skill(agent: Name, skill: &str, rest: &[&str]) -> Result<Place, &'static str> {
+    if !is_skill_name(skill) {
+        return Err("a folder of skills/ is named after its skill: at most 64 of a-z, 0-9 and single hyphens between them");
+    }
+    match rest {
+        ["SKILL.md"] => Ok(Place::Skill { agent, skill: skill.to_owned() }),
+        ["LICENSE" | "LICENSE.txt" | "LICENSE.md" | "README.md"] | ["assets" | "references" | "scripts", _] => Ok(Place::Note),
+        _ => Err("a skill holds SKILL.md, and beside it LICENSE.txt, README.md, and files of assets/, references/ and scripts/"),
     }
 }
 
@@ -121,6 +145,11 @@ mod tests {
             "teams/.gitkeep",
             "tools/README.md",
             "workspaces/clerk/MEMORY/.gitkeep",
+            "workspaces/clerk/AGENTS.md",
+            "workspaces/clerk/skills/.gitkeep",
+            "workspaces/clerk/skills/read-mail2/SKILL.md",
+            "workspaces/clerk/skills/read-mail2/LICENSE.txt",
+            "workspaces/clerk/skills/read-mail2/references/FORMS.md",
         ] {
             assert!(Place::of(good).is_ok(), "{good}");
         }
@@ -137,6 +166,18 @@ mod tests {
             "destinations/a/b.yaml",
             "policies/x.rego",
             "workspaces/clerk/soul.md",
+            "workspaces/clerk/agents.md",
+            "workspaces/clerk/skills/SKILL.md",
+            "workspaces/clerk/skills/mail/skill.md",
+            "workspaces/clerk/skills/Mail/SKILL.md",
+            "workspaces/clerk/skills/-mail/SKILL.md",
+            "workspaces/clerk/skills/mail-/SKILL.md",
+            "workspaces/clerk/skills/read--mail/SKILL.md",
+            "workspaces/clerk/skills/read_mail/SKILL.md",
+            "workspaces/clerk/skills/../SKILL.md",
+            "workspaces/clerk/skills/mail/scripts/a/b.sh",
+            "workspaces/clerk/skills/mail/other.md",
+            "skills/mail/SKILL.md",
             "workspaces/Clerk/SOUL.md",
             "workspaces/clerk/MEMORY/a/b.md",
             "workspaces/clerk/MEMORY/.md",

@@ -1,11 +1,12 @@
 //! From bytes to typed files: layout, sizes, secrets, syntax, in this order, so that nothing is parsed that is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
+use super::place::AGENT_ALIAS;
 use super::{
     AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, OverlayFile,
-    Place, PolicyFile, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets,
+    Place, PolicyFile, SKILLS_MAX, Skill, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets, skill,
 };
 use crate::digest::Digest;
 use crate::egress::{Destination, TOOL_PREFIX};
@@ -46,6 +47,7 @@ pub(super) struct Files {
     pub(super) overlays: BTreeMap<Name, Option<Source<OverlayFile>>>,
     pub(super) policies: Vec<PolicyFile>,
     pub(super) bootstrap: BTreeMap<Name, BTreeMap<String, Bootstrap>>,
+    pub(super) skills: BTreeMap<Name, BTreeMap<String, Skill>>,
 }
 
 /// Reads every file; what is wrong goes to `findings`.
@@ -109,6 +111,7 @@ impl Files {
             }
             Place::Policy(_) => self.policies.push(PolicyFile { path, text }),
             Place::Bootstrap { agent, file } => self.add_bootstrap(&path, agent, file, text)?,
+            Place::Skill { agent, skill } => self.add_skill(&path, agent, skill, &text, format)?,
             Place::Overlay(name) => {
                 let value = overlay(&text, format).map_err(|syntax| unreadable(&path, syntax))?;
                 self.overlays.insert(name, Some(Source::new(path, text, value)));
@@ -134,25 +137,30 @@ impl Files {
             Place::Tool(id) => drop(self.tools.insert(id.clone(), None)),
             Place::Workflow(id) => drop(self.workflows.insert(id.clone(), None)),
             Place::Overlay(name) => drop(self.overlays.insert(name.clone(), None)),
-            Place::Policy(_) | Place::Bootstrap { .. } | Place::Note => {}
+            Place::Policy(_) | Place::Bootstrap { .. } | Place::Skill { .. } | Place::Note => {}
         }
     }
 
     fn add_bootstrap(&mut self, path: &str, agent: Name, file: String, text: String) -> Result<(), Finding> {
-        if text.len() > BOOTSTRAP_LEN_MAX {
-            let what = format!("file of {} bytes", text.len());
-            let why = format!("a bootstrap file has at most {BOOTSTRAP_LEN_MAX} bytes, for it goes into every prompt");
-            return Err(Finding::new(path, FindingKind::Size, what, why, "shorten it, or split it over MEMORY/"));
-        }
+        check_len(path, &text, "shorten it, or split it over MEMORY/")?;
         let digest = Digest::of_bytes(text.as_bytes());
         self.bootstrap.entry(agent).or_default().insert(file, Bootstrap { text, digest });
         Ok(())
     }
 
-    fn check_bootstrap(&self, findings: &mut Vec<Finding>) {
-        for (agent, files) in &self.bootstrap {
+    fn add_skill(&mut self, path: &str, agent: Name, name: String, text: &str, format: &dyn Format) -> Result<(), Finding> {
+        check_len(path, text, "shorten it")?;
+        let skill = skill::parse(path, &name, text, format)?;
+        self.skills.entry(agent).or_default().insert(name, skill);
+        Ok(())
+    }
+
+    /// Checks what an agent's workspace holds as a whole; an alias that says the same is one file with what it stands for.
+    fn check_bootstrap(&mut self, findings: &mut Vec<Finding>) {
+        let owners: BTreeSet<Name> = self.bootstrap.keys().chain(self.skills.keys()).cloned().collect();
+        for agent in owners {
             let path = format!("workspaces/{agent}");
-            if !self.agents.contains_key(agent) {
+            if !self.agents.contains_key(&agent) {
                 let why = format!("there is no agents/{agent}.yaml");
                 findings.push(Finding::new(
                     &path,
@@ -162,14 +170,48 @@ impl Files {
                     "add the agent, or remove the folder",
                 ));
             }
+            let files = self.bootstrap.entry(agent.clone()).or_default();
+            if let (Some(own), Some(alias)) = (files.get("AGENT.md"), files.get(AGENT_ALIAS)) {
+                if own.digest == alias.digest {
+                    files.remove(AGENT_ALIAS);
+                } else {
+                    let why = format!("{AGENT_ALIAS} is another name of AGENT.md, and they differ");
+                    let next = "keep one of them, or make both say the same";
+                    let what = "agent has two texts";
+                    findings.push(Finding::new(&format!("{path}/{AGENT_ALIAS}"), FindingKind::Value, what, why, next));
+                }
+            }
+            let skills = self.skills.get(&agent);
+            if let Some(count) = skills.map(BTreeMap::len).filter(|count| *count > SKILLS_MAX) {
+                let why = format!("an agent has at most {SKILLS_MAX} skills, for all go into every prompt");
+                findings.push(Finding::new(&path, FindingKind::Size, format!("{count} skills"), why, "remove some"));
+            }
+            let said = |skill: &Skill| skill.description.len() + skill.body.len();
             let total: usize = files.values().map(|file| file.text.len()).sum();
+            let total = total + skills.into_iter().flat_map(BTreeMap::values).map(said).sum::<usize>();
             if total > BOOTSTRAP_TOTAL_MAX {
                 let why = format!("an agent's bootstrap files have at most {BOOTSTRAP_TOTAL_MAX} bytes together");
                 let what = format!("{total} bytes of bootstrap files");
-                findings.push(Finding::new(&path, FindingKind::Size, what, why, "shorten or remove files of MEMORY/"));
+                findings.push(Finding::new(
+                    &path,
+                    FindingKind::Size,
+                    what,
+                    why,
+                    "shorten or remove files of MEMORY/ and skills/",
+                ));
             }
         }
     }
+}
+
+/// Refuses a file that is too long for a prompt.
+fn check_len(path: &str, text: &str, next: &str) -> Result<(), Finding> {
+    if text.len() <= BOOTSTRAP_LEN_MAX {
+        return Ok(());
+    }
+    let what = format!("file of {} bytes", text.len());
+    let why = format!("a bootstrap file has at most {BOOTSTRAP_LEN_MAX} bytes, for it goes into every prompt");
+    Err(Finding::new(path, FindingKind::Size, what, why, next))
 }
 
 /// The text of a file, or nothing if it holds secrets: those are reported and the file is not looked at further.
@@ -188,8 +230,14 @@ fn checked_text(path: &str, bytes: Vec<u8>, findings: &mut Vec<Finding>) -> Resu
     let clean = secrets.is_empty();
     findings.extend(secrets.into_iter().map(|secret| {
         let next = "remove it from the file and from the history, replace it at its issuer, and pass it by the secret store";
-        Finding::new(path, FindingKind::Secret, "a secret stands in this file", format!("it looks like {}", secret.kind), next)
-            .at(Some(secret.line))
+        Finding::new(
+            path,
+            FindingKind::Secret,
+            "a secret stands in this file",
+            format!("it looks like a secret of the kind `{}`", secret.kind),
+            next,
+        )
+        .at(Some(secret.line))
     }));
     Ok(clean.then_some(text))
 }

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{AgentFile, OverlayFile, TeamFile};
+use super::{AgentFile, OverlayFile, SkillFile, TeamFile};
 use crate::egress::Destination;
 use crate::model;
 use crate::tool::Manifest;
 use crate::workflow;
 
-/// The published JSON Schemas (draft 2020-12), by the kind of file: `agent`, `destination`, `model`, `overlay`, `team`, `tool`, `workflow`.
+/// The published JSON Schemas (draft 2020-12), by the kind of file: `agent`, `destination`, `model`, `overlay`, `skill`, `team`, `tool`, `workflow`.
 #[must_use]
 pub fn schemas() -> BTreeMap<&'static str, Value> {
     BTreeMap::from([
@@ -18,6 +18,7 @@ pub fn schemas() -> BTreeMap<&'static str, Value> {
         ("destination", schemars::schema_for!(Destination).to_value()),
         ("model", schemars::schema_for!(model::File).to_value()),
         ("overlay", schemars::schema_for!(OverlayFile).to_value()),
+        ("skill", schemars::schema_for!(SkillFile).to_value()),
         ("team", schemars::schema_for!(TeamFile).to_value()),
         ("tool", schemars::schema_for!(Manifest).to_value()),
         ("workflow", schemars::schema_for!(workflow::File).to_value()),

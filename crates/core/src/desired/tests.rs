@@ -1,5 +1,6 @@
 mod egress;
 mod overlay;
+mod skill;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,10 @@ impl Format for Json {
     }
 
     fn overlay(&self, text: &str) -> Result<OverlayFile, Syntax> {
+        read(text)
+    }
+
+    fn skill(&self, text: &str) -> Result<SkillFile, Syntax> {
         read(text)
     }
 }
@@ -283,7 +288,7 @@ fn models_and_routes() {
         assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
     }
     let literal = format!("\"api_key\": \"{}\"", ["s", "k-Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd"].concat());
-    check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "a model provider's key"));
+    check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "of the kind `secret`"));
 }
 
 #[test]
@@ -385,10 +390,15 @@ fn schemas_forbid_unknown_keys() {
     let schemas = schemas();
     assert_eq!(
         schemas.keys().copied().collect::<Vec<_>>(),
-        ["agent", "destination", "model", "overlay", "team", "tool", "workflow"]
+        ["agent", "destination", "model", "overlay", "skill", "team", "tool", "workflow"]
     );
     for (kind, schema) in schemas {
         assert_eq!(schema["additionalProperties"], json!(false), "{kind}");
-        assert!(schema["properties"][if kind == "overlay" { "agents" } else { "id" }].is_object(), "{kind}");
+        let named = match kind {
+            "overlay" => "agents",
+            "skill" => "name",
+            _ => "id",
+        };
+        assert!(schema["properties"][named].is_object(), "{kind}");
     }
 }

@@ -8,6 +8,7 @@ pub mod call;
 mod file;
 mod limits;
 mod message;
+mod note;
 mod price;
 mod reply;
 mod request;
@@ -23,6 +24,7 @@ pub use limits::{
     TOOL_CALLS_MAX, TOOLS_MAX, TURNS_MAX,
 };
 pub use message::{Message, Role, ToolCall};
+pub use note::{AnswerNote, Miss, SupersededNote};
 pub use price::{Price, PriceFile};
 pub use reply::{Finish, Reply, ReplyError, Superseded, Usage};
 pub use request::{Request, RequestError, ToolChoice, ToolSpec};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::CALL_NAME_LEN_MAX;
-use super::{ARGUMENTS_LEN_MAX, CONTENT_LEN_MAX, Message, ROUTE_MAX, Request, Role, TOOL_CALLS_MAX};
+use super::{ARGUMENTS_LEN_MAX, CONTENT_LEN_MAX, Message, Miss, ROUTE_MAX, Request, Role, TOOL_CALLS_MAX};
 use crate::json;
 use crate::payload;
 use crate::tenant::Name;
@@ -93,6 +93,9 @@ pub struct Superseded {
     pub model: Name,
     /// Why, in one sentence.
     pub why: String,
+    /// Why, in one word; `None` in replies of before it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miss: Option<Miss>,
     /// Whether it may have spent tokens nevertheless.
     pub may_have_spent: bool,
 }
@@ -165,7 +168,12 @@ mod tests {
             finish: Finish::ToolCalls,
             usage: Usage { input: 10, output: 5, ..Usage::default() },
             model: name("large"),
-            superseded: vec![Superseded { model: name("small"), why: "it was busy".to_owned(), may_have_spent: true }],
+            superseded: vec![Superseded {
+                model: name("small"),
+                why: "it was busy".to_owned(),
+                miss: Some(Miss::Busy),
+                may_have_spent: true,
+            }],
             cost: 7,
         }
     }
@@ -176,6 +184,17 @@ mod tests {
         let bytes = reply.to_payload().unwrap();
         assert_eq!(Reply::of_payload(&bytes), Some(reply));
         assert_eq!(Reply::of_payload(b"{}"), None);
+    }
+
+    #[test]
+    fn a_reply_of_before_reads_back_and_is_told_without_its_words() {
+        let bytes = reply().to_payload().unwrap();
+        let before = String::from_utf8(bytes).unwrap().replace("\"miss\":\"busy\",", "");
+        let read = Reply::of_payload(before.as_bytes()).unwrap();
+        let told = super::super::AnswerNote::of(&read);
+        assert_eq!((told.superseded[0].miss, told.input_tokens, told.output_tokens, told.cost_micros), (None, 10, 5, 7));
+        let told = serde_json::to_string(&super::super::AnswerNote::of(&reply())).unwrap();
+        assert!(told.contains("\"miss\":\"busy\"") && !told.contains("it was") && !told.contains("I read"), "{told}");
     }
 
     #[test]

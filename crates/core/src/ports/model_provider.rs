@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::model::{Model, Reply, Request};
+use crate::model::{Miss, Model, Reply, Request};
 use crate::policy::Warrant;
 use crate::tool::Call;
 
@@ -80,6 +80,21 @@ pub enum NotAnswered {
 }
 
 impl NotAnswered {
+    /// The same in one word.
+    #[must_use]
+    pub const fn miss(&self) -> Miss {
+        match self {
+            Self::NeverLeft { .. } => Miss::NeverLeft,
+            Self::Unreachable { .. } => Miss::Unreachable,
+            Self::Busy { .. } => Miss::Busy,
+            Self::Silent { .. } => Miss::Silent,
+            Self::Refused { .. } => Miss::Refused,
+            Self::Cut { .. } => Miss::Cut,
+            Self::TooLong { .. } => Miss::TooLong,
+            Self::Malformed { .. } => Miss::Malformed,
+        }
+    }
+
     /// Whether another model may be asked instead: only where no part of an answer had come.
     #[must_use]
     pub const fn may_try_next(&self) -> bool {

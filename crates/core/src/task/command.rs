@@ -3,11 +3,12 @@
 use super::event::{ApprovalAsked, Doubt, Failure, Intent};
 use super::{Envelope, Path, Usage};
 use crate::ids::{ApprovalId, DecisionId, EffectId};
+use crate::model::AnswerNote;
 use crate::payload;
 use crate::principal::Uid;
 use crate::tenant::Name;
 use crate::time::Timestamp;
-use crate::tool::Verification;
+use crate::tool::{Tier, Verification};
 
 /// A person's word on an effect that is IN_DOUBT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub enum Command {
         step: String,
         /// The tool.
         tool: Name,
+        /// Its tier.
+        tier: Tier,
         /// The decision.
         decision: DecisionId,
         /// What the task fails with; it goes on where this is `None`, and the step is never proposed again.
@@ -100,6 +103,8 @@ pub enum Command {
         truncated: bool,
         /// What it is charged for.
         spent: Usage,
+        /// Which model answered and what that took, where it was a question.
+        answer: Option<Box<AnswerNote>>,
     },
     /// Record that an attempt failed for good.
     RecordFailed {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::TraceContext;
 use crate::digest::Digest;
 use crate::ids::{AgentUid, TaskId};
 use crate::payload;
@@ -113,15 +114,6 @@ impl Default for Budget {
     }
 }
 
-/// W3C trace context of the submission.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TraceContext {
-    /// 32 hexadecimal digits.
-    pub trace_id: String,
-    /// 16 hexadecimal digits.
-    pub parent_id: String,
-}
-
 /// Everything that a task was given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Envelope {
@@ -145,6 +137,9 @@ pub struct Envelope {
     pub goal: Goal,
     /// Input, canonical JSON, as a payload.
     pub input: payload::Ref,
+    /// The token by which it was submitted, as a payload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<payload::Ref>,
     /// Limits.
     pub budget: Budget,
     /// Submission.

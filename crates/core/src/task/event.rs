@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Envelope, Path, Usage};
 use crate::digest::Digest;
 use crate::ids::{ApprovalId, DecisionId, EffectId};
+use crate::model::AnswerNote;
 use crate::payload;
 use crate::principal::Uid;
 use crate::tenant::Name;
@@ -176,6 +177,9 @@ pub enum Event {
         step: String,
         /// The tool.
         tool: Name,
+        /// Its tier; `None` in journals of before it was written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<Tier>,
         /// The decision.
         decision: DecisionId,
     },
@@ -192,6 +196,9 @@ pub enum Event {
         /// What it is charged for.
         #[serde(default = "one_call", skip_serializing_if = "is_one_call")]
         spent: Usage,
+        /// Which model answered and what that took, where it was a question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<Box<AnswerNote>>,
     },
     /// A call ran and failed.
     CallFailed {

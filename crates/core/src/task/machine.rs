@@ -10,7 +10,7 @@ mod evolve;
 
 pub use evolve::{Corrupt, evolve, fold};
 
-use super::{Command, Effect, Event, Phase, State};
+use super::{Command, DENIED_MAX, Effect, Event, Failure, Phase, State};
 use crate::ids::{ApprovalId, EffectId};
 use crate::time::Timestamp;
 
@@ -131,17 +131,18 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
         Command::Deny { approval, by, statement } => approval::deny(state, approval, by, statement, now),
         Command::ExpireApproval { approval } => approval::expire(state, approval, now),
         Command::Intend { proposal, send_deadline } => call::intend(state, &proposal, send_deadline, now),
-        Command::Refuse { step, tool, decision, failure } => {
+        Command::Refuse { step, tool, tier, decision, failure } => {
             call::none_open(state)?;
-            let denied = Event::CallDenied { step, tool, decision };
-            Ok(match failure {
+            let denied = Event::CallDenied { step, tool, tier: Some(tier), decision };
+            let too_many = state.denied.len() + 1 >= DENIED_MAX;
+            Ok(match failure.or(too_many.then_some(Failure::PolicyDenied)) {
                 Some(failure) => (vec![denied, Event::Failed { failure, detail: None }], vec![Effect::Finish]),
                 None => (vec![denied], vec![Effect::Advance]),
             })
         }
-        Command::RecordLanded { effect, attempt, result, truncated, spent } => {
+        Command::RecordLanded { effect, attempt, result, truncated, spent, answer } => {
             call::current(state, effect, attempt)?;
-            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated, spent }))
+            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated, spent, answer }))
         }
         Command::RecordFailed { effect, attempt, reason, spent } => call::failed(state, effect, attempt, (reason, spent)),
         Command::RecordNeverLeft { effect, attempt } => call::never_left(state, effect, attempt),

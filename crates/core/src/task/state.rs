@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{Doubt, Failure, Intent};
 use super::{Account, Envelope, Path};
-use crate::ids::{ApprovalId, EffectId};
+use crate::ids::{ApprovalId, DecisionId, EffectId};
+use crate::model::AnswerNote;
 use crate::payload;
 use crate::principal::Uid;
+use crate::tenant::Name;
 use crate::time::Timestamp;
+use crate::tool::Tier;
 
 /// A2A's task states, which are the outer states of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,6 +123,25 @@ pub struct CallState {
     pub send_deadline: Option<Timestamp>,
     /// The approval that was consumed.
     pub approval: Option<ApprovalId>,
+    /// Which model answered and what that took, where it was a question that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Box<AnswerNote>>,
+}
+
+/// Most calls of one task that may be denied; the next denial ends it, so that a state has a size. A model is stopped long before:
+/// after the turn with its fifth denial, and a turn has at most 32 calls.
+pub const DENIED_MAX: usize = 64;
+
+/// One call that was denied: nothing of it was ever sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    /// The tool.
+    pub tool: Name,
+    /// Its tier; `None` in journals of before it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// The decision.
+    pub decision: DecisionId,
 }
 
 /// The state of a task.
@@ -135,7 +157,10 @@ pub struct State {
     pub calls: BTreeMap<EffectId, CallState>,
     /// The effect of each step that was proposed.
     pub steps: BTreeMap<String, EffectId>,
-    /// The steps that were refused without ending the task.
+    /// The calls that were denied, by step; at most [`DENIED_MAX`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub denied: BTreeMap<String, Denied>,
+    /// Steps that were denied, in a state that was stored before denials were kept with their decision; only read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub refused: BTreeSet<String>,
     /// What it has used, and what is held for its effects.
@@ -168,6 +193,19 @@ impl State {
     /// Calls whose effect may be on its way: intent durable, outcome not.
     pub fn open_calls(&self) -> impl Iterator<Item = (&EffectId, &CallState)> {
         self.calls.iter().filter(|(_, call)| matches!(call.phase, Phase::Sent))
+    }
+
+    /// What the answers of models cost by their price tables, in micro units of the currency. An answer that was lost is not in it.
+    #[must_use]
+    pub fn cost_micros(&self) -> u64 {
+        let answers = self.calls.values().filter_map(|call| call.answer.as_ref());
+        answers.fold(0, |sum, answer| answer.cost_micros.saturating_add(sum))
+    }
+
+    /// The newest denial; ids of decisions rise.
+    #[must_use]
+    pub fn last_denied(&self) -> Option<&Denied> {
+        self.denied.values().max_by_key(|denied| denied.decision)
     }
 
     /// Calls that wait for a person.

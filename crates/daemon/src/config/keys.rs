@@ -74,6 +74,7 @@ pub const KEYS: &[Key] = &[
     live("limits.requests_per_second.login", Shape::Number),
     live("log.level", Shape::Text),
     fixed("log.format", Shape::Text),
+    fixed("redaction.personal_data", Shape::List),
 ];
 
 impl Key {

@@ -26,8 +26,8 @@ pub use origin::Origin;
 pub use resolved::{Config, UnlockBy};
 pub use schema::Kind;
 pub use settings::{
-    Audit, Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Repository, Server, Settings, Trust, Witness,
-    Workspaces,
+    Audit, Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server, Settings, Sink,
+    Trust, Witness, Workspaces,
 };
 pub use show::{defaults_text, origins_json, origins_text};
 

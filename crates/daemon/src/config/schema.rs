@@ -19,6 +19,8 @@ pub enum Kind {
     Model,
     /// `env/NAME.yaml` of the desired state.
     Overlay,
+    /// The front matter of `workspaces/AGENT/skills/NAME/SKILL.md` of the desired state.
+    Skill,
     /// `teams/ID.yaml` of the desired state.
     Team,
     /// `tools/ID.yaml` of the desired state.
@@ -37,6 +39,7 @@ impl Kind {
             Self::Destination => of_desired("destination"),
             Self::Model => of_desired("model"),
             Self::Overlay => of_desired("overlay"),
+            Self::Skill => of_desired("skill"),
             Self::Team => of_desired("team"),
             Self::Tool => of_desired("tool"),
             Self::Workflow => of_desired("workflow"),

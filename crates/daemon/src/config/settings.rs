@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 
+use scalbotics_core::redaction::Detect;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Span;
 use scalbotics_runtime::audit::BYTES_PER_DAY;
@@ -34,6 +35,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The daemon's own log.
     pub log: Log,
+    /// What is covered besides secrets.
+    pub redaction: Redaction,
 }
 
 /// `[installation]`
@@ -290,4 +293,41 @@ pub enum LogFormat {
     Json,
     /// For people.
     Text,
+}
+
+/// `[redaction]`: secrets are covered everywhere and always; this is about what tells who somebody is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redaction {
+    /// Where personal data is covered: addresses of mail, telephone numbers, accounts, cards, national identifiers.
+    pub personal_data: Vec<Sink>,
+}
+
+impl Default for Redaction {
+    /// Operators read logs, and need to know nobody for it; agents may have to work with what people gave them.
+    fn default() -> Self {
+        Self { personal_data: vec![Sink::Logs] }
+    }
+}
+
+/// Where texts go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sink {
+    /// Lines of the daemon's own log.
+    Logs,
+    /// Errors that calls of the API answer.
+    Errors,
+    /// What tools and models answer, as it is stored and goes on.
+    Outputs,
+    /// What models are asked.
+    Prompts,
+}
+
+impl Redaction {
+    /// What is looked for in what goes there.
+    #[must_use]
+    pub fn detect(&self, sink: Sink) -> Detect {
+        if self.personal_data.contains(&sink) { Detect::SecretsAndPersonalData } else { Detect::Secrets }
+    }
 }

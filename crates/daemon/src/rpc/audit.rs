@@ -49,8 +49,8 @@ impl Context {
         record.decision = Some(DecisionNote::of(&decided.decision));
         record.outcome = Some(OutcomeNote { word: word(failure), attempt: None, commitment: None });
         record.request = Some(call.request);
-        record.trace = call.trace.as_ref().map(|trace| trace.trace_id.clone());
-        let decision = Some(decided.decision.clone());
+        record.trace = Some(call.trace.trace_id.clone());
+        let decision = (!decided.is_recorded).then(|| decided.decision.clone());
         // A denial is awaited whatever the row says: it is what an attack leaves behind.
         let awaited = call.row.method.audit == Audit::Awaited || !decided.decision.allows();
         let written = if awaited { self.auditor.awaited(record, decision).await } else { self.auditor.batched(record, decision) };

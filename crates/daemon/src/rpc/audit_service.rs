@@ -3,23 +3,26 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::stream;
 use scalbotics_core::audit::checkpoint::origin;
+use scalbotics_core::ids::TaskId;
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::signed_note::{self, Verifier};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_server::AuditService;
-use scalbotics_proto::v1::prove_audit_log_request::Wanted;
+use scalbotics_proto::v1::prove_audit_log_request::Wanted as WantedProof;
 use scalbotics_runtime::audit;
+use scalbotics_runtime::evidence::Wanted;
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
 use super::context::Context;
 use super::convert::{self, store_failure};
 use super::failure::Failure;
-use super::names;
+use super::names::{self, Named};
 use super::status::status;
 use super::task_service::Answers;
 
@@ -28,6 +31,9 @@ const PAGE_DEFAULT: usize = 100;
 
 /// Records that a tail reads at once.
 const TAIL_PAGE: usize = 100;
+
+/// Bytes of a part of a bundle: well below the limit of a message.
+const PART_LEN: usize = 256 << 10;
 
 /// AuditService.
 #[derive(Debug, Clone)]
@@ -100,6 +106,20 @@ impl Audits {
         })))
     }
 
+    /// The bundle is made whole before the first part leaves: no failure cuts it off.
+    async fn export(&self, call: &Call, request: &v1::ExportEvidenceRequest) -> Result<Answers<v1::EvidencePart>, Failure> {
+        let own = call.tenant()?;
+        let named: Named<TaskId> = names::parse("name", "tasks", &request.name, own)?;
+        let _permit = self.0.enter(call, Resource::only("AuditLog", own), &named).await?;
+        let wanted = Wanted { task: named.id, payloads: !request.without_payloads, live_token: request.with_live_token };
+        let bundle = self.0.evidence.export(&call.caller("")?, &wanted).await;
+        let bundle = Bytes::from(bundle.map_err(|error| convert::evidence_failure(&error, &named.text))?);
+        Ok(Box::pin(stream::unfold(bundle, |mut rest| async move {
+            let part = rest.split_to(PART_LEN.min(rest.len()));
+            (!part.is_empty()).then(|| (Ok(v1::EvidencePart { data: part.to_vec() }), rest))
+        })))
+    }
+
     async fn head(&self, call: &Call, request: &v1::GetAuditHeadRequest) -> Result<v1::AuditHead, Failure> {
         self.enter(call, &request.parent).await?;
         let head = self.0.ports.audit_log.head(call.tenant()?).await.map_err(|error| store_failure(&error))?;
@@ -112,8 +132,8 @@ impl Audits {
         self.enter(call, &request.parent).await?;
         let (ports, tenant) = (&self.0.ports, call.tenant()?);
         let text = match wanted {
-            Wanted::Index(index) => audit::inclusion(ports, tenant, index).await.map(|proof| proof.text()),
-            Wanted::Growth(v1::AuditGrowth { from_size, to_size }) => {
+            WantedProof::Index(index) => audit::inclusion(ports, tenant, index).await.map(|proof| proof.text()),
+            WantedProof::Growth(v1::AuditGrowth { from_size, to_size }) => {
                 let to = Some(to_size).filter(|size| *size > 0);
                 audit::growth(ports, tenant, from_size, to).await.map(|proof| proof.text())
             }
@@ -178,6 +198,16 @@ impl AuditService for Audits {
     async fn prove_audit_log(&self, request: Request<v1::ProveAuditLogRequest>) -> Result<Response<v1::AuditProof>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.prove(&call, &message).await).await
+    }
+
+    type ExportEvidenceStream = Answers<v1::EvidencePart>;
+
+    async fn export_evidence(
+        &self,
+        request: Request<v1::ExportEvidenceRequest>,
+    ) -> Result<Response<Self::ExportEvidenceStream>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.export(&call, &message).await).await
     }
 
     async fn verify_audit_log(

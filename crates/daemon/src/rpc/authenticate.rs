@@ -5,6 +5,7 @@
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use scalbotics_core::secret::Secret;
 use scalbotics_identity::authority::issuer::Refusal;
 
 use super::call::Identity;
@@ -44,7 +45,8 @@ impl Context {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
             return Err(failure.why("the clock stepped, so no token can be judged").next("set the clock of the daemon's host"));
         }
-        let token = self.validator.validate(token, self.ports.clock.now()).map_err(|refusal| {
+        let presented = token;
+        let token = self.validator.validate(presented, self.ports.clock.now()).map_err(|refusal| {
             if refusal == Refusal::Expired {
                 Failure::new(codes::TOKEN_EXPIRED, WHAT).next(NEXT)
             } else {
@@ -63,7 +65,8 @@ impl Context {
             return Err(Failure::new(codes::PRINCIPAL_SUSPENDED, WHAT).next(AFTER_SUSPENSION));
         }
         let (principal, sponsor) = (registered.principal(), registered.sponsor());
-        Ok(Identity { principal, sponsor, registered, expires_at: token.expires_at })
+        let presented = Secret::new(presented.as_bytes().to_vec());
+        Ok(Identity { principal, sponsor, registered, token: presented, expires_at: token.expires_at })
     }
 
     /// Why a stream of this caller has to end, if it has to: suspended, under a grant that is over, or other groups than when it was

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::policy::Decision;
 use scalbotics_core::principal::Principal;
+use scalbotics_core::secret::Secret;
 use scalbotics_core::service::Sponsor;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::tenant::TenantId;
@@ -32,6 +33,8 @@ pub(crate) struct Identity {
     pub sponsor: Option<Sponsor>,
     /// The registry's rows.
     pub registered: Registered,
+    /// The token, for the evidence of what is submitted by it.
+    pub token: Secret,
     /// When the token ends.
     pub expires_at: Timestamp,
 }
@@ -43,6 +46,8 @@ pub(crate) struct Decided {
     pub(crate) decision: Decision,
     /// The resource's id, for the record.
     pub(crate) target: String,
+    /// Whether it was recorded a moment ago, for a call that asked the same.
+    pub(crate) is_recorded: bool,
 }
 
 /// One call.
@@ -52,8 +57,8 @@ pub(crate) struct Call {
     pub row: &'static Row,
     /// The request's id.
     pub request: RequestId,
-    /// The caller's trace.
-    pub trace: Option<TraceContext>,
+    /// The caller's trace, or the one that began with the call.
+    pub trace: TraceContext,
     /// Who; `None` before login.
     pub(super) identity: Option<Identity>,
     pub(super) decided: OnceLock<Decided>,
@@ -102,8 +107,9 @@ impl Call {
         Ok(Caller {
             principal: identity.principal.clone(),
             sponsor: identity.sponsor.clone(),
+            token: Some(identity.token.clone()),
             request: self.request,
-            trace: self.trace.clone(),
+            trace: Some(self.trace.clone()),
             decision: Some(decided.decision.clone()),
             repeat_key: (!request_id.is_empty()).then(|| request_id.to_owned()),
         })
@@ -127,42 +133,6 @@ impl Call {
     /// What a person gives to an operator.
     #[must_use]
     pub(crate) fn reference(&self) -> Reference {
-        let trace = self.trace.as_ref().map(|trace| trace.trace_id.clone()).unwrap_or_default();
-        Reference { request: self.request.to_string(), trace }
-    }
-}
-
-/// Parses a W3C `traceparent`, version 00; anything else is no trace.
-#[must_use]
-pub(crate) fn parse_traceparent(text: &str) -> Option<TraceContext> {
-    let mut parts = text.split('-');
-    let (version, trace_id, parent_id, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let hexadecimal = |part: &str, len: usize| {
-        part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && part.bytes().any(|b| b != b'0')
-    };
-    let sound =
-        version == "00" && flags.len() == 2 && parts.next().is_none() && hexadecimal(trace_id, 32) && hexadecimal(parent_id, 16);
-    sound.then(|| TraceContext { trace_id: trace_id.to_owned(), parent_id: parent_id.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn traceparents() {
-        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(parse_traceparent(good).unwrap().trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
-        for bad in [
-            "",
-            "00",
-            &good.replace("00-", "ff-"),
-            &good.to_uppercase(),
-            &format!("{good}-x"),
-            &good.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
-            &good.replace("00f067aa0ba902b7", "00f067aa0ba902b"),
-        ] {
-            assert!(parse_traceparent(bad).is_none(), "{bad}");
-        }
+        Reference { request: self.request.to_string(), trace: self.trace.trace_id.clone() }
     }
 }

@@ -101,6 +101,7 @@ codes! {
     SETUP_STORE "SETUP_STORE" "the first people could not be registered";
     DEV_FAILED "DEV_FAILED" "the dev installation broke while it ran";
     // Evidence.
+    EVIDENCE_UNAVAILABLE "EVIDENCE_UNAVAILABLE" "no evidence can be made of the task";
     EXPORT_FAILED "EXPORT_FAILED" "a file of an export could not be written";
     WITNESS_UNUSABLE "WITNESS_UNUSABLE" "the witness could not be started, or not go on";
     AUDIT_MISMATCH "AUDIT_MISMATCH" "the audit log does not agree with itself or with its checkpoints";

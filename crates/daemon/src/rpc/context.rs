@@ -9,7 +9,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, people, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, evidence, model, people, secret, task};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
@@ -28,6 +28,8 @@ pub struct Context {
     pub clock: Arc<Guarded>,
     /// Tasks.
     pub tasks: task::Service,
+    /// Who asks models, for whether each is asked now.
+    pub models: Arc<model::Runner>,
     /// Approvals.
     pub approvals: approval::Service,
     /// People, and the standing of agents.
@@ -42,6 +44,8 @@ pub struct Context {
     pub reconciler: Arc<Reconciler>,
     /// What is in force.
     pub states: States,
+    /// Evidence of tasks.
+    pub evidence: evidence::Service,
     /// Audit records of calls.
     pub auditor: Arc<audit::Auditor>,
     /// Who keeps checkpoints outside of this host.

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::rpc::RateClass;
+use scalbotics_core::task::TraceContext;
 use scalbotics_runtime::audit::Unauthenticated;
 use tokio::time::Instant;
 use tonic::body::Body;
@@ -20,7 +21,7 @@ use tonic::service::Routes;
 use tower::Service as _;
 use tracing::Instrument as _;
 
-use super::call::{Call, Identity, parse_traceparent};
+use super::call::{Call, Identity};
 use super::codes;
 use super::context::Context;
 use super::failure::Failure;
@@ -76,9 +77,8 @@ impl Gate {
             return refusal;
         }
         let id = RequestId::from_u128(self.context.ports.ids.next());
-        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-        let trace = header("traceparent").and_then(parse_traceparent);
-        let trace_id = trace.as_ref().map(|trace| trace.trace_id.clone()).unwrap_or_default();
+        let trace = given_trace(request.headers()).unwrap_or_else(|| TraceContext::begin(self.context.ports.ids.salt()));
+        let trace_id = trace.trace_id.clone();
         let row = methods::find(request.uri().path());
         let method = row.map_or("unknown", |row| row.method.path);
         let span = tracing::info_span!("rpc", request = %id, trace = trace_id.as_str(), method);
@@ -88,7 +88,7 @@ impl Gate {
             let answer = async {
                 let limit = TimeLimit::of(request.headers(), begun)?;
                 let work = async {
-                    let (call, slot) = self.admit(row, id, trace, &request).await?;
+                    let (call, slot) = self.admit(row, (id, trace), &request).await?;
                     Ok::<_, Failure>(self.handle(call, (slot, limit), request).await)
                 };
                 tokio::select! {
@@ -114,8 +114,7 @@ impl Gate {
     async fn admit(
         &self,
         row: Option<&'static Row>,
-        request: RequestId,
-        trace: Option<scalbotics_core::task::TraceContext>,
+        (request, trace): (RequestId, TraceContext),
         head: &Request<Incoming>,
     ) -> Result<(Arc<Call>, Option<Slot>), Failure> {
         let row = row.ok_or_else(|| Failure::new(codes::METHOD_UNKNOWN, "there is no such method").next("scalbotics version"))?;
@@ -203,6 +202,13 @@ impl Gate {
             (Some(_) | None, _) => response,
         }
     }
+}
+
+/// The trace that the caller says; two headers, like one that is none, say nothing.
+fn given_trace(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut given = headers.get_all(TraceContext::HEADER).iter();
+    let (one, more) = (given.next()?, given.next());
+    if more.is_some() { None } else { TraceContext::parse(one.to_str().ok()?) }
 }
 
 /// The answer to what is no gRPC at all, such as a browser's question.

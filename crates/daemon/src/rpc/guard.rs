@@ -9,7 +9,7 @@ use scalbotics_core::policy::{
     Answer, Authorization, Deciding, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, explain,
 };
 use scalbotics_core::principal::{Principal, Uid};
-use scalbotics_core::rpc::Method;
+use scalbotics_core::rpc::{Audit, Method};
 use scalbotics_core::service;
 use serde_json::json;
 
@@ -46,17 +46,20 @@ impl Context {
         if let (Some(given), true) = (answers.last_mut(), identity.sponsor.is_some() && !service::ACTIONS.contains(&action)) {
             given.insert(0, never(action));
         }
-        let asked = Authorization {
-            id: DecisionId::from_u128(self.ports.ids.next()),
-            at: self.ports.clock.now(),
-            chain: &chain,
-            tool: None,
-            requests,
-            answers,
-        };
-        let (decision, permit) = authorize(call.row.method, asked);
+        // The same read again is the same decision; whether it still holds is found out anew.
+        let before = (call.row.method.audit == Audit::Batched).then(|| self.auditor.made_before(&requests, &answers)).flatten();
+        let fresh = || DecisionId::from_u128(self.ports.ids.next());
+        let (id, at) = (before.map_or_else(fresh, |(id, _)| id), self.ports.clock.now());
+        let asked = Authorization { id, at, chain: &chain, tool: None, requests, answers };
+        let (mut decision, permit) = authorize(call.row.method, asked);
+        match before {
+            Some((_, made_at)) if decision.allows() => decision.at = made_at,
+            Some(_) => decision.id = fresh(),
+            None => {}
+        }
+        let is_recorded = before.is_some() && decision.allows();
         let denied = (!decision.allows()).then(|| self.told(denial(&decision)));
-        if call.decided.set(Decided { decision, target }).is_err() {
+        if call.decided.set(Decided { decision, target, is_recorded }).is_err() {
             return Err(Failure::internal("call was decided twice", &call.row.method.path));
         }
         match (named.foreign, permit, denied) {

@@ -34,7 +34,9 @@ impl Context {
         }
         if !seen.findings.is_empty() {
             let head = seen.head.as_deref().unwrap_or("head").chars().take(12).collect::<String>();
-            reasons.push(format!("commit {head} is refused with {} findings; see `scalbotics repo status`", seen.findings.len()));
+            let count = seen.findings.len();
+            let noun = if count == 1 { "finding" } else { "findings" };
+            reasons.push(format!("commit {head} is refused with {count} {noun}; see `scalbotics repo status`"));
         }
         if let Some(why) = seen.unreadable {
             reasons.push(format!("the repository could not be brought into force: {why}"));

@@ -74,6 +74,7 @@ rows! {
     GET_AUDIT_HEAD: "AuditService/GetAuditHead" "audit.head" "AuditLog" Read Batched;
     VERIFY_AUDIT_LOG: "AuditService/VerifyAuditLog" "audit.verify" "AuditLog" Write Awaited;
     PROVE_AUDIT_LOG: "AuditService/ProveAuditLog" "audit.prove" "AuditLog" Read Awaited;
+    EXPORT_EVIDENCE: "AuditService/ExportEvidence" "audit.export" "AuditLog" Stream Awaited;
     LIST_AGENTS: "AgentService/ListAgents" "agent.list" "Tenant" Read Batched;
     GET_AGENT: "AgentService/GetAgent" "agent.read" "Agent" Read Batched;
     SUSPEND_AGENT: "AgentService/SuspendAgent" "agent.suspend" "Agent" Write Awaited;
@@ -96,6 +97,7 @@ rows! {
     OFFBOARD_SERVICE: "ServiceService/OffboardService" "service.offboard" "Account" Write Awaited;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
+    LIST_MODELS: "ModelService/ListModels" "model.list" "Tenant" Read Batched;
     LIST_TOOLS: "ToolService/ListTools" "tool.list" "Tenant" Read Batched;
     GET_TOOL: "ToolService/GetTool" "tool.read" "Tool" Read Batched;
     GET_REPOSITORY: "RepositoryService/GetRepository" "repository.read" "Repository" Read Batched;

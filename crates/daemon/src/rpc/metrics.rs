@@ -73,7 +73,11 @@ impl Counters {
     /// All series, those of one name side by side.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample<'_>> {
-        let counter = |name, label, counter: &Counter| Sample { name, label, shown: Shown::Counter(counter.get()) };
+        let counter = |name, label: Option<(&'static str, &'static str)>, counter: &Counter| Sample {
+            name,
+            label: label.map(|(key, value)| (key, value.into())),
+            shown: Shown::Counter(counter.get()),
+        };
         let gauge = |name, gauge: &Gauge| Sample { name, label: None, shown: Shown::Gauge(gauge.get()) };
         vec![
             counter(CALLS, Some(("outcome", "ok")), &self.ok),

@@ -23,6 +23,7 @@ mod intake;
 mod limits;
 pub mod methods;
 pub mod metrics;
+mod model_service;
 mod names;
 mod policy_service;
 mod registered;

@@ -54,7 +54,7 @@ impl Sessions {
         record.target = Some(minted.jti.clone());
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
         record.request = Some(call.request);
-        record.trace = call.trace.as_ref().map(|trace| trace.trace_id.clone());
+        record.trace = Some(call.trace.trace_id.clone());
         // Logins stand in the installation log too (semantics §7.3).
         let copy = Record { tenant: TenantId::system(), ..record.clone() };
         self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))?;

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::covering;
+
 use super::codes;
 use super::failure::Failure;
 
@@ -22,7 +24,7 @@ const DOMAIN: &str = "scalbotics.io";
 pub(crate) struct Reference {
     /// The request's id, as `req_…`.
     pub request: String,
-    /// W3C trace id, where there is one.
+    /// W3C trace id.
     pub trace: String,
 }
 
@@ -36,8 +38,8 @@ pub(crate) fn status(failure: &Failure, reference: &Reference) -> Status {
             metadata.insert(key.to_owned(), value.to_owned());
         }
     };
-    put("why", &parts.why);
-    put("next", &parts.next);
+    put("why", &covering::error(&parts.why));
+    put("next", &covering::error(&parts.next));
     put("trace", &reference.trace);
     put("decision", parts.decision.as_deref().unwrap_or_default());
     let mut details = ErrorDetails::new();
@@ -47,7 +49,7 @@ pub(crate) fn status(failure: &Failure, reference: &Reference) -> Status {
     if let Some(after) = parts.retry_after {
         details.set_retry_info(Some(after));
     }
-    Status::with_error_details(grpc(parts.code), &parts.what, details)
+    Status::with_error_details(grpc(parts.code), covering::error(&parts.what), details)
 }
 
 /// The trailers that end a stream with a failure.
@@ -167,7 +169,14 @@ fn grpc(code: codes::Code) -> Code {
         (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
         (
             Code::FailedPrecondition,
-            &[codes::AGENT_NOT_ACTIVE, codes::TOOL_NOT_GRANTED, codes::TASK_STATE, codes::APPROVAL_STATE, codes::CLOCK_UNTRUSTED],
+            &[
+                codes::AGENT_NOT_ACTIVE,
+                codes::TOOL_NOT_GRANTED,
+                codes::TASK_STATE,
+                codes::APPROVAL_STATE,
+                codes::CLOCK_UNTRUSTED,
+                codes::EVIDENCE_UNAVAILABLE,
+            ],
         ),
         (
             Code::ResourceExhausted,

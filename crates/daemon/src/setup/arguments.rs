@@ -35,6 +35,16 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// As it is written on a command line.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Other => "other",
+        }
+    }
+
     /// The user name that it wants beside a token.
     #[must_use]
     pub const fn user(self) -> &'static str {
@@ -63,9 +73,9 @@ pub struct Initialize {
     /// Trust domain: a DNS name of yours; never changes.
     #[arg(long, value_name = "DOMAIN")]
     pub trust_domain: Option<String>,
-    /// First tenant.
-    #[arg(long = "tenant-name", alias = "tenant", value_name = "TENANT", default_value = "acme")]
-    pub tenant: Name,
+    /// First tenant; acme where nothing is said.
+    #[arg(long = "tenant-name", alias = "tenant", value_name = "TENANT")]
+    pub tenant: Option<Name>,
     /// Who keeps the keys: the local keystore only, for now.
     #[arg(long, value_enum, default_value = "local")]
     pub key_authority: KeyAuthority,

@@ -152,7 +152,7 @@ fn summary(flags: &Initialize) -> String {
          repository     {}\nadmin          {}\napprover       {}\nissuer         {}",
         flags.dir.display(),
         text(&flags.trust_domain, ""),
-        flags.tenant,
+        flags.tenant.as_ref().map_or(super::initialize::TENANT, Name::as_str),
         text(&flags.git, "on this machine"),
         name(&flags.admin),
         name(&flags.approver),

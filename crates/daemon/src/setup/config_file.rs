@@ -1,5 +1,6 @@
 //! The configuration that `initialize` writes once; afterwards it is the installation's.
 
+use scalbotics_core::shell_word;
 use toml::Value;
 
 use super::report::{Change, Report};
@@ -24,8 +25,11 @@ fn text(plan: &Plan) -> String {
     let mut roots: Vec<String> = vec![plan.path(super::starter::FOLDER).display().to_string()];
     roots.extend(plan.workspace_roots.iter().map(|root| root.display().to_string()));
     let roots: Vec<Value> = roots.into_iter().map(Value::String).collect();
+    let path = plan.path(layout::CONFIG).display().to_string();
+    // A comment ends with its line.
+    let shown = if path.contains(char::is_control) { "FILE" } else { path.as_str() };
     format!(
-        "# Configuration of scalboticsd; every key: scalbotics config show --origin\n\n\
+        "# Configuration of scalboticsd; every key: scalboticsd --config {} config show --origin\n\n\
          [installation]\nid = \"{}\"\ntrust_domain = \"{}\"\ntenant = \"{}\"\ndata_dir = \"{}\"\ndev = {}\n\n\
          [server]\nlisten = \"{}\"\nadmin_listen = \"{}\"\n\n\
          [keystore]\npath = \"{}\"\nkey_file = \"{}\"\n\n\
@@ -33,6 +37,7 @@ fn text(plan: &Plan) -> String {
          [repository]\npath = {}\n{}\
          {}\
          [workspaces]\nallowed_roots = {}\n",
+        shell_word(shown),
         plan.installation,
         plan.trust_domain,
         plan.tenant,

@@ -74,6 +74,24 @@ pub(crate) fn make(entrance: &Entrance, directory: &Path, people: &[Known], repo
     scalbotics_identity::private_file::replace(&path, text.as_bytes(), mode).map_err(error::keys("write the contexts"))
 }
 
+/// What [`make`] would note; who people are for good is not known before they are registered.
+pub(super) fn preview(entrance: &Entrance, directory: &Path, people: &[Person], report: &mut Report) -> Result<(), Error> {
+    let file = read(&directory.join("contexts.toml"))?;
+    let contexts = file.get("contexts").and_then(Value::as_table);
+    for person in people {
+        let name = entrance.context_name(&person.name, person.approves);
+        let known = contexts.and_then(|contexts| contexts.get(&name)).and_then(Value::as_table);
+        let uid = known.and_then(|known| known.get("human_uid")?.as_str()?.parse().ok());
+        let change = match known {
+            None => Change::Created,
+            Some(known) if uid.is_some_and(|uid| entry(entrance, person, uid).as_table() == Some(known)) => Change::Unchanged,
+            Some(_) => Change::Changed,
+        };
+        report.note("context", change, name);
+    }
+    Ok(())
+}
+
 /// People whose context is missing or leads elsewhere, with its name.
 pub(crate) fn missing(entrance: &Entrance, directory: &Path, people: &[Known]) -> Result<Vec<(String, Known)>, Error> {
     let file = read(&directory.join("contexts.toml"))?;

@@ -8,6 +8,7 @@ use scalbotics_adapters::git::remote::Address;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::{HumanUid, InstallationId};
 use scalbotics_core::ports::{Clock, IdSource};
+use scalbotics_core::shell_word;
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::contexts::Entrance;
@@ -23,6 +24,9 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7420
 
 /// Address of /metrics and /healthz, where nothing is said.
 const ADMIN_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7421);
+
+/// The first tenant, where nothing is said.
+pub(super) const TENANT: &str = "acme";
 
 /// What the installation is made with: time, ids, and where the command line keeps its contexts.
 #[derive(Debug, Clone)]
@@ -91,7 +95,7 @@ impl Plan {
         }
         let root = std::path::absolute(&flags.dir).map_err(error::file("resolve", &flags.dir))?;
         let (root_repository, upstream) = where_to(flags, &root)?;
-        let tenant = TenantId::new(flags.tenant.clone());
+        let tenant = TenantId::new(flags.tenant.clone().map_or_else(|| built_in("--tenant-name", TENANT), Ok)?);
         if tenant.is_system() {
             return Err(refused("--tenant-name", tenant.as_str(), "`system` owns the installation's own verbs".to_owned()));
         }
@@ -108,7 +112,7 @@ impl Plan {
             repository: root_repository,
             upstream,
             issuer: flags.issuer.clone(),
-            agent: flags.agent.clone().map_or_else(starter_agent, Ok)?,
+            agent: flags.agent.clone().map_or_else(|| built_in("--agent", starter::AGENT), Ok)?,
             desired: flags.desired.clone(),
             model,
             listen: flags.listen.unwrap_or(LISTEN),
@@ -118,6 +122,11 @@ impl Plan {
         };
         if let Some(config) = plan.resume()? {
             plan.adopt(&config, flags)?;
+        }
+        let tokens = flags.git_token_file.as_ref().map(|file| ("--git-token-file", file.display().to_string()));
+        let provider = flags.git_provider.map(|provider| ("--git-provider", provider.word().to_owned()));
+        if let Some((flag, value)) = provider.or(tokens).filter(|_| plan.upstream.is_none()) {
+            return Err(refused(flag, &value, "it is about a remote repository, and --git names none".to_owned()));
         }
         Ok(plan)
     }
@@ -150,7 +159,7 @@ impl Plan {
             at(layout::TRUST),
             at(layout::ROOT_KEYSTORE_KEY),
             at(layout::ADMIN_KEYSTORE_KEY),
-            at(layout::CONFIG),
+            shell_word(&at(layout::CONFIG)),
             self.first_command(),
         )
     }
@@ -196,12 +205,9 @@ fn where_to(flags: &Initialize, root: &Path) -> Result<(PathBuf, Option<Upstream
     Ok((inside, Some(Upstream { address, user, token: upstream::token(flags)?, resumed: false })))
 }
 
-fn starter_agent() -> Result<Name, Error> {
-    Name::parse(starter::AGENT).map_err(|e| Error::Flag {
-        flag: "--agent",
-        value: starter::AGENT.to_owned(),
-        reason: e.to_string(),
-    })
+/// A name that this program brings.
+fn built_in(flag: &'static str, name: &str) -> Result<Name, Error> {
+    Name::parse(name).map_err(|e| Error::Flag { flag, value: name.to_owned(), reason: e.to_string() })
 }
 
 /// The paths, those that are relative seen from the working directory.
@@ -237,7 +243,7 @@ pub async fn initialize(plan: &Plan, environment: &Environment) -> Result<Report
 ///
 /// # Errors
 /// [`Error::File`] when a path cannot be looked at; [`Error::Desired`]; what a remote or an issuer says.
-pub async fn preview(plan: &Plan) -> Result<Report, Error> {
+pub async fn preview(plan: &Plan, environment: &Environment) -> Result<Report, Error> {
     repository::check(plan)?;
     let seen = upstream::check(plan).await?;
     let issuer = issuer::check(plan).await?;
@@ -250,20 +256,26 @@ pub async fn preview(plan: &Plan) -> Result<Report, Error> {
     look("configuration", plan.path(layout::CONFIG))?;
     look("keystore", plan.path(layout::KEYSTORE))?;
     look("root CA keystore", plan.path(layout::ROOT_KEYSTORE))?;
-    look("approver admin", plan.path(layout::ADMIN_KEYSTORE))?;
     look("root certificate", plan.path(layout::ROOT_CERTIFICATE))?;
     look("issuing CA", plan.path(layout::ISSUING_CERTIFICATE))?;
+    look("approver admin", plan.path(layout::ADMIN_KEYSTORE))?;
     look("trust file", plan.path(layout::TRUST))?;
-    look("repository", plan.repository.clone())?;
-    for person in plan.people() {
-        look("human", people::folder(plan, &person.name).login_key)?;
-    }
+    repository::preview(plan, &seen, &mut report);
     if let Some(upstream) = &plan.upstream {
         let change = if seen == Seen::Empty { Change::Created } else { Change::Unchanged };
         report.note("remote repository", change, upstream.address.to_string());
     }
     if let Some(found) = &issuer {
         report.note("issuer", issuer::change(plan, found)?, issuer::shown(found));
+    }
+    for person in plan.people() {
+        let key = people::folder(plan, &person.name).login_key;
+        let there = key.try_exists().map_err(error::file("look at", &key))?;
+        report.note("human", if there { Change::Unchanged } else { Change::Created }, person.name.to_string());
+    }
+    secrets::preview(plan, &mut report);
+    if let Some(directory) = &environment.config_dir {
+        contexts::preview(&plan.entrance(), directory, &plan.people(), &mut report)?;
     }
     Ok(report)
 }
@@ -275,6 +287,7 @@ pub(super) async fn make(plan: &Plan, environment: &Environment) -> Result<Made,
     let seen = upstream::check(plan).await?;
     let issuer = issuer::check(plan).await?;
     make_directory(plan)?;
+    repository::make_place(plan)?;
     config_file::make(plan, &mut report)?;
     keys::make(plan, environment, &mut report)?;
     repository::make(plan, &seen, &mut report)?;

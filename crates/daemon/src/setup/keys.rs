@@ -60,12 +60,12 @@ pub(super) fn make(plan: &Plan, environment: &Environment, report: &mut Report) 
     let (mut daemon, change) = keystore(plan, layout::KEYSTORE, layout::KEYSTORE_KEY)?;
     report.note("keystore", change, layout::KEYSTORE);
     let log = pair(&mut daemon, key::LOG_SIGNER, Kind::LogSigner, Algorithm::Ed25519, now)?;
-    pair(&mut daemon, key::TOKEN_SIGNER, Kind::TokenSigner, Algorithm::P256, now)?;
+    let token = pair(&mut daemon, key::TOKEN_SIGNER, Kind::TokenSigner, Algorithm::P256, now)?;
     pair(&mut daemon, key::DAEMON_TLS, Kind::DaemonTls, Algorithm::P256, now)?;
     let issuing = pair(&mut daemon, key::ISSUING_CA, Kind::IssuingCa, Algorithm::P256, now)?;
     tenant_key(&mut daemon, plan, now)?;
     let bundle = certificates(plan, &issuing, now, report)?;
-    trust_file(plan, &log, bundle, now, report)
+    trust_file(plan, (&log, &token), bundle, now, report)
 }
 
 fn tenant_key(daemon: &mut Keystore, plan: &Plan, now: Timestamp) -> Result<(), Error> {
@@ -159,7 +159,13 @@ fn write_public(path: &Path, text: &str) -> Result<(), Error> {
 }
 
 /// The trust file; the approver-admin's keystore is opened only where the file is missing.
-fn trust_file(plan: &Plan, log: &Pair, bundle: String, now: Timestamp, report: &mut Report) -> Result<(), Error> {
+fn trust_file(
+    plan: &Plan,
+    (log, token): (&Pair, &Pair),
+    bundle: String,
+    now: Timestamp,
+    report: &mut Report,
+) -> Result<(), Error> {
     let path = plan.path(layout::TRUST);
     if path.try_exists().map_err(error::file("look at", &path))? {
         report.note("approver admin", Change::Unchanged, layout::ADMIN_KEYSTORE);
@@ -179,6 +185,7 @@ fn trust_file(plan: &Plan, log: &Pair, bundle: String, now: Timestamp, report: &
         log_keys: log_keys.map_err(error::keys("name the log key"))?,
         witness_keys: Vec::new(),
         approver_admins: vec![admin.public().clone()],
+        token_keys: vec![token.public().clone()],
         ca_bundle_pem: bundle,
         dev: plan.dev,
     };

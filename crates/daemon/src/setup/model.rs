@@ -86,6 +86,15 @@ impl FirstModel {
         }
     }
 
+    /// What an earlier run made of it, as far as the flags say something else: the flag, and what was said.
+    pub(super) fn differs(flags: &ModelArguments, found: Option<&File>) -> Option<(&'static str, String)> {
+        let url = flags.model_url.as_deref().map(|url| url.trim_end_matches('/'));
+        let other_url = url.filter(|url| found.is_none_or(|found| found.base_url.to_string() != *url));
+        let other_model = flags.model.as_deref().filter(|model| found.is_none_or(|found| found.model != *model));
+        let said = |flag| move |text: &str| (flag, text.to_owned());
+        other_url.map(said("--model-url")).or(other_model.map(said("--model")))
+    }
+
     /// What a person is told of it.
     pub(super) fn shown(&self) -> String {
         let key = if self.key.is_some() { format!("key of {KEY} kept as secret {ID}") } else { "no key".to_owned() };

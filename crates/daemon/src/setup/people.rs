@@ -105,6 +105,15 @@ fn same_role(person: &Person, human: &Human) -> Result<(), Error> {
     Err(Error::Flag { flag, value: person.name.to_string(), reason })
 }
 
+/// Names of the people whose keys stand below an installation's directory.
+pub(super) fn names(root: &Path) -> Vec<Name> {
+    let folders = std::fs::read_dir(root.join(layout::PEOPLE)).into_iter().flatten().flatten();
+    let named = folders.filter_map(|entry| Name::parse(entry.file_name().to_str()?).ok());
+    let mut names: Vec<Name> = named.filter(|name| folder_in(root, name).login_key.is_file()).collect();
+    names.sort_unstable();
+    names
+}
+
 /// Whether an earlier run came as far as this person.
 fn has_keys(plan: &Plan, person: &Person) -> bool {
     let folder = folder(plan, &person.name);

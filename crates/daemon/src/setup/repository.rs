@@ -28,6 +28,8 @@ fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<()
         .current_dir(directory)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // A repository around the directory is not meant.
+        .env("GIT_CEILING_DIRECTORIES", directory.parent().unwrap_or(directory))
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_INDEX_FILE")
@@ -40,8 +42,60 @@ fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<()
     Err(Error::Git { attempt, said })
 }
 
+/// Magic numbers of file systems that hold what the kernel shows, and take no repository.
+const KERNEL: [i64; 2] = [0x9fa0, 0x6265_6572];
+
+/// Refuses a place that can hold no repository, before anything is made.
+fn check_place(plan: &Plan) -> Result<(), Error> {
+    use rustix::fs::{Access, access, statfs};
+    let place = plan.repository.as_path();
+    if has_commit(place) {
+        return Ok(());
+    }
+    let stands = place.ancestors().find(|folder| folder.symlink_metadata().is_ok()).unwrap_or(place);
+    if !stands.is_dir() {
+        return Err(no_place(plan, format!("{} is no directory", stands.display())));
+    }
+    let said = |error: rustix::io::Errno| no_place(plan, format!("{}: {error}", stands.display()));
+    access(stands, Access::WRITE_OK | Access::EXEC_OK).map_err(said)?;
+    if KERNEL.contains(&i64::from(statfs(stands).map_err(said)?.f_type)) {
+        return Err(no_place(plan, format!("{} is shown by the kernel, and holds no files", stands.display())));
+    }
+    if stands == place && !place.join("HEAD").is_file() && std::fs::read_dir(place).is_ok_and(|mut files| files.next().is_some())
+    {
+        return Err(no_place(plan, "it is a directory with other files, and no repository".to_owned()));
+    }
+    Ok(())
+}
+
+fn no_place(plan: &Plan, reason: String) -> Error {
+    Error::Flag { flag: "--git", value: format!("local:{}", plan.repository.display()), reason }
+}
+
+/// The directory of the repository, made before everything that an earlier run would be bound to.
+pub(super) fn make_place(plan: &Plan) -> Result<(), Error> {
+    std::fs::create_dir_all(&plan.repository).map_err(|error| no_place(plan, error.to_string()))
+}
+
+/// What [`make`] would note.
+pub(super) fn preview(plan: &Plan, seen: &Seen, report: &mut Report) {
+    let place = plan.repository.display().to_string();
+    let change = if has_commit(&plan.repository) { Change::Unchanged } else { Change::Created };
+    let is_fetched = plan.upstream.is_some() && matches!(seen, Seen::At(_));
+    report.note("repository", change, place);
+    note_model(plan, change, is_fetched, report);
+}
+
+/// Notes the first agent's model, which is among the starter's files.
+fn note_model(plan: &Plan, change: Change, is_fetched: bool, report: &mut Report) {
+    if let Some(model) = plan.model.as_ref().filter(|_| change == Change::Unchanged || !is_fetched) {
+        report.note("model", change, model.shown());
+    }
+}
+
 /// Refuses files that would be no desired state, before anything is made.
 pub(super) fn check(plan: &Plan) -> Result<(), Error> {
+    check_place(plan)?;
     let Some(directory) = plan.desired.as_ref().filter(|_| !has_commit(&plan.repository)) else { return Ok(()) };
     let files = RawFiles { commit: "0".repeat(40), files: read_files(directory)? };
     let places = Arc::new(Places::of_plan(plan));
@@ -59,6 +113,7 @@ pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), 
     let place = plan.repository.display().to_string();
     if has_commit(&plan.repository) {
         report.note("repository", Change::Unchanged, place);
+        note_model(plan, Change::Unchanged, false, report);
         return Ok(());
     }
     if let (Some(upstream), Seen::At(_)) = (&plan.upstream, seen) {
@@ -83,6 +138,7 @@ pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), 
     )?;
     std::fs::remove_dir_all(&tree).map_err(error::file("remove", &tree))?;
     report.note("repository", Change::Created, place);
+    note_model(plan, Change::Created, false, report);
     Ok(())
 }
 

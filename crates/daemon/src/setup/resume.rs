@@ -4,13 +4,55 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use scalbotics_adapters::git::{Source, Yaml};
+use scalbotics_core::desired::Format as _;
 use scalbotics_core::in_words;
+use scalbotics_core::tenant::Name;
 
 use super::error::{self, Error};
 use super::upstream::{self, Upstream};
-use super::{Initialize, Plan, Provider};
+use super::{FirstModel, Initialize, Plan, Provider, model, people};
 use crate::config::{Config, Sources};
 use crate::layout;
+
+impl Initialize {
+    /// The flags, those that say nothing as the installation in their directory has it, where there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`]; [`Error::Flag`] for a configuration that is no installation's.
+    pub(super) fn recalled(mut self) -> Result<Self, Error> {
+        let root = std::path::absolute(&self.dir).map_err(error::file("resolve", &self.dir))?;
+        let Some(config) = configuration(&root)? else { return Ok(self) };
+        self.trust_domain.get_or_insert_with(|| config.trust_domain.to_string());
+        self.tenant = self.tenant.or_else(|| Name::parse(config.tenant.as_str()).ok());
+        self.git = self.git.or_else(|| config.remote.as_ref().map(ToString::to_string));
+        self.issuer = self.issuer.or_else(|| config.settings.issuer.url.clone());
+        // More people may have keys here by now; then nobody can tell who was the first.
+        let (approvers, others): (Vec<Name>, Vec<Name>) =
+            people::names(&root).into_iter().partition(|name| people::folder_in(&root, name).approval_key.is_file());
+        if let ([approver], [admin]) = (approvers.as_slice(), others.as_slice()) {
+            self.admin.get_or_insert_with(|| admin.clone());
+            self.approver.get_or_insert_with(|| approver.clone());
+        }
+        Ok(self)
+    }
+}
+
+/// The configuration of an earlier run, where there is one.
+fn configuration(root: &Path) -> Result<Option<Config>, Error> {
+    let path = root.join(layout::CONFIG);
+    match path.try_exists() {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        Err(source) => return Err(error::file("read", &path)(source)),
+    }
+    let sources = Sources { file: path, environment: Vec::new(), flags: Vec::new() };
+    let config = Config::load(sources).map_err(|error| {
+        let reason = format!("there is a {} in it that is no installation's: {}", layout::CONFIG, in_words(&error));
+        refused("--dir", root.display(), reason)
+    })?;
+    Ok(Some(config))
+}
 
 impl Plan {
     /// Takes identity and repository from an earlier run's configuration, where there is one.
@@ -18,17 +60,7 @@ impl Plan {
     /// # Errors
     /// [`Error::File`]; [`Error::Flag`] for a configuration that is no installation's, and for flags that contradict it.
     pub fn resume(&mut self) -> Result<Option<Config>, Error> {
-        let path = self.path(layout::CONFIG);
-        match path.try_exists() {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(source) => return Err(error::file("read", &path)(source)),
-        }
-        let sources = Sources { file: path.clone(), environment: Vec::new(), flags: Vec::new() };
-        let config = Config::load(sources).map_err(|error| {
-            let reason = format!("there is a {} in it that is no installation's: {}", layout::CONFIG, in_words(&error));
-            refused("--dir", self.root.display(), reason)
-        })?;
+        let Some(config) = configuration(&self.root)? else { return Ok(None) };
         let same = |flag, value: &dyn std::fmt::Display, found: &str| {
             let reason = || format!("the installation in this directory has `{found}`, which never changes");
             if value.to_string() == found { Ok(()) } else { Err(refused(flag, value, reason())) }
@@ -51,6 +83,7 @@ impl Plan {
         self.listen = self.address("--listen", "server.listen", flags.listen, server.listen)?;
         self.admin_listen = self.address("--admin-listen", "server.admin_listen", flags.admin_listen, server.admin_listen)?;
         self.adopt_issuer(config, flags)?;
+        self.adopt_starter(flags)?;
         let Some(git) = flags.git.as_deref() else { return Ok(()) };
         let Some(path) = git.strip_prefix("local:") else {
             let same = self.upstream.as_ref().zip(config.remote.as_ref()).is_some_and(|(said, found)| said.address == *found);
@@ -59,6 +92,23 @@ impl Plan {
         let named = std::path::absolute(path).map_err(error::file("resolve", Path::new(path)))?;
         let same = named == config.repository && config.remote.is_none();
         if same { Ok(()) } else { Err(refused("--git", git, self.elsewhere("repository.path"))) }
+    }
+
+    /// First agent and model are files of the repository by now: another one is written there.
+    fn adopt_starter(&self, flags: &Initialize) -> Result<(), Error> {
+        let source = Source::new(&self.repository);
+        let Some(commit) = source.read_head().ok().and_then(|head| source.read_files(&head).ok()) else { return Ok(()) };
+        let changed =
+            |what: &str| format!("the installation in this directory has its first {what}; change it in its repository");
+        if let Some(agent) = flags.agent.as_ref().filter(|id| !commit.files.contains_key(&format!("agents/{id}.yaml"))) {
+            return Err(refused("--agent", agent, changed("agent, and more are added with `agent add`")));
+        }
+        let found = commit.files.get(&format!("models/{}.yaml", model::ID));
+        let found = found.and_then(|bytes| Yaml.model(std::str::from_utf8(bytes).ok()?).ok());
+        match FirstModel::differs(&flags.model, found.as_ref()).filter(|_| flags.desired.is_none()) {
+            Some((flag, value)) => Err(refused(flag, value, changed("model, or runs without one"))),
+            None => Ok(()),
+        }
     }
 
     fn adopt_issuer(&mut self, config: &Config, flags: &Initialize) -> Result<(), Error> {
@@ -77,6 +127,11 @@ impl Plan {
         }
         let Some(address) = config.remote.clone() else { return Ok(()) };
         let repository = &config.settings.repository;
+        if let Some(provider) =
+            flags.git_provider.filter(|said| repository.user.as_deref().is_some_and(|user| user != said.user()))
+        {
+            return Err(refused("--git-provider", provider.word(), self.elsewhere("repository.user")));
+        }
         let user = flags.git_provider.map(|provider| provider.user().to_owned()).or_else(|| repository.user.clone());
         let token = upstream::token(flags)?;
         let user = user.unwrap_or_else(|| Provider::Other.user().to_owned());

@@ -56,10 +56,10 @@ fn environment(directories: &Directories) -> Environment {
 /// Any [`Error`].
 pub async fn run_initialize(flags: &Initialize, output: Format) -> Result<(), Error> {
     let environment = environment(&flags.directories);
-    let asked = if can_ask(flags) { Some(ask::complete(flags.clone(), &mut terminal::Person)?) } else { None };
-    let flags = asked.as_ref().unwrap_or(flags);
+    let recalled = flags.clone().recalled()?;
+    let flags = &if can_ask(&recalled) { ask::complete(recalled, &mut terminal::Person)? } else { recalled };
     let plan = Plan::from_flags(flags, &environment)?;
-    let report = if flags.dry_run { preview(&plan).await? } else { initialize(&plan, &environment).await? };
+    let report = if flags.dry_run { preview(&plan, &environment).await? } else { initialize(&plan, &environment).await? };
     if output == Format::Json {
         say(&format!("{}\n", report.json(flags.dry_run)));
         return Ok(());

@@ -31,6 +31,20 @@ pub(super) async fn keep(plan: &Plan, environment: &Environment, report: &mut Re
     }
 }
 
+/// What [`keep`] would note; a dry run does not open the database, where there is one.
+pub(super) fn preview(plan: &Plan, report: &mut Report) {
+    let token = plan.upstream.as_ref().and_then(|upstream| upstream.token.as_ref()).map(|_| ("token", layout::TOKEN_SECRET));
+    let key = plan.model.as_ref().and_then(|model| model.key.as_ref()).map(|_| ("model key", model::ID));
+    let is_new = !plan.path(layout::KEYSTORE).is_file();
+    for (item, name) in token.into_iter().chain(key) {
+        if is_new {
+            report.note(item, Change::Created, format!("secret {name}"));
+        } else {
+            report.note(item, Change::Unchanged, format!("secret {name} (not compared: a dry run opens no database)"));
+        }
+    }
+}
+
 async fn keep_one(
     plan: &Plan,
     environment: &Environment,

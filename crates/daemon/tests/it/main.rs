@@ -19,5 +19,6 @@ mod limits;
 mod repository;
 mod session;
 mod task;
+mod trace;
 mod wire;
 mod world;

@@ -40,7 +40,7 @@ pub(crate) struct World {
     dir: tempfile::TempDir,
     pub(crate) running: Option<Running>,
     pub(crate) channel: Channel,
-    plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 /// Desired state: one agent, a workflow that reads, one that touches the world.

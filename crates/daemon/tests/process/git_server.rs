@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::web::{Request, Response, Web, page};
 
 /// User and token, in base64.
-const AUTHORIZATION: &str = "Basic Z2l0OnJpZ2h0LXRva2VuLTEyMzQ=";
+pub(crate) const AUTHORIZATION: &str = "Basic Z2l0OnJpZ2h0LXRva2VuLTEyMzQ=";
 
 /// The token that it wants, with the user `git`.
 pub(crate) const TOKEN: &str = "right-token-1234";

@@ -19,6 +19,9 @@ const FAILPOINT_DAEMON: &str = "SCALBOTICS_FAILPOINT_DAEMON";
 /// Time that a task gets to come to rest.
 const TASK_PATIENCE: Duration = Duration::from_secs(60);
 
+/// Tasks whose evidence is looked at, at the end of a test.
+const EVIDENCE_MAX: usize = 8;
+
 /// The human who runs things, and the one who approves.
 pub(crate) const ANN: &str = "acme-ann";
 pub(crate) const BOB: &str = "acme-bob";
@@ -77,6 +80,7 @@ impl Installation {
         let mut desired = Desired::new(&folder("ledger"), &folder("work"));
         change(&mut desired);
         desired.write(&folder("desired"));
+        folder("home");
         let (api, admin) = ports();
         let ledger = Ledger { folder: base.join("ledger") };
         let mut installation = Self { root: base.join("box"), made: String::new(), ledger, api, admin, dir };
@@ -253,7 +257,21 @@ impl Installation {
         let verified = self.ann(&["audit", "verify"]).exits(0).json();
         assert_eq!(verified["ok"], true, "{verified:#}");
         assert!(verified["records"].as_u64().unwrap() > 0, "{verified:#}");
+        self.verify_evidence();
         verified
+    }
+
+    /// Whatever became of them: the evidence of the newest tasks verifies.
+    #[track_caller]
+    fn verify_evidence(&self) {
+        let tasks = self.ann(&["task", "list"]).exits(0).json();
+        for (number, task) in tasks.as_array().unwrap().iter().take(EVIDENCE_MAX).enumerate() {
+            let (task, out) = (task["name"].as_str().unwrap(), self.path(&format!("evidence-{number}")));
+            let _ = std::fs::remove_file(&out);
+            self.ann(&["audit", "export", "--task", task, "--out", out.to_str().unwrap()]).exits(0);
+            let bundle = std::fs::read(&out).unwrap();
+            crate::evidence::verify(&bundle, &self.root.join("trust.json"), &["--open"]).exits(0);
+        }
     }
 }
 

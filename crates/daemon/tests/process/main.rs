@@ -17,6 +17,7 @@
 )]
 
 mod approvals;
+mod canaries;
 mod clock;
 mod command;
 mod configuration;
@@ -29,6 +30,7 @@ mod doctor;
 mod driven;
 mod egress;
 mod envelope;
+mod evidence;
 mod failpoints;
 mod first_minutes;
 mod git_server;
@@ -47,7 +49,9 @@ mod service_unit;
 mod services;
 mod serving;
 mod signals;
+mod skills;
 mod tools;
+mod traces;
 mod vault;
 mod web;
 mod witness;

@@ -22,7 +22,7 @@ const BUSY: Duration = Duration::from_secs(2);
 const LONG_MS: u64 = 3_500;
 
 impl Installation {
-    fn carol(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn carol(&self, arguments: &[&str]) -> Answer {
         Answer::of(&mut self.cli(CAROL, arguments))
     }
 
@@ -140,6 +140,7 @@ fn a_suspended_human_is_stopped_within_a_second() {
     until("the tools are gone", BITES + BUSY, || installation.ledger.living().is_empty().then_some(()));
     assert!(begun.elapsed() < BITES, "running tools took {:?}", begun.elapsed());
     let ended = until("the stream is cut", BITES + BUSY, || stream.try_wait().unwrap());
+    assert!(begun.elapsed() < BITES, "the open stream took {:?}", begun.elapsed());
     assert!(!ended.success());
     let refused = installation.carol(&["whoami"]);
     assert!(refused.code != 0, "the kept token is void: {refused:#?}");
@@ -295,6 +296,12 @@ fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
     let input = json!({ "entry": "scouted", "before_ms": 0, "after_ms": 0 }).to_string();
     let run = ["task", "run", "--agent", "scout", "--workflow", "pure", "--detach", "--input", &input];
     assert_eq!(installation.rest(&id(&installation.ann(&run)))["status"], "COMPLETED");
+    // Who is not known leads nothing, and neither does who is gone.
+    installation.ann(&["team", "set-lead", "research", "nobody"]).exits(10);
+    installation.ann(&["agent", "add", "gone", "--team", "ops", "--description", "Goes."]).exits(0);
+    installation.ann(&["agent", "offboard", "gone", "--yes"]).exits(0);
+    let gone = installation.ann(&["team", "set-lead", "research", "gone"]).exits(7).error();
+    assert_eq!((gone.code.as_str(), gone.next.as_str()), ("AGENT_NOT_ACTIVE", "scalbotics agent list"));
     let lead = ["team", "set-lead", "research", "scout"];
     installation.ann(&lead).exits(0);
     assert_eq!(installation.ann(&["team", "show", "research"]).exits(0).json()["lead"], "scout");
@@ -339,6 +346,46 @@ fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
         installation.bob(&["agent", "add", "mine", "--team", "ops", "--description", "X."]).exits(5).error().code,
         "POLICY_DENIED"
     );
+}
+
+/// The text of a file of the repository, as it is in force.
+fn committed(installation: &Installation, path: &str) -> String {
+    let mut git = installation.environment(std::path::Path::new("git"));
+    git.arg("--git-dir").arg(installation.root.join("desired.git")).args(["show", &format!("main:{path}")]);
+    Answer::of(&mut git).exits(0).stdout
+}
+
+#[test]
+fn an_agent_is_added_with_its_limits_and_the_rule_that_permits_what_was_asked_for() {
+    // Nothing is permitted to agents but what rules of their own say.
+    let installation = Installation::with(|desired| drop(desired.files.remove("policies/agents.cedar")));
+    let _daemon = installation.start();
+    let words = ["agent", "add", "scout", "--team", "ops", "--description", "Looks around.", "--tool", "ledger.pure"];
+    let more = ["--tool", "process.run", "--program", "/bin/true", "--budget", "calls=7,seconds=600", "--tier-max", "2"];
+    let bad = installation.ann(&[&words[..], &["--budget", "hours=1"]].concat()).exits(2).error();
+    assert!(bad.why.contains("hours=1"), "{bad:?}");
+    installation.ann(&[&words[..], &["--tier-max", "3"]].concat()).exits(2);
+    assert_eq!(installation.ann(&[&words[..], &["--model", "ghost"]].concat()).exits(7).error().code, "DESIRED_STATE_REFUSED");
+    let added = installation.ann(&[&words[..], &more, &["--workflow", "pure"]].concat()).exits(0).json();
+    assert!(added["files"].as_array().unwrap().contains(&json!("policies/agent-scout.cedar")), "{added:#}");
+    let file = committed(&installation, "agents/scout.yaml");
+    for part in ["calls: 7", "seconds: 600", "tier_max: 2", "/bin/true"] {
+        assert!(file.contains(part), "{part}: {file}");
+    }
+    let can = |agent: &str, tool: &str| {
+        let input = json!({ "entry": "x", "before_ms": 0, "after_ms": 0 }).to_string();
+        installation.ann(&["policy", "can-i", "--agent", agent, "--tool", tool, "--args", &input]).code
+    };
+    assert_eq!(can("scout", "ledger.pure"), 0);
+    // Neither another tool for it, nor its tool for another agent.
+    assert_eq!((can("scout", "ledger.keyed"), can("clerk", "ledger.pure")), (5, 5));
+    let input = json!({ "entry": "bound", "before_ms": 0, "after_ms": 0 }).to_string();
+    let run = ["task", "run", "--agent", "scout", "--workflow", "pure", "--detach", "--input", &input];
+    assert_eq!(installation.rest(&id(&installation.ann(&run)))["status"], "COMPLETED");
+    // An agent without a tool gets no rule.
+    let bare = ["agent", "add", "idle", "--team", "ops", "--description", "Waits."];
+    let bare = installation.ann(&bare).exits(0).json();
+    assert!(!bare["files"].to_string().contains("policies/"), "{bare:#}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::command::Answer;
-use crate::git_server::{GitServer, TOKEN};
+use crate::git_server::{AUTHORIZATION, GitServer, TOKEN};
 use crate::installation::{cli, ports, shipped};
 use crate::serving::Daemon;
 use crate::web::{Web, page};
@@ -118,6 +118,9 @@ fn a_remote_repository_is_pushed_to_followed_and_outlived() {
     assert!(made.stdout.contains("pushed and read back"), "{made:#?}");
     let first = place.server.git(&["-C", "desired.git", "rev-parse", "main"]);
     assert_eq!(place.holding(TOKEN.as_bytes()), Vec::<PathBuf>::new(), "the token is in a file");
+    // Another provider's user name would not be taken over.
+    let other = place.remote(&["--git-provider", "gitlab"]).exits(2);
+    assert!(other.stderr.contains("--git-provider `gitlab` is not usable"), "{other:#?}");
     // A second run, with and without the token, changes nothing.
     for again in [place.remote(&[]), place.initialize(&[])] {
         let again = again.exits(0);
@@ -133,7 +136,8 @@ fn a_remote_repository_is_pushed_to_followed_and_outlived() {
     place.ann(&["team", "show", "far"]).exits(0);
     // Nothing is written into the copy, from which the next fetch would take it away.
     let refused = place.ann(&["team", "add", "near", "--description", "Near."]).exits(1).error();
-    assert!(refused.why.contains(&place.url), "{refused:?}");
+    assert!(refused.why.contains(&place.url) && refused.next.contains("--repository"), "{refused:?}");
+    let second = pushed_from_a_clone(&place);
     // A bad one is refused, and the remote going away takes nothing from what is in force.
     let bad = place.server.commit("desired.git", "teams/bad.yaml", "id: bad\ncolour: red\n");
     let refused = place.ann(&["repo", "apply"]).exits(7).json();
@@ -154,6 +158,24 @@ fn a_remote_repository_is_pushed_to_followed_and_outlived() {
     let _ended = daemon.stop();
     assert!(!place.log().contains(TOKEN));
     a_lost_copy_is_fetched(&place, &mended);
+}
+
+/// A person's own clone takes the commit, and their own git pushes it; answers the commit.
+fn pushed_from_a_clone(place: &Place) -> String {
+    std::fs::create_dir_all(place.path("home")).unwrap();
+    let config = format!("[http]\n\tproxy =\n\textraHeader = Authorization: {AUTHORIZATION}\n");
+    std::fs::write(place.path("home/.gitconfig"), config).unwrap();
+    let clone = place.path("clone").display().to_string();
+    Answer::of(place.environment(Path::new("git")).args(["clone", "--quiet", &place.url, &clone])).exits(0);
+    let add = |name: &str| place.ann(&["team", "add", name, "--description", "Near.", "--repository", &clone]);
+    let added = add("near").exits(0).json()["commit"].as_str().unwrap().to_owned();
+    assert_eq!(place.server.git(&["-C", "desired.git", "rev-parse", "main"]), added);
+    assert_eq!(place.ann(&["repo", "status"]).exits(0).json()["commit"], added.as_str());
+    // A clone that is behind pushes nothing over what is there.
+    let behind = add("nearer").exits(1).error();
+    assert!(behind.what.contains("could not push") && behind.next.contains("git pull"), "{behind:?}");
+    assert_eq!(place.server.git(&["-C", "desired.git", "rev-parse", "main"]), added);
+    added
 }
 
 /// The token's uses stand in the audit log, and no tool can be given it.

@@ -9,7 +9,7 @@ use crate::command::Answer;
 use crate::installation::shipped;
 
 /// Kinds of files that people write.
-const KINDS: [&str; 8] = ["daemon", "agent", "destination", "model", "overlay", "team", "tool", "workflow"];
+const KINDS: [&str; 9] = ["daemon", "agent", "destination", "model", "overlay", "skill", "team", "tool", "workflow"];
 
 /// Verbs of the daemon's program.
 const VERBS: [&[&str]; 10] = [

@@ -11,7 +11,7 @@ use crate::ledger::Class;
 const CANARY: &str = "canary-quoth-the-7391-nightjar";
 
 /// The canary as logs, databases and URLs might hold it.
-fn forms(secret: &str) -> Vec<Vec<u8>> {
+pub(crate) fn forms(secret: &str) -> Vec<Vec<u8>> {
     let bytes = secret.as_bytes();
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     let url: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();

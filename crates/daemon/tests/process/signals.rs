@@ -1,12 +1,14 @@
 //! SIGTERM drains, SIGHUP reloads.
 
+use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::installation::{Installation, Times, id};
+use crate::installation::{Installation, Times, id, shipped};
 use crate::ledger::Class;
 use crate::process::{until, with_marker};
+use crate::serving::Daemon;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -45,6 +47,34 @@ fn sigterm_with_a_waiting_task_ends_at_once_and_loses_nothing() {
     assert_eq!(installation.approval_of(&task), approval);
     assert!(!installation.finish(Class::Opaque, "waits", &task));
     installation.ledger.check(Class::Opaque, "waits");
+}
+
+#[test]
+fn systemd_is_told_when_it_is_ready_reloads_and_stops() {
+    let installation = Installation::new();
+    let path = installation.path("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let told = || {
+        let mut buffer = [0; 256];
+        let len = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("systemd is told nothing: {error}"));
+        String::from_utf8(buffer[..len].to_vec()).unwrap()
+    };
+    let mut command = installation.serve(&shipped());
+    command.env("NOTIFY_SOCKET", &path);
+    let mut daemon = Daemon::spawn(command, &installation.log(), installation.admin);
+    assert_eq!(told(), "READY=1");
+    assert_eq!(daemon.get("/readyz").0, 200, "ready is what it says");
+    for _ in 0..2 {
+        daemon.signal(Signal::HUP);
+        let reloading = told();
+        let time = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap_or_else(|| panic!("{reloading}"));
+        assert!(time.parse::<u64>().is_ok_and(|us| us > 0), "{reloading}");
+        assert_eq!(told(), "READY=1");
+    }
+    daemon.signal(Signal::TERM);
+    assert_eq!(told(), "STOPPING=1");
+    assert!(daemon.wait().success(), "{}", installation.log_text());
 }
 
 #[test]

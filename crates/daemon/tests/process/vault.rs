@@ -155,6 +155,14 @@ fn a_rotated_secret_is_the_next_calls() {
     assert_eq!(installation.secret(ANN, &again, b"seven77").exits(2).error().code, "REQUEST_ID_REUSED");
     assert_eq!((&second["version"], &second["uid"]), (&json!(2), &first["uid"]));
     assert_ne!(second["fingerprint"], first["fingerprint"]);
+    assert_eq!((&first["rotated_at"], &second["created_at"]), (&json!(""), &first["created_at"]));
+    // To the second: the rest may be left out.
+    let second_of = |of: &Value, field: &str| of[field].as_str().unwrap()[..19].to_owned();
+    assert!(second_of(&second, "rotated_at") >= second_of(&first, "created_at"), "{second:#}");
+    let kept = &installation.secrets()[0];
+    for field in ["version", "uid", "fingerprint", "created_at", "rotated_at"] {
+        assert_eq!(kept[field], second[field], "{field}");
+    }
     let counted = installation.run("counts", &json!({}));
     installation.rest(&counted);
     assert!(installation.ann(&["task", "result", &counted]).exits(0).stdout.contains('6'));

@@ -159,17 +159,8 @@ fn tiles_of_a_log_are_written_once() {
     drop(daemon);
     let (tiles, config) = (installation.path("tiles"), installation.config());
     let export = |log: &str| {
-        let words = [
-            "audit",
-            "export",
-            "--offline",
-            "--config",
-            config.to_str().unwrap(),
-            "--log",
-            log,
-            "--tiles",
-            tiles.to_str().unwrap(),
-        ];
+        let words =
+            ["audit", "tiles", "--offline", "--config", config.to_str().unwrap(), "--log", log, "--out", tiles.to_str().unwrap()];
         installation.ann(&words)
     };
     let first = export("acme").exits(0).json();

@@ -115,6 +115,7 @@ mod tests {
             log_keys: vec![],
             witness_keys: vec![],
             approver_admins: vec![admin.public().clone()],
+            token_keys: vec![],
             ca_bundle_pem: String::new(),
             dev: false,
         };

@@ -41,8 +41,8 @@ pub enum Error {
     /// A key of a log or a witness is malformed, or stands where one of the other belongs.
     #[error("trust file has a malformed key of a log or a witness")]
     LogKey(#[from] signed_note::Error),
-    /// An approver-admin key is malformed.
-    #[error("trust file has a malformed approver-admin key")]
+    /// An approver-admin key, or one of tokens, is malformed.
+    #[error("trust file has a malformed key of an approver-admin or of tokens")]
     Admin(#[from] key::Error),
     /// More than [`KEYS_MAX`] keys of one kind.
     #[error("trust file has {count} keys of one kind, more than 64")]
@@ -66,6 +66,8 @@ pub struct File {
     pub witness_keys: Vec<Verifier>,
     /// Keys whose enrolments count (semantics §5.2 b).
     pub approver_admins: Vec<Public>,
+    /// Keys that sign tokens, for whoever checks evidence; none in files of an older version.
+    pub token_keys: Vec<Public>,
     /// The root certificates, as PEM.
     pub ca_bundle_pem: String,
     /// Whether evidence must be stamped `dev: approver keys not separated` (semantics §5.5).
@@ -79,6 +81,8 @@ struct Document {
     ca_bundle_pem: String,
     dev: bool,
     log_keys: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    token_keys: Vec<Jwk>,
     trust_domain: TrustDomain,
     version: u32,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -98,12 +102,14 @@ impl File {
         }
         check_count(document.log_keys.len())?;
         check_count(document.approver_admins.len())?;
+        check_count(document.token_keys.len())?;
         check_count(document.witness_keys.len())?;
         let file = Self {
             trust_domain: document.trust_domain,
             log_keys: verifiers(&document.log_keys, Role::Signer)?,
             witness_keys: verifiers(&document.witness_keys, Role::Witness)?,
             approver_admins: document.approver_admins.iter().map(Public::try_from).collect::<Result<_, _>>()?,
+            token_keys: document.token_keys.iter().map(Public::try_from).collect::<Result<_, _>>()?,
             ca_bundle_pem: document.ca_bundle_pem,
             dev: document.dev,
         };
@@ -122,6 +128,7 @@ impl File {
             ca_bundle_pem: self.ca_bundle_pem.clone(),
             dev: self.dev,
             log_keys: self.log_keys.iter().map(ToString::to_string).collect(),
+            token_keys: self.token_keys.iter().map(Jwk::from).collect(),
             trust_domain: self.trust_domain.clone(),
             version: VERSION,
             witness_keys: self.witness_keys.iter().map(ToString::to_string).collect(),
@@ -186,6 +193,7 @@ mod tests {
             log_keys: vec![Verifier::new("td.test/log", pair.public().clone()).unwrap()],
             witness_keys: vec![Verifier::witness("witness.test/w", pair.public().clone()).unwrap()],
             approver_admins: vec![pair.public().clone()],
+            token_keys: vec![Pair::generate(Algorithm::P256).unwrap().public().clone()],
             ca_bundle_pem: certificate::to_pem(&[CertificateDer::from(vec![0x30, 0x00])]),
             dev: true,
         }
@@ -210,6 +218,14 @@ mod tests {
         let bytes = without.to_bytes().unwrap();
         assert!(!String::from_utf8(bytes.clone()).unwrap().contains("witness"));
         assert_eq!(File::parse(&bytes).unwrap(), without);
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_has_the_text_that_it_had() {
+        let older = File { token_keys: vec![], ..sample() };
+        let bytes = older.to_bytes().unwrap();
+        assert!(!String::from_utf8(bytes.clone()).unwrap().contains("token_keys"));
+        assert_eq!(File::parse(&bytes).unwrap(), older);
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl Service {
         record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
         let sealed = self.shared.vault.seal_decisions(&request.tenant, std::slice::from_ref(&decision));
         let sealed = sealed.map_err(|_| Error::Unreadable { approval: request.id })?;
+        record.decision.iter_mut().for_each(|note| note.commit_to(&sealed));
         self.ports.audit_log.append(vec![record], sealed).await?;
         match permit {
             Some(permit) if permit.act().0 == request.id => Ok(permit.decision()),

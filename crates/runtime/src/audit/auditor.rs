@@ -10,13 +10,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
-use scalbotics_core::policy::Decision;
+use scalbotics_core::ids::DecisionId;
+use scalbotics_core::policy::{Answer, Decision, Request};
 use scalbotics_core::ports::{SealedDecision, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 use tokio::sync::{Notify, mpsc};
 
 use super::Quota;
+use super::made::Made;
 use crate::metrics::Metrics;
 use crate::vault::Vault;
 use crate::{Ports, Supervisor};
@@ -99,6 +102,7 @@ pub struct Auditor {
     system: TenantId,
     metrics: Arc<Metrics>,
     quota: Arc<Quota>,
+    made: Made,
     queue: mpsc::Sender<Waiting>,
     /// Told when [`CROWD_LEN`] records wait.
     crowded: Notify,
@@ -114,7 +118,8 @@ impl Auditor {
     pub fn start(ports: Ports, system: TenantId, supervisor: &Supervisor, metrics: Arc<Metrics>, quota: Arc<Quota>) -> Arc<Self> {
         let (queue, waiting) = mpsc::channel(QUEUE_LEN_MAX);
         let (vault, failures, stuck) = (Vault::new(&ports), Mutex::default(), AtomicBool::new(false));
-        let this = Arc::new(Self { ports, vault, system, metrics, quota, queue, crowded: Notify::new(), failures, stuck });
+        let (crowded, made) = (Notify::new(), Made::default());
+        let this = Arc::new(Self { ports, vault, system, metrics, quota, made, queue, crowded, failures, stuck });
         let (auditor, owner) = (Arc::clone(&this), supervisor.clone());
         supervisor.spawn_essential("audit batches", async move { auditor.run(waiting, owner).await });
         this
@@ -125,12 +130,19 @@ impl Auditor {
     /// # Errors
     /// [`Error::Store`], [`Error::Form`]: the call must not be answered.
     pub async fn awaited(&self, record: Record, decision: Option<Decision>) -> Result<(), Error> {
-        let Waiting { record, decisions } = self.admit(record, decision)?;
+        let Waiting { record, decisions } = self.admit(record, decision.as_ref())?;
         self.ports.audit_log.append(vec![record], decisions).await?;
         Ok(())
     }
 
-    /// Takes a record that is durable within [`LOSS_WINDOW_MS`] and its commit.
+    /// The decision of a batched record that was just taken with these questions and answers, if there is one: another record
+    /// may name it, and hands it in no more.
+    #[must_use]
+    pub fn made_before(&self, requests: &[Request], answers: &[Vec<Answer>]) -> Option<(DecisionId, Timestamp)> {
+        self.made.find(requests, answers, self.ports.clock.now())
+    }
+
+    /// Takes a record that is durable within [`LOSS_WINDOW_MS`] and its commit; `decision` unless it was taken before.
     ///
     /// # Errors
     /// [`Error`]: the call must not be answered.
@@ -139,9 +151,10 @@ impl Auditor {
             self.metrics.audit_refused.add(1);
             return Err(Error::Store(StoreError::Full));
         }
-        let waiting = self.admit(record, decision)?;
+        let waiting = self.admit(record, decision.as_ref())?;
         match self.queue.try_send(waiting) {
             Ok(()) => {
+                decision.into_iter().for_each(|decision| self.made.keep(decision));
                 self.metrics.audit_queued.rise();
                 if self.queue.max_capacity() - self.queue.capacity() >= CROWD_LEN {
                     self.crowded.notify_one();
@@ -157,9 +170,8 @@ impl Auditor {
     }
 
     /// Seals and counts; what passes here can be written as soon as the log can.
-    fn admit(&self, record: Record, decision: Option<Decision>) -> Result<Waiting, Error> {
-        let decisions: Vec<Decision> = decision.into_iter().collect();
-        let sealed = self.vault.seal_decisions(&record.tenant, &decisions);
+    fn admit(&self, record: Record, decision: Option<&Decision>) -> Result<Waiting, Error> {
+        let sealed = self.vault.seal_decisions(&record.tenant, decision);
         let decisions = sealed.map_err(|error| Error::Form { source: error.into() })?;
         record.canonical_len().map_err(|error| Error::Form { source: error.into() })?;
         self.quota.admit_call(&record, &decisions, self.ports.clock.now())?;

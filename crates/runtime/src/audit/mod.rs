@@ -3,6 +3,7 @@
 mod auditor;
 mod checkpointer;
 mod keepers;
+mod made;
 mod proofs;
 mod quota;
 

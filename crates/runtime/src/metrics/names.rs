@@ -26,6 +26,16 @@ pub const MODEL_REQUESTS: &str = "scalbotics_model_requests_total";
 pub const MODEL_TOKENS: &str = "scalbotics_model_tokens_total";
 /// Duration of one request to a model, in seconds: what `gen_ai.client.operation.duration` measures.
 pub const MODEL_DURATION: &str = "scalbotics_model_request_duration_seconds";
+/// Answers of a model, by `model`.
+pub const MODEL_ANSWERS: &str = "scalbotics_model_answers_total";
+/// Requests that a model did not answer, by `model`.
+pub const MODEL_MISSES: &str = "scalbotics_model_misses_total";
+/// Tokens of prompts that a model answered, by `model`.
+pub const MODEL_INPUT_TOKENS: &str = "scalbotics_model_input_tokens_total";
+/// Tokens of a model's answers, by `model`.
+pub const MODEL_OUTPUT_TOKENS: &str = "scalbotics_model_output_tokens_total";
+/// What a model's answers cost by its price table, in micro units of the currency, by `model`.
+pub const MODEL_COST: &str = "scalbotics_model_cost_micros_total";
 /// Approvals, by `event`.
 pub const APPROVALS: &str = "scalbotics_approvals_total";
 /// Effects that became IN_DOUBT.

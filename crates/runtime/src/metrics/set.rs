@@ -1,11 +1,14 @@
 //! The numbers of one process.
 
+use std::borrow::Cow;
+
 use scalbotics_core::model::Reply;
 use scalbotics_core::ports::NotAnswered;
 use scalbotics_core::task::Status;
+use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Outcome;
 
-use super::{Counter, Gauge, Histogram, names};
+use super::{ByModel, Counter, Gauge, Histogram, names};
 
 /// The numbers of one process; incremented where something crosses a boundary.
 #[derive(Debug, Default)]
@@ -68,6 +71,8 @@ pub struct Metrics {
     pub model_tokens_output: Counter,
     /// [`names::MODEL_DURATION`]
     pub model_duration: Histogram,
+    /// The same by model, and what it cost
+    pub by_model: ByModel,
     /// [`names::APPROVALS`] asked
     pub approvals_asked: Counter,
     /// [`names::APPROVALS`] granted
@@ -101,12 +106,12 @@ pub struct Metrics {
 }
 
 /// One series.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Sample<'a> {
     /// Its name, one of [`names`].
     pub name: &'static str,
     /// Its one label, if it has one.
-    pub label: Option<(&'static str, &'static str)>,
+    pub label: Option<(&'static str, Cow<'static, str>)>,
     /// Its value.
     pub shown: Shown<'a>,
 }
@@ -132,7 +137,7 @@ impl Metrics {
         let histogram = |name, histogram| plain(name, Shown::Histogram(histogram));
         let labelled = |name, key, value, counter: &Counter| Sample {
             name,
-            label: Some((key, value)),
+            label: Some((key, Cow::Borrowed(value))),
             shown: Shown::Counter(counter.get()),
         };
         let mut samples = vec![
@@ -169,13 +174,14 @@ impl Metrics {
             counter(names::BACKGROUND_PANICS, &self.background_panics),
         ];
         samples.extend(self.model_samples());
+        samples.extend(self.by_model.samples());
         samples
     }
 
     fn model_samples(&self) -> Vec<Sample<'_>> {
         let labelled = |name, key, value, counter: &Counter| Sample {
             name,
-            label: Some((key, value)),
+            label: Some((key, Cow::Borrowed(value))),
             shown: Shown::Counter(counter.get()),
         };
         let request = |outcome, counter| labelled(names::MODEL_REQUESTS, "outcome", outcome, counter);
@@ -207,7 +213,11 @@ impl Metrics {
     }
 
     /// Counts a request to a model by what became of it.
-    pub(crate) fn count_answer(&self, result: &Result<Reply, NotAnswered>) {
+    pub(crate) fn count_answer(&self, model: &Name, result: &Result<Reply, NotAnswered>) {
+        match result {
+            Ok(reply) => self.by_model.answered(model, reply),
+            Err(_) => self.by_model.missed(model),
+        }
         let counter = match result {
             Ok(reply) => {
                 self.model_tokens_input.add(reply.usage.input);
@@ -247,9 +257,9 @@ mod tests {
     fn series_are_unique_and_named_by_convention() {
         let metrics = Metrics::default();
         let samples = metrics.samples();
-        let series: BTreeSet<_> = samples.iter().map(|sample| (sample.name, sample.label)).collect();
+        let series: BTreeSet<_> = samples.iter().map(|sample| (sample.name, &sample.label)).collect();
         assert_eq!(series.len(), samples.len());
-        for sample in samples {
+        for sample in &samples {
             let ending = match sample.shown {
                 Shown::Counter(_) => sample.name.ends_with("_total"),
                 Shown::Gauge(_) => !sample.name.ends_with("_total"),

@@ -79,6 +79,13 @@ impl Breakers {
         }
     }
 
+    /// For how many milliseconds nothing passes; looking is no trial.
+    pub(super) fn left_alone_ms(&self, model: &Digest, now: Timestamp) -> u64 {
+        let all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = all.get(model).and_then(|breaker| breaker.open_until);
+        until.filter(|until| *until > now).map_or(0, |until| until.since_ms(now))
+    }
+
     /// Notes what became of an admitted request.
     pub(super) fn note(&self, model: &Digest, health: Health, now: Timestamp) {
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,7 +164,10 @@ mod tests {
         for (number, wish, wait) in [(1, 7_000, 7_000), (2, u64::MAX, WISH_MAX_MS)] {
             let it = model(number);
             breakers.note(&it, Health::Away(wish), NOW);
-            assert_eq!(breakers.admit(&it, NOW), Err(wait));
+            assert_eq!((breakers.left_alone_ms(&it, NOW), breakers.admit(&it, NOW)), (wait, Err(wait)));
+            // Whoever only looks takes no trial from a question.
+            let later = NOW.plus_ms(wait);
+            assert_eq!((breakers.left_alone_ms(&it, later), breakers.admit(&it, later)), (0, Ok(())));
         }
         breakers.note(&model(9), Health::Away(0), NOW);
         assert_eq!(breakers.admit(&model(9), NOW), Ok(()));

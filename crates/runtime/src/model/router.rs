@@ -64,7 +64,8 @@ impl Router {
                 Err(error) => error,
             };
             let may_have_spent = error.may_have_spent();
-            tried.push(Superseded { model: model.id.clone(), why: error.to_string(), may_have_spent });
+            let miss = Some(error.miss());
+            tried.push(Superseded { model: model.id.clone(), why: error.to_string(), miss, may_have_spent });
             let goes_on = error.may_try_next();
             cause = error;
             if !goes_on {
@@ -72,6 +73,11 @@ impl Router {
             }
         }
         Err(NoAnswer { cause, tried })
+    }
+
+    /// For how many milliseconds the model is not asked; 0 where it is.
+    pub(super) fn left_alone_ms(&self, model: &Model) -> u64 {
+        self.breakers.left_alone_ms(&model.digest, self.clock.now())
     }
 
     /// Asks one model, if its breaker lets the request pass.
@@ -86,7 +92,7 @@ impl Router {
         let result = self.model_provider.complete(warrant, model, request).await;
         failpoint!("effect.send.after");
         self.metrics.model_duration.observe(begun.elapsed());
-        self.metrics.count_answer(&result);
+        self.metrics.count_answer(&model.id, &result);
         let health = result.as_ref().map_or_else(Health::of, |_| Health::Good);
         self.breakers.note(&model.digest, health, self.clock.now());
         result

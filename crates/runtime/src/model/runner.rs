@@ -37,6 +37,12 @@ impl Runner {
         let _already = self.state.set(state);
     }
 
+    /// For how many milliseconds the model is not asked, because it failed again and again; 0 where it is.
+    #[must_use]
+    pub fn left_alone_ms(&self, model: &Model) -> u64 {
+        self.router.left_alone_ms(model)
+    }
+
     /// The models of a route, in its order.
     fn models(&self, tenant: &TenantId, request: &Request) -> Result<Vec<Arc<Model>>, NotDone> {
         let state = self.state.get().and_then(|state| state.borrow().clone());
@@ -46,10 +52,11 @@ impl Runner {
         request.route.iter().map(|id| model(id).ok_or_else(|| gone(id))).collect()
     }
 
-    /// The request, without any value that the tenant keeps secret: whatever brought one there, a server does not get it.
+    /// The request, without any value that the tenant keeps secret, and without what looks like a secret: whatever brought one
+    /// there, a server does not get it.
     async fn request(&self, call: &Call) -> Result<Request, NotDone> {
         let unreadable = |error| NotDone::Unavailable { reason: format!("secrets cannot be read: {error}") };
-        let mask = self.masks.of(&call.tenant).await.map_err(unreadable)?;
+        let mask = self.masks.of_prompts(&call.tenant).await.map_err(unreadable)?;
         let mut bytes = call.args.to_vec();
         mask.apply(&mut bytes, false);
         let refuse = || NotDone::Arguments { reason: "they are no request to a model".to_owned() };

@@ -68,6 +68,12 @@ impl States {
         }
     }
 
+    /// The state in force and those that are kept, the newest first.
+    pub(crate) fn recent(&self) -> Vec<Arc<InForce>> {
+        let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
+        self.current().into_iter().chain(earlier.iter().rev().cloned()).collect()
+    }
+
     /// Keeps a state that goes out of force.
     pub(super) fn keep(&self, state: Arc<InForce>) {
         let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);

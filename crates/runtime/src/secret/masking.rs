@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Stop, ToolRunner};
-use scalbotics_core::secret::Mask;
+use scalbotics_core::redaction::Mask;
 use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 
 use super::Masks;
@@ -78,10 +78,5 @@ fn mask_outcome(mask: &Mask, outcome: &mut Outcome) {
 
 /// Words of a tool are cut somewhere.
 fn mask_words(mask: &Mask, words: &mut String) {
-    let mut bytes = std::mem::take(words).into_bytes();
-    mask.apply(&mut bytes, true);
-    *words = match String::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    };
+    mask.apply_to_text(words, true);
 }

@@ -49,7 +49,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Actor {
     pub(super) shared: Arc<Shared>,
-    task: TaskId,
+    pub(super) task: TaskId,
     tenant: TenantId,
     pub(super) residence: Residence,
     state: Option<State>,

@@ -3,7 +3,7 @@
 use scalbotics_core::conversation::Heard;
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::EffectId;
-use scalbotics_core::model::{CALL, Reply};
+use scalbotics_core::model::{AnswerNote, CALL, Reply};
 use scalbotics_core::payload;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{Command, Doubt, Failure, Phase, State, Usage};
@@ -101,9 +101,9 @@ impl Actor {
     fn note(&mut self, draft: &mut Draft, effect: EffectId, attempt: u32, outcome: &Outcome) -> Result<After, Trouble> {
         match outcome {
             Outcome::Landed { output, truncated } => {
-                let spent = spent(draft.state()?, effect, output);
+                let (spent, answer) = spent(draft.state()?, effect, output);
                 let result = draft.seal(&self.shared.vault, output.clone())?;
-                draft.apply(Command::RecordLanded { effect, attempt, result, truncated: *truncated, spent })?;
+                draft.apply(Command::RecordLanded { effect, attempt, result, truncated: *truncated, spent, answer })?;
                 Ok(After::Plan)
             }
             Outcome::Failed { reason } => self.note_failed(draft, effect, attempt, reason),
@@ -232,13 +232,18 @@ pub(super) fn worst(state: &State, effect: EffectId) -> Usage {
     state.calls.get(&effect).map_or(Usage::ONE_CALL, |call| call.intent.worst)
 }
 
-/// What an effect that landed is charged for: a call of a tool one call, an answer of a model what its server counted.
-fn spent(state: &State, effect: EffectId, output: &[u8]) -> Usage {
+/// What an effect that landed is charged for, and what is told of an answer: a call of a tool is charged one call, an answer of a
+/// model what its server counted.
+fn spent(state: &State, effect: EffectId, output: &[u8]) -> (Usage, Option<Box<AnswerNote>>) {
     let worst = worst(state, effect);
     if worst.tokens == 0 {
-        return worst;
+        return (worst, None);
     }
-    Reply::of_payload(output).map_or(worst, |reply| Usage { tokens: reply.charged(worst.tokens), ..worst })
+    let charged = |reply: Reply| {
+        let spent = Usage { tokens: reply.charged(worst.tokens), ..worst };
+        (spent, Some(Box::new(AnswerNote::of(&reply))))
+    };
+    Reply::of_payload(output).map_or((worst, None), charged)
 }
 
 /// The words of an outcome that is none.

@@ -126,10 +126,10 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
             let failure = time_over(draft.state()?);
             return draft.fail(&shared.vault, failure, "time is up");
         }
-        let (step, tool) = (wanted.step, wanted.tool.id.clone());
+        let (step, tool, tier) = (wanted.step, wanted.tool.id.clone(), wanted.tool.tier);
         // A model hears of it and may find another way; whoever may not act at all has none.
         let told = ruled.failure == Failure::PolicyDenied && draft.state()?.path.tells(&tool);
-        return draft.apply(Command::Refuse { step, tool, decision, failure: (!told).then_some(ruled.failure) });
+        return draft.apply(Command::Refuse { step, tool, tier, decision, failure: (!told).then_some(ruled.failure) });
     };
     // Said behind the decision, so that who may not call the tool learns nothing of its files.
     if let Err(reason) = resolved {

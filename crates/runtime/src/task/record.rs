@@ -2,6 +2,7 @@
 
 use scalbotics_core::audit::{DecisionNote, Kind, OutcomeNote, Record};
 use scalbotics_core::digest::Digest;
+use scalbotics_core::evidence::Submission;
 use scalbotics_core::ids::{ApprovalId, DecisionId, EffectId};
 use scalbotics_core::policy::tool_action;
 use scalbotics_core::principal::Uid;
@@ -9,14 +10,18 @@ use scalbotics_core::task::{CallState, Event, Intent, State};
 
 use super::draft::Draft;
 
-/// The record of `event`, which led to `state`.
+/// The record of `event`, which led to `state`; it says which event of the task it is of.
 pub(super) fn of(event: &Event, state: &State, draft: &Draft) -> Record {
-    let writer = Writer { state, draft };
+    Record { seq: state.version.checked_sub(1), ..about(event, &Writer { state, draft }) }
+}
+
+fn about(event: &Event, writer: &Writer<'_>) -> Record {
     match event {
-        Event::Submitted { envelope, .. } => {
+        Event::Submitted { envelope, path } => {
             let submitter = envelope.chain.submitter().map_or(Uid::Daemon, |principal| principal.uid);
             let mut record = writer.requested(Kind::Task, submitter, "task.submit");
             record.args = Some(envelope.input.commitment);
+            record.submission = Submission::of(envelope, path).digest().ok();
             writer.with_outcome(record, "submitted", None, None)
         }
         Event::ApprovalRequested { intent, approval, decision } => {
@@ -90,6 +95,7 @@ impl Writer<'_> {
     fn about_call(&self, kind: Kind, intent: &Intent) -> Record {
         let mut record = self.by_agent(kind, &tool_action(&intent.tool));
         record.effect = Some(intent.effect);
+        record.tier = Some(intent.tier);
         record.call = Some(intent.call);
         record.args = Some(intent.args.commitment);
         record

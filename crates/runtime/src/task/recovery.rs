@@ -165,9 +165,13 @@ impl Actor {
         draft.agent_epoch = agent_epoch;
         draft.decisions.push(decision);
         let deadline = plan::send_deadline(draft.at, open.known.intent.timeout.as_ms());
+        let how = if open.known.intent.class == EffectClass::Keyed { "asked again by its key" } else { "made again" };
         draft.intend(open.known.intent, permit, (&open.tool, deadline))?;
         match self.write(draft).await {
-            Ok(()) => Ok(Step::Go),
+            Ok(()) => {
+                tracing::info!(task = %self.task, %effect, "{}: its outcome was not known, {how}", open.tool.id);
+                Ok(Step::Go)
+            }
             Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Unwitnessed | StoreError::Revoked { .. }) => {
                 Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000))))
             }
@@ -242,9 +246,9 @@ impl Actor {
         if state.status.is_final() {
             return Ok(());
         }
-        let (step, tool) = (known.intent.step.clone(), known.intent.tool.clone());
+        let (step, tool, tier) = (known.intent.step.clone(), known.intent.tool.clone(), known.intent.tier);
         let told = ruled.failure == Failure::PolicyDenied && state.path.tells(&tool);
-        draft.apply(Command::Refuse { step, tool, decision, failure: (!told).then_some(ruled.failure) })
+        draft.apply(Command::Refuse { step, tool, tier, decision, failure: (!told).then_some(ruled.failure) })
     }
 
     /// Asks the target, which changes nothing and needs no authority.
@@ -284,7 +288,11 @@ impl Actor {
             take(self.run.as_mut(), &self.shared.vault, &mut draft, effect, Heard::Landed { output, truncated: false })?;
         }
         match self.write(draft).await {
-            Ok(()) => Ok(Step::Go),
+            Ok(()) => {
+                let task = self.task;
+                tracing::info!(%task, %effect, "{}: its outcome was not known, its target says LANDED, not repeated", tool.id);
+                Ok(Step::Go)
+            }
             Err(StoreError::Full) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
             Err(error) => Err(error.into()),
         }

@@ -133,7 +133,7 @@ impl Run {
                 run.take(&call.intent.step, heard).map_err(|error| missing(error.to_string()))?;
             }
         }
-        for step in &state.refused {
+        for step in state.denied.keys().chain(&state.refused) {
             run.take(step, Heard::Refused).map_err(|error| missing(error.to_string()))?;
         }
         Ok(run)

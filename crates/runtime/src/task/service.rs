@@ -41,7 +41,11 @@ impl Service {
     /// # Errors
     /// [`StoreError`] when they cannot be read.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        self.shared.recover().await
+        let recovered = self.shared.recover().await?;
+        if recovered > 0 {
+            tracing::info!("recovered {recovered} {}", if recovered == 1 { "task" } else { "tasks" });
+        }
+        Ok(recovered)
     }
 
     pub(crate) fn shared(&self) -> Arc<Shared> {

@@ -182,8 +182,11 @@ impl Shared {
                 StoredGoal::Text { text }
             }
         };
+        let token = self.seal_token(caller)?;
         let path = chosen.path(&pinned, wanted);
-        let given = Given { caller, submit, goal, input: payloads.first().map(|sealed| sealed.reference) };
+        let input = payloads.first().map(|sealed| sealed.reference);
+        let given = Given { caller, submit, goal, input, token: token.as_ref().map(|sealed| sealed.reference) };
+        payloads.extend(token);
         let envelope = self.envelope(given, &agent, wanted)?;
         envelope.check()?;
         let text = if let Goal::Text(text) = &submit.goal { text.as_str() } else { "" };
@@ -193,13 +196,19 @@ impl Shared {
         Ok(Prepared { run, envelope, path, payloads, agent_epoch: agent.epoch })
     }
 
+    /// The token by which a human, or a service, submits: evidence of who asked, sealed like every payload.
+    fn seal_token(&self, caller: &Caller) -> Result<Option<Sealed>, SubmitError> {
+        let token = caller.token.as_ref().map(|token| token.expose().to_vec());
+        Ok(token.map(|token| self.vault.seal(&caller.principal.tenant, token)).transpose()?)
+    }
+
     fn envelope(
         &self,
         given: Given<'_>,
         agent: &scalbotics_core::agent::Agent,
         wanted: &scalbotics_core::desired::Agent,
     ) -> Result<Envelope, SubmitError> {
-        let Given { caller, submit, goal, input } = given;
+        let Given { caller, submit, goal, input, token } = given;
         let input = input.ok_or_else(|| SubmitError::Corrupt { what: "a submission without input".to_owned() })?;
         let (now, id) = (self.now(), TaskId::from_u128(self.ports.ids.next()));
         let (limits, default) = (submit.limits, wanted.budget);
@@ -230,6 +239,7 @@ impl Shared {
             chain,
             goal,
             input,
+            token,
             budget,
             submitted_at: now,
             deadline,
@@ -323,6 +333,7 @@ struct Given<'a> {
     submit: &'a Submit,
     goal: StoredGoal,
     input: Option<scalbotics_core::payload::Ref>,
+    token: Option<scalbotics_core::payload::Ref>,
 }
 
 /// Checks what the envelope limits before any workflow is tried with it.

@@ -3,7 +3,7 @@
 use scalbotics_core::ids::{DecisionId, TaskId};
 use scalbotics_core::payload::Ref;
 use scalbotics_core::ports::StoreError;
-use scalbotics_core::task::{Event, Failure, Goal, State, evolve};
+use scalbotics_core::task::{Event, Failure, Goal, State, Status, evolve};
 use scalbotics_core::tenant::TenantId;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub struct View {
     pub goal: Option<String>,
     /// Its failure in words, as data; `None` also once erased.
     pub failure_detail: Option<String>,
-    /// The decision that denied it.
+    /// The decision that it failed with, or that denied the last call of a completed one.
     pub denial: Option<DecisionId>,
     /// Its output, if it was asked for and there is one.
     pub output: Option<Value>,
@@ -93,8 +93,11 @@ impl Shared {
                 | Failure::ModelFailed
                 | Failure::NoProgress
                 | Failure::TurnsExhausted,
-            )
-            | None => return Ok(None),
+            ) => return Ok(None),
+            None => {
+                let completed = matches!(state.status, Status::Completed);
+                return Ok(state.last_denied().filter(|_| completed).map(|denied| denied.decision));
+            }
         }
         let (task, tenant): (TaskId, _) = (state.envelope.id, &state.envelope.tenant);
         let from = state.version.saturating_sub(TAIL);

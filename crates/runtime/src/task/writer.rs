@@ -27,6 +27,8 @@ impl Shared {
         let state = draft.state.ok_or_else(|| corrupt("a draft without a state"))?;
         let sealed = self.vault.seal_decisions(&state.envelope.tenant, &draft.decisions);
         let decisions = sealed.map_err(|error| corrupt(&error.to_string()))?;
+        let mut audit = draft.audit;
+        audit.iter_mut().filter_map(|record| record.decision.as_mut()).for_each(|note| note.commit_to(&decisions));
         let ends: Vec<Event> = draft.events.iter().filter(|event| is_counted(event)).cloned().collect();
         let batch = Batch {
             task: draft.task,
@@ -36,7 +38,7 @@ impl Shared {
             at: draft.at,
             payloads: draft.payloads,
             approvals,
-            audit: draft.audit,
+            audit,
             decisions,
             intents: draft.intents,
             agent_epoch: draft.agent_epoch,

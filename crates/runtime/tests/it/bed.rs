@@ -140,6 +140,7 @@ impl Bed {
         Caller {
             principal: human.principal(),
             sponsor: None,
+            token: None,
             request: RequestId::from_u128(self.disk.ids.next()),
             trace: None,
             decision: None,

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use scalbotics_core::approval::Answer;
 use scalbotics_core::ids::TaskId;
-use scalbotics_core::model::{CALL, Finish, Message, Reply as Said, Request, Role, ToolCall, Usage};
-use scalbotics_core::task::{Event, Failure, State, Status};
-use scalbotics_core::tool::NotDone;
+use scalbotics_core::model::{
+    CALL, Finish, Message, Miss, Reply as Said, Request, Role, Superseded, TOOL_CALLS_MAX, ToolCall, Usage,
+};
+use scalbotics_core::task::{DENIED_MAX, Event, Failure, State, Status};
+use scalbotics_core::tool::{NotDone, Tier};
 use scalbotics_runtime::task::{Goal, Submit, SubmitError};
 use scalbotics_testkit::Reply;
 use serde_json::{Value, json};
@@ -137,6 +139,44 @@ async fn failures_and_denials_are_told_and_end_nothing() {
     assert!(!bed.disk.tools.sent().iter().any(|sent| sent.tool == "verifiable"), "a denied call is never made");
     let denials = bed.events(task).await.iter().filter(|event| matches!(event, Event::CallDenied { .. })).count();
     assert_eq!(denials, 1);
+    // What the model says of it is not all that is said of it.
+    let kept = state.denied["turn-2.call-1"].clone();
+    assert_eq!((kept.tool.as_str(), kept.tier, state.denied.len()), ("verifiable", Some(Tier::Change), 1));
+    assert_eq!(bed.tasks.show(state).await.unwrap().denial, Some(kept.decision));
+    bed.check_journal(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn denials_of_one_answer_are_all_kept_and_are_not_many() {
+    let several = |turn: usize, calls: usize| {
+        let names: Vec<String> = (0..calls).map(|n| format!("{turn}-{n}")).collect();
+        says("", &names.iter().map(|name| ("keyed", name.as_str())).collect::<Vec<_>>())
+    };
+    let bed = bed((0..4).map(|turn| several(turn, 1)).chain([several(4, TOOL_CALLS_MAX)])).await;
+    bed.disk.engine.deny("tool/keyed");
+    let (task, state) = run(&bed).await;
+    assert_eq!(state.failure, Some(Failure::PolicyDenied));
+    assert_eq!(state.denied.len(), 4 + TOOL_CALLS_MAX);
+    assert!(state.denied.len() < DENIED_MAX, "the conversation ends it before the machine has to");
+    bed.check_journal(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_told_with_its_model_and_its_cost() {
+    let Reply::Land(bytes) = says("Done.", &[]) else { panic!() };
+    let mut said = Said::of_payload(&bytes).unwrap();
+    said.cost = 30;
+    let before =
+        Superseded { model: name("small"), why: "words of a server".to_owned(), miss: Some(Miss::Busy), may_have_spent: false };
+    said.superseded = vec![before];
+    let bed = bed([says("", &[("pure", "ann")]), Reply::Land(said.to_payload().unwrap())]).await;
+    let (task, state) = run(&bed).await;
+    let answers: Vec<_> = state.calls.values().map(|call| call.answer.as_deref()).collect();
+    let [Some(first), None, Some(last)] = answers[..] else { panic!("{answers:?}") };
+    assert_eq!((first.model.as_str(), first.input_tokens, first.output_tokens, first.superseded.len()), ("small", 10, 5, 0));
+    assert_eq!((last.cost_micros, last.superseded[0].miss, state.cost_micros()), (30, Some(Miss::Busy), 30));
+    let journal = serde_json::to_string(&bed.events(task).await).unwrap();
+    assert!(!journal.contains("words of a server") && !journal.contains("Done."), "the journal holds no word of it");
     bed.check_journal(task).await;
 }
 

@@ -18,6 +18,7 @@ mod bed;
 mod crash;
 mod desired;
 mod driven;
+mod evidence;
 mod fakes;
 mod inputs;
 mod keepers;

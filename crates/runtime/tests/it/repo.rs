@@ -115,6 +115,7 @@ impl Compiler for JsonCompiler {
                     model: route(&value["model"]),
                     tier_max: Tier::Risky,
                     bootstrap: BTreeMap::new(),
+                    skills: BTreeMap::new(),
                 };
                 (id, agent)
             })

@@ -25,6 +25,10 @@ impl AuditTree for SqliteStore {
         SqliteStore::read(self, move |conn| roots(conn, &tenant, &ranges)).await
     }
 
+    async fn inclusion(&self, tenant: &TenantId, size: u64, indexes: &[u64]) -> Result<Vec<Vec<Digest>>, StoreError> {
+        self.inclusion_proofs(tenant, size, indexes).await
+    }
+
     async fn checkpoint_from(&self, tenant: &TenantId, size: u64) -> Result<Option<String>, StoreError> {
         let tenant = tenant.clone();
         SqliteStore::read(self, move |conn| checkpoint_from(conn, &tenant, size)).await

@@ -8,8 +8,9 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 use scalbotics_core::failpoint;
-use scalbotics_core::ids::InstallationId;
-use scalbotics_core::ports::StoreError;
+use scalbotics_core::ids::{HumanUid, InstallationId, ServiceUid};
+use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::service::Service;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,6 +23,7 @@ use super::fault::Fault;
 use super::fold::{self, FoldFault, Folded};
 use super::growth::Growth;
 use super::job::{Class, Job, Tx, Work};
+use super::kept::Kept;
 use super::readers::Readers;
 use super::reserve::Reserve;
 use super::verify::{self, Report};
@@ -42,6 +44,13 @@ struct Facts {
     last_commit_at: Option<Timestamp>,
 }
 
+/// Rows that every call looks up.
+#[derive(Debug, Default)]
+pub(super) struct Callers {
+    pub(super) humans: Kept<HumanUid, Human>,
+    pub(super) services: Kept<ServiceUid, Service>,
+}
+
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
@@ -49,6 +58,7 @@ struct Inner {
     desk: Desk,
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     readers: Readers,
+    callers: Arc<Callers>,
     growth: Arc<Growth>,
     fatal: watch::Receiver<Option<String>>,
     thread: Option<JoinHandle<()>>,
@@ -102,8 +112,10 @@ impl SqliteStore {
         let epoch = i64::try_from(facts.writer_epoch).unwrap_or(i64::MAX);
         let writer = Writer { conn, epoch, checkpointer, reserve, growth: Arc::clone(&growth), fatal, lock };
         let (jobs, queue) = mpsc::channel(QUEUE_LEN);
+        let callers = Arc::default();
         let (desk, thread) = writer::start(writer, queue).map_err(|error| io(&path, error))?;
-        let inner = Inner { path, facts, desk, jobs: Some(jobs), readers, growth, fatal: fatal_seen, thread: Some(thread) };
+        let inner =
+            Inner { path, facts, desk, jobs: Some(jobs), readers, callers, growth, fatal: fatal_seen, thread: Some(thread) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -148,6 +160,11 @@ impl SqliteStore {
     pub fn verify_tasks(&self, tenant: &TenantId) -> Result<Folded, FoldFault> {
         let conn = connect::reader(&self.inner.path).map_err(|error| FoldFault::Unreadable { what: error.to_string() })?;
         fold::run(&conn, Some(tenant))
+    }
+
+    /// The rows of callers that are kept.
+    pub(super) fn callers(&self) -> &Arc<Callers> {
+        &self.inner.callers
     }
 
     pub(super) fn growth(&self) -> &Growth {

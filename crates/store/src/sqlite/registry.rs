@@ -1,5 +1,7 @@
 //! The registry: humans and agents.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use scalbotics_core::agent::{Agent, Standing};
@@ -38,7 +40,7 @@ impl Registry for SqliteStore {
     }
 
     async fn human_by_uid(&self, uid: HumanUid) -> Result<Option<Human>, StoreError> {
-        self.look_up(move |conn| human(human_row(conn, uid))).await
+        self.callers().humans.get(uid, self.look_up(move |conn| human(human_row(conn, uid)))).await
     }
 
     async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
@@ -49,7 +51,8 @@ impl Registry for SqliteStore {
             put_human(tx.conn, &human, &row)?;
             noted.write(tx)
         };
-        self.write(class, apply, |()| ()).await
+        let callers = Arc::clone(self.callers());
+        self.write(class, apply, move |()| callers.humans.forget()).await
     }
 
     async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {

@@ -1,5 +1,7 @@
 //! The registry of services.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use scalbotics_core::ids::ServiceUid;
@@ -28,7 +30,7 @@ impl ServiceRegistry for SqliteStore {
     }
 
     async fn service_by_uid(&self, uid: ServiceUid) -> Result<Option<Service>, StoreError> {
-        self.look_up(move |conn| service(service_row(conn, uid))).await
+        self.callers().services.get(uid, self.look_up(move |conn| service(service_row(conn, uid)))).await
     }
 
     async fn services(&self, tenant: &TenantId) -> Result<Vec<Service>, StoreError> {
@@ -50,7 +52,8 @@ impl ServiceRegistry for SqliteStore {
             put_service(tx.conn, &service, &row)?;
             noted.write(tx)
         };
-        self.write(class, apply, |()| ()).await
+        let callers = Arc::clone(self.callers());
+        self.write(class, apply, move |()| callers.services.forget()).await
     }
 }
 

@@ -65,11 +65,11 @@ impl TaskLog for SqliteStore {
     async fn answer(&self, key: &str, now: Timestamp) -> Result<Option<StoredAnswer>, StoreError> {
         let key = key.to_owned();
         let lapsed = now.unix_ms().saturating_sub(ANSWER_LIFE_MS);
-        self.read(move |conn| {
+        self.look_up(move |conn| {
             conn.prepare_cached("SELECT body, answer, at FROM answer WHERE key = ?1 AND at > ?2")
                 .and_then(|mut select| {
                     select
-                        .query_row((key, lapsed), |row| {
+                        .query_row((key.as_str(), lapsed), |row| {
                             Ok(StoredAnswer {
                                 body: Digest::from_bytes(row.get(0)?),
                                 answer: row.get(1)?,

@@ -1,6 +1,7 @@
 //! Many at once: group commit keeps order, and one job's failure fails no other.
 
-use scalbotics_core::ports::{AuditLog, Batch, StoreError, TaskLog};
+use scalbotics_core::audit::Kind;
+use scalbotics_core::ports::{AuditLog, Batch, Human, Registry, StoreError, TaskLog};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_testkit::fixture::World;
 
@@ -68,4 +69,35 @@ async fn a_failing_job_takes_no_other_with_it() {
     running.join_all().await;
     let report = store.verify_audit(&world.tenant, |_, _| {}).unwrap();
     assert_eq!(report.size, 20);
+}
+
+/// Who was suspended is seen so by all who ask after that, however many ask meanwhile (semantics §4.3).
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn nobody_sees_an_epoch_that_is_over() {
+    const CHANGES: u64 = 200;
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let world = World::new("acme", 1);
+    let human = |epoch| Human { epoch, ..world.human.clone() };
+    let put = async |epoch| store.put_human(human(epoch), world.record(Kind::Rpc, "human.put").into()).await.unwrap();
+    put(1).await;
+    let (acknowledged, seen) = tokio::sync::watch::channel(1);
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..3 {
+        let (store, seen, uid) = (store.clone(), seen.clone(), world.human.uid);
+        asking.spawn(async move {
+            let mut last = 0;
+            while last <= CHANGES {
+                let least = *seen.borrow();
+                last = store.human_by_uid(uid).await.unwrap().unwrap().epoch;
+                assert!(last >= least, "epoch {last} was over when {least} was acknowledged");
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    for epoch in 2..=CHANGES + 1 {
+        put(epoch).await;
+        acknowledged.send_replace(epoch);
+    }
+    asking.join_all().await;
 }

@@ -123,6 +123,7 @@ fn landed(world: &World, state: &State, effect: EffectId) -> Batch {
         result: result.reference,
         truncated: false,
         spent: scalbotics_core::task::Usage::ONE_CALL,
+        answer: None,
     };
     let mut batch = world.decided(Some(state), landed);
     batch.payloads.push(result);

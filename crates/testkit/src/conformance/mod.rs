@@ -6,6 +6,7 @@ mod approval_store;
 mod audit_log;
 mod decision_store;
 mod epochs;
+mod log_tree;
 mod payload_store;
 mod registry;
 mod secret_store;

@@ -6,7 +6,8 @@ use scalbotics_core::ports::{
 };
 
 use super::{
-    approval_store, audit_log, decision_store, epochs, payload_store, registry, secret_store, service_registry, task_log,
+    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, registry, secret_store, service_registry,
+    task_log,
 };
 
 /// Everything that one store implements.
@@ -44,6 +45,7 @@ impl<S> Store for S where
 pub async fn all(store: &dyn Store) {
     task_log::suite(store).await;
     audit_log::suite(store).await;
+    log_tree::suite(store).await;
     payload_store::suite(store).await;
     approval_store::suite(store).await;
     decision_store::suite(store).await;

@@ -90,4 +90,17 @@ impl AuditTree for MemoryStore {
         let tables = self.tables();
         Ok(tables.logs.get(tenant).and_then(|log| log.checkpoints.range(size..).next().map(|(_, note)| note.clone())))
     }
+
+    async fn inclusion(&self, tenant: &TenantId, size: u64, indexes: &[u64]) -> Result<Vec<Vec<Digest>>, StoreError> {
+        let tables = self.tables();
+        let records = tables.logs.get(tenant).map(|log| log.records.as_slice()).unwrap_or_default();
+        let of_size = usize::try_from(size).ok().and_then(|size| records.get(..size));
+        let leaves: Vec<Digest> = of_size
+            .ok_or_else(|| refused("the log never had that size"))?
+            .iter()
+            .map(|(_, leaf)| merkle::leaf_hash(leaf))
+            .collect();
+        let proof = |index: &u64| usize::try_from(*index).ok().and_then(|index| merkle::inclusion_proof(&leaves, index));
+        indexes.iter().map(|index| proof(index).ok_or_else(|| refused("there is no such leaf"))).collect()
+    }
 }

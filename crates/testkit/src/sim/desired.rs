@@ -43,6 +43,7 @@ impl Desired {
             model: None,
             tier_max: Tier::Risky,
             bootstrap: BTreeMap::new(),
+            skills: BTreeMap::new(),
         };
         let snapshot = Snapshot {
             tenant,

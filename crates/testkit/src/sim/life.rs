@@ -107,6 +107,7 @@ impl Life {
         Caller {
             principal: human.principal(),
             sponsor: None,
+            token: None,
             request: RequestId::from_u128(self.stage.ids.next()),
             trace: None,
             decision: None,

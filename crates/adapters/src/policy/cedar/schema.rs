@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 49] = [
+pub const RPC_ACTIONS: [(&str, &str); 51] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -38,6 +38,7 @@ pub const RPC_ACTIONS: [(&str, &str); 49] = [
     ("approval.decide", "Approval"),
     ("approval.list", "Tenant"),
     ("approval.read", "Approval"),
+    ("audit.export", "AuditLog"),
     ("audit.head", "AuditLog"),
     ("audit.prove", "AuditLog"),
     ("audit.read", "AuditLog"),
@@ -52,6 +53,7 @@ pub const RPC_ACTIONS: [(&str, &str); 49] = [
     ("human.resume", "Account"),
     ("human.suspend", "Account"),
     ("installation.status", "Installation"),
+    ("model.list", "Tenant"),
     ("policy.check", "Tenant"),
     ("policy.explain", "Decision"),
     ("repository.read", "Repository"),

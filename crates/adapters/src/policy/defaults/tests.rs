@@ -345,6 +345,9 @@ fn who_may_look_and_ask_why() {
     use Verdict::{Allow, Deny};
     check(vec![
         ("auditor verifies", rpc(auditor(), "audit.verify", only("AuditLog")), Allow, &["auditors-read-the-log"]),
+        ("auditor takes evidence out", rpc(auditor(), "audit.export", only("AuditLog")), Allow, &["auditors-read-the-log"]),
+        ("operator takes evidence out", rpc(operator(), "audit.export", only("AuditLog")), Deny, &[]),
+        ("agent takes evidence out", rpc(clerk(), "audit.export", only("AuditLog")), Deny, &[]),
         ("admin tails", rpc(admin(), "audit.tail", only("AuditLog")), Allow, &["admins-read-the-log"]),
         ("operator reads the log", rpc(operator(), "audit.read", only("AuditLog")), Deny, &[]),
         ("agent reads the log", rpc(clerk(), "audit.head", only("AuditLog")), Deny, &[]),

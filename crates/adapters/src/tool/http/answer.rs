@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use scalbotics_core::egress::Target;
-use scalbotics_core::secret::Mask;
+use scalbotics_core::redaction::Mask;
 use scalbotics_core::tool::Outcome;
 use serde_json::{Value, json};
 

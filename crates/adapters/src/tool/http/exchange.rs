@@ -9,7 +9,8 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCAT
 use reqwest::{RequestBuilder, Response};
 use scalbotics_core::egress::{Host, Method, Reach, Target};
 use scalbotics_core::ports::Stop;
-use scalbotics_core::secret::{Mask, Secret};
+use scalbotics_core::redaction::Mask;
+use scalbotics_core::secret::Secret;
 use scalbotics_core::tool::{Call, Definition, EffectClass, NotDone, Outcome};
 use tokio::time::{Instant, timeout, timeout_at};
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use scalbotics_core::desired::Mount;
 use scalbotics_core::payload;
 use scalbotics_core::ports::Stop;
-use scalbotics_core::secret::{Mask, Secret};
+use scalbotics_core::redaction::Mask;
+use scalbotics_core::secret::Secret;
 use scalbotics_core::tool::{
     Call, Definition, EffectClass, KeyPassing, Manifest, NotDone, Outcome, Verification, WorkspaceAccess,
 };

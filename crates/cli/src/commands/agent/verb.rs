@@ -3,7 +3,8 @@
 use clap::{Args, Subcommand};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
-use serde_json::{Value, json};
+use scalbotics_proto::v1::task_service_client::TaskServiceClient;
+use serde_json::{Map, Value, json};
 
 use super::add::{AddArgs, add};
 use super::logs::{LogsArgs, logs};
@@ -19,7 +20,7 @@ pub(crate) enum Verb {
     #[command(
         before_help = "Example: scalbotics agent add reviewer --team ops --description 'Reads what changed.' --tool fs.read"
     )]
-    Add(AddArgs),
+    Add(Box<AddArgs>),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
@@ -60,13 +61,53 @@ impl StandingArgs {
     }
 }
 
+/// Tasks of an agent that had not ended when it was suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Open {
+    running: usize,
+    queued: usize,
+    waiting: usize,
+}
+
+impl Open {
+    fn words(self, dry_run: bool) -> String {
+        let Self { running, queued, waiting } = self;
+        let blocked = if dry_run { "no call of it would be allowed" } else { "no call of it is allowed any more" };
+        let (stop, end) = if dry_run { ("to stop", "to end") } else { ("stopped", "ended") };
+        format!("{blocked} · {running} running {stop} · {queued} queued {end} · {waiting} waiting held")
+    }
+}
+
+/// Most tasks of one state that are counted; whoever has more looks at `task list`.
+const COUNTED_MAX: i32 = 1_000;
+
+/// Counts them, for who may list them.
+async fn open_tasks(session: &Session, agent: &str) -> Option<Open> {
+    let mut client = TaskServiceClient::new(session.channel.clone());
+    let mut counts = [0; 3];
+    for (count, status) in counts.iter_mut().zip(["WORKING", "SUBMITTED", "INPUT_REQUIRED"]) {
+        let filter = format!("agent = \"{agent}\" AND status = \"{status}\"");
+        let request = v1::ListTasksRequest { page_size: COUNTED_MAX, filter, ..v1::ListTasksRequest::default() };
+        *count = client.list_tasks(session.request(request).ok()?).await.ok()?.into_inner().tasks.len();
+    }
+    let [running, queued, waiting] = counts;
+    Some(Open { running, queued, waiting })
+}
+
 /// Runs a verb.
 pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
     let mut client = AgentServiceClient::new(session.channel.clone());
     match verb {
         Verb::Add(args) => add(session, &args, printer).await,
         Verb::Logs(args) => logs(session, &args, printer).await,
-        Verb::Suspend(args) => show(&client.suspend_agent(args.request(session)?).await?.into_inner(), printer),
+        Verb::Suspend(args) => {
+            let before = open_tasks(session, &args.agent).await;
+            show(&client.suspend_agent(args.request(session)?).await?.into_inner(), printer)?;
+            if let Some(before) = before {
+                printer.note(&before.words(args.dry_run));
+            }
+            Ok(())
+        }
         Verb::Resume(args) => show(&client.resume_agent(args.request(session)?).await?.into_inner(), printer),
         Verb::Offboard(args) => {
             if !args.dry_run {
@@ -114,6 +155,8 @@ fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
         column("workflows", "/workflows"),
         column("tools", "/tools"),
         column("mounts", "/mounts"),
+        column("skills", "/skills"),
+        column("files", "/files"),
     ];
     printer.one(&agent_json(agent), &columns)
 }
@@ -128,5 +171,13 @@ fn agent_json(agent: &v1::Agent) -> Value {
         "tools": agent.tools,
         "workflows": agent.workflows,
         "mounts": agent.mounts,
+        "skills": agent.skills.iter().map(|skill| skill.name.as_str()).collect::<Vec<_>>(),
+        "skill_details": agent.skills.iter().map(|skill| (skill.name.clone(), skill_json(skill))).collect::<Map<_, _>>(),
+        "files": agent.bootstrap.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
+        "digests": agent.bootstrap.iter().map(|file| (file.path.clone(), json!(file.digest))).collect::<Map<_, _>>(),
     })
+}
+
+fn skill_json(skill: &v1::Skill) -> Value {
+    json!({ "description": skill.description, "tools": skill.tools })
 }

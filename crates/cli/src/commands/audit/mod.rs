@@ -1,5 +1,6 @@
 //! `audit`: the log of what happened.
 
+mod export;
 mod verb;
 mod verify;
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
 
+use super::export::{self, Export};
 use super::verify;
 use crate::codes;
 use crate::commands::exec_verb;
@@ -45,6 +46,9 @@ pub(crate) enum Verb {
         /// Its index.
         index: u64,
     },
+    /// Take the evidence of one task out, as one file for `scalbotics-verify`.
+    #[command(before_help = "Example: scalbotics audit export --task task_… --out refund.evidence")]
+    Export(Export),
     /// Prove that a record is in the log, or that the log grew out of what it was, to who has a checkpoint.
     #[command(before_help = "Example: scalbotics audit prove --index 41 > 41.tlog-proof")]
     Prove {
@@ -59,9 +63,9 @@ pub(crate) enum Verb {
         to: Option<u64>,
     },
     /// Write a log as files that any web server can serve (C2SP tlog-tiles).
-    #[command(before_help = "Example: scalbotics audit export --offline --data ./box/data --log system --tiles ./tiles")]
-    Export {
-        /// From the files of the data directory: arguments go to scalboticsd audit export.
+    #[command(before_help = "Example: scalbotics audit tiles --offline --data ./box/data --log system --out ./tiles")]
+    Tiles {
+        /// From the files of the data directory: arguments go to scalboticsd audit tiles.
         #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "ARGUMENTS", required = true)]
         offline: Vec<std::ffi::OsString>,
     },
@@ -93,9 +97,9 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
             all.extend(arguments.iter().cloned());
             Some(exec_verb("audit", &all))
         }
-        Verb::Export { offline: arguments } => Some(handed_on("export", arguments)),
+        Verb::Tiles { offline: arguments } => Some(handed_on("tiles", arguments)),
         Verb::Witness { arguments } => Some(handed_on("witness", arguments)),
-        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } | Verb::Prove { .. } => None,
+        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } | Verb::Prove { .. } | Verb::Export(_) => None,
     }
 }
 
@@ -109,10 +113,11 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
     match verb {
         Verb::Tail { lines, follow, task } => tail(session, *lines, *follow, task.as_deref(), printer).await,
         Verb::Show { index } => show(session, *index, printer).await,
+        Verb::Export(export) => export::export(session, export, printer).await,
         Verb::Prove { index, from, to } => prove(session, (*index, *from, *to), printer).await,
         Verb::Verify { .. } => verify::verify(session, printer).await,
         // Those become another program before there is a session.
-        Verb::Export { .. } | Verb::Witness { .. } => Ok(()),
+        Verb::Tiles { .. } | Verb::Witness { .. } => Ok(()),
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) struct Branch {
 
 impl Branch {
     pub(super) fn open(repository: &Path, branch: &str, author: &str) -> Self {
+        // The folder of a clone with a work tree holds its repository in `.git`.
+        let inside = repository.join(".git");
+        let repository = if inside.is_dir() { inside.as_path() } else { repository };
         let index = repository.join(format!("scalbotics-index-{}", std::process::id()));
         Self { repository: repository.to_owned(), reference: format!("refs/heads/{branch}"), index, author: author.to_owned() }
     }
@@ -56,6 +59,37 @@ impl Branch {
         }
         let tree = self.git(&["write-tree"], None)?;
         self.git(&["commit-tree", &tree, "-p", parent, "-m", message], None)
+    }
+
+    /// A commit of files on top of `parent` that no branch stands at.
+    pub(super) fn loose(&self, parent: &str, files: &[(String, String)], message: &str) -> Result<String, Failure> {
+        let made = self.make(parent, files, message);
+        let _never_made = std::fs::remove_file(&self.index);
+        made
+    }
+
+    /// Pushes `commit` to the branch at `url`, as the person who runs this: with their git's own configuration and credentials.
+    pub(super) fn push(&self, url: &str, commit: &str) -> Result<(), Failure> {
+        let cannot = |why: String| {
+            Failure::new(Exit::Failed, codes::REPOSITORY, format!("git could not push to {url}")).why(why).next(
+                "bring the clone up to date with `git pull`, see that your git may push there, then run the same command again",
+            )
+        };
+        let mut command = Command::new("git");
+        command.arg("--git-dir").arg(&self.repository).args([
+            "push",
+            "--quiet",
+            "--",
+            url,
+            &format!("{commit}:{}", self.reference),
+        ]);
+        command.env("GIT_TERMINAL_PROMPT", "0").stdin(Stdio::null());
+        let output = command.output().map_err(|error| cannot(error.to_string()))?;
+        if output.status.success() {
+            Ok(())
+        } else {
+            Err(cannot(String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ")))
+        }
     }
 
     /// Moves the branch to `commit` if it still stands at `from`.

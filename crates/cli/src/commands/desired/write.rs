@@ -20,7 +20,8 @@ const REPOSITORY: &str = "desired.git";
 /// Where desired state is written.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// The installation's repository, a directory of this machine; `desired.git` beside the trust file where nothing is said.
+    /// The installation's repository, a directory of this machine; `desired.git` beside the trust file where nothing is said. Where
+    /// the daemon follows a remote repository: your clone of it, from which your own git pushes.
     #[arg(long, value_name = "DIRECTORY")]
     repository: Option<PathBuf>,
     /// The branch that the daemon follows.
@@ -76,10 +77,17 @@ pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>,
     // Who may not put a commit in force leaves none behind.
     let before = reload(session).await?;
     if !before.remote.is_empty() {
-        // The next fetch would move the copy back to where the remote stands.
-        return Err(Failure::new(Exit::Failed, codes::REPOSITORY, format!("{kind} {name} is not written here"))
-            .why(format!("the daemon follows {}, of which the local repository is only a copy", before.remote))
-            .next("commit and push to the remote repository, then `scalbotics repo apply`"));
+        if place.repository.is_none() {
+            return Err(only_a_copy(&before.remote, written));
+        }
+        let commit = branch.loose(&parent, &files, &message)?;
+        branch.push(&before.remote, &commit)?;
+        let seen = reload(session).await?;
+        return if seen.commit == commit {
+            show(&shown(&commit), printer)
+        } else {
+            Err(refused(&seen, &commit, "; it stays pushed"))
+        };
     }
     let commit = branch.commit(&parent, &files, &message)?;
     let seen = reload(session).await?;
@@ -91,11 +99,23 @@ pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>,
     if taken_back {
         reload(session).await?;
     }
+    Err(refused(&seen, &commit, if taken_back { "; the commit was taken back" } else { "; the commit is still there" }))
+}
+
+/// Why a commit is not in force, and what became of it.
+fn refused(seen: &v1::Repository, commit: &str, end: &str) -> Failure {
     let finding = seen.findings.first().map(|finding| format!("{}: {}: {}", finding.file, finding.what, finding.why));
-    let end = if taken_back { "; the commit was taken back" } else { "; the commit is still there" };
-    Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {commit} is refused"))
+    Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {commit} is refused"))
         .why(finding.unwrap_or_else(|| "the daemon follows another repository or branch".to_owned()) + end)
-        .next("scalbotics repo status"))
+        .next("scalbotics repo status")
+}
+
+/// Refuses to write into the daemon's copy of a remote repository: the next fetch would take it away. The daemon's own token never
+/// leaves it, so that a person pushes with theirs.
+fn only_a_copy(remote: &str, Written { kind, name, .. }: &Written<'_>) -> Failure {
+    Failure::new(Exit::Failed, codes::REPOSITORY, format!("{kind} {name} is not written here"))
+        .why(format!("the daemon follows {remote}, of which the local repository is only a copy"))
+        .next("clone it with your own git, and run the same command again with `--repository CLONE`, which commits there and pushes")
 }
 
 /// The files of the commit, and its message.

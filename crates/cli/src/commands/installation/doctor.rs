@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use scalbotics_core::in_words;
+use scalbotics_core::{in_words, shell_word};
 use scalbotics_identity::holder::{key as keys, trust};
 use scalbotics_identity::private_file;
 use scalbotics_proto::v1;
@@ -16,6 +16,7 @@ use tonic::Code;
 use super::finding::Finding;
 use super::{files, status};
 use crate::codes;
+use crate::commands::wire;
 use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure};
 use crate::output::{Format, column};
@@ -118,7 +119,7 @@ fn check_key(path: &Path) -> Result<String, Failure> {
     let pair = keys::Pair::load(path).map_err(|error| {
         Failure::new(Exit::Failed, codes::KEY, format!("cannot use {}", path.display()))
             .why(in_words(&error))
-            .next(format!("chmod 600 {}", path.display()))
+            .next(format!("chmod 600 {}", shell_word(&path.display().to_string())))
     })?;
     Ok(format!("{} ({})", path.display(), pair.algorithm().as_jws()))
 }
@@ -165,7 +166,7 @@ async fn check_repository(session: &Session) -> Result<String, Failure> {
         return Ok(format!("commit {} is in force", repository.commit));
     }
     Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {} is refused", repository.head))
-        .why(format!("{} findings", repository.findings.len()))
+        .why(wire::findings(repository.findings.len()))
         .next("scalbotics repo status"))
 }
 

@@ -14,12 +14,9 @@ use crate::session::Session;
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Explain a decision: the deciding rules, along the chain, and what would make it allowed.
+    /// Explain a decision, or what would be decided: the deciding rules, along the chain, and what would make it allowed.
     #[command(before_help = "Example: scalbotics policy explain dec_01K9…")]
-    Explain {
-        /// The decision.
-        decision: String,
-    },
+    Explain(ExplainArgs),
     /// Tell whether you, through an agent, may call a tool now, and why; exit 5 if not.
     #[command(
         before_help = "Example: scalbotics policy can-i --agent reviewer --tool fs.read --args '{\"path\":\"repo/README.md\"}'"
@@ -44,6 +41,26 @@ pub(crate) struct CanIArgs {
     tainted: Vec<String>,
 }
 
+/// Arguments of `policy explain`: a decision, or a question as that of `policy can-i`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The decision.
+    #[arg(required_unless_present = "agent", conflicts_with_all = ["agent", "tool", "args", "tainted"])]
+    decision: Option<String>,
+    /// The agent of a call that nobody makes; you ask through it.
+    #[arg(long, requires = "tool")]
+    agent: Option<String>,
+    /// The tool.
+    #[arg(long, requires = "agent")]
+    tool: Option<String>,
+    /// The arguments, a JSON object.
+    #[arg(long, value_name = "JSON", requires = "agent")]
+    args: Option<String>,
+    /// Ask for a task that has taken in what others may have written: every mark, or of files, programs, tools and web these.
+    #[arg(long, value_name = "MARKS", num_args = 0..=1, require_equals = true, value_delimiter = ',', default_missing_value = EVERY_MARK, requires = "agent")]
+    tainted: Vec<String>,
+}
+
 /// What `--tainted` without marks stands for.
 const EVERY_MARK: &str = "files,programs,tools,web";
 
@@ -54,11 +71,28 @@ pub(crate) async fn explain(session: &Session, decision: &str) -> Result<v1::Dec
     Ok(client.explain_decision(session.request(request)?).await?.into_inner())
 }
 
+/// What would be decided about a call now. Nothing is recorded that permits anything: the answer has no id.
+async fn question(session: &Session, request: v1::CheckAccessRequest) -> Result<v1::Decision, Failure> {
+    let mut client = PolicyServiceClient::new(session.channel.clone());
+    Ok(client.check_access(session.request(request)?).await?.into_inner())
+}
+
 /// Runs a verb.
 pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     match verb {
-        Verb::Explain { decision } => {
-            let decision = explain(session, decision).await?;
+        Verb::Explain(args) => {
+            let decision = match (&args.decision, &args.agent) {
+                (_, Some(agent)) => {
+                    let request = v1::CheckAccessRequest {
+                        agent: session.resource("agents", agent),
+                        tool: args.tool.clone().unwrap_or_default(),
+                        args: Some(wire::parse_object("--args", args.args.as_deref().unwrap_or("{}"))?),
+                        taint: args.tainted.clone(),
+                    };
+                    question(session, request).await?
+                }
+                (decision, None) => explain(session, decision.as_deref().unwrap_or_default()).await?,
+            };
             print(&decision, printer)
         }
         Verb::CanI(args) => {
@@ -68,8 +102,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
                 args: Some(wire::parse_object("--args", &args.args)?),
                 taint: args.tainted.clone(),
             };
-            let mut client = PolicyServiceClient::new(session.channel.clone());
-            let decision = client.check_access(session.request(request)?).await?.into_inner();
+            let decision = question(session, request).await?;
             print(&decision, printer)?;
             if decision.allow {
                 return Ok(());

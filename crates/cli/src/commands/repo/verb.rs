@@ -41,14 +41,14 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
         return Ok(());
     }
     Err(Failure::new(Exit::Conflict, codes::DESIRED_STATE_REFUSED, format!("commit {} is refused", repository.head))
-        .why(format!("it has {} findings; {} stays in force", repository.findings.len(), repository.commit))
+        .why(format!("it has {}; {} stays in force", wire::findings(repository.findings.len()), repository.commit))
         .next("correct the files and commit; then `scalbotics repo apply`"))
 }
 
 fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> {
     let finding = |finding: &v1::Finding| {
         json!({
-            "name": finding.file, "line": finding.line, "what": finding.what, "why": finding.why, "next": finding.next,
+            "name": finding.file, "line": (finding.line > 0).then_some(finding.line), "what": finding.what, "why": finding.why, "next": finding.next,
         })
     };
     let value = json!({

@@ -62,13 +62,14 @@ fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
         .next(format!("scalbotics approval show {}", event.approval))
 }
 
-/// How a task that has ended shows in the exit code: a task whose action was denied has not succeeded.
+/// How a task that has ended shows in the exit code: one of whose calls any was denied has not done all that it wanted, whatever its
+/// model says of it (decisions/0029).
 async fn ended(session: &Session, task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
     let id = wire::short(&task.name);
     match task.status() {
         TaskStatus::Completed => {
-            printer.note(&format!("{id} COMPLETED  {} calls  scalbotics task result {id}", task.calls_used));
-            Ok(())
+            printer.note(&format!("{id} COMPLETED  {}  scalbotics task result {id}", show::calls_words(task)));
+            if task.calls_denied == 0 { Ok(()) } else { Err(partly(session, task).await) }
         }
         TaskStatus::Canceled => Err(Failure::new(Exit::Failed, codes::CANCELED, format!("task {id} was canceled"))
             .why("somebody asked for its end")
@@ -81,6 +82,19 @@ async fn ended(session: &Session, task: &v1::Task, printer: &Printer) -> Result<
         | TaskStatus::Failed
         | TaskStatus::Rejected => Err(failed(task, id, why(session, task).await)),
     }
+}
+
+/// A task that came to an end of which a part was denied.
+async fn partly(session: &Session, task: &v1::Task) -> Failure {
+    let id = wire::short(&task.name);
+    let denied = if task.calls_denied == 1 { "1 call was".to_owned() } else { format!("{} calls were", task.calls_denied) };
+    let what = format!("task {id} completed, but {denied} denied: its result may not be what was asked for");
+    let next = if task.decision.is_empty() {
+        format!("scalbotics task show {id}")
+    } else {
+        format!("scalbotics policy explain {}", task.decision)
+    };
+    Failure::new(Exit::Denied, codes::POLICY_DENIED, what).why(why(session, task).await).next(next)
 }
 
 /// Why a task failed: its own words, else those of the decision that denied its call, as far as the caller may read them.
@@ -126,6 +140,7 @@ fn event_json(event: &v1::TaskEvent) -> Value {
         "approval": event.approval,
         "decision": event.decision,
         "detail": event.detail,
+        "answer": show::answer_json(event.answer.as_ref()),
         "status": event.status().as_str_name().trim_start_matches("TASK_STATUS_"),
     })
 }
@@ -133,7 +148,9 @@ fn event_json(event: &v1::TaskEvent) -> Value {
 fn line(event: &v1::TaskEvent) -> String {
     let subject = if event.tool.is_empty() { String::new() } else { format!("{} {}", event.step, event.tool) };
     let tier = if event.tool.is_empty() { String::new() } else { format!("tier {}", event.tier) };
-    let detail = [event.approval.as_str(), event.detail.as_str()]
+    let denied = if event.kind == "call_denied" { event.decision.as_str() } else { "" };
+    let answer = event.answer.as_ref().map(show::answer_words).unwrap_or_default();
+    let detail = [event.approval.as_str(), denied, event.detail.as_str(), answer.as_str()]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()

@@ -2,12 +2,18 @@
 
 use clap::{Args, Subcommand};
 use scalbotics_core::tenant::Name;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use serde_json::json;
 
+use crate::codes;
 use crate::commands::desired::{Change, Move, Place, Written, put};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::Printer;
 use crate::session::Session;
+
+/// The standing of an agent that never acts again.
+const GONE: &str = "offboarded";
 
 /// Arguments of `team add`.
 #[derive(Debug, Args)]
@@ -73,8 +79,24 @@ pub(crate) enum Member {
 /// Commits who leads the team.
 pub(super) async fn set_lead(session: &Session, args: &AgentArgs, printer: &Printer) -> Result<(), Failure> {
     let look = format!("scalbotics team show {}", args.team);
+    let known = agent(session, &args.agent).await?;
+    if known.standing == GONE {
+        return Err(Failure::new(
+            Exit::Conflict,
+            codes::AGENT_NOT_ACTIVE,
+            format!("agent {} cannot lead team {}", args.agent, args.team),
+        )
+        .why("it was offboarded, and never acts again")
+        .next("scalbotics agent list"));
+    }
     let change = Change::Set { path: format!("teams/{}.yaml", args.team), field: "lead", value: args.agent.to_string() };
     put(session, &args.place, &Written { kind: "team", name: args.team.as_str(), look, change }, printer).await
+}
+
+/// The agent as the daemon knows it; one that it does not know is refused.
+async fn agent(session: &Session, name: &Name) -> Result<v1::Agent, Failure> {
+    let request = v1::GetAgentRequest { name: session.resource("agents", name.as_str()) };
+    Ok(AgentServiceClient::new(session.channel.clone()).get_agent(session.request(request)?).await?.into_inner())
 }
 
 /// Commits in which team the agent is.

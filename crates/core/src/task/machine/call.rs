@@ -146,7 +146,7 @@ pub(super) fn verified(
     match (verification, result) {
         (Verification::Landed, Some(result)) => {
             let spent = Usage::ONE_CALL;
-            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated: false, spent }))
+            Ok(end::after(state, effect, Event::Landed { effect, attempt, result, truncated: false, spent, answer: None }))
         }
         (Verification::NotLanded, _) if now < settled_at => Err(Rejection::NotSettled { effect }),
         (Verification::NotLanded, _) => Ok(end::after(state, effect, Event::NotLanded { effect, attempt })),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{ApprovalId, EffectId};
 use crate::task::event::Intent;
-use crate::task::{Account, CallState, Event, Phase, State, Status};
+use crate::task::{Account, CallState, Denied, Event, Phase, State, Status};
 use crate::time::Timestamp;
 use crate::tool::EffectClass;
 
@@ -51,6 +51,7 @@ fn first(event: &Event, at: Timestamp) -> Result<State, Corrupt> {
         status: Status::Submitted,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
+        denied: BTreeMap::new(),
         refused: BTreeSet::new(),
         account: Account::default(),
         cancel_requested_by: None,
@@ -89,11 +90,14 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
             call.approval = call.approval.or(*approval);
             call.send_deadline = Some(*send_deadline);
         }
-        Event::CallDenied { step, .. } => {
-            state.refused.insert(step.clone());
+        Event::CallDenied { step, tool, tier, decision } => {
+            let denied = Denied { tool: tool.clone(), tier: *tier, decision: *decision };
+            state.denied.insert(step.clone(), denied);
         }
-        Event::Landed { effect, result, truncated, spent, .. } => {
-            call(state, *effect)?.phase = Phase::Landed { result: Some(*result), truncated: *truncated };
+        Event::Landed { effect, result, truncated, spent, answer, .. } => {
+            let call = call(state, *effect)?;
+            call.phase = Phase::Landed { result: Some(*result), truncated: *truncated };
+            call.answer.clone_from(answer);
             state.account.charge(*effect, *spent);
         }
         Event::CallFailed { effect, reason, spent, .. } => {
@@ -153,6 +157,7 @@ fn insert(state: &mut State, intent: &Intent, phase: Phase) -> Result<(), &'stat
         earlier_open: false,
         send_deadline: None,
         approval: None,
+        answer: None,
     };
     state.steps.insert(intent.step.clone(), intent.effect);
     state.calls.insert(intent.effect, call);

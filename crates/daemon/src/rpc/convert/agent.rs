@@ -1,7 +1,8 @@
 //! Agents.
 
 use scalbotics_core::agent::Agent as Registered;
-use scalbotics_core::desired::Agent;
+use scalbotics_core::desired::{Agent, Skill};
+use scalbotics_core::digest::Digest;
 use scalbotics_proto::v1;
 
 use super::human::standing;
@@ -22,6 +23,17 @@ pub(in crate::rpc) fn agent(registered: &Registered, wanted: Option<&Agent>) -> 
         agent.workflows = wanted.workflows.iter().map(ToString::to_string).collect();
         let access = |write: bool| if write { "write" } else { "read" };
         agent.mounts = wanted.mounts.iter().map(|mount| format!("{} ({})", mount.name, access(mount.write))).collect();
+        agent.skills = wanted.skills.iter().map(|(name, told)| skill(name, told)).collect();
+        let file = |(path, digest): (String, Digest)| v1::BootstrapFile { path, digest: digest.to_string() };
+        agent.bootstrap = wanted.bootstrap_digests().into_iter().map(file).collect();
     }
     agent
+}
+
+fn skill(name: &str, skill: &Skill) -> v1::Skill {
+    v1::Skill {
+        name: name.to_owned(),
+        description: skill.description.clone(),
+        tools: skill.tools.iter().flatten().map(ToString::to_string).collect(),
+    }
 }

@@ -26,7 +26,7 @@ pub(in crate::rpc) fn verified(
     let fault = bad_signature.or_else(|| tasks.err().map(|fault| fault.to_string()));
     let mut not_checked = vec![
         "against a copy of the log or a checkpoint that was kept outside of this host".to_owned(),
-        "signatures under approvals: `scalboticsd audit verify --offline` does not check them either".to_owned(),
+        "signatures under approvals, which a check of the files alone leaves out too".to_owned(),
     ];
     match result {
         Ok(report) => {

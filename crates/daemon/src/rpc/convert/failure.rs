@@ -5,7 +5,7 @@ use std::error::Error;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
-use scalbotics_runtime::{ChangeError, DecisionError, approval, people, secret};
+use scalbotics_runtime::{ChangeError, DecisionError, approval, evidence, people, secret};
 
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
@@ -94,6 +94,23 @@ pub(in crate::rpc) fn decision_failure(error: &DecisionError) -> Failure {
     }
 }
 
+/// That of an export of evidence; `name` is the task's as the caller gave it.
+pub(in crate::rpc) fn evidence_failure(error: &evidence::Error, name: &str) -> Failure {
+    use evidence::Error as Refused;
+    match error {
+        Refused::NotFound { .. } => Failure::not_found(name),
+        Refused::Unnumbered { .. } => Failure::new(codes::EVIDENCE_UNAVAILABLE, error.to_string())
+            .why("an older version wrote them, and nobody could see whether one is left out")
+            .next("scalbotics audit verify"),
+        Refused::TooLong { .. } => {
+            Failure::new(codes::EVIDENCE_UNAVAILABLE, error.to_string()).next("take the payloads out: `--without payloads`")
+        }
+        Refused::Store(error) => store_failure(error),
+        Refused::Corrupt { .. } | Refused::Cipher(_) => corrupt(error),
+        Refused::Sign(source) => Failure::internal("sign the head of the audit log", source),
+    }
+}
+
 /// A submission's.
 pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
     let list = |names: &[scalbotics_core::tenant::Name]| names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -118,7 +135,10 @@ pub(in crate::rpc) fn submit_failure(error: &SubmitError) -> Failure {
             } else {
                 format!("none of its workflows matches: {}", list(asked))
             };
-            refuse(codes::NO_PATH).why(why).next(format!("scalbotics agent show {agent}"))
+            refuse(codes::NO_PATH).why(why).next(format!(
+                "name one of the workflows that `scalbotics agent show {agent}` lists by --workflow; or let a model drive it: `model: \
+                 {{ route: [ID] }}` in agents/{agent}.yaml and the model in models/ID.yaml, which `scalbotics config schema model` describes"
+            ))
         }
         SubmitError::Input { source, workflow } => refuse(codes::INPUT_INVALID)
             .why(in_words(source))

@@ -8,6 +8,7 @@ mod failure;
 mod filter;
 mod human;
 mod json;
+mod model;
 mod page;
 mod repository;
 mod secret;
@@ -22,11 +23,13 @@ pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, proof_failure, verified};
 pub(super) use decision::decision;
 pub(super) use failure::{
-    approval_failure, decision_failure, people_failure, secret_failure, store_failure, submit_failure, task_failure,
+    approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,
+    task_failure,
 };
 pub(super) use filter::task_filter;
 pub(super) use human::{human, parse_names};
 pub(super) use json::{from_struct, from_value, to_value};
+pub(super) use model::model;
 pub(super) use page::{limit, next_token, parse_token};
 pub(super) use repository::repository;
 pub(super) use secret::secret;

@@ -1,8 +1,9 @@
 //! Tasks, their calls and their events.
 
+use scalbotics_core::model::{AnswerNote, Miss};
 use scalbotics_core::ports::{StoredEvent, Summary};
 use scalbotics_core::task::{
-    Budget, CallState, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Path, Phase, State, Status, Way,
+    Budget, CallState, Denied, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Path, Phase, State, Status, Way,
 };
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
@@ -64,6 +65,8 @@ pub(in crate::rpc) fn task(view: View) -> v1::Task {
         budget: Some(budget(&envelope.budget)),
         calls_used: state.account.taken().calls,
         tokens_used: state.account.taken().tokens,
+        calls_denied: state.denied.len() as u64,
+        cost_micros: state.cost_micros(),
         failure: state.failure.map(failure_word).unwrap_or_default().to_owned(),
         failure_detail: view.failure_detail.clone().unwrap_or_default(),
         decision: view.denial.map(|decision| decision.to_string()).unwrap_or_default(),
@@ -125,9 +128,45 @@ const fn wire_status(status: Status) -> v1::TaskStatus {
     }
 }
 
-/// Calls in the order of their effects' ids, which rise with the steps.
+/// Calls in the order of their effects' ids, which rise with the steps, and behind them those that were denied before they were any.
 fn calls(state: &State) -> Vec<v1::Call> {
-    state.calls.values().map(call).collect()
+    let begun = state.calls.values().map(|known| with_denial(call(known), state.denied.get(&known.intent.step)));
+    let never = state.denied.iter().filter(|(step, _)| !state.steps.contains_key(*step)).map(|(step, denied)| v1::Call {
+        step: step.clone(),
+        tool: denied.tool.to_string(),
+        tier: denied.tier.map(|tier| tier.number().into()).unwrap_or_default(),
+        phase: DENIED.to_owned(),
+        decision: denied.decision.to_string(),
+        ..v1::Call::default()
+    });
+    begun.chain(never).collect()
+}
+
+/// The phase of a call that was denied.
+const DENIED: &str = "denied";
+
+/// A call that was begun, and denied when it was to be sent (again).
+fn with_denial(call: v1::Call, denied: Option<&Denied>) -> v1::Call {
+    match denied {
+        Some(denied) => v1::Call { phase: DENIED.to_owned(), decision: denied.decision.to_string(), ..call },
+        None => call,
+    }
+}
+
+fn answer(note: &AnswerNote) -> v1::ModelAnswer {
+    let superseded = note.superseded.iter().map(|before| v1::SupersededModel {
+        model: before.model.to_string(),
+        miss: before.miss.map(Miss::as_str).unwrap_or_default().to_owned(),
+        may_have_spent: before.may_have_spent,
+    });
+    v1::ModelAnswer {
+        model: note.model.to_string(),
+        input_tokens: note.input_tokens,
+        output_tokens: note.output_tokens,
+        estimated: note.estimated,
+        cost_micros: note.cost_micros,
+        superseded: superseded.collect(),
+    }
 }
 
 fn call(call: &CallState) -> v1::Call {
@@ -152,6 +191,8 @@ fn call(call: &CallState) -> v1::Call {
         approval: waiting.or(call.approval).map(|approval| approval.to_string()).unwrap_or_default(),
         doubt: doubt.unwrap_or_default().to_owned(),
         digest: intent.call.to_string(),
+        decision: String::new(),
+        answer: call.answer.as_deref().map(answer),
     }
 }
 
@@ -241,14 +282,16 @@ fn described(base: v1::TaskEvent, event: &Event) -> v1::TaskEvent {
             detail: format!("attempt {attempt}"),
             ..with_intent(base, "intended", intent)
         },
-        Event::CallDenied { step, tool, decision } => v1::TaskEvent {
+        Event::CallDenied { step, tool, tier, decision } => v1::TaskEvent {
             step: step.clone(),
             tool: tool.to_string(),
+            tier: tier.map(|tier| tier.number().into()).unwrap_or_default(),
             decision: decision.to_string(),
             ..plain(base, "call_denied", String::new())
         },
-        Event::Landed { effect, attempt, truncated, .. } => {
+        Event::Landed { effect, attempt, truncated, answer: note, .. } => {
             let cut = if *truncated { ", result cut at its limit" } else { "" };
+            let base = v1::TaskEvent { answer: note.as_deref().map(answer), ..base };
             about(base, "landed", effect, format!("attempt {attempt}{cut}"))
         }
         Event::CallFailed { effect, attempt, .. } => about(base, "call_failed", effect, format!("attempt {attempt}")),

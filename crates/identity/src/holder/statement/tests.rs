@@ -17,6 +17,7 @@ fn trust_of(admin: &Pair) -> trust::File {
         log_keys: vec![],
         witness_keys: vec![],
         approver_admins: vec![admin.public().clone()],
+        token_keys: vec![],
         ca_bundle_pem: String::new(),
         dev: false,
     }

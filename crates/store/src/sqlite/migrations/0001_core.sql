@@ -27,13 +27,14 @@ CREATE TABLE task_state (
     state   BLOB NOT NULL
 ) STRICT;
 
+-- With row numbers, for rows are long: a tree without them keeps a quarter of a page of each and moves them between pages (decisions/0031).
 CREATE TABLE task_event (
     task     BLOB NOT NULL REFERENCES task (id),
     sequence INTEGER NOT NULL,
     at       INTEGER NOT NULL,
     event    BLOB NOT NULL,
     PRIMARY KEY (task, sequence)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- A decision names people, so it is a payload, sealed and erased like one; its id is the payload's.
 CREATE TABLE payload (

@@ -60,6 +60,7 @@ fn state() -> State {
         chain: Chain { principals: vec![alice, clerk], grants: vec![grant] },
         goal: Goal::Workflow { id: name("refund") },
         input: payload(),
+        token: None,
         budget: Budget::default(),
         submitted_at: NOW,
         deadline: Timestamp::from_unix_ms(9_000),
@@ -72,6 +73,7 @@ fn state() -> State {
         status: Status::Working,
         calls: BTreeMap::new(),
         steps: BTreeMap::new(),
+        denied: BTreeMap::new(),
         refused: BTreeSet::new(),
         account: Account::default(),
         cancel_requested_by: None,
@@ -184,8 +186,16 @@ fn called(number: u128, tool: &str, phase: Phase, attempt: u32) -> (EffectId, Ca
         timeout: Span::from_ms(1),
         worst: Usage::ONE_CALL,
     };
-    let call =
-        CallState { intent, phase, attempt, first_sent_at: None, earlier_open: false, send_deadline: None, approval: None };
+    let call = CallState {
+        intent,
+        phase,
+        attempt,
+        first_sent_at: None,
+        earlier_open: false,
+        send_deadline: None,
+        approval: None,
+        answer: None,
+    };
     (effect, call)
 }
 

@@ -55,6 +55,7 @@ fn refuse() -> Command {
     Command::Refuse {
         step: "step1".to_owned(),
         tool: crate::tenant::Name::parse("tool").unwrap(),
+        tier: Tier::Read,
         decision: crate::ids::DecisionId::from_u128(9),
         failure: Some(Failure::PolicyDenied),
     }
@@ -181,7 +182,14 @@ fn a_journal_that_no_run_wrote_is_corrupt_and_names_its_event() {
         assert_eq!(fold(events).unwrap_err().at, place, "{order:?}");
     }
     for event in [
-        Event::Landed { effect: effect(9), attempt: 1, result: bytes(1), truncated: false, spent: crate::task::Usage::ONE_CALL },
+        Event::Landed {
+            effect: effect(9),
+            attempt: 1,
+            result: bytes(1),
+            truncated: false,
+            spent: crate::task::Usage::ONE_CALL,
+            answer: None,
+        },
         Event::ApprovalExpired { approval: approval(9) },
         Event::ApprovalGranted { approval: approval(9), by: HUMAN, statement: bytes(1) },
     ] {
@@ -203,4 +211,83 @@ fn states_and_events_survive_their_text() {
         let text = serde_json::to_string(event).unwrap();
         assert_eq!(&serde_json::from_str::<Event>(&text).unwrap(), event);
     }
+}
+
+fn deny_call(step: &str, number: u128, failure: Option<Failure>) -> Command {
+    Command::Refuse {
+        step: step.to_owned(),
+        tool: crate::tenant::Name::parse("fs.read").unwrap(),
+        tier: Tier::Read,
+        decision: crate::ids::DecisionId::from_u128(number),
+        failure,
+    }
+}
+
+#[test]
+fn a_denied_call_stays_in_the_state_with_its_decision_to_the_end() {
+    let mut life = Life::begun();
+    life.go(deny_call("turn-2.call-1", 9, None), at(1));
+    life.go(deny_call("turn-1.call-1", 8, None), at(1));
+    life.go(complete(), at(2));
+    let state = life.state();
+    assert_eq!((state.denied.len(), state.last_denied().unwrap().decision), (2, crate::ids::DecisionId::from_u128(9)));
+    assert_eq!(state.denied["turn-1.call-1"].tier, Some(Tier::Read));
+    let text = serde_json::to_string(state).unwrap();
+    assert_eq!(&serde_json::from_str::<crate::task::State>(&text).unwrap(), state);
+}
+
+#[test]
+fn a_task_that_is_denied_without_end_has_an_end_and_a_size() {
+    let mut life = Life::begun();
+    for number in 1..crate::task::DENIED_MAX {
+        life.go(deny_call(&format!("step-{number}"), number as u128, None), at(1));
+        assert!(!life.state().status.is_final(), "{number}");
+    }
+    life.go(deny_call("last", 99, None), at(1));
+    assert_eq!((life.state().status, life.state().failure), (Status::Failed, Some(Failure::PolicyDenied)));
+    assert_eq!(life.state().denied.len(), crate::task::DENIED_MAX);
+}
+
+#[test]
+fn what_was_stored_before_denials_were_kept_whole_is_read() {
+    let mut life = Life::sent(EffectClass::Pure, 0);
+    life.go(landed(1), at(1));
+    let mut state = serde_json::to_value(life.state()).unwrap();
+    state["refused"] = serde_json::json!(["turn-1.call-1"]);
+    let read: crate::task::State = serde_json::from_value(state).unwrap();
+    assert!(read.refused.contains("turn-1.call-1") && read.denied.is_empty() && read.cost_micros() == 0);
+    let mut event = serde_json::to_value(Event::CallDenied {
+        step: "s".to_owned(),
+        tool: crate::tenant::Name::parse("fs.read").unwrap(),
+        tier: Some(Tier::Read),
+        decision: crate::ids::DecisionId::from_u128(9),
+    })
+    .unwrap();
+    event.as_object_mut().unwrap().remove("tier").unwrap();
+    assert!(matches!(serde_json::from_value(event).unwrap(), Event::CallDenied { tier: None, .. }));
+}
+
+#[test]
+fn what_an_answer_took_is_kept_with_its_call_and_summed_up() {
+    let mut life = Life::sent(EffectClass::Pure, 0);
+    let model = crate::tenant::Name::parse("large").unwrap();
+    let before = crate::model::SupersededNote {
+        model: crate::tenant::Name::parse("small").unwrap(),
+        miss: Some(crate::model::Miss::Busy),
+        may_have_spent: true,
+    };
+    let note = crate::model::AnswerNote {
+        model,
+        input_tokens: 10,
+        output_tokens: 5,
+        estimated: false,
+        cost_micros: u64::MAX,
+        superseded: vec![before],
+    };
+    let Command::RecordLanded { effect, attempt, result, truncated, spent, .. } = landed(1) else { panic!() };
+    life.go(Command::RecordLanded { effect, attempt, result, truncated, spent, answer: Some(Box::new(note.clone())) }, at(1));
+    assert_eq!(life.state().calls[&effect].answer.as_deref(), Some(&note));
+    assert_eq!(life.state().cost_micros(), u64::MAX);
+    let (event, _) = life.journal.last().unwrap();
+    assert_eq!(&serde_json::from_str::<Event>(&serde_json::to_string(event).unwrap()).unwrap(), event);
 }

@@ -89,6 +89,7 @@ pub(super) fn envelope(calls: u64) -> Envelope {
         chain: Chain { principals: vec![principal(HUMAN, "ada"), principal(Uid::Agent(agent), "clerk")], grants: vec![grant] },
         goal: Goal::Workflow { id: name("flow") },
         input: bytes(0),
+        token: None,
         budget: Budget { calls, tokens: 0, seconds: 1_000 },
         submitted_at: START,
         deadline: DEADLINE,
@@ -190,7 +191,7 @@ pub(super) fn deny(number: u8) -> Command {
 }
 
 pub(super) fn landed(attempt: u32) -> Command {
-    Command::RecordLanded { effect: effect(1), attempt, result: bytes(8), truncated: false, spent: Usage::ONE_CALL }
+    Command::RecordLanded { effect: effect(1), attempt, result: bytes(8), truncated: false, spent: Usage::ONE_CALL, answer: None }
 }
 
 pub(super) fn failed(attempt: u32) -> Command {

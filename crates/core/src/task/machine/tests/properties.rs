@@ -16,8 +16,8 @@ fn class() -> impl Strategy<Value = EffectClass> {
 fn about(number: u8, command: Command) -> Command {
     let effect = effect(number);
     match command {
-        Command::RecordLanded { attempt, result, truncated, spent, .. } => {
-            Command::RecordLanded { effect, attempt, result, truncated, spent }
+        Command::RecordLanded { attempt, result, truncated, spent, answer, .. } => {
+            Command::RecordLanded { effect, attempt, result, truncated, spent, answer }
         }
         Command::RecordFailed { attempt, reason, spent, .. } => Command::RecordFailed { effect, attempt, reason, spent },
         Command::RecordNeverLeft { attempt, .. } => Command::RecordNeverLeft { effect, attempt },

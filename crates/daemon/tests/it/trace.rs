@@ -1,0 +1,69 @@
+//! The trace of a call: what the caller says, or a new one, stands in the error, in the task and in every record of it.
+
+use scalbotics_core::audit::{Kind, Record};
+use scalbotics_core::ids::TaskId;
+use scalbotics_core::ports::{AuditLog as _, AuditQuery, TaskLog as _};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::session_service_client::SessionServiceClient;
+use scalbotics_proto::v1::task_service_client::TaskServiceClient;
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic_types::StatusExt as _;
+
+use crate::world::{World, with};
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// The trace that a refused call refers to.
+async fn referred(world: &World, headers: &[&[u8]]) -> String {
+    let mut request = tonic::Request::new(v1::WhoAmIRequest {});
+    let metadata: &mut MetadataMap = request.metadata_mut();
+    for header in headers {
+        metadata.append("traceparent", AsciiMetadataValue::try_from(*header).unwrap());
+    }
+    let refused = SessionServiceClient::new(world.channel.clone()).who_am_i(request).await.unwrap_err();
+    let details = refused.get_error_details();
+    assert!(details.request_info().unwrap().request_id.starts_with("req_"), "{refused:?}");
+    details.error_info().unwrap().metadata["trace"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_error_refers_to_the_trace_of_the_caller_or_to_a_new_one() {
+    let world = World::open().await;
+    let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let future = format!("cc-{TRACE}-00f067aa0ba902b7-01-what-the-future-will-be-like");
+    for header in [good.as_bytes(), future.as_bytes()] {
+        assert_eq!(referred(&world, &[header]).await, TRACE);
+    }
+    let (long, wide) = ("0".repeat(7_000), format!("{good}{}", "-x".repeat(3_000)));
+    let nothing: [&[&[u8]]; 7] =
+        [&[], &[b""], &[b"00-xyz"], &[long.as_bytes()], &[wide.as_bytes()], &[b"\xff\xfe"], &[good.as_bytes(), good.as_bytes()]];
+    let mut seen = vec![TRACE.to_owned()];
+    for headers in nothing {
+        let trace = referred(&world, headers).await;
+        assert!(trace.len() == 32 && trace.bytes().all(|b| b.is_ascii_hexdigit()), "{trace}");
+        assert!(!seen.contains(&trace), "a trace that begins is a new one: {trace}");
+        seen.push(trace);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_and_its_records_keep_the_trace() {
+    let mut world = World::open().await;
+    let token = world.token("ann").await;
+    let goal = Some(v1::submit_task_request::Goal::Workflow("stamp".to_owned()));
+    let submit = v1::SubmitTaskRequest { agent: "tenants/acme/agents/clerk".to_owned(), goal, ..Default::default() };
+    let mut request = with(&token, submit);
+    request.metadata_mut().insert("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01").parse().unwrap());
+    let task = TaskServiceClient::new(world.channel.clone()).submit_task(request).await.unwrap().into_inner();
+    let id: TaskId = task.name.rsplit('/').next().unwrap().parse().unwrap();
+    let store = world.stop().await;
+    let state = store.state(&world.plan.tenant, id).await.unwrap().unwrap();
+    let trace = state.envelope.trace.as_ref().unwrap();
+    assert_eq!((trace.trace_id.as_str(), trace.parent_id.as_str()), (TRACE, "00f067aa0ba902b7"));
+    let query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
+    let entries = store.read(&world.plan.tenant, &query).await.unwrap();
+    let records: Vec<Record> = entries.iter().map(|entry| serde_json::from_slice(&entry.leaf).unwrap()).collect();
+    let of_task: Vec<&Record> = records.iter().filter(|record| record.task == Some(id)).collect();
+    assert!(of_task.len() > 1 && of_task.iter().any(|record| record.kind == Kind::Task), "{records:#?}");
+    assert!(of_task.iter().all(|record| record.trace.as_deref() == Some(TRACE)), "{of_task:#?}");
+}

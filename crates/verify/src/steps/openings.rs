@@ -1,0 +1,48 @@
+//! Commitments: what opens them, and that each is opened or named as withheld.
+
+use std::collections::BTreeSet;
+
+use super::submission;
+use crate::Refusal;
+use crate::base::to_hex;
+use crate::bundle::Bundle;
+use crate::hash::{self, Hash};
+use crate::report::Found;
+
+pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
+    for (place, opening) in bundle.openings.iter().enumerate() {
+        if hash::commitment(&opening.salt, &opening.bytes) != opening.commitment {
+            return Err(Refusal::new("commitment", format!("openings[{place}]"), "salt and bytes do not give the commitment"));
+        }
+    }
+    let named = named(bundle);
+    let texts: BTreeSet<Hash> = bundle.policies.iter().map(|policies| policies.bundle).collect();
+    let opened: BTreeSet<Hash> = bundle.openings.iter().map(|opening| opening.commitment).collect();
+    let withheld: BTreeSet<Hash> = bundle.withheld.iter().copied().collect();
+    for (digests, place) in [(&opened, "openings"), (&withheld, "withheld"), (&texts, "policies")] {
+        if let Some(stray) = digests.iter().find(|digest| !named.contains(*digest)) {
+            return Err(Refusal::new("commitment", place, format!("no record names {}", to_hex(stray))));
+        }
+    }
+    let known = |digest: &Hash| {
+        u8::from(opened.contains(digest)) + u8::from(withheld.contains(digest)) + u8::from(texts.contains(digest))
+    };
+    if let Some(lost) = named.iter().find(|digest| known(digest) != 1) {
+        let what = format!("{} is neither opened nor withheld, or both", to_hex(lost));
+        return Err(Refusal::new("omitted", "openings", what));
+    }
+    let mut found = Found::new(format!("{} commitments are opened", opened.len()));
+    if !withheld.is_empty() {
+        let count = withheld.len();
+        found.not_checked.push(format!("{count} commitments or texts: withheld by the exporter, or erased"));
+    }
+    Ok(found)
+}
+
+/// Every digest that the records and the submission name and that something may open.
+fn named(bundle: &Bundle<'_>) -> BTreeSet<Hash> {
+    let records = || bundle.records.iter().map(|entry| &entry.record);
+    let bundles = records().filter_map(|record| record.decision.as_ref()).flat_map(|note| note.bundles.iter().copied());
+    let commitments = records().flat_map(|record| record.commitments().collect::<Vec<_>>());
+    commitments.chain(bundles).chain(submission::commitments(bundle.submission)).collect()
+}

@@ -1,0 +1,205 @@
+//! The story: no record left out, nothing done before it was intended, nothing risky before it was approved.
+
+use std::collections::BTreeMap;
+
+use crate::Refusal;
+use crate::bundle::Bundle;
+use crate::record::Record;
+use crate::report::Found;
+
+/// The tier that waits for an approval.
+const RISKY: u64 = 2;
+
+/// Where an effect stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It waits for its approval.
+    Waiting,
+    /// It may be sent once.
+    Granted,
+    /// It may have left.
+    Sent,
+    /// It is known not to have landed.
+    Ready,
+    /// Nobody knows.
+    Doubt,
+    /// Nothing more may happen to it.
+    Over,
+}
+
+/// An effect, as its first record tells it.
+#[derive(Debug)]
+struct Effect<'r, 'd> {
+    first: &'r Record<'d>,
+    phase: Phase,
+    attempt: u64,
+    approval: Option<&'d str>,
+}
+
+#[derive(Debug, Default)]
+struct Story<'r, 'd> {
+    effects: BTreeMap<&'d str, Effect<'r, 'd>>,
+    /// Effects by their approval.
+    approvals: BTreeMap<&'d str, &'d str>,
+    landed: usize,
+}
+
+pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
+    sequence(bundle)?;
+    let mut story = Story::default();
+    bundle.story().try_for_each(|record| story.take(record))?;
+    let completed = bundle.story().last().is_some_and(|last| last.action == "task.end" && last.word() == "completed");
+    let open = |effect: &&Effect<'_, '_>| matches!(effect.phase, Phase::Sent | Phase::Doubt);
+    if let Some(effect) = story.effects.values().find(open).filter(|_| completed) {
+        return Err(effect.first.refuse("outcome", "the task completed and nobody knows what became of this effect"));
+    }
+    let (effects, landed, approvals) = (story.effects.len(), story.landed, story.approvals.len());
+    Ok(Found::new(format!("no record is left out; {effects} effects, {landed} landed, {approvals} approvals asked")))
+}
+
+/// Whether every event of the task has its record, from the submission on.
+fn sequence(bundle: &Bundle<'_>) -> Result<(), Refusal> {
+    for (expected, record) in (0_u64..).zip(bundle.story()) {
+        if record.seq != Some(expected) {
+            return Err(record.refuse("sequence", format!("event {expected} has no record here")));
+        }
+        if record.tenant != bundle.tenant || record.task != Some(bundle.task) {
+            return Err(record.refuse("foreign", "it is of another task or tenant"));
+        }
+        let is_first = record.kind == "task" && record.action == "task.submit" && record.word() == "submitted";
+        if is_first != (expected == 0) {
+            return Err(record.refuse("sequence", "a task begins with its submission, once"));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn outcome(bundle: &Bundle<'_>, open: bool) -> Result<Found, Refusal> {
+    let is_end = |record: &Record<'_>| record.kind == "task" && record.action == "task.end";
+    let mut story = bundle.story().peekable();
+    while let Some(record) = story.next() {
+        if is_end(record) && (story.peek().is_some() || !bundle.ended) {
+            return Err(record.refuse("sequence", "the end of the task, and it goes on or is said to be open"));
+        }
+    }
+    let last = bundle.story().last().filter(|last| is_end(last));
+    match (last, bundle.ended, open) {
+        (Some(last), true, _) => Ok(Found::new(last.word())),
+        (None, false, true) => {
+            let said = "the task was open when this was exported";
+            Ok(Found {
+                said: said.to_owned(),
+                not_checked: vec!["what came after: records of later events may exist".to_owned()],
+            })
+        }
+        (None, false, false) => {
+            let what = "the task had not ended, so that nobody sees what is cut off; `--open` accepts it";
+            Err(Refusal::new("open", "state", what))
+        }
+        (None | Some(_), _, _) => Err(Refusal::new("sequence", "state", "the end of the task has no record here")),
+    }
+}
+
+impl<'r, 'd> Story<'r, 'd> {
+    fn take(&mut self, record: &'r Record<'d>) -> Result<(), Refusal> {
+        match (record.kind, record.word()) {
+            ("approval", "waiting") => self.asked(record),
+            ("approval", "granted") => self.answered(record, Phase::Granted),
+            ("approval", "denied" | "expired") => self.answered(record, Phase::Over),
+            ("intent", "intended") => self.intended(record),
+            ("outcome", word) => self.outcome(record, word),
+            ("decision", "denied") | ("task", _) => Ok(()),
+            (_, _) => Err(record.refuse("sequence", "no event of a task leaves such a record")),
+        }
+    }
+
+    fn asked(&mut self, record: &'r Record<'d>) -> Result<(), Refusal> {
+        let (Some(effect), Some(approval)) = (record.effect, record.approval) else {
+            return Err(record.refuse("approval", "an approval is asked for no effect"));
+        };
+        allowed(record)?;
+        let new = Effect { first: record, phase: Phase::Waiting, attempt: 0, approval: Some(approval) };
+        let is_new = self.effects.insert(effect, new).is_none() && self.approvals.insert(approval, effect).is_none();
+        if is_new { Ok(()) } else { Err(record.refuse("approval", "it was asked before")) }
+    }
+
+    fn answered(&mut self, record: &'r Record<'d>, phase: Phase) -> Result<(), Refusal> {
+        let effect = record.approval.and_then(|approval| self.approvals.get(approval));
+        let effect = effect.and_then(|effect| self.effects.get_mut(effect));
+        let effect = effect.ok_or_else(|| record.refuse("approval", "nobody asked for it"))?;
+        let lapses = record.word() == "expired" && effect.phase == Phase::Granted;
+        if effect.phase != Phase::Waiting && !lapses {
+            return Err(record.refuse("approval", "it was answered before"));
+        }
+        effect.phase = phase;
+        Ok(())
+    }
+
+    fn intended(&mut self, record: &'r Record<'d>) -> Result<(), Refusal> {
+        let refuse = |reason, what: &str| Err(record.refuse(reason, what));
+        let Some(id) = record.effect else { return refuse("sequence", "an intent of no effect") };
+        allowed(record)?;
+        let attempt = record.outcome.as_ref().and_then(|outcome| outcome.attempt).unwrap_or_default();
+        let Some(effect) = self.effects.get_mut(id) else {
+            let is_risky = record.tier.is_none_or(|tier| tier >= RISKY);
+            if is_risky || record.approval.is_some() {
+                return refuse("approval", "a call of tier 2 goes out, and no approval was asked for it");
+            }
+            let effect = Effect { first: record, phase: Phase::Sent, attempt, approval: None };
+            self.effects.insert(id, effect);
+            return if attempt == 1 { Ok(()) } else { refuse("sequence", "the first attempt is missing") };
+        };
+        same_call(effect.first, record)?;
+        let uses = match effect.phase {
+            Phase::Granted => effect.approval,
+            Phase::Sent | Phase::Ready => None,
+            Phase::Waiting => return refuse("approval", "it goes out before its approval"),
+            Phase::Doubt | Phase::Over => return refuse("sequence", "it goes out after its end"),
+        };
+        if record.approval != uses || attempt != effect.attempt.saturating_add(1) {
+            return refuse("approval", "the attempt is not the next one, or not under its own approval, once");
+        }
+        (effect.phase, effect.attempt) = (Phase::Sent, attempt);
+        Ok(())
+    }
+
+    fn outcome(&mut self, record: &'r Record<'d>, word: &str) -> Result<(), Refusal> {
+        let effect = record.effect.and_then(|id| self.effects.get_mut(id));
+        let effect = effect.filter(|effect| effect.attempt > 0);
+        let effect = effect.ok_or_else(|| record.refuse("sequence", "an outcome of what was never intended"))?;
+        same_call(effect.first, record)?;
+        let attempt = record.outcome.as_ref().and_then(|outcome| outcome.attempt);
+        let is_current = attempt.is_none_or(|attempt| attempt == effect.attempt);
+        let phase = match (effect.phase, word) {
+            // What is known of one attempt says nothing about an earlier one.
+            (Phase::Sent | Phase::Ready, "landed" | "failed") => Phase::Over,
+            (Phase::Sent | Phase::Ready, "not_landed") => Phase::Ready,
+            (Phase::Sent | Phase::Ready, "in_doubt") => Phase::Doubt,
+            (Phase::Doubt, "settled_landed") => Phase::Over,
+            (Phase::Doubt, "settled_not_landed") => Phase::Ready,
+            (_, _) => return Err(record.refuse("outcome", "it does not follow from what was recorded before")),
+        };
+        if !is_current || (effect.phase == Phase::Doubt && record.actor.kind != "human") {
+            return Err(record.refuse("outcome", "it is of another attempt, or nobody settled it"));
+        }
+        self.landed += usize::from(word.ends_with("landed") && phase == Phase::Over);
+        effect.phase = phase;
+        Ok(())
+    }
+}
+
+/// What goes on is allowed by a decision that names no denial.
+fn allowed(record: &Record<'_>) -> Result<(), Refusal> {
+    let allows = record.decision.as_ref().is_some_and(|note| note.allow && note.denial.is_none());
+    if allows { Ok(()) } else { Err(record.refuse("decision", "no decision allows it")) }
+}
+
+/// Records of one effect are about one call.
+fn same_call(first: &Record<'_>, other: &Record<'_>) -> Result<(), Refusal> {
+    let call = |record: &Record<'_>| (record.call, record.args, record.tier);
+    if call(first) == call(other) && first.action == other.action && other.call.is_some() {
+        Ok(())
+    } else {
+        Err(other.refuse("call", "records of one effect are about different calls"))
+    }
+}

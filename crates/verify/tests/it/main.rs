@@ -1,0 +1,24 @@
+//! A bundle that the shipped daemon made, and ten thousand that nobody did.
+//!
+//! `data/` is made anew by `UPDATE_EVIDENCE=1 cargo xtask test a_task_is_proven_to_a_stranger`.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests may unwrap and index"
+)]
+
+mod forged;
+mod golden;
+mod mutations;
+mod structure;
+
+/// The bundle, of a task that was approved and ran.
+pub(crate) const BUNDLE: &[u8] = include_bytes!("../data/task.evidence");
+
+/// The trust file of its installation.
+pub(crate) const TRUST: &[u8] = include_bytes!("../data/trust.json");
