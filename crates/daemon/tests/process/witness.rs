@@ -8,6 +8,7 @@ use scalbotics_core::audit::checkpoint::Checkpoint;
 use serde_json::Value;
 
 use crate::command::Answer;
+use crate::evidence::{approved, export, step, verify};
 use crate::installation::{Installation, cli, ports, shipped};
 use crate::process::until;
 
@@ -116,6 +117,36 @@ fn security_18_an_old_database_is_refused_by_a_witness_and_by_what_it_cosigned()
     assert!(said.contains("knows the log at size") || said.contains("another history"), "{trouble:#}");
     installation.ann(&["status", "--exit-code"]).exits(1);
     drop(again);
+}
+
+#[test]
+fn sem_7_3_a_stranger_is_shown_that_a_witness_saw_the_task() {
+    let installation = Installation::new();
+    let (port, _) = ports();
+    configure(&installation, port);
+    let witness_key = key(&installation);
+    let _witness = start(&installation, port);
+    let _daemon = installation.start();
+    let (own, trust) = (installation.root.join("trust.json"), installation.path("trust-of-a-stranger"));
+    let text = std::fs::read_to_string(&own).unwrap();
+    let open = text.trim_end().strip_suffix('}').unwrap();
+    std::fs::write(&trust, format!("{open},\"witness_keys\":[\"{witness_key}\"]}}")).unwrap();
+    let task = approved(&installation, "paid");
+    let mut number = 0;
+    let bundle = until("evidence that a witness saw", PATIENCE, || {
+        number += 1;
+        let bundle = export(&installation, &task, &format!("evidence-{number}"), &["--with-live-token"]);
+        let answer = verify(&bundle, &trust, &["--json"]);
+        let report = answer.json();
+        // Until then nothing is wrong but that.
+        assert!(answer.code == 0 || step(&report, "installation", "refused").unwrap()["reason"] == "witness", "{report:#}");
+        (answer.code == 0).then_some(bundle)
+    });
+    let report = verify(&bundle, &trust, &["--json"]).exits(0).json();
+    assert!(step(&report, "installation", "ok").is_some(), "{report:#}");
+    // Who knows no witness has no more of it than without.
+    let report = verify(&bundle, &own, &["--json"]).exits(0).json();
+    assert!(step(&report, "installation", "not_checked").is_some(), "{report:#}");
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {
