@@ -79,7 +79,7 @@ impl Error {
         match self {
             Self::Store(source) => source.next_step(),
             Self::NoCheckpoint { .. } => "name a tenant with a log; a new one has a checkpoint after ten seconds",
-            Self::Leaves { .. } => "scalbotics audit verify --offline",
+            Self::Leaves { .. } => "scalbotics audit verify",
             Self::Other { .. } => "export to an empty folder, and compare: one of the two is not what was signed",
             Self::File(_) | Self::Folder { .. } => "look at the folder: who owns it, and whether the disk is full",
         }

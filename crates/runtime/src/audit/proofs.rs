@@ -26,6 +26,8 @@ pub enum ProofError {
     /// There is no checkpoint of that size.
     #[error("the audit log has no checkpoint of size {size}")]
     OtherSize {
+        /// The older size.
+        from: u64,
         /// The size that was asked for.
         size: u64,
         /// The next larger size that has one.
@@ -75,7 +77,7 @@ pub async fn growth(ports: &Ports, tenant: &TenantId, from: u64, to: Option<u64>
     let note = note.ok_or(ProofError::NoCheckpoint)?;
     let size = size_of(&note)?;
     if let Some(to) = to.filter(|to| *to != size) {
-        return Err(ProofError::OtherSize { size: to, next: size });
+        return Err(ProofError::OtherSize { from, size: to, next: size });
     }
     let mut ranges = consistency_ranges(from, size).filter(|_| from > 0).ok_or(ProofError::Order { from, to: size })?;
     ranges.push(0..from);

@@ -68,7 +68,7 @@ pub(in crate::rpc) fn proof_failure(error: &ProofError) -> Failure {
     match error {
         ProofError::NoRecord { .. } => absent().next("scalbotics audit tail"),
         ProofError::NoCheckpoint => absent().next(format!("try again in {CHECKPOINT_WAIT_S} seconds: then there is one")),
-        ProofError::OtherSize { next, .. } => absent().next(format!("scalbotics audit prove --to {next}, with the same --from")),
+        ProofError::OtherSize { from, next, .. } => absent().next(format!("scalbotics audit prove --from {from} --to {next}")),
         ProofError::Order { .. } => Failure::invalid("growth", error.to_string()),
         ProofError::Store(error) => store_failure(error),
     }
