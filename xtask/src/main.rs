@@ -16,6 +16,7 @@ mod say;
 mod sim;
 mod test;
 mod tidy;
+mod tlog;
 mod transcript;
 mod wheel;
 
@@ -52,6 +53,8 @@ enum Task {
     Models,
     /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
     Sim(sim::Options),
+    /// Let a reader that others wrote check logs, tiles and cosigned checkpoints; fetches it, pinned by digest
+    Tlog,
     /// Build everything and run every test; installs the test runner by itself
     Test(test::Options),
 }
@@ -68,6 +71,7 @@ fn main() -> Result<ExitCode> {
         Task::Fuzz(options) => fuzz::command(&root, &options),
         Task::Models => models::command(&root),
         Task::Sim(options) => sim::command(&root, &options),
+        Task::Tlog => tlog::command(&root),
         Task::Test(options) => test::command(&root, &options),
     }
 }

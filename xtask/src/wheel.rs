@@ -28,10 +28,11 @@ pub(crate) fn fetch(requirements: &str, home: &Path, answers: impl Fn() -> bool)
     done
 }
 
-/// `pip install --target` needs no virtual environment and no root.
+/// `pip install --target` needs no virtual environment and no root. What a wheel says of Python's version is not asked: a reader of logs
+/// asks for a newer one than it needs, and what does not run fails.
 fn by_pip(python: &str, fresh: &Path) -> Result<()> {
     let done = Command::new(python)
-        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--target"])
+        .args(["-m", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--ignore-requires-python", "--target"])
         .arg(fresh.join("wheel"))
         .arg("-r")
         .arg(fresh.join(REQUIREMENTS))

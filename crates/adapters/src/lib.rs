@@ -1,4 +1,4 @@
-//! The outside world behind the ports of core: files, processes, policy engines, git, model servers.
+//! The outside world behind the ports of core: files, processes, policy engines, git, model servers, witnesses.
 //!
 //! **Invariant:** modules of this crate never import one another; only the daemon knows more than one.
 #![forbid(unsafe_code)]
@@ -21,6 +21,7 @@
 
 pub mod git;
 pub mod issuer;
+pub mod keeper;
 pub mod model;
 pub mod policy;
 pub mod tool;

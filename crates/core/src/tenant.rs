@@ -8,6 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Longest name of a tenant, agent, team, tool or human, in bytes; a DNS label's limit, so names fit host names too.
 pub const NAME_LEN_MAX: usize = 63;
 
+/// The tenant that owns the installation.
+const SYSTEM: &str = "system";
+
 /// Why a text is not a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("name `{text}` is not 1 to 63 of a-z, 0-9, `-`, `.` starting with a letter and ending with a letter or digit")]
@@ -111,10 +114,16 @@ impl TenantId {
         self.0.as_str()
     }
 
+    /// The tenant `system`, whose log is the installation log.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(Name(SYSTEM.into()))
+    }
+
     /// Whether this is the `system` tenant, which owns installation verbs and reads no tenant's data (semantics §3.7).
     #[must_use]
     pub fn is_system(&self) -> bool {
-        self.as_str() == "system"
+        self.as_str() == SYSTEM
     }
 }
 

@@ -16,7 +16,7 @@ use scalbotics_identity::authority::log_signer::LogSigner;
 use scalbotics_identity::authority::tls::ServingCertificate;
 use scalbotics_identity::holder::key::Pair;
 use scalbotics_identity::holder::tls::Identity;
-use scalbotics_identity::holder::{certificate, trust};
+use scalbotics_identity::holder::{certificate, signed_note, trust};
 use scalbotics_runtime::Supervisor;
 
 use crate::config::{self, Config, UnlockBy};
@@ -88,9 +88,11 @@ fn pair(config: &Config, keystore: &Keystore, name: &str, kind: Kind) -> Result<
 pub(crate) fn log_signer(config: &Config, keystore: &Keystore, trust: &trust::File) -> Result<LogSigner, StartError> {
     let key = pair(config, keystore, layout::key::LOG_SIGNER, Kind::LogSigner)?;
     let failed = |source: BoxError| StartError::Trust { path: config.trust_file.clone(), source };
-    let pinned = trust.log_keys.iter().find(|verifier| verifier.key() == key.public());
-    let pinned = pinned.ok_or_else(|| failed("it does not pin the log key of the keystore".into()))?;
-    LogSigner::new(pinned.name(), key).map_err(|error| failed(error.into()))
+    let pinned: Vec<&str> =
+        trust.log_keys.iter().filter(|verifier| verifier.key() == key.public()).map(signed_note::Verifier::name).collect();
+    let first = pinned.first().ok_or_else(|| failed("it does not pin the log key of the keystore".into()))?;
+    let signer = LogSigner::new(first, key).map_err(|error| failed(error.into()))?;
+    Ok(signer.naming(pinned.iter().map(|name| (*name).to_owned()).collect()))
 }
 
 /// The issuer of access tokens, for this trust domain and no other.

@@ -47,12 +47,6 @@ pub const ISSUER_KEYS: &str = "issuer.jwks.json";
 /// Name of the secret that holds the token of the remote repository.
 pub const TOKEN_SECRET: &str = "repository-token";
 
-/// Name of the key that signs checkpoints of the installation's logs, in C2SP's signed notes.
-#[must_use]
-pub fn log_name(trust_domain: &scalbotics_core::identity::TrustDomain) -> String {
-    format!("{trust_domain}/audit")
-}
-
 /// Names of the secrets in the keystores.
 pub mod key {
     /// [`Kind::IssuingCa`](scalbotics_identity::authority::keystore::Kind::IssuingCa), P-256.

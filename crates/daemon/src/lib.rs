@@ -26,10 +26,12 @@ mod compiler;
 pub mod config;
 mod covering;
 pub mod doctor;
+mod export;
 #[cfg(feature = "failpoints")]
 pub mod failpoint;
 mod following;
 pub mod id_source;
+mod keepers;
 mod keys;
 pub mod layout;
 pub mod logging;
@@ -45,6 +47,7 @@ pub mod setup;
 mod start_error;
 mod usage;
 mod wiring;
+mod witness;
 mod workspaces;
 
 pub use running::Running;

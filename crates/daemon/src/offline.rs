@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use scalbotics_core::audit::checkpoint::{Checkpoint, NOTE_LEN_MAX, origin};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::{signed_note, trust};
-use scalbotics_store::{Fault, FoldFault, Offline, OpenError, Report, open_read_only};
+use scalbotics_store::{Fault, FoldFault, Offline, OpenError, Place, Report, open_read_only};
 use serde_json::{Value, json};
 
 use crate::rpc::codes::{self, Code};
@@ -26,7 +26,7 @@ pub enum Error {
     #[error("store holds no audit log")]
     Empty,
     /// A log does not agree with itself.
-    #[error("audit log of tenant `{tenant}` does not verify")]
+    #[error("audit log of tenant `{tenant}` does not verify{}", named(source))]
     Fault {
         /// Whose log.
         tenant: TenantId,
@@ -145,6 +145,16 @@ pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf]) -> Resul
     Ok(json!({"ok": true, "logs": logs, "tasks": folded.tasks, "events": folded.events, "not_checked": not_checked}))
 }
 
+/// What was done to the log, and where.
+fn named(fault: &Fault) -> String {
+    let place = match fault.place() {
+        Place::At(index) => format!(" at record {index}"),
+        Place::Between(from, to) => format!(" between records {from} and {to}"),
+        Place::Unknown => String::new(),
+    };
+    fault.damage().map(|damage| format!(": {damage}{place}")).unwrap_or_default()
+}
+
 /// What nobody has signed yet: only hashes hold it together, which whoever writes the database can make anew.
 #[must_use]
 pub(crate) fn unsigned(report: &Report) -> Option<String> {
@@ -160,7 +170,10 @@ fn read(path: &Path, trust: Option<&trust::File>) -> Result<Checkpoint, Error> {
     let most = u64::try_from(NOTE_LEN_MAX).unwrap_or(u64::MAX);
     file.take(most).read_to_string(&mut note).map_err(|error| refused(error.to_string()))?;
     if let Some(trust) = trust {
-        signed_note::verify(&note, &trust.log_keys).map_err(|error| refused(error.to_string()))?;
+        let verified = signed_note::verify(&note, &trust.log_keys).map_err(|error| refused(error.to_string()))?;
+        // A witness need not have cosigned; where a known one has, it must be its signature.
+        let (_, lines) = signed_note::parts(&note).map_err(|error| refused(error.to_string()))?;
+        signed_note::cosignatures(verified.text, lines, &trust.witness_keys).map_err(|error| refused(error.to_string()))?;
     }
     Checkpoint::of_note(&note).map_err(|error| refused(error.to_string()))
 }

@@ -74,6 +74,7 @@ mod tests {
     /// The names of the daemon's metrics: dashboards and alerts rest on them, so a change here is a change of an API.
     const NAMES: &[&str] = &[
         "scalbotics_approvals_total",
+        "scalbotics_audit_checkpoints_outside_total",
         "scalbotics_audit_checkpoints_total",
         "scalbotics_audit_records_queued",
         "scalbotics_audit_records_refused_total",

@@ -1,11 +1,12 @@
 //! The program: arguments, dispatch, and the loop of signals around a running daemon.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use scalbotics_core::in_words;
+use scalbotics_core::tenant::TenantId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::{Guarded, System};
@@ -13,7 +14,7 @@ use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
 use crate::setup;
-use crate::{Running, Start, StartError, doctor, notify, offline, usage};
+use crate::{Running, Start, StartError, doctor, export, notify, offline, usage, witness};
 
 /// The configuration that is read where none is named.
 const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
@@ -70,9 +71,9 @@ enum Verb {
     Enroll(setup::Enroll),
     /// What is wrong with an installation, and what to do about it.
     Doctor(doctor::Doctor),
-    /// The audit log, from its files.
+    /// The audit log, from its files; and a witness of other logs.
     #[command(subcommand)]
-    Audit(AuditVerb),
+    Audit(Box<AuditVerb>),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -96,6 +97,22 @@ enum AuditVerb {
         #[arg(long = "checkpoint", value_name = "FILE")]
         checkpoints: Vec<PathBuf>,
     },
+    /// Write a log as files that any web server can serve (C2SP tlog-tiles); a second run adds what is new.
+    #[command(before_help = "Example: scalboticsd audit tiles --data ./box/data --log system --out ./tiles")]
+    Tiles {
+        /// The folder to write to: below it are checkpoint and tile/.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Whose log: a tenant, or system for the installation log; the configuration's tenant where none is named.
+        #[arg(long, value_name = "TENANT", value_parser = TenantId::parse)]
+        log: Option<TenantId>,
+        /// The data directory; the configuration's where none is named.
+        #[arg(long, value_name = "DIR", requires = "log")]
+        data: Option<PathBuf>,
+    },
+    /// Cosign checkpoints of logs that only ever grow (C2SP tlog-witness), on another host than theirs.
+    #[command(before_help = "Example: scalboticsd audit witness --dir ./w1 --name witness.example.org/w1 --keygen")]
+    Witness(witness::Witness),
 }
 
 #[derive(Debug, Subcommand)]
@@ -145,9 +162,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Some(Verb::Dev(flags)) => dev(&flags).await,
         Some(Verb::Enroll(flags)) => enroll(sources, &flags),
         Some(Verb::Doctor(flags)) => doctor::doctor(sources.parts(), &flags, output).await,
-        Some(Verb::Audit(AuditVerb::Verify { offline: _, data, trust, checkpoints })) => {
-            verify(sources, data, trust, &checkpoints)
-        }
+        Some(Verb::Audit(verb)) => audit(sources, *verb).await,
         Some(Verb::Config(ConfigVerb::Schema { kind })) => print(&kind.schema_text()),
         Some(Verb::Config(ConfigVerb::Validate)) => check(sources).await,
         Some(Verb::Config(ConfigVerb::Show { .. })) => match load(sources) {
@@ -220,6 +235,31 @@ fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>, che
         },
     };
     match offline::verify(&data, trust.as_deref(), checkpoints) {
+        Ok(report) => print(&format!("{report}\n")),
+        Err(error) => fail_as(error.code().name(), &error, error.next_step()),
+    }
+}
+
+async fn audit(flags: SourceFlags, verb: AuditVerb) -> ExitCode {
+    match verb {
+        AuditVerb::Verify { offline: _, data, trust, checkpoints } => verify(flags, data, trust, &checkpoints),
+        AuditVerb::Tiles { out, log, data } => export(flags, &out, log, data),
+        AuditVerb::Witness(flags) => match witness::run(&flags).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail_as(error.code().name(), &error, error.next_step()),
+        },
+    }
+}
+
+fn export(flags: SourceFlags, tiles: &Path, log: Option<TenantId>, data: Option<PathBuf>) -> ExitCode {
+    let (data, tenant) = match (data, log) {
+        (Some(data), Some(log)) => (data, log),
+        (_, log) => match load(flags) {
+            Ok(config) => (config.data_dir, log.unwrap_or(config.tenant)),
+            Err(error) => return fail(&error),
+        },
+    };
+    match export::tiles(&data, &tenant, tiles) {
         Ok(report) => print(&format!("{report}\n")),
         Err(error) => fail_as(error.code().name(), &error, error.next_step()),
     }

@@ -20,7 +20,7 @@ use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
 use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
-use scalbotics_runtime::audit::{Auditor, Checkpointer, Quota};
+use scalbotics_runtime::audit::{Auditor, Checkpointer, Keepers, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
 use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler, States};
@@ -36,6 +36,7 @@ use crate::config::{Config, Sink};
 use crate::covering;
 use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
+use crate::keepers::keepers;
 use crate::keys::{self, Certifier};
 use crate::open_files;
 use crate::places::Places;
@@ -43,9 +44,6 @@ use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
 use crate::start_error::{BoxError, StartError};
 use crate::workspaces::InForceWorkspaces;
-
-/// The tenant of the installation itself, in whose log failed authentications stand (semantics §3.7).
-const SYSTEM: &str = "system";
 
 /// What the evidence of a `dev` installation says of itself (semantics §5.5).
 const DEV_STAMP: &str = "dev: approver keys not separated";
@@ -113,14 +111,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
-    let system = TenantId::parse(SYSTEM)
-        .map_err(|error| StartError::System { attempt: "name the system tenant", source: error.into() })?;
-    let auditor = Auditor::start(ports.clone(), system.clone(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let tenants = vec![config.tenant.clone(), system];
-    let domain = config.trust_domain.as_str().to_owned();
-    let checkpointer = Arc::new(Checkpointer::new(ports.clone(), domain, tenants, Arc::clone(&metrics)));
-    checkpointer.start(&supervisor);
-
+    let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
+    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
@@ -140,6 +132,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         states: reconciler.states(),
         reconciler,
         auditor,
+        keepers,
         runtime_metrics: metrics,
         limits: Limits::new(config.settings.limits.clone()),
         supervisor: supervisor.clone(),
@@ -157,6 +150,25 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
+fn sign_logs(
+    config: &Config,
+    ports: &Ports,
+    supervisor: &Supervisor,
+    (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
+) -> (Arc<Checkpointer>, Arc<Keepers>) {
+    let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
+    let trust_domain = config.trust_domain.as_str().to_owned();
+    let checkpointer = Checkpointer::new(ports.clone(), trust_domain, system.clone(), tenants, Arc::clone(metrics));
+    let checkpointer = Arc::new(checkpointer);
+    checkpointer.start(supervisor);
+    let most = config.settings.audit.max_unwitnessed;
+    let numbers = (Arc::clone(metrics), Arc::clone(quota));
+    let keepers = keepers(&config.keepers);
+    let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
+    (checkpointer, keepers)
 }
 
 /// Masks that know the values of a tenant's secrets, so that the log covers them before a tool runs.
@@ -300,7 +312,7 @@ fn ports(
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
-        log_tree: store.clone(),
+        audit_tree: store.clone(),
         payload_store: store.clone(),
         approval_store: store.clone(),
         decision_store: store.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, Clock, DecisionStore, DesiredSource, Epochs, IdSource, LogTree, PayloadCipher, PayloadStore,
+    ApprovalStore, AuditLog, AuditTree, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher, PayloadStore,
     Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
@@ -16,8 +16,8 @@ pub struct Ports {
     pub task_log: Arc<dyn TaskLog>,
     /// Audit.
     pub audit_log: Arc<dyn AuditLog>,
-    /// Proofs about audit logs.
-    pub log_tree: Arc<dyn LogTree>,
+    /// Trees of the audit logs, for proofs.
+    pub audit_tree: Arc<dyn AuditTree>,
     /// Payloads.
     pub payload_store: Arc<dyn PayloadStore>,
     /// Approvals.

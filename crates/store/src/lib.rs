@@ -18,4 +18,4 @@
 
 mod sqlite;
 
-pub use sqlite::{Fault, FoldFault, Folded, Offline, OpenError, Options, Report, SqliteStore, open_read_only};
+pub use sqlite::{Damage, Fault, FoldFault, Folded, Offline, OpenError, Options, Place, Report, SqliteStore, open_read_only};

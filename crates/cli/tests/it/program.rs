@@ -61,6 +61,7 @@ impl Home {
         let log = Pair::generate(Algorithm::Ed25519).unwrap();
         let file = trust::File {
             log_keys: vec![Verifier::new("scalbotics.test/log", log.public().clone()).unwrap()],
+            witness_keys: Vec::new(),
             trust_domain: domain,
             approver_admins: Vec::new(),
             token_keys: Vec::new(),

@@ -72,12 +72,25 @@ impl Checkpoint {
         if origin.is_empty() || origin.contains(forbidden) {
             return Err(Error::Origin);
         }
-        let number: u64 = size.parse().map_err(|_| Error::Size)?;
-        if number.to_string() != size {
-            return Err(Error::Size);
+        Ok(Self { origin: origin.to_owned(), size: parse_size(size)?, root: parse_root(root)? })
+    }
+
+    /// Parses the text of a checkpoint of any log: extension lines may follow the root, and its origin may be any line.
+    ///
+    /// # Errors
+    /// [`Error`], the first line that is wrong.
+    pub fn parse_any(text: &str) -> Result<Self, Error> {
+        let mut lines = text.strip_suffix('\n').ok_or(Error::Lines)?.split('\n');
+        let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+            return Err(Error::Lines);
+        };
+        if lines.any(str::is_empty) {
+            return Err(Error::Lines);
         }
-        let root: [u8; 32] = STANDARD.decode(root).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Error::Root)?;
-        Ok(Self { origin: origin.to_owned(), size: number, root: Digest::from_bytes(root) })
+        if origin.is_empty() || origin.contains(|c: char| c < ' ') {
+            return Err(Error::Origin);
+        }
+        Ok(Self { origin: origin.to_owned(), size: parse_size(size)?, root: parse_root(root)? })
     }
 
     /// Parses the checkpoint of a signed note. The signatures are not checked, only that there is one.
@@ -88,7 +101,7 @@ impl Checkpoint {
         if note.len() > NOTE_LEN_MAX {
             return Err(Error::Note);
         }
-        let (text, signatures) = note.split_once("\n\n").ok_or(Error::Note)?;
+        let (text, signatures) = note.rsplit_once("\n\n").ok_or(Error::Note)?;
         let mut lines = signatures.strip_suffix('\n').ok_or(Error::Note)?.split('\n');
         let signed = |line: &str| {
             let parts = line.strip_prefix(SIGNATURE_MARK).and_then(|rest| rest.split_once(' '));
@@ -99,6 +112,17 @@ impl Checkpoint {
         }
         Self::parse(&format!("{text}\n"))
     }
+}
+
+/// A decimal number without leading zeros.
+fn parse_size(text: &str) -> Result<u64, Error> {
+    let number: u64 = text.parse().map_err(|_| Error::Size)?;
+    if number.to_string() == text { Ok(number) } else { Err(Error::Size) }
+}
+
+fn parse_root(text: &str) -> Result<Digest, Error> {
+    let root: [u8; 32] = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(Error::Root)?;
+    Ok(Digest::from_bytes(root))
 }
 
 #[cfg(test)]
@@ -143,6 +167,24 @@ mod tests {
         ] {
             assert_eq!(Checkpoint::parse(&bad), Err(error), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn checkpoints_of_other_logs() {
+        let text = sample().text();
+        let other = |origin: &str| Ok(Checkpoint { origin: origin.to_owned(), ..sample() });
+        assert_eq!(Checkpoint::parse_any(&text), Ok(sample()));
+        assert_eq!(Checkpoint::parse_any(&format!("{text}extension\n+ another\n")), Ok(sample()));
+        for origin in ["a b+c", "go.sum database tree", "\u{e8}"] {
+            assert_eq!(Checkpoint::parse_any(&text.replace("example.org/audit/acme", origin)), other(origin));
+        }
+        let bad = [text.clone() + "\n", text.clone() + "x\n\n", text.trim_end().to_owned(), "a\n1\n".to_owned()];
+        for bad in bad {
+            assert_eq!(Checkpoint::parse_any(&bad), Err(Error::Lines), "{bad:?}");
+        }
+        assert_eq!(Checkpoint::parse_any(&text.replace("20852163", "020852163")), Err(Error::Size));
+        assert_eq!(Checkpoint::parse_any(&text.replace("example.org", "a\tb")), Err(Error::Origin));
+        assert_eq!(Checkpoint::parse_any(&text.replace("example.org/audit/acme", "")), Err(Error::Origin));
     }
 
     #[test]

@@ -4,9 +4,11 @@
 
 mod levels;
 mod proof;
+mod ranges;
 
 pub use levels::Levels;
 pub use proof::{Head, ProofError, consistency_proof, inclusion_proof, verify_consistency, verify_inclusion};
+pub use ranges::{consistency_ranges, inclusion_ranges};
 
 use sha2::{Digest as _, Sha256};
 

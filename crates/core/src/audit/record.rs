@@ -35,6 +35,8 @@ pub enum Kind {
     Task,
     /// The installation itself: start, keys, desired state, clock.
     Installation,
+    /// The head of a tenant's log, in the installation log (semantics §7.3).
+    Head,
 }
 
 /// A decision as the log shows it.
@@ -112,6 +114,18 @@ pub struct OutcomeNote {
     pub commitment: Option<Digest>,
 }
 
+/// The head of another log, as the installation log shows it: what witnesses cosign covers it too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadNote {
+    /// Origin of that log.
+    pub origin: String,
+    /// Number of its leaves.
+    pub size: u64,
+    /// RFC 6962 root over them.
+    pub root: Digest,
+}
+
 /// One record. Absent fields are left out of the canonical JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -173,6 +187,9 @@ pub struct Record {
     /// W3C trace id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
+    /// The head of another log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadNote>,
 }
 
 impl Record {
@@ -201,7 +218,14 @@ impl Record {
             outcome: None,
             request: None,
             trace: None,
+            head: None,
         }
+    }
+
+    /// The record of another log's head in the installation log, which is the log of `tenant`.
+    #[must_use]
+    pub fn of_head(at: Timestamp, tenant: TenantId, head: HeadNote) -> Self {
+        Self { head: Some(head), ..Self::new(Kind::Head, at, tenant, Uid::Daemon, "log.head") }
     }
 
     /// The same record with the chain that acts.
@@ -230,6 +254,9 @@ impl Record {
         // No other number of a record is larger than 32 bits.
         if self.at.unix_ms().unsigned_abs() > INTEGER_MAX {
             return Err(Error::Number { number: self.at.unix_ms().to_string() });
+        }
+        if let Some(head) = self.head.as_ref().filter(|head| head.size > INTEGER_MAX) {
+            return Err(Error::Number { number: head.size.to_string() });
         }
         if let Some(seq) = self.seq.filter(|seq| *seq > INTEGER_MAX) {
             return Err(Error::Number { number: seq.to_string() });
@@ -293,6 +320,28 @@ mod tests {
                 (Err(one), Err(other)) => assert_eq!(one.to_string(), other.to_string()),
                 (one, other) => panic!("{at}: {one:?} and {other:?}"),
             }
+        }
+    }
+
+    fn head(size: u64) -> Record {
+        let head = HeadNote { origin: "example.org/audit/acme".to_owned(), size, root: Digest::from_bytes([7; 32]) };
+        Record::of_head(Timestamp::from_unix_ms(5), TenantId::parse("system").unwrap(), head)
+    }
+
+    #[test]
+    fn sem_7_3_a_head_is_a_record_of_the_installation_log() {
+        let leaf = String::from_utf8(head(1_234).canonical().unwrap()).unwrap();
+        let wanted = format!(
+            r#"{{"action":"log.head","actor":{{"kind":"daemon"}},"at":5,"head":{{"origin":"example.org/audit/acme","root":"{}","size":1234}},"kind":"head","tenant":"system","version":1}}"#,
+            "07".repeat(32)
+        );
+        assert_eq!(leaf, wanted);
+        assert_eq!(serde_json::from_str::<Record>(&leaf).unwrap(), head(1_234));
+        assert!(serde_json::from_str::<Record>(&leaf.replace("\"size\"", "\"more\":1,\"size\"")).is_err());
+        for size in [0, INTEGER_MAX, INTEGER_MAX + 1, u64::MAX] {
+            let (leaf, len) = (head(size).canonical(), head(size).canonical_len());
+            assert_eq!(leaf.map(|leaf| leaf.len()).ok(), len.ok(), "{size}");
+            assert_eq!(head(size).canonical().is_ok(), size <= INTEGER_MAX, "{size}");
         }
     }
 }

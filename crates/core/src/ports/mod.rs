@@ -5,12 +5,13 @@
 
 mod approval_store;
 mod audit_log;
+mod audit_tree;
+mod checkpoint_keeper;
 mod clock;
 mod decision_store;
 mod desired_source;
 mod epochs;
 mod id_source;
-mod log_tree;
 mod model_provider;
 mod note;
 mod payload_cipher;
@@ -28,12 +29,13 @@ mod tool_runner;
 
 pub use approval_store::{ApprovalFilter, ApprovalStore};
 pub use audit_log::{AuditEntry, AuditLog, AuditQuery, LogHead};
+pub use audit_tree::AuditTree;
+pub use checkpoint_keeper::{CheckpointKeeper, KeepError, Kept};
 pub use clock::Clock;
 pub use decision_store::{DecisionStore, SealedDecision};
 pub use desired_source::{DesiredError, DesiredSource, RawFiles};
 pub use epochs::{Epochs, EpochsNow};
 pub use id_source::IdSource;
-pub use log_tree::LogTree;
 pub use model_provider::{ModelProvider, NotAnswered};
 pub use note::Note;
 pub use payload_cipher::{CipherError, PayloadCipher};

@@ -43,6 +43,10 @@ pub enum StoreError {
         /// The tenant.
         tenant: TenantId,
     },
+    /// More records than the configuration allows are in no checkpoint that a witness cosigned: calls of tier 2 wait, and it recovers
+    /// when one has (semantics §7.3).
+    #[error("more audit records than `audit.max_unwitnessed` are in no cosigned checkpoint")]
+    Unwitnessed,
     /// A later writer has taken the data over: nothing more is written by this process.
     #[error("data was taken over by a later writer")]
     Superseded,

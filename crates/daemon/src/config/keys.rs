@@ -11,6 +11,8 @@ pub enum Shape {
     Number,
     /// Texts, separated by commas.
     List,
+    /// Witnesses as `<key> <url>`, separated by commas.
+    Witnesses,
 }
 
 /// One key.
@@ -57,6 +59,10 @@ pub const KEYS: &[Key] = &[
     fixed("issuer.url", Shape::Text),
     fixed("issuer.keys", Shape::Text),
     fixed("workspaces.allowed_roots", Shape::List),
+    fixed("audit.witnesses", Shape::Witnesses),
+    fixed("audit.max_unwitnessed", Shape::Number),
+    fixed("audit.checkpoint_file", Shape::Text),
+    fixed("audit.checkpoint_webhook", Shape::Text),
     fixed("limits.message_bytes", Shape::Number),
     fixed("limits.connections", Shape::Number),
     live("limits.streams_per_principal", Shape::Number),

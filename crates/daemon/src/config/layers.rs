@@ -128,7 +128,17 @@ fn value_of(key: &Key, text: &str) -> Result<Value, String> {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
         }
+        Shape::Witnesses => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            items.map(witness).collect::<Result<_, _>>().map(Value::Array)
+        }
     }
+}
+
+fn witness(text: &str) -> Result<Value, String> {
+    let (key, url) = text.split_once(' ').ok_or_else(|| format!("`{text}` is not a key, a space and an address"))?;
+    let value = |text: &str| Value::String(text.trim().to_owned());
+    Ok(Value::Table(Table::from_iter([("key".to_owned(), value(key)), ("url".to_owned(), value(url))])))
 }
 
 /// Whether the value fits by itself, so that an error names the key that it is about.

@@ -5,6 +5,7 @@
 
 mod environment;
 mod error;
+mod keepers;
 mod keys;
 mod layers;
 mod origin;
@@ -18,14 +19,15 @@ pub use environment::{
     CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, model_key, notify_socket, passphrase, process, programs,
 };
 pub use error::Error;
+pub use keepers::KeptBy;
 pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;
 pub use origin::Origin;
 pub use resolved::{Config, UnlockBy};
 pub use schema::Kind;
 pub use settings::{
-    Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server, Settings, Sink, Trust,
-    Workspaces,
+    Audit, Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server, Settings, Sink,
+    Trust, Witness, Workspaces,
 };
 pub use show::{defaults_text, origins_json, origins_text};
 

@@ -8,6 +8,7 @@ use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
 
+use super::keepers::{KeptBy, keepers};
 use super::{Error, KEYS, Origin, Settings, Sources};
 
 /// By what the keystore is unlocked.
@@ -50,6 +51,8 @@ pub struct Config {
     pub remote: Option<Address>,
     /// The keys of the outside issuer, where there is one.
     pub issuer_keys: Option<PathBuf>,
+    /// Who keeps checkpoints outside of this host.
+    pub keepers: Vec<KeptBy>,
 }
 
 impl Config {
@@ -79,6 +82,7 @@ impl Config {
         let unlock_by = unlock_by(&settings, &base, &refuse)?;
         let remote = settings.repository.url.as_deref().map(Address::parse).transpose();
         let remote = remote.map_err(|error| refuse("repository.url", error.to_string()))?;
+        let keepers = keepers(&settings.audit, (trust_domain.as_str(), &base), &refuse)?;
         Ok(Self {
             installation: id,
             trust_domain,
@@ -90,6 +94,7 @@ impl Config {
             repository: base.join(&settings.repository.path),
             remote,
             issuer_keys: settings.issuer.keys.as_ref().map(|path| base.join(path)),
+            keepers,
             sources,
             settings,
             origins,

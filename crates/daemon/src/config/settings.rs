@@ -29,6 +29,8 @@ pub struct Settings {
     pub issuer: Issuer,
     /// Which directories agents may be given.
     pub workspaces: Workspaces,
+    /// Who keeps checkpoints of the audit logs outside of this host.
+    pub audit: Audit,
     /// Limits.
     pub limits: Limits,
     /// The daemon's own log.
@@ -169,6 +171,34 @@ pub struct Issuer {
 pub struct Workspaces {
     /// Absolute directories below which agents may have mounts; none means that no agent has any.
     pub allowed_roots: Vec<PathBuf>,
+}
+
+/// `[audit]`: who keeps checkpoints of the installation log, which holds the heads of all others, outside of this host.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Witnesses, which cosign each checkpoint (C2SP tlog-witness).
+    pub witnesses: Vec<Witness>,
+    /// Calls of tier 2 wait while more records than this are in no checkpoint that a witness cosigned; without it they never do. What a
+    /// busy installation writes in half a minute must fit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_unwitnessed: Option<u64>,
+    /// A file that holds the newest checkpoint, on a share of another host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_file: Option<PathBuf>,
+    /// An address to which each checkpoint is posted, `https://…`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_webhook: Option<String>,
+}
+
+/// One witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// Its key, as it tells it: `name+hash+base64` (a C2SP vkey of type 4).
+    pub key: String,
+    /// Its submission prefix, `https://…`: `/add-checkpoint` is below.
+    pub url: String,
 }
 
 /// `[limits]`

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use scalbotics_identity::holder::signed_note::Verifier;
+
 use super::*;
 
 const GOOD: &str = "[installation]\nid = \"ins_00000000000000000000000001\"\ntrust_domain = \"acme.test\"\ntenant = \"acme\"\ndata_dir = \"data\"\n";
@@ -93,6 +95,43 @@ fn mistakes_are_named_with_key_line_and_next_step() {
         let error = load(&format!("{GOOD}{bad}")).unwrap_err();
         let said = format!("{error} {}", error.next_step());
         assert!(parts.iter().all(|part| said.contains(part)), "{bad}: {said}");
+    }
+}
+
+const WITNESS: &str = "witness.example/w1+bf59bd88+BNgLYqfhaTb6sNJchhFQ5b6BnDn8KtRWBGHqdpTZWDE0";
+
+#[test]
+fn keepers_of_checkpoints() {
+    let key = scalbotics_identity::holder::key::Pair::generate(scalbotics_identity::holder::key::Algorithm::Ed25519).unwrap();
+    let key = key.public().clone();
+    let (witness, log) =
+        (Verifier::witness("w.example/w1", key.clone()).unwrap(), Verifier::new("w.example/w1", key.clone()).unwrap());
+    let own = Verifier::witness("acme.test/audit/system", key).unwrap();
+    let one = |key: &Verifier, url: &str| format!("{{ key = \"{key}\", url = \"{url}\" }}");
+    let good = one(&witness, "https://w.example");
+    let text = format!("{GOOD}[audit]\nwitnesses = [{good}]\nmax_unwitnessed = 5000\ncheckpoint_file = \"out/checkpoint\"\n");
+    let config = load(&text).unwrap();
+    assert!(
+        matches!(config.keepers.as_slice(), [KeptBy::Witness { .. }, KeptBy::File(path)] if path.ends_with("out/checkpoint"))
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let mut by_environment = sources(directory.path(), GOOD);
+    let value = format!("{witness} https://w.example, ");
+    by_environment.environment = vec![("SCALBOTICSD_AUDIT_WITNESSES".into(), value)];
+    assert_eq!(Config::load(by_environment).unwrap().keepers, config.keepers[..1]);
+    for (bad, part) in [
+        (format!("witnesses = [{}]", one(&witness, "http://w.example")), "https"),
+        (format!("witnesses = [{}]", one(&log, "https://w.example")), "key of a log"),
+        (format!("witnesses = [{}]", one(&own, "https://w.example")), "log's own"),
+        (format!("witnesses = [{good}, {good}]"), "twice"),
+        (format!("witnesses = [{{ key = \"{WITNESS}x\", url = \"https://w.example\" }}]"), "not the key of a witness"),
+        (format!("witnesses = [{{ key = \"{witness}\" }}]"), "url"),
+        ("max_unwitnessed = 5".to_owned(), "no witness"),
+        (format!("witnesses = [{good}]\nmax_unwitnessed = 0"), "for ever"),
+        ("checkpoint_webhook = \"ftp://a\"".to_owned(), "audit.checkpoint_webhook"),
+    ] {
+        let error = load(&format!("{GOOD}[audit]\n{bad}\n")).unwrap_err().to_string();
+        assert!(error.contains(part), "{bad}: {error}");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
+use scalbotics_core::audit::checkpoint::origin;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery};
@@ -12,6 +13,8 @@ use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::signed_note::{self, Verifier};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_server::AuditService;
+use scalbotics_proto::v1::prove_audit_log_request::Wanted as WantedProof;
+use scalbotics_runtime::audit;
 use scalbotics_runtime::evidence::Wanted;
 use tonic::{Request, Response, Status};
 
@@ -123,16 +126,32 @@ impl Audits {
         Ok(v1::AuditHead { size: head.size, root: head.root.to_string(), checkpoint: head.checkpoint.unwrap_or_default() })
     }
 
+    async fn prove(&self, call: &Call, request: &v1::ProveAuditLogRequest) -> Result<v1::AuditProof, Failure> {
+        let wanted =
+            request.wanted.ok_or_else(|| Failure::invalid("wanted", "neither `index` nor `growth` is set".to_owned()))?;
+        self.enter(call, &request.parent).await?;
+        let (ports, tenant) = (&self.0.ports, call.tenant()?);
+        let text = match wanted {
+            WantedProof::Index(index) => audit::inclusion(ports, tenant, index).await.map(|proof| proof.text()),
+            WantedProof::Growth(v1::AuditGrowth { from_size, to_size }) => {
+                let to = Some(to_size).filter(|size| *size > 0);
+                audit::growth(ports, tenant, from_size, to).await.map(|proof| proof.text())
+            }
+        };
+        text.map(|text| v1::AuditProof { text }).map_err(|error| convert::proof_failure(&error))
+    }
+
     /// The leaves, the head, every checkpoint and its signature, and the fold of every task, each read again from the disk.
     async fn verify(&self, call: &Call, request: &v1::VerifyAuditLogRequest) -> Result<v1::VerifyAuditLogResponse, Failure> {
         self.enter(call, &request.parent).await?;
         let tenant = call.tenant()?.clone();
         let notes = self.0.ports.audit_log.checkpoints(&tenant).await.map_err(|error| store_failure(&error))?;
         let key = self.0.ports.signer.verifier_key();
+        let name = origin(self.0.installation.trust_domain.as_str(), &tenant);
         let store = self.0.store.clone();
         let checked = tokio::task::spawn_blocking(move || {
             let report = store.verify_audit(&tenant, |_, _| {});
-            let signatures = verify_signatures(&notes, &key);
+            let signatures = verify_signatures(&notes, &key, &name);
             (report, signatures, store.verify_tasks(&tenant))
         });
         let (report, signatures, tasks) = checked.await.map_err(|error| Failure::internal("verify the audit log", &error))?;
@@ -140,10 +159,11 @@ impl Audits {
     }
 }
 
-/// Checks the signature of every checkpoint.
-fn verify_signatures(notes: &[String], verifier_key: &str) -> Result<(), String> {
-    let known: Verifier = verifier_key.parse().map_err(|_| "the log's own key cannot be read".to_owned())?;
-    let known = [known];
+/// Checks the signature of every checkpoint, which is under the name of the log, or under that of an older trust file.
+fn verify_signatures(notes: &[String], verifier_key: &str, origin: &str) -> Result<(), String> {
+    let unreadable = |_: signed_note::Error| "the log's own key cannot be read".to_owned();
+    let key: Verifier = verifier_key.parse().map_err(unreadable)?;
+    let known = [key.renamed(origin).map_err(unreadable)?, key];
     for (index, note) in notes.iter().enumerate() {
         signed_note::verify(note, &known).map_err(|error| format!("signature of checkpoint {index} does not verify: {error}"))?;
     }
@@ -173,6 +193,11 @@ impl AuditService for Audits {
     async fn get_audit_head(&self, request: Request<v1::GetAuditHeadRequest>) -> Result<Response<v1::AuditHead>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.head(&call, &message).await).await
+    }
+
+    async fn prove_audit_log(&self, request: Request<v1::ProveAuditLogRequest>) -> Result<Response<v1::AuditProof>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.prove(&call, &message).await).await
     }
 
     type ExportEvidenceStream = Answers<v1::EvidencePart>;

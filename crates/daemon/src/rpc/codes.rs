@@ -70,6 +70,7 @@ codes! {
     STREAMS_EXHAUSTED "STREAMS_EXHAUSTED" "too many open streams of one principal";
     CONNECTIONS_EXHAUSTED "CONNECTIONS_EXHAUSTED" "too many connections";
     AUDIT_QUOTA "AUDIT_QUOTA" "the tenant has written the audit bytes of its day";
+    AUDIT_UNWITNESSED "AUDIT_UNWITNESSED" "too many audit records are in no checkpoint that a witness cosigned: calls of tier 2 wait";
     MESSAGE_TOO_LARGE "MESSAGE_TOO_LARGE" "the message, or all that are on their way, are too large";
     CALL_TIMED_OUT "CALL_TIMED_OUT" "the caller's time for the call is over";
     // The daemon's own state.
@@ -101,6 +102,8 @@ codes! {
     DEV_FAILED "DEV_FAILED" "the dev installation broke while it ran";
     // Evidence.
     EVIDENCE_UNAVAILABLE "EVIDENCE_UNAVAILABLE" "no evidence can be made of the task";
+    EXPORT_FAILED "EXPORT_FAILED" "a file of an export could not be written";
+    WITNESS_UNUSABLE "WITNESS_UNUSABLE" "the witness could not be started, or not go on";
     AUDIT_MISMATCH "AUDIT_MISMATCH" "the audit log does not agree with itself or with its checkpoints";
 }
 

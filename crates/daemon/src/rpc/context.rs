@@ -48,6 +48,8 @@ pub struct Context {
     pub evidence: evidence::Service,
     /// Audit records of calls.
     pub auditor: Arc<audit::Auditor>,
+    /// Who keeps checkpoints outside of this host.
+    pub keepers: Arc<audit::Keepers>,
     /// Numbers of the runtime.
     pub runtime_metrics: Arc<Metrics>,
     /// Access tokens.

@@ -8,6 +8,7 @@ use scalbotics_core::ports::{ApprovalFilter, TaskFilter};
 use scalbotics_core::task;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_server::InstallationService;
+use scalbotics_runtime::audit::Standing;
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
@@ -43,10 +44,27 @@ impl Context {
         if let Some(why) = self.store.fatal().borrow().as_ref() {
             reasons.push(format!("the store writes no more: {why}"));
         }
+        let outside = self.keepers.outside();
+        if outside.holds() {
+            let unwitnessed = outside.unwitnessed;
+            reasons.push(format!("{unwitnessed} audit records are in no cosigned checkpoint: calls of tier 2 wait"));
+        }
+        let troubled = outside.keepers.iter().filter_map(|keeper| Some((&keeper.name, keeper.trouble.as_ref()?)));
+        reasons.extend(troubled.map(|(name, trouble)| format!("{name} keeps no newer checkpoint: {trouble}")));
         if self.supervisor.is_draining() {
             reasons.push("the daemon is ending".to_owned());
         }
         reasons
+    }
+}
+
+fn keeper(standing: Standing) -> v1::CheckpointKeeper {
+    v1::CheckpointKeeper {
+        name: standing.name,
+        witness: standing.is_witness,
+        size: standing.size,
+        time: standing.at.map(timestamp),
+        trouble: standing.trouble.unwrap_or_default(),
     }
 }
 
@@ -62,7 +80,7 @@ impl Installations {
         let filter = ApprovalFilter { status: Some(approval::Status::Waiting), limit: COUNT_MAX, ..ApprovalFilter::default() };
         let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
         let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
-        let reasons = self.0.reasons();
+        let (reasons, outside) = (self.0.reasons(), self.0.keepers.outside());
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         Ok(v1::Installation {
             id: self.0.installation.id.to_string(),
@@ -78,6 +96,8 @@ impl Installations {
             health: if reasons.is_empty() { "ok" } else { "degraded" }.to_owned(),
             reasons,
             dev: self.0.installation.dev,
+            keepers: outside.keepers.into_iter().map(keeper).collect(),
+            audit_unwitnessed: outside.unwitnessed,
         })
     }
 }

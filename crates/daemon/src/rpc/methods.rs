@@ -73,6 +73,7 @@ rows! {
     TAIL_AUDIT_RECORDS: "AuditService/TailAuditRecords" "audit.tail" "AuditLog" Stream Awaited;
     GET_AUDIT_HEAD: "AuditService/GetAuditHead" "audit.head" "AuditLog" Read Batched;
     VERIFY_AUDIT_LOG: "AuditService/VerifyAuditLog" "audit.verify" "AuditLog" Write Awaited;
+    PROVE_AUDIT_LOG: "AuditService/ProveAuditLog" "audit.prove" "AuditLog" Read Awaited;
     EXPORT_EVIDENCE: "AuditService/ExportEvidence" "audit.export" "AuditLog" Stream Awaited;
     LIST_AGENTS: "AgentService/ListAgents" "agent.list" "Tenant" Read Batched;
     GET_AGENT: "AgentService/GetAgent" "agent.read" "Agent" Read Batched;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::policy::Resource;
 use scalbotics_core::service;
+use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Assertion, LoggedIn, Refusal, Session};
 use scalbotics_identity::holder::key::Public;
@@ -54,7 +55,10 @@ impl Sessions {
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
         record.request = Some(call.request);
         record.trace = Some(call.trace.trace_id.clone());
+        // Logins stand in the installation log too (semantics §7.3).
+        let copy = Record { tenant: TenantId::system(), ..record.clone() };
         self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))?;
+        self.0.auditor.batched(copy, None).map_err(|error| audit_failure(&error))?;
         call.audited_by_commit();
         Ok(v1::AccessToken { token: minted.token, expire_time: Some(timestamp(minted.expires_at)) })
     }

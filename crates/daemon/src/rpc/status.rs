@@ -194,7 +194,7 @@ fn grpc(code: codes::Code) -> Code {
         (Code::AlreadyExists, &[codes::NAME_TAKEN]),
         (Code::Aborted, &[codes::CONFLICT]),
         (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
-        (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED]),
+        (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED]),
     ];
     TABLE.iter().find(|(_, ours)| ours.contains(&code)).map_or(Code::Internal, |(grpc, _)| *grpc)
 }
@@ -257,8 +257,10 @@ mod tests {
             "DESIRED_STATE_REFUSED",
         ];
         let more = ["DATA_IN_USE", "DATA_UNUSABLE", "ADDRESS_IN_USE", "SANDBOX_UNUSABLE", "DEV_FAILED", "INTERNAL"];
+        let verbs = ["WITNESS_UNUSABLE", "EXPORT_FAILED"];
         for code in codes::ALL {
-            let internal = code.name().starts_with("SETUP_") || starting.contains(&code.name()) || more.contains(&code.name());
+            let named = [&starting[..], &more, &verbs].iter().any(|names| names.contains(&code.name()));
+            let internal = code.name().starts_with("SETUP_") || named;
             assert_eq!(grpc(*code) == Code::Internal, internal, "{}", code.name());
         }
     }

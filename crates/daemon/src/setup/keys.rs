@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use scalbotics_core::audit::checkpoint::origin;
 use scalbotics_core::ids::InstallationId;
+use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::ca;
 use scalbotics_identity::authority::keystore::{KeyFile, Keystore, Kind, Unlock};
@@ -173,10 +175,15 @@ fn trust_file(
     let (mut admin, change) = keystore(plan, layout::ADMIN_KEYSTORE, layout::ADMIN_KEYSTORE_KEY)?;
     report.note("approver admin", change, layout::ADMIN_KEYSTORE);
     let admin = pair(&mut admin, key::APPROVER_ADMIN, Kind::ApproverAdmin, Algorithm::Ed25519, now)?;
-    let name = layout::log_name(&plan.trust_domain);
+    // One key under the name of each log: the installation's, which witnesses cosign, and the tenant's.
+    let domain = plan.trust_domain.as_str();
+    let origins = [origin(domain, &TenantId::system()), origin(domain, &plan.tenant)];
+    let named = |name: &String| signed_note::Verifier::new(name, log.public().clone());
+    let log_keys: Result<Vec<_>, _> = origins.iter().map(named).collect();
     let file = trust::File {
         trust_domain: plan.trust_domain.clone(),
-        log_keys: vec![signed_note::Verifier::new(&name, log.public().clone()).map_err(error::keys("name the log key"))?],
+        log_keys: log_keys.map_err(error::keys("name the log key"))?,
+        witness_keys: Vec::new(),
         approver_admins: vec![admin.public().clone()],
         token_keys: vec![token.public().clone()],
         ca_bundle_pem: bundle,

@@ -11,6 +11,7 @@ mod dev;
 mod directories;
 mod enrolment;
 mod error;
+mod founding;
 mod initialize;
 mod issuer;
 mod keys;

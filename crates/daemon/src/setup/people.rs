@@ -14,6 +14,7 @@ use scalbotics_store::{OpenError, Options, SqliteStore};
 
 use super::enrolment::Admin;
 use super::error::{self, Error};
+use super::founding;
 use super::report::{Change, Report};
 use super::{Environment, Plan};
 use crate::layout;
@@ -66,6 +67,7 @@ pub(super) async fn register(
         }
         Err(error) => return Err(store_error(Box::new(error))),
     };
+    founding::record(plan, environment, &store).await?;
     let mut registered = Vec::new();
     for person in people {
         let known = store.human(&plan.tenant, &person.name).await.map_err(|e| store_error(Box::new(e)))?;

@@ -1,11 +1,15 @@
 //! What the audit log says of calls: denials, failed authentications, repeated requests, and nothing that callers made up.
 
+use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::audit::merkle::{Head, leaf_hash, verify_consistency, verify_inclusion};
+use scalbotics_core::audit::proof_text::{Consistency, Inclusion};
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::ports::{AuditLog, AuditQuery};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
+use scalbotics_proto::v1::prove_audit_log_request::Wanted;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use scalbotics_proto::v1::task_service_client::TaskServiceClient;
 use tonic::Code;
@@ -98,4 +102,47 @@ async fn sem_7_1_every_read_leaves_one_record_and_a_read_of_the_log_shows_the_on
     let records = records(&mut world, "acme").await;
     assert_eq!((of(&records, "task.list"), of(&records, "audit.read")), (3, 4));
     assert!(records.iter().filter(|record| record.action == "task.list").all(|record| record.request.is_some()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proofs_hold_for_who_has_nothing_but_a_checkpoint() {
+    let world = World::open().await;
+    let token = world.token("ann").await;
+    let mut audit = AuditServiceClient::new(world.channel.clone());
+    let page = v1::ListAuditRecordsRequest { page_size: 1_000, ..Default::default() };
+    let records = audit.list_audit_records(with(&token, page)).await.unwrap().into_inner().records;
+    let prove = |wanted: Option<Wanted>| v1::ProveAuditLogRequest { parent: String::new(), wanted };
+    let text = audit.prove_audit_log(with(&token, prove(Some(Wanted::Index(0))))).await.unwrap().into_inner().text;
+    let proof = Inclusion::parse(&text).unwrap();
+    let signed = Checkpoint::of_note(&proof.note).unwrap();
+    assert_eq!(signed.origin, "acme.test/audit/acme");
+    let leaf = leaf_hash(records[0].json.as_bytes());
+    assert_eq!(verify_inclusion(&leaf, 0, signed.size, &proof.proof, &signed.root), Ok(()));
+
+    let growth = |from_size, to_size| Some(Wanted::Growth(v1::AuditGrowth { from_size, to_size }));
+    let text = audit.prove_audit_log(with(&token, prove(growth(1, 0)))).await.unwrap().into_inner().text;
+    let proof = Consistency::parse(&text).unwrap();
+    let new = Checkpoint::of_note(&proof.note).unwrap();
+    assert_eq!((proof.old_size, proof.old_root), (1, leaf), "a tree of one leaf is its hash");
+    let (old, new) = (Head { size: 1, root: leaf }, Head { size: new.size, root: new.root });
+    assert_eq!(verify_consistency(old, new, &proof.proof), Ok(()));
+
+    for (wanted, code) in [
+        (None, Code::InvalidArgument),
+        (growth(0, 0), Code::InvalidArgument),
+        (growth(u64::MAX, 0), Code::InvalidArgument),
+        (growth(1, u64::MAX), Code::NotFound),
+        (Some(Wanted::Index(u64::MAX)), Code::NotFound),
+    ] {
+        let refused = audit.prove_audit_log(with(&token, prove(wanted))).await.unwrap_err();
+        assert_eq!(refused.code(), code, "{wanted:?}: {refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sem_7_3_a_login_stands_in_the_installation_log_too() {
+    let mut world = World::open().await;
+    world.token("ann").await;
+    let logins = |records: Vec<Record>| records.into_iter().filter(|record| record.action == "session.login").count();
+    assert_eq!(logins(records(&mut world, "system").await), 1);
 }

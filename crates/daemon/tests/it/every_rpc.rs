@@ -57,6 +57,10 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("AuditService", "TailAuditRecords") => (v1::TailAuditRecordsRequest { parent, from_index: 0 }.encode_to_vec(), false),
         ("AuditService", "GetAuditHead") => (v1::GetAuditHeadRequest { parent }.encode_to_vec(), false),
+        ("AuditService", "ProveAuditLog") => {
+            let wanted = Some(v1::prove_audit_log_request::Wanted::Index(0));
+            (v1::ProveAuditLogRequest { parent, wanted }.encode_to_vec(), false)
+        }
         ("AuditService", "VerifyAuditLog") => (v1::VerifyAuditLogRequest { parent }.encode_to_vec(), false),
         ("AuditService", "ExportEvidence") => {
             (v1::ExportEvidenceRequest { name: task, ..Default::default() }.encode_to_vec(), true)

@@ -33,11 +33,11 @@ pub(crate) fn verify(bundle: &[u8], trust: &Path, flags: &[&str]) -> Answer {
 }
 
 /// What a verification says of a step.
-fn step<'r>(report: &'r Value, name: &str, outcome: &str) -> Option<&'r Value> {
+pub(crate) fn step<'r>(report: &'r Value, name: &str, outcome: &str) -> Option<&'r Value> {
     report["steps"].as_array().unwrap().iter().find(|step| step["step"] == name && step["outcome"] == outcome)
 }
 
-fn export(installation: &Installation, task: &str, name: &str, flags: &[&str]) -> Vec<u8> {
+pub(crate) fn export(installation: &Installation, task: &str, name: &str, flags: &[&str]) -> Vec<u8> {
     let out = installation.path(name);
     let arguments = ["audit", "export", "--task", task, "--out", out.to_str().unwrap()];
     installation.ann(&[&arguments[..], flags].concat()).exits(0);
@@ -46,7 +46,7 @@ fn export(installation: &Installation, task: &str, name: &str, flags: &[&str]) -
 }
 
 /// A task that was approved and ran.
-fn approved(installation: &Installation, entry: &str) -> String {
+pub(crate) fn approved(installation: &Installation, entry: &str) -> String {
     let task = id(&installation.submit(Class::Keyed, entry, TIMES));
     installation.approve(&installation.approval_of(&task));
     assert_eq!(installation.rest(&task)["status"], "COMPLETED");

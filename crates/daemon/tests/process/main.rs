@@ -54,3 +54,4 @@ mod tools;
 mod traces;
 mod vault;
 mod web;
+mod witness;

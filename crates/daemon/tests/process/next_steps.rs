@@ -170,6 +170,7 @@ fn every_next_step_works_as_printed() {
     repository(&installation, &mut followed);
     services(&installation, &mut followed);
     notes(&installation, &mut followed);
+    proofs(&installation, &mut followed);
     for (command, _) in OUT_OF_REACH {
         followed.step(&installation, ANN, command);
     }
@@ -317,6 +318,15 @@ fn repository(installation: &Installation, followed: &mut Followed) {
         installation.commit(&[(path, None)]);
     }
     installation.ann(&["repo", "apply"]).exits(0);
+}
+
+/// A proof towards a size of the log that has no checkpoint.
+fn proofs(installation: &Installation, followed: &mut Followed) {
+    let prove = |from: &str, to: &[&str]| installation.ann(&[&["audit", "prove", "--from", from], to].concat());
+    until("a checkpoint of nine records", Duration::from_secs(60), || (prove("9", &[]).code == 0).then_some(()));
+    let sizes = (2..9).map(|size: u8| prove("1", &["--to", &size.to_string()]));
+    let refused = sizes.into_iter().find(|answer| answer.code != 0).unwrap();
+    followed.answers(installation, ANN, &[refused]);
 }
 
 /// Notes for people that hold a command.

@@ -113,6 +113,7 @@ mod tests {
         let trust = trust::File {
             trust_domain: TrustDomain::parse("td.test").unwrap(),
             log_keys: vec![],
+            witness_keys: vec![],
             approver_admins: vec![admin.public().clone()],
             token_keys: vec![],
             ca_bundle_pem: String::new(),

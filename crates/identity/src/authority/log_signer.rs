@@ -30,6 +30,8 @@ pub enum Error {
 pub struct LogSigner {
     key: Pair,
     verifier: Verifier,
+    /// Names of further logs, each of which is signed under its own.
+    origins: Vec<String>,
 }
 
 impl LogSigner {
@@ -40,7 +42,14 @@ impl LogSigner {
     pub fn new(origin: &str, key: Pair) -> Result<Self, Error> {
         let verifier = Verifier::new(origin, key.public().clone())
             .map_err(|source| Error::Note { origin: origin.chars().take(80).collect(), source })?;
-        Ok(Self { key, verifier })
+        Ok(Self { key, verifier, origins: Vec::new() })
+    }
+
+    /// Signs the checkpoint of each of these logs under the log's own origin, as the standard recommends.
+    #[must_use]
+    pub fn naming(mut self, origins: Vec<String>) -> Self {
+        self.origins = origins;
+        self
     }
 
     /// Signs as `origin` with the log key that the keystore holds as `name`.
@@ -61,7 +70,9 @@ impl LogSigner {
 
 impl Signer for LogSigner {
     fn sign_note(&self, text: &str) -> Result<String, SignError> {
-        signed_note::sign(text, self.verifier.name(), &self.key).map_err(|source| SignError { source: Box::new(source) })
+        let origin = text.lines().next().unwrap_or_default();
+        let name = if self.origins.iter().any(|known| known == origin) { origin } else { self.verifier.name() };
+        signed_note::sign(text, name, &self.key).map_err(|source| SignError { source: Box::new(source) })
     }
 
     fn verifier_key(&self) -> String {
@@ -91,6 +102,12 @@ mod tests {
         let known: Verifier = signer.verifier_key().parse().unwrap();
         assert_eq!(signed_note::verify(&note, &[known]).unwrap().text, text);
         assert!(signer.sign_note("no newline").is_err());
+        let signer = signer.naming(vec!["td.test/audit/acme".to_owned()]);
+        for (origin, name) in [("td.test/audit/acme", "td.test/audit/acme"), ("td.test/audit/other", "td.test/audit")] {
+            let note = signer.sign_note(&format!("{origin}\n1\nhash\n")).unwrap();
+            let known = [signer.verifier().renamed(name).unwrap()];
+            assert_eq!(signed_note::verify(&note, &known).unwrap().signers, [name]);
+        }
         assert!(matches!(LogSigner::from_keystore("td.test/audit", &store, "gol"), Err(Error::NoKey { .. })));
         assert!(matches!(LogSigner::from_keystore("a b", &store, "log"), Err(Error::Note { .. })));
         assert!(LogSigner::new("td.test/audit", Pair::generate(Algorithm::P256).unwrap()).is_err());

@@ -1,4 +1,5 @@
-//! Signed notes (C2SP `signed-note`): text with Ed25519 signatures, the form of audit checkpoints.
+//! Signed notes (C2SP `signed-note`): text with Ed25519 signatures, the form of audit checkpoints, and the timestamped signatures that
+//! witnesses put under them (C2SP `tlog-cosignature`, `cosignature/v1`).
 //!
 //! **Invariant:** the text of a note is only handed out once a known key's signature over it has verified, and a bad
 //! signature that names a known key refuses the whole note.
@@ -22,6 +23,12 @@ pub const NAME_LEN_MAX: usize = 255;
 
 /// The standard's signature type of Ed25519.
 const ED25519_TYPE: u8 = 0x01;
+
+/// The standard's signature type of a witness: Ed25519 over a time and the text.
+const COSIGNATURE_TYPE: u8 = 0x04;
+
+/// Latest time of a cosignature, in seconds since 1970.
+const TIME_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// What each signature line starts with.
 const LINE_PREFIX: &str = "\u{2014} ";
@@ -64,12 +71,31 @@ pub enum Error {
     },
 }
 
+/// What a key signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The text itself.
+    Signer,
+    /// The text and when it was seen: a witness.
+    Witness,
+}
+
+impl Role {
+    const fn signature_type(self) -> u8 {
+        match self {
+            Self::Signer => ED25519_TYPE,
+            Self::Witness => COSIGNATURE_TYPE,
+        }
+    }
+}
+
 /// A key that verifies notes; its text is the standard's `name+hash+base64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verifier {
     name: String,
     id: [u8; 4],
     key: Public,
+    role: Role,
 }
 
 impl Verifier {
@@ -78,11 +104,54 @@ impl Verifier {
     /// # Errors
     /// [`Error::Name`]; [`Error::VerifierKey`] when the key is not Ed25519.
     pub fn new(name: &str, key: Public) -> Result<Self, Error> {
+        Self::of(name, key, Role::Signer)
+    }
+
+    /// Names the public key of a witness.
+    ///
+    /// # Errors
+    /// As [`Verifier::new`].
+    pub fn witness(name: &str, key: Public) -> Result<Self, Error> {
+        Self::of(name, key, Role::Witness)
+    }
+
+    fn of(name: &str, key: Public, role: Role) -> Result<Self, Error> {
         check_name(name)?;
         if key.algorithm() != Algorithm::Ed25519 {
             return Err(Error::VerifierKey);
         }
-        Ok(Self { name: name.to_owned(), id: key_id(name, &key), key })
+        Ok(Self { name: name.to_owned(), id: key_id(name, &key, role), key, role })
+    }
+
+    /// The same key under another name.
+    ///
+    /// # Errors
+    /// [`Error::Name`].
+    pub fn renamed(&self, name: &str) -> Result<Self, Error> {
+        Self::of(name, self.key.clone(), self.role)
+    }
+
+    /// What the key signs.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Verifies what stands in a signature line behind the key's id; answers the time of a witness, in seconds since 1970.
+    fn verify(&self, text: &str, signature: &[u8]) -> Result<Option<u64>, Error> {
+        let refused = || Error::Signature { name: self.name.clone() };
+        let (message, time, signature) = match self.role {
+            Role::Signer => (text.as_bytes().to_vec(), None, signature),
+            Role::Witness => {
+                let (time, signature) = signature.split_first_chunk().ok_or_else(refused)?;
+                let time = u64::from_be_bytes(*time);
+                if time > TIME_MAX {
+                    return Err(refused());
+                }
+                (cosigned(text, time), Some(time), signature)
+            }
+        };
+        self.key.verify(&message, signature).map(|()| time).map_err(|_| refused())
     }
 
     /// The key's name, which is the origin of a checkpoint.
@@ -100,7 +169,7 @@ impl Verifier {
 
 impl fmt::Display for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = [&[ED25519_TYPE], self.key.raw()].concat();
+        let key = [&[self.role.signature_type()], self.key.raw()].concat();
         write!(f, "{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id), to_base64(key))
     }
 }
@@ -112,9 +181,13 @@ impl FromStr for Verifier {
         let (name, rest) = text.split_once('+').ok_or(Error::VerifierKey)?;
         let (_, encoded) = rest.split_once('+').ok_or(Error::VerifierKey)?;
         let bytes = from_base64(encoded).ok_or(Error::VerifierKey)?;
-        let raw = bytes.strip_prefix(&[ED25519_TYPE]).ok_or(Error::VerifierKey)?;
+        let (role, raw) = match bytes.split_first() {
+            Some((&ED25519_TYPE, raw)) => (Role::Signer, raw),
+            Some((&COSIGNATURE_TYPE, raw)) => (Role::Witness, raw),
+            Some(_) | None => return Err(Error::VerifierKey),
+        };
         let key = Public::from_raw(Algorithm::Ed25519, raw).map_err(|_| Error::VerifierKey)?;
-        let verifier = Self::new(name, key)?;
+        let verifier = Self::of(name, key, role)?;
         if verifier.to_string() == text { Ok(verifier) } else { Err(Error::VerifierKey) }
     }
 }
@@ -134,8 +207,72 @@ pub fn sign(text: &str, name: &str, key: &Pair) -> Result<String, Error> {
         return Err(refuse());
     }
     let signature = key.sign(text.as_bytes()).map_err(|_| refuse())?;
-    let line = [key_id(name, key.public()).as_slice(), &signature].concat();
+    let line = [key_id(name, key.public(), Role::Signer).as_slice(), &signature].concat();
     Ok(format!("{text}\n{LINE_PREFIX}{name} {}\n", to_base64(line)))
+}
+
+/// Cosigns the text of a note as the witness `name`, at `time` in seconds since 1970; the signature line.
+///
+/// # Errors
+/// [`Error::Text`], [`Error::Name`], [`Error::Signer`].
+pub fn cosign(text: &str, name: &str, key: &Pair, time: u64) -> Result<String, Error> {
+    check_name(name)?;
+    if !text.ends_with('\n') || text.chars().any(is_forbidden) || text.len() > NOTE_LEN_MAX || time > TIME_MAX {
+        return Err(Error::Text);
+    }
+    let refuse = || Error::Signer { name: name.to_owned() };
+    if key.algorithm() != Algorithm::Ed25519 {
+        return Err(refuse());
+    }
+    let signature = key.sign(&cosigned(text, time)).map_err(|_| refuse())?;
+    let line = [key_id(name, key.public(), Role::Witness).as_slice(), &time.to_be_bytes(), &signature].concat();
+    Ok(format!("{LINE_PREFIX}{name} {}\n", to_base64(line)))
+}
+
+/// What a witness signs.
+fn cosigned(text: &str, time: u64) -> Vec<u8> {
+    format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+}
+
+/// A cosignature that verifies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// Name of the witness.
+    pub name: String,
+    /// When it cosigned, in seconds since 1970.
+    pub time: u64,
+    /// Its line, with the final newline.
+    pub line: String,
+}
+
+/// The cosignatures of known witnesses over `text` among signature lines, such as a witness answers; lines of other keys are ignored.
+///
+/// # Errors
+/// [`Error::Malformed`], [`Error::Signature`].
+pub fn cosignatures(text: &str, lines: &str, witnesses: &[Verifier]) -> Result<Vec<Cosigned>, Error> {
+    if lines.len() > NOTE_LEN_MAX || !lines.ends_with('\n') || lines.matches('\n').count() > SIGNATURES_MAX {
+        return Err(Error::Malformed { what: "signature lines" });
+    }
+    let mut found: Vec<Cosigned> = Vec::new();
+    for line in lines.split_terminator('\n') {
+        let (name, id, signature) = parse_line(line)?;
+        let Some(witness) = witnesses.iter().find(|key| key.role == Role::Witness && key.name == name && key.id == id) else {
+            continue;
+        };
+        let time = witness.verify(text, &signature)?.ok_or(Error::Unknown)?;
+        if !found.iter().any(|cosigned| cosigned.name == name) {
+            found.push(Cosigned { name: name.to_owned(), time, line: format!("{line}\n") });
+        }
+    }
+    Ok(found)
+}
+
+/// The text of a note and its signature lines, neither checked.
+///
+/// # Errors
+/// [`Error::Malformed`].
+pub fn parts(note: &str) -> Result<(&str, &str), Error> {
+    split(note)
 }
 
 /// A note whose text at least one known key has signed.
@@ -159,7 +296,7 @@ pub fn verify<'a>(note: &'a str, known: &[Verifier]) -> Result<Verified<'a>, Err
         let Some(verifier) = known.iter().find(|key| key.name == name && key.id == id) else {
             continue;
         };
-        verifier.key.verify(text.as_bytes(), &signature).map_err(|_| Error::Signature { name: name.to_owned() })?;
+        verifier.verify(text, &signature)?;
         if !signers.contains(&name) {
             signers.push(name);
         }
@@ -191,7 +328,10 @@ fn parse_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), Error> {
     let malformed = Error::Malformed { what: "signature line" };
     let parts = line.strip_prefix(LINE_PREFIX).and_then(|rest| rest.split_once(' '));
     let (name, encoded) = parts.ok_or_else(|| malformed.clone())?;
-    check_name(name).map_err(|_| malformed.clone())?;
+    // The standard forbids no more than this in the name of a stranger's key.
+    if name.is_empty() || name.contains(|c: char| c == '+' || c.is_whitespace()) {
+        return Err(malformed);
+    }
     let bytes = from_base64(encoded).ok_or_else(|| malformed.clone())?;
     let (id, signature) = bytes.split_first_chunk::<4>().ok_or_else(|| malformed.clone())?;
     if signature.is_empty() { Err(malformed) } else { Ok((name, *id, signature.to_vec())) }
@@ -207,8 +347,8 @@ fn is_forbidden(c: char) -> bool {
     c < ' ' && c != '\n'
 }
 
-fn key_id(name: &str, key: &Public) -> [u8; 4] {
-    let input = [name.as_bytes(), b"\n", &[ED25519_TYPE], key.raw()].concat();
+fn key_id(name: &str, key: &Public, role: Role) -> [u8; 4] {
+    let input = [name.as_bytes(), b"\n", &[role.signature_type()], key.raw()].concat();
     let digest = Digest::of_bytes(&input);
     digest.as_bytes().first_chunk().copied().unwrap_or_default()
 }

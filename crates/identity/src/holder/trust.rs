@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate;
 use super::key::{self, Jwk, Public};
-use super::signed_note::{self, Verifier};
+use super::signed_note::{self, Role, Verifier};
 use crate::{document, private_file};
 
 /// Longest trust file, in bytes: some dozen keys and a few certificates take a hundredth of it.
@@ -38,8 +38,8 @@ pub enum Error {
         /// The version found.
         version: u32,
     },
-    /// A log key is malformed.
-    #[error("trust file has a malformed log key")]
+    /// A key of a log or a witness is malformed, or stands where one of the other belongs.
+    #[error("trust file has a malformed key of a log or a witness")]
     LogKey(#[from] signed_note::Error),
     /// An approver-admin key, or one of tokens, is malformed.
     #[error("trust file has a malformed key of an approver-admin or of tokens")]
@@ -62,6 +62,8 @@ pub struct File {
     pub trust_domain: TrustDomain,
     /// Keys that sign the installation's audit checkpoints.
     pub log_keys: Vec<Verifier>,
+    /// Keys of the witnesses that cosign the installation log's checkpoints.
+    pub witness_keys: Vec<Verifier>,
     /// Keys whose enrolments count (semantics §5.2 b).
     pub approver_admins: Vec<Public>,
     /// Keys that sign tokens, for whoever checks evidence; none in files of an older version.
@@ -83,6 +85,8 @@ struct Document {
     token_keys: Vec<Jwk>,
     trust_domain: TrustDomain,
     version: u32,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    witness_keys: Vec<String>,
 }
 
 impl File {
@@ -91,23 +95,27 @@ impl File {
     /// # Errors
     /// Any [`Error`] but [`Error::File`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
-        let document: Document = document::from_bytes(bytes.strip_suffix(b"\n").unwrap_or(bytes))?;
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let document: Document = document::from_bytes(bytes)?;
         if document.version != VERSION {
             return Err(Error::Version { version: document.version });
         }
         check_count(document.log_keys.len())?;
         check_count(document.approver_admins.len())?;
         check_count(document.token_keys.len())?;
+        check_count(document.witness_keys.len())?;
         let file = Self {
             trust_domain: document.trust_domain,
-            log_keys: document.log_keys.iter().map(|text| text.parse()).collect::<Result<_, _>>()?,
+            log_keys: verifiers(&document.log_keys, Role::Signer)?,
+            witness_keys: verifiers(&document.witness_keys, Role::Witness)?,
             approver_admins: document.approver_admins.iter().map(Public::try_from).collect::<Result<_, _>>()?,
             token_keys: document.token_keys.iter().map(Public::try_from).collect::<Result<_, _>>()?,
             ca_bundle_pem: document.ca_bundle_pem,
             dev: document.dev,
         };
         file.roots()?;
-        Ok(file)
+        // An empty list of witnesses is left out.
+        if file.to_bytes()? == bytes { Ok(file) } else { Err(document::Error::NotCanonical.into()) }
     }
 
     /// The canonical text, without a final newline.
@@ -123,6 +131,7 @@ impl File {
             token_keys: self.token_keys.iter().map(Jwk::from).collect(),
             trust_domain: self.trust_domain.clone(),
             version: VERSION,
+            witness_keys: self.witness_keys.iter().map(ToString::to_string).collect(),
         })?)
     }
 
@@ -162,6 +171,12 @@ impl File {
     }
 }
 
+/// Keys of one role.
+fn verifiers(texts: &[String], role: Role) -> Result<Vec<Verifier>, signed_note::Error> {
+    let verifiers: Vec<Verifier> = texts.iter().map(|text| text.parse()).collect::<Result<_, _>>()?;
+    if verifiers.iter().all(|verifier| verifier.role() == role) { Ok(verifiers) } else { Err(signed_note::Error::VerifierKey) }
+}
+
 fn check_count(count: usize) -> Result<(), Error> {
     if count > KEYS_MAX { Err(Error::TooMany { count }) } else { Ok(()) }
 }
@@ -176,6 +191,7 @@ mod tests {
         File {
             trust_domain: TrustDomain::parse("td.test").unwrap(),
             log_keys: vec![Verifier::new("td.test/log", pair.public().clone()).unwrap()],
+            witness_keys: vec![Verifier::witness("witness.test/w", pair.public().clone()).unwrap()],
             approver_admins: vec![pair.public().clone()],
             token_keys: vec![Pair::generate(Algorithm::P256).unwrap().public().clone()],
             ca_bundle_pem: certificate::to_pem(&[CertificateDer::from(vec![0x30, 0x00])]),
@@ -197,6 +213,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_witnesses_does_not_name_them() {
+        let without = File { witness_keys: Vec::new(), ..sample() };
+        let bytes = without.to_bytes().unwrap();
+        assert!(!String::from_utf8(bytes.clone()).unwrap().contains("witness"));
+        assert_eq!(File::parse(&bytes).unwrap(), without);
+    }
+
+    #[test]
     fn a_file_of_an_older_version_has_the_text_that_it_had() {
         let older = File { token_keys: vec![], ..sample() };
         let bytes = older.to_bytes().unwrap();
@@ -206,7 +230,10 @@ mod tests {
 
     #[test]
     fn strict() {
-        let good = String::from_utf8(sample().to_bytes().unwrap()).unwrap();
+        let file = sample();
+        let good = String::from_utf8(file.to_bytes().unwrap()).unwrap();
+        let (log, witness) = (file.log_keys[0].to_string(), file.witness_keys[0].to_string());
+        let swapped = good.replace(&witness, &log);
         let table = [
             String::new(),
             "{}".to_owned(),
@@ -217,6 +244,10 @@ mod tests {
             good.replace("\"dev\":true", "\"dev\": true"),
             good.replace("\"dev\":true", "\"dev\":1"),
             good.replace("td.test/log+", "td.test/gol+"),
+            good.replace("log_keys", "log_keyz"),
+            good.replace(&format!("[\"{witness}\"]"), "[]"),
+            good.replace("\"witness_keys\":", "\"witness_keys\":[],\"witness_keys\":"),
+            swapped,
             good.replace("td.test\"", "TD.test\""),
             good.replace("OKP", "EC"),
             good.replace("BEGIN CERTIFICATE", "BEGIN NOTHING"),

@@ -126,6 +126,9 @@ impl Service {
         if shown.request.status != Status::Waiting {
             return Err(Error::Answered { approval, status: shown.request.status });
         }
+        if matches!(answer, Answer::Approve) {
+            self.shared.quota.admit_risky()?;
+        }
         let self_approval = match answer {
             Answer::Approve if shown.request.chain.contains(&Uid::Human(human.uid)) => {
                 Some(self.permit_self(caller, &shown.request).await?)

@@ -1,12 +1,17 @@
 //! Signs the heads of the audit logs: at start, at least every ten seconds or thousand entries, and at shutdown (semantics §7.3).
+//!
+//! **Invariant:** the installation log is signed last, and holds the head of every tenant's log that grew: so whoever keeps, or
+//! cosigns, its checkpoint keeps all logs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_core::audit::checkpoint::{Checkpoint, origin};
-use scalbotics_core::ports::{SignError, StoreError};
+use scalbotics_core::audit::{HeadNote, Kind, Record};
+use scalbotics_core::ports::{AuditQuery, LogHead, SignError, StoreError};
 use scalbotics_core::tenant::TenantId;
+use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 use crate::{Ports, Supervisor};
@@ -20,13 +25,35 @@ pub const SIZE_STEP: u64 = 1_000;
 /// Time between two looks at the sizes, in milliseconds.
 const POLL_MS: u64 = 1_000;
 
+/// Entries at the end of the installation log in which a start looks for the heads that stand there already; one that is not among them
+/// is written once more, which changes nothing.
+const LOOK_BACK: u64 = 10_000;
+
+/// Entries that it reads at once.
+const PAGE: u64 = 1_000;
+
+/// What was signed: the installation log at one size, and how far each tenant's log is in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signed {
+    /// Size of the installation log; 0 before the first checkpoint.
+    pub size: u64,
+    /// Its checkpoint, a signed note.
+    pub note: String,
+    /// Size of each tenant's log of which the head is in it.
+    pub heads: BTreeMap<TenantId, u64>,
+    /// Size of each log now, the installation's too.
+    pub sizes: BTreeMap<TenantId, u64>,
+}
+
 /// Signs checkpoints.
 #[derive(Debug)]
 pub struct Checkpointer {
     ports: Ports,
     trust_domain: String,
+    system: TenantId,
     tenants: Vec<TenantId>,
     metrics: Arc<Metrics>,
+    signed: watch::Sender<Signed>,
 }
 
 /// Why a head was not signed.
@@ -38,11 +65,26 @@ enum Error {
     Sign(#[from] SignError),
 }
 
+/// What the installation log holds.
+#[derive(Debug, Default)]
+struct Known {
+    /// Size of each tenant's log in the newest head of it; absent where none was found.
+    heads: BTreeMap<TenantId, u64>,
+    /// Whether the installation log was looked through.
+    looked: bool,
+}
+
 impl Checkpointer {
-    /// A checkpointer of these tenants' logs.
+    /// A checkpointer of the installation log, which is that of the tenant `system`, and of these tenants' logs.
     #[must_use]
-    pub const fn new(ports: Ports, trust_domain: String, tenants: Vec<TenantId>, metrics: Arc<Metrics>) -> Self {
-        Self { ports, trust_domain, tenants, metrics }
+    pub fn new(ports: Ports, trust_domain: String, system: TenantId, tenants: Vec<TenantId>, metrics: Arc<Metrics>) -> Self {
+        Self { ports, trust_domain, system, tenants, metrics, signed: watch::Sender::new(Signed::default()) }
+    }
+
+    /// What was signed last; it changes with each checkpoint of the installation log and when a log grew.
+    #[must_use]
+    pub fn signed(&self) -> watch::Receiver<Signed> {
+        self.signed.subscribe()
     }
 
     /// Starts signing in the background. Heads are signed once more when a drain begins; call [`Checkpointer::sign_all`]
@@ -50,9 +92,9 @@ impl Checkpointer {
     pub fn start(self: &Arc<Self>, supervisor: &Supervisor) {
         let (this, owner) = (Arc::clone(self), supervisor.clone());
         supervisor.spawn_essential("checkpoints", async move {
-            let mut signed = BTreeMap::new();
+            let mut known = Known::default();
             // What a kill left without a checkpoint.
-            this.sign(&mut signed, 1).await;
+            this.sign(&mut known, 1).await;
             let mut due = this.ports.clock.now().plus_ms(PERIOD_MS);
             loop {
                 tokio::select! {
@@ -65,44 +107,124 @@ impl Checkpointer {
                 if all {
                     due = now.plus_ms(PERIOD_MS);
                 }
-                this.sign(&mut signed, if all { 1 } else { SIZE_STEP }).await;
+                this.sign(&mut known, if all { 1 } else { SIZE_STEP }).await;
             }
-            this.sign(&mut signed, 1).await;
+            this.sign(&mut known, 1).await;
         });
     }
 
     /// Signs every head that has grown since its newest checkpoint.
     pub async fn sign_all(&self) {
-        self.sign(&mut BTreeMap::new(), 1).await;
+        self.sign(&mut Known::default(), 1).await;
     }
 
-    async fn sign(&self, signed: &mut BTreeMap<TenantId, u64>, step: u64) {
+    async fn sign(&self, known: &mut Known, step: u64) {
+        // A log that cannot be read or signed does not keep the others from it.
+        if !known.looked
+            && let Some(heads) = told(&self.system, self.recorded().await)
+        {
+            (known.heads, known.looked) = (heads, true);
+        }
+        let (mut grown, mut sizes) = (Vec::new(), BTreeMap::new());
         for tenant in &self.tenants {
-            let last = signed.get(tenant).copied();
-            match self.sign_one(tenant, last, step).await {
-                Ok(size) => {
-                    signed.insert(tenant.clone(), size);
-                }
-                Err(error) => {
-                    let source = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%tenant, %error, source, "audit log has no new checkpoint");
-                }
+            let head = self.ports.audit_log.head(tenant).await.map_err(Error::from);
+            let Some(head) = told(tenant, head) else { continue };
+            sizes.insert(tenant.clone(), head.size);
+            let recorded = known.heads.get(tenant).copied().unwrap_or_default();
+            if head.size > 0 && head.size >= recorded.saturating_add(step) {
+                grown.push((tenant, head));
             }
         }
+        if known.looked {
+            told(&self.system, self.record(known, &grown).await);
+        }
+        for (tenant, head) in &grown {
+            told(tenant, self.sign_one(tenant, head).await);
+        }
+        let Some(head) = told(&self.system, self.ports.audit_log.head(&self.system).await.map_err(Error::from)) else { return };
+        sizes.insert(self.system.clone(), head.size);
+        // Heads that were just written do not wait for a thousand entries.
+        let is_due = head.size > 0 && head.size >= checkpoint_size(&head).saturating_add(if grown.is_empty() { step } else { 1 });
+        let fresh = if is_due { told(&self.system, self.sign_one(&self.system, &head).await) } else { None };
+        let stored = (checkpoint_size(&head), head.checkpoint.unwrap_or_default());
+        self.tell(known, fresh.unwrap_or(stored), sizes);
     }
 
-    /// Signs the head if it grew by `step`; answers the size that is signed now.
-    async fn sign_one(&self, tenant: &TenantId, last: Option<u64>, step: u64) -> Result<u64, Error> {
-        let head = self.ports.audit_log.head(tenant).await?;
-        let stored = || head.checkpoint.as_deref().and_then(|note| Checkpoint::of_note(note).ok()).map_or(0, |c| c.size);
-        let last = last.unwrap_or_else(stored);
-        if head.size < last.saturating_add(step) {
-            return Ok(last);
+    fn tell(&self, known: &Known, (size, note): (u64, String), sizes: BTreeMap<TenantId, u64>) {
+        self.signed.send_if_modified(|told| {
+            let mut next = Signed { sizes, ..told.clone() };
+            if size > told.size {
+                next = Signed { size, note, heads: known.heads.clone(), ..next };
+            }
+            let is_new = next != *told;
+            *told = next;
+            is_new
+        });
+    }
+
+    /// Writes the heads of logs that grew into the installation log, in one commit.
+    async fn record(&self, known: &mut Known, grown: &[(&TenantId, LogHead)]) -> Result<(), Error> {
+        if grown.is_empty() {
+            return Ok(());
+        }
+        let at = self.ports.clock.now();
+        let head = |(tenant, head): &(&TenantId, LogHead)| {
+            let head = HeadNote { origin: origin(&self.trust_domain, tenant), size: head.size, root: head.root };
+            Record::of_head(at, self.system.clone(), head)
+        };
+        self.ports.audit_log.append(grown.iter().map(head).collect(), Vec::new()).await?;
+        known.heads.extend(grown.iter().map(|(tenant, head)| (TenantId::clone(tenant), head.size)));
+        Ok(())
+    }
+
+    /// Signs a head; answers its size and the note.
+    async fn sign_one(&self, tenant: &TenantId, head: &LogHead) -> Result<(u64, String), Error> {
+        if checkpoint_size(head) == head.size
+            && let Some(note) = &head.checkpoint
+        {
+            return Ok((head.size, note.clone()));
         }
         let checkpoint = Checkpoint { origin: origin(&self.trust_domain, tenant), size: head.size, root: head.root };
         let note = self.ports.signer.sign_note(&checkpoint.text())?;
         self.ports.audit_log.put_checkpoint(tenant, head.size, head.root, &note).await?;
         self.metrics.checkpoints.add(1);
-        Ok(head.size)
+        Ok((head.size, note))
     }
+
+    /// Sizes in the newest heads of the installation log, as far as a start looks back.
+    async fn recorded(&self) -> Result<BTreeMap<TenantId, u64>, Error> {
+        let size = self.ports.audit_log.head(&self.system).await?.size;
+        let origins: BTreeMap<String, &TenantId> =
+            self.tenants.iter().map(|tenant| (origin(&self.trust_domain, tenant), tenant)).collect();
+        let mut heads = BTreeMap::new();
+        let (mut until, end) = (size, size.saturating_sub(LOOK_BACK));
+        while until > end && heads.len() < origins.len() {
+            let from = until.saturating_sub(PAGE).max(end);
+            let limit = usize::try_from(until - from).unwrap_or(usize::MAX);
+            let query = AuditQuery { from, limit, kind: Some(Kind::Head), ..AuditQuery::default() };
+            let found = self.ports.audit_log.read(&self.system, &query).await?;
+            for entry in found.iter().rev().filter(|entry| entry.index < until) {
+                let head = serde_json::from_slice::<Record>(&entry.leaf).ok().and_then(|record| record.head);
+                if let Some((tenant, size)) = head.and_then(|head| Some((*origins.get(&head.origin)?, head.size))) {
+                    heads.entry(tenant.clone()).or_insert(size);
+                }
+            }
+            until = from;
+        }
+        Ok(heads)
+    }
+}
+
+/// What was done, or nothing, and then why not is said.
+fn told<T>(tenant: &TenantId, done: Result<T, Error>) -> Option<T> {
+    done.inspect_err(|error| {
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%tenant, %error, source, "audit log has no new checkpoint");
+    })
+    .ok()
+}
+
+/// Size of the newest checkpoint of a log.
+fn checkpoint_size(head: &LogHead) -> u64 {
+    head.checkpoint.as_deref().and_then(|note| Checkpoint::of_note(note).ok()).map_or(0, |checkpoint| checkpoint.size)
 }

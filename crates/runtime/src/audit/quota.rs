@@ -1,15 +1,17 @@
-//! How many bytes of audit records and decisions each tenant may write, so that none fills the disk (semantics §7.1).
+//! How many bytes of audit records and decisions each tenant may write, so that none fills the disk (semantics §7.1), and whether calls of
+//! tier 2 may be written at all (semantics §7.3).
 //!
 //! **Invariant:** what ends an effect or takes a right away is always written, and counts.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use scalbotics_core::audit::Record;
 use scalbotics_core::ports::{Batch, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::Tier;
 
 /// Bytes that a tenant may write in a day unless the configuration says otherwise: more than people and their tasks come to, less
 /// than a flood of calls within the rate limits would write.
@@ -28,6 +30,8 @@ struct Bucket {
 #[derive(Debug)]
 pub struct Quota {
     per_day: AtomicU64,
+    /// Whether calls of tier 2 wait for a witness.
+    holds_risky: AtomicBool,
     buckets: Mutex<BTreeMap<TenantId, Bucket>>,
 }
 
@@ -41,7 +45,7 @@ impl Quota {
     /// Quotas of so many bytes a day for each tenant.
     #[must_use]
     pub const fn new(per_day: u64) -> Self {
-        Self { per_day: AtomicU64::new(per_day), buckets: Mutex::new(BTreeMap::new()) }
+        Self { per_day: AtomicU64::new(per_day), holds_risky: AtomicBool::new(false), buckets: Mutex::new(BTreeMap::new()) }
     }
 
     /// Another number of bytes a day from now on.
@@ -49,8 +53,21 @@ impl Quota {
         self.per_day.store(per_day, Ordering::Relaxed);
     }
 
+    /// Whether calls of tier 2 wait from now on, since too much is in no checkpoint that a witness cosigned (semantics §7.3).
+    pub fn hold_risky(&self, hold: bool) {
+        self.holds_risky.store(hold, Ordering::Release);
+    }
+
+    /// Refuses a call of tier 2 while they wait.
+    pub(crate) fn admit_risky(&self) -> Result<(), StoreError> {
+        if self.holds_risky.load(Ordering::Acquire) { Err(StoreError::Unwitnessed) } else { Ok(()) }
+    }
+
     /// Takes the bytes of a task's commit; one that begins a task or an effect is refused when there are not enough.
     pub(crate) fn admit(&self, batch: &Batch, now: Timestamp) -> Result<(), StoreError> {
+        if batch.intents.iter().any(|intent| intent.permit.act().tier == Tier::Risky) {
+            self.admit_risky()?;
+        }
         let may_wait = !batch.intents.is_empty() || batch.base_version == 0;
         let tenant = &batch.state.envelope.tenant;
         self.take(tenant, len(&batch.audit, &batch.decisions), may_wait, now)

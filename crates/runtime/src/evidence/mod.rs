@@ -6,6 +6,7 @@
 mod contents;
 mod error;
 mod gather;
+mod seen;
 mod service;
 mod token;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::audit::checkpoint::{Checkpoint, origin};
-use scalbotics_core::evidence::{Bundle, LEN_MAX, Submission};
+use scalbotics_core::evidence::{Bundle, Cosigned, LEN_MAX, Submission};
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::json;
 use scalbotics_core::ports::{StoreError, StoredEvent};
@@ -15,6 +15,7 @@ use serde_json::Value;
 use super::Error;
 use super::contents::Contents;
 use super::gather::{Gathered, Gatherer};
+use super::seen::{self, Seen};
 use crate::reconcile::States;
 use crate::vault::Vault;
 use crate::{Caller, Ports};
@@ -73,14 +74,14 @@ impl Service {
             now: self.now(),
         };
         let mut gathered = gatherer.gather(events.len(), &path.commit).await?;
-        let checkpoint = self.checkpoint(tenant, &mut gathered).await?;
+        let (checkpoint, installation) = self.checkpoint(tenant, &mut gathered).await?;
         let bundle = Bundle {
             trust_domain: self.trust_domain.to_string(),
             submission: Submission::of(envelope, path),
             ended: ends(&events),
             checkpoint,
             records: gathered.records,
-            installation: None,
+            installation,
             openings: gathered.openings,
             withheld: gathered.withheld,
             calls: gathered.calls,
@@ -119,23 +120,31 @@ impl Service {
         }
     }
 
-    /// A signed checkpoint over all that was gathered, and the proofs towards it: the newest, or one that is signed now.
-    async fn checkpoint(&self, tenant: &TenantId, gathered: &mut Gathered) -> Result<String, Error> {
+    /// A signed checkpoint over all that was gathered, and the proofs towards it: the newest that a witness saw, or else the newest, or
+    /// one that is signed now.
+    async fn checkpoint(&self, tenant: &TenantId, gathered: &mut Gathered) -> Result<(String, Option<Cosigned>), Error> {
         let last = gathered.records.last().map_or(0, |entry| entry.index);
+        let (note, installation) = match seen::seen(&self.ports, &self.trust_domain, tenant, last).await? {
+            Some(Seen { checkpoint, installation }) => (checkpoint, Some(installation)),
+            None => (self.newest(tenant, last).await?, None),
+        };
+        let size = Checkpoint::of_note(&note).map_err(|error| StoreError::Corrupt { what: error.to_string() })?.size;
+        let indexes: Vec<u64> = gathered.records.iter().map(|entry| entry.index).collect();
+        let proofs = self.ports.audit_tree.inclusion(tenant, size, &indexes).await?;
+        gathered.records.iter_mut().zip(proofs).for_each(|(entry, proof)| entry.proof = proof);
+        Ok((note, installation))
+    }
+
+    /// The newest checkpoint, or one that is signed now where it does not hold the leaf `last`.
+    async fn newest(&self, tenant: &TenantId, last: u64) -> Result<String, Error> {
         let head = self.ports.audit_log.head(tenant).await?;
         let stored = head.checkpoint.as_deref().and_then(|note| Some((Checkpoint::of_note(note).ok()?, note)));
-        let (checkpoint, note) = match stored.filter(|(checkpoint, _)| checkpoint.size > last) {
-            Some((checkpoint, note)) => (checkpoint, note.to_owned()),
-            None => {
-                let checkpoint = Checkpoint { origin: origin(&self.trust_domain, tenant), size: head.size, root: head.root };
-                let note = self.ports.signer.sign_note(&checkpoint.text())?;
-                self.ports.audit_log.put_checkpoint(tenant, head.size, head.root, &note).await?;
-                (checkpoint, note)
-            }
-        };
-        let indexes: Vec<u64> = gathered.records.iter().map(|entry| entry.index).collect();
-        let proofs = self.ports.log_tree.inclusion(tenant, checkpoint.size, &indexes).await?;
-        gathered.records.iter_mut().zip(proofs).for_each(|(entry, proof)| entry.proof = proof);
+        if let Some((_, note)) = stored.filter(|(checkpoint, _)| checkpoint.size > last) {
+            return Ok(note.to_owned());
+        }
+        let checkpoint = Checkpoint { origin: origin(&self.trust_domain, tenant), size: head.size, root: head.root };
+        let note = self.ports.signer.sign_note(&checkpoint.text())?;
+        self.ports.audit_log.put_checkpoint(tenant, head.size, head.root, &note).await?;
         Ok(note)
     }
 }

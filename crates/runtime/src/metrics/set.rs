@@ -95,6 +95,10 @@ pub struct Metrics {
     pub audit_refused: Counter,
     /// [`names::CHECKPOINTS`]
     pub checkpoints: Counter,
+    /// [`names::CHECKPOINTS_OUTSIDE`] kept
+    pub checkpoints_kept: Counter,
+    /// [`names::CHECKPOINTS_OUTSIDE`] not kept
+    pub checkpoints_not_kept: Counter,
     /// [`names::WATCHERS`]
     pub watchers: Gauge,
     /// [`names::BACKGROUND_PANICS`]
@@ -164,6 +168,8 @@ impl Metrics {
             gauge(names::AUDIT_QUEUED, &self.audit_queued),
             counter(names::AUDIT_REFUSED, &self.audit_refused),
             counter(names::CHECKPOINTS, &self.checkpoints),
+            labelled(names::CHECKPOINTS_OUTSIDE, "result", "kept", &self.checkpoints_kept),
+            labelled(names::CHECKPOINTS_OUTSIDE, "result", "not_kept", &self.checkpoints_not_kept),
             gauge(names::WATCHERS, &self.watchers),
             counter(names::BACKGROUND_PANICS, &self.background_panics),
         ];

@@ -239,7 +239,7 @@ impl Actor {
                 Ok(()) => return Ok(Step::Go),
                 // The agent was suspended between decision and commit: decide again.
                 Err(StoreError::Revoked { .. }) => {}
-                Err(StoreError::Full | StoreError::Quota { .. }) => {
+                Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Unwitnessed) => {
                     let until = self.wait.next(self.shared.now());
                     return Ok(Step::Rest(Some(until)));
                 }
@@ -347,10 +347,7 @@ impl Actor {
                 self.state().cloned().map_err(broken)
             }
             Err(error) => {
-                if !matches!(
-                    error,
-                    StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. } | StoreError::Taken { .. }
-                ) {
+                if !Self::is_about_next(&error) && !matches!(error, StoreError::Taken { .. }) {
                     self.reload().await;
                 }
                 Err(OrderError::Store(error))

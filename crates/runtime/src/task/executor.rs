@@ -29,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) states: States,
     pub(crate) supervisor: Supervisor,
     pub(crate) vault: Vault,
-    pub(super) quota: Arc<Quota>,
+    pub(crate) quota: Arc<Quota>,
     pub(super) gate: Gate,
     pub(super) residents: Arc<Residents>,
     pub(super) slots: Arc<Slots>,

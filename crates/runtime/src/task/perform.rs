@@ -163,6 +163,6 @@ pub(super) struct Sending {
 impl Actor {
     /// Whether a store error means that the outcome alone should be written, without what comes next.
     pub(super) const fn is_about_next(error: &StoreError) -> bool {
-        matches!(error, StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. })
+        matches!(error, StoreError::Full | StoreError::Quota { .. } | StoreError::Unwitnessed | StoreError::Revoked { .. })
     }
 }

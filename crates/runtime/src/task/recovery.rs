@@ -172,7 +172,7 @@ impl Actor {
                 tracing::info!(task = %self.task, %effect, "{}: its outcome was not known, {how}", open.tool.id);
                 Ok(Step::Go)
             }
-            Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Revoked { .. }) => {
+            Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Unwitnessed | StoreError::Revoked { .. }) => {
                 Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000))))
             }
             Err(error) => Err(error.into()),

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use scalbotics_core::audit::Kind;
 use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::HumanUid;
-use scalbotics_core::ports::{AuditLog, Human, IdSource, Registry, StoreError};
+use scalbotics_core::ports::{AuditLog, AuditQuery, Human, IdSource, Registry, StoreError};
+use scalbotics_core::tenant::TenantId;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Error, Unauthenticated};
 
 use super::bed::{Bed, Disk};
@@ -18,7 +19,7 @@ fn start(bed: &Bed) -> Arc<Auditor> {
     Auditor::start(bed.ports.clone(), bed.tenant().clone(), &bed.supervisor, metrics, quota)
 }
 
-fn count(records: &[scalbotics_core::audit::Record], action: &str) -> usize {
+fn count(records: &[Record], action: &str) -> usize {
     records.iter().filter(|record| record.action == action).count()
 }
 
@@ -73,15 +74,69 @@ async fn a_flood_of_failed_logins_is_one_record_in_ten_seconds() {
     assert_eq!((failed.len(), failed[0].target.as_deref()), (1, Some("token: 100000")));
 }
 
+fn system() -> TenantId {
+    TenantId::parse("system").unwrap()
+}
+
+fn checkpointer(bed: &Bed) -> Arc<Checkpointer> {
+    let (domain, tenants) = ("example.org".to_owned(), vec![bed.tenant().clone()]);
+    Arc::new(Checkpointer::new(bed.ports.clone(), domain, system(), tenants, Arc::clone(&bed.metrics)))
+}
+
+/// Sizes of the tenant's log in the installation log, in its order.
+async fn heads(bed: &Bed) -> Vec<u64> {
+    let query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
+    let entries = bed.disk.store.read(&system(), &query).await.unwrap();
+    let records: Vec<Record> = entries.iter().map(|entry| serde_json::from_slice(&entry.leaf).unwrap()).collect();
+    let heads = records.into_iter().map(|record| record.head.unwrap());
+    heads
+        .map(|head| {
+            assert_eq!(head.origin, "example.org/audit/acme");
+            head.size
+        })
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_3_the_installation_log_holds_the_head_of_each_log_that_grew() {
+    let bed = Bed::new().await;
+    let checkpointer = checkpointer(&bed);
+    checkpointer.start(&bed.supervisor);
+    let told = checkpointer.signed();
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    let first = bed.disk.store.head(bed.tenant()).await.unwrap();
+    assert_eq!(heads(&bed).await, [first.size], "an unchanged log is not said again");
+    let signed = Checkpoint::of_note(&bed.disk.store.head(&system()).await.unwrap().checkpoint.unwrap()).unwrap();
+    assert_eq!((signed.size, signed.origin.as_str()), (1, "example.org/audit/system"));
+    assert_eq!((told.borrow().size, told.borrow().heads.get(bed.tenant())), (1, Some(&first.size)));
+
+    // A thousand entries at once do not wait for ten seconds.
+    let many = (0..1_000).map(|_| bed.disk.world.record(Kind::Rpc, "task.read")).collect();
+    bed.disk.store.append(many, Vec::new()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(heads(&bed).await, [first.size, first.size + 1_000]);
+    let of_tenant = bed.disk.store.checkpoints(bed.tenant()).await.unwrap();
+    let of_tenant: Vec<u64> = of_tenant.iter().map(|note| Checkpoint::of_note(note).unwrap().size).collect();
+    assert_eq!(of_tenant, [first.size, first.size + 1_000], "each head has its checkpoint");
+    bed.supervisor.drain(Duration::from_secs(5)).await;
+
+    // Another start knows what stands there.
+    let again = self::checkpointer(&bed);
+    again.sign_all().await;
+    again.sign_all().await;
+    assert_eq!(heads(&bed).await.len(), 2);
+    bed.disk.store.append(vec![bed.disk.world.record(Kind::Rpc, "task.read")], Vec::new()).await.unwrap();
+    again.sign_all().await;
+    assert_eq!(heads(&bed).await, [first.size, first.size + 1_000, first.size + 1_001]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn heads_are_signed_in_time_and_only_when_they_grew() {
     let bed = Bed::new().await;
-    let tenants = vec![bed.tenant().clone()];
-    let checkpointer =
-        Arc::new(Checkpointer::new(bed.ports.clone(), "example.org".to_owned(), tenants, Arc::clone(&bed.metrics)));
+    let checkpointer = checkpointer(&bed);
     checkpointer.start(&bed.supervisor);
     tokio::time::sleep(Duration::from_secs(40)).await;
-    assert_eq!(bed.metrics.checkpoints.get(), 1);
+    assert_eq!(bed.metrics.checkpoints.get(), 2, "of the tenant's log and of the installation's");
     let task = bed.submit("pure-flow").await;
     bed.ended(task).await;
     bed.supervisor.drain(Duration::from_secs(5)).await;

@@ -21,6 +21,7 @@ mod driven;
 mod evidence;
 mod fakes;
 mod inputs;
+mod keepers;
 mod life;
 mod limits;
 mod models;

@@ -143,6 +143,37 @@ fn window(conn: &Connection, query: &AuditQuery, (from, until): (i64, i64), limi
     rows.map_err(failed("read the audit log"))
 }
 
+/// Hands the first `size` leaves to `each`, page by page, until it says `false`.
+pub(super) fn each_leaf(
+    conn: &Connection,
+    tenant: &TenantId,
+    size: u64,
+    mut each: impl FnMut(&[u8]) -> bool,
+) -> Result<(), StoreError> {
+    let log = logs::load(conn, tenant)?.ok_or_else(|| refused("read the audit log", "there is none"))?;
+    let mut select = conn
+        .prepare_cached("SELECT leaf FROM audit_leaf WHERE entry >= ?1 AND entry < ?2 ORDER BY entry")
+        .map_err(failed("read the audit log"))?;
+    let mut from = 0;
+    while from < size {
+        let until = size.min(from.saturating_add(HASHES_PAGE.unsigned_abs()));
+        let mut rows = select.query((entry(log.key, from)?, entry(log.key, until)?)).map_err(failed("read the audit log"))?;
+        let mut reached = from;
+        while let Some(row) = rows.next().map_err(failed("read the audit log"))? {
+            let leaf: Vec<u8> = row.get(0).map_err(failed("read the audit log"))?;
+            reached += 1;
+            if !each(&leaf) {
+                return Ok(());
+            }
+        }
+        if reached != until {
+            return Err(corrupt(format!("the audit log of `{tenant}` lacks a leaf between {from} and {until}")));
+        }
+        from = until;
+    }
+    Ok(())
+}
+
 /// The tree that the tenant's log was at `size`; `None` when it never had that size.
 fn tree_at(conn: &Connection, tenant: &TenantId, size: u64) -> Result<Option<Frontier>, StoreError> {
     let Some(log) = logs::load(conn, tenant)? else { return Ok(None) };

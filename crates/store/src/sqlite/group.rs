@@ -100,6 +100,7 @@ fn of_store(error: &StoreError) -> Failure {
         | StoreError::Revoked { .. }
         | StoreError::Taken { .. }
         | StoreError::Quota { .. }
+        | StoreError::Unwitnessed
         | StoreError::Closing => Failure::Other(error.to_string()),
     }
 }

@@ -19,13 +19,14 @@ use super::checkpointer::Checkpointer;
 use super::data_lock::DataLock;
 use super::desk::Desk;
 use super::failure::Failure;
+use super::fault::Fault;
 use super::fold::{self, FoldFault, Folded};
 use super::growth::Growth;
 use super::job::{Class, Job, Tx, Work};
 use super::kept::Kept;
 use super::readers::Readers;
 use super::reserve::Reserve;
-use super::verify::{self, Fault, Report};
+use super::verify::{self, Report};
 use super::writer::{self, QUEUE_LEN, Writer};
 use super::{OpenError, Options, audit_tail, connect, schema};
 

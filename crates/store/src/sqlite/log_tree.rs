@@ -1,9 +1,8 @@
 //! Proofs out of the stored leaf hashes.
 
-use async_trait::async_trait;
 use scalbotics_core::audit::merkle::Levels;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ports::{LogTree, StoreError};
+use scalbotics_core::ports::StoreError;
 use scalbotics_core::tenant::TenantId;
 
 use super::SqliteStore;
@@ -13,9 +12,14 @@ use super::logs::{self, entry};
 /// Leaf hashes that one read takes, so that none holds a snapshot for long (semantics §1.4).
 const HASHES_PAGE: u64 = 16_384;
 
-#[async_trait]
-impl LogTree for SqliteStore {
-    async fn inclusion(&self, tenant: &TenantId, size: u64, indexes: &[u64]) -> Result<Vec<Vec<Digest>>, StoreError> {
+impl SqliteStore {
+    /// The inclusion proof of each leaf in the tree that the tenant's log was at `size`.
+    pub(super) async fn inclusion_proofs(
+        &self,
+        tenant: &TenantId,
+        size: u64,
+        indexes: &[u64],
+    ) -> Result<Vec<Vec<Digest>>, StoreError> {
         let beyond = || refused("prove an inclusion", format!("the log of `{tenant}` has no such leaf at size {size}"));
         let mut leaves = Vec::new();
         while (leaves.len() as u64) < size {
@@ -31,9 +35,7 @@ impl LogTree for SqliteStore {
         let proof = |index: &u64| usize::try_from(*index).ok().and_then(|index| levels.inclusion_proof(index));
         indexes.iter().map(|index| proof(index).ok_or_else(beyond)).collect()
     }
-}
 
-impl SqliteStore {
     async fn leaf_hashes(&self, tenant: &TenantId, from: u64, until: u64) -> Result<Vec<Digest>, StoreError> {
         let tenant = tenant.clone();
         Self::read(self, move |conn| {

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use scalbotics_core::audit::checkpoint::Checkpoint;
-use scalbotics_core::ports::Human;
+use scalbotics_core::in_words;
+use scalbotics_core::ports::{Human, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::connect::{self, beside, engine};
-use super::verify::{self, Fault, Report};
-use super::{FoldFault, Folded, OpenError, fold, schema};
+use super::fault::Fault;
+use super::verify::{self, Report};
+use super::{FoldFault, Folded, OpenError, audit_log, fold, schema};
 
 /// Bytes of a path that stand for themselves in a URI.
 const PLAIN: &[u8] = b"/-_.~";
@@ -116,6 +118,30 @@ impl Offline {
     /// As [`Offline::verify_audit`]; [`Fault::Short`] and [`Fault::Kept`] for what only they show.
     pub fn verify_audit_against(&self, tenant: &TenantId, kept: &[Checkpoint]) -> Result<Report, Fault> {
         verify::run(&self.conn, tenant, kept, |_, _| {})
+    }
+
+    /// Hands the first `size` leaves of a tenant's log to `each`, in their order, until it says `false`.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read; [`OpenError::Corrupt`] when a leaf is missing.
+    pub fn leaves(&self, tenant: &TenantId, size: u64, each: impl FnMut(&[u8]) -> bool) -> Result<(), OpenError> {
+        let corrupt = |error: StoreError| OpenError::Corrupt { path: self.path.clone(), what: in_words(&error) };
+        audit_log::each_leaf(&self.conn, tenant, size, each).map_err(corrupt)
+    }
+
+    /// The newest signed checkpoint of a tenant's log.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn newest_checkpoint(&self, tenant: &TenantId) -> Result<Option<String>, OpenError> {
+        let note = || {
+            let mut select = self.conn.prepare(
+                "SELECT note FROM audit_checkpoint JOIN audit_head USING (log) WHERE tenant = ?1 \
+                 ORDER BY audit_checkpoint.size DESC LIMIT 1",
+            )?;
+            select.query_row([tenant.as_str()], |row| row.get(0)).optional()
+        };
+        note().map_err(engine(&self.path, "read"))
     }
 
     /// Checks that the stored state of every task of every tenant is the fold of its events.

@@ -11,10 +11,15 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::tenant::TenantId;
 
 use super::column::{blob, word};
+use super::diagnosis::{cause_of, edited};
+use super::fault::{Damage, Fault, unreadable};
 use super::logs::{self, entry, index_of};
 
 /// Leaves of one page: a few MiB, read in milliseconds.
 const PAGE: i64 = 4_096;
+
+/// What is said of a leaf that does not have its hash.
+const OTHER_BYTES: &str = "its bytes are not those that were hashed";
 
 /// A log that was checked from end to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,73 +34,6 @@ pub struct Report {
     pub checkpoints: u64,
     /// Leaves that the newest of them covers; nobody has signed the later ones.
     pub covered: u64,
-}
-
-/// The first thing that does not fit, from the start of the log.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// There is no log, or it is empty: nothing can be said about it.
-    #[error("tenant `{tenant}` has no audit log")]
-    Absent {
-        /// The tenant.
-        tenant: TenantId,
-    },
-    /// The bytes of a leaf are not those that were hashed, or are no record of this log.
-    #[error("leaf {index} was edited: {what}")]
-    Edited {
-        /// Its index.
-        index: u64,
-        /// What does not fit.
-        what: &'static str,
-    },
-    /// A leaf is not there.
-    #[error("leaf {index} is missing")]
-    Missing {
-        /// Its index.
-        index: u64,
-    },
-    /// There are leaves behind the end that the head names.
-    #[error("leaf {index} stands behind the end of the log")]
-    Beyond {
-        /// Its index.
-        index: u64,
-    },
-    /// All leaves fit their hashes, and their root is not that of the head.
-    #[error("head at size {size} does not have the root of its leaves")]
-    Head {
-        /// The head's size.
-        size: u64,
-    },
-    /// A stored checkpoint is of another log: its leaves, up to this size, are not those that were signed.
-    #[error("checkpoint at size {size} does not agree with the leaves")]
-    Checkpoint {
-        /// The checkpoint's size.
-        size: u64,
-    },
-    /// The log is shorter than a checkpoint that was kept elsewhere: its end was cut off, or an older database was put back.
-    #[error("log ends at size {size}, and a checkpoint kept elsewhere was signed at size {kept}")]
-    Short {
-        /// Size of the log.
-        size: u64,
-        /// Size of the checkpoint.
-        kept: u64,
-    },
-    /// The log does not have the root that a checkpoint kept elsewhere says.
-    #[error("checkpoint kept elsewhere, at size {size}, does not agree with the leaves")]
-    Kept {
-        /// Size of the checkpoint.
-        size: u64,
-    },
-    /// The database cannot be read.
-    #[error("audit log cannot be read: {what}")]
-    Unreadable {
-        /// What the engine said.
-        what: String,
-    },
-}
-
-fn unreadable(error: impl std::fmt::Display) -> Fault {
-    Fault::Unreadable { what: error.to_string() }
 }
 
 /// A stored checkpoint.
@@ -123,44 +61,62 @@ pub(super) fn run(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, Fault> {
     let Target { log, root, marks } = target(conn, tenant)?.ok_or_else(|| Fault::Absent { tenant: tenant.clone() })?;
-    if let Some(kept) = kept.iter().find(|kept| kept.size > log.frontier.size()) {
-        return Err(Fault::Short { size: log.frontier.size(), kept: kept.size });
-    }
     let size = log.frontier.size();
+    if let Some(kept) = kept.iter().find(|kept| kept.size > size) {
+        return Err(short(size, kept.size, &marks));
+    }
     if size == 0 {
         return Err(Fault::Absent { tenant: tenant.clone() });
     }
     let mut tree = Frontier::new();
     let mut waiting = marks.iter().peekable();
+    // Sizes up to which the leaves agree with a checkpoint of the log, and with one that was kept elsewhere.
+    let (mut after, mut kept_after) = (0, 0);
     while tree.size() < size {
         page(conn, tenant, log.key, size, &mut tree, |tree| {
+            let reached = after;
             while let Some(mark) = waiting.next_if(|mark| mark.size == tree.size()) {
-                mark.check(tree)?;
+                mark.check(tree, reached)?;
+                after = mark.size;
             }
-            match kept.iter().find(|kept| kept.size == tree.size() && kept.root != tree.root()) {
-                Some(kept) => Err(Fault::Kept { size: kept.size }),
-                None => Ok(()),
+            for kept in kept.iter().filter(|kept| kept.size == tree.size()) {
+                if kept.root != tree.root() {
+                    return Err(Fault::Kept { after: kept_after, size: kept.size });
+                }
+                (after, kept_after) = (kept.size.max(after), kept.size);
             }
-        })?;
+            Ok(())
+        })
+        .map_err(|fault| cause_of(conn, &log, fault))?;
         progress(tree.size(), size);
     }
     if tree.root() != root || log.frontier != tree {
-        return Err(Fault::Head { size });
+        return Err(cause_of(conn, &log, Fault::Head { after, size }));
+    }
+    if let Some(index) = beyond(conn, &log)? {
+        return Err(Fault::Beyond { index });
     }
     if let Some(mark) = waiting.next() {
-        return Err(Fault::Checkpoint { size: mark.size });
+        return Err(Fault::Checkpoint { after, size: mark.size, damage: Damage::Truncation });
     }
     let covered = marks.last().map_or(0, |mark| mark.size);
     Ok(Report { tenant: tenant.clone(), size, root, checkpoints: marks.len() as u64, covered })
 }
 
+/// A log that is shorter than a checkpoint that was kept elsewhere: where checkpoints of its own survive its end was cut off, else it is
+/// as it was once.
+fn short(size: u64, kept: u64, marks: &[Marked]) -> Fault {
+    let cut = marks.last().is_some_and(|mark| mark.size > size);
+    Fault::Short { size, kept, damage: if cut { Damage::Truncation } else { Damage::Rollback } }
+}
+
 impl Marked {
-    fn check(&self, tree: &Frontier) -> Result<(), Fault> {
+    fn check(&self, tree: &Frontier, after: u64) -> Result<(), Fault> {
         let said = Checkpoint::of_note(&self.note);
         let fits = self.root == tree.root()
             && self.frontier == tree.to_bytes()
             && said.is_ok_and(|said| said.size == self.size && said.root == self.root);
-        if fits { Ok(()) } else { Err(Fault::Checkpoint { size: self.size }) }
+        if fits { Ok(()) } else { Err(Fault::Checkpoint { after, size: self.size, damage: Damage::Edit }) }
     }
 }
 
@@ -178,17 +134,17 @@ fn target(conn: &Connection, tenant: &TenantId) -> Result<Option<Target>, Fault>
         Ok(Marked { size: u64::try_from(size).unwrap_or(0), root, frontier: row.get(2)?, note: row.get(3)? })
     };
     let marks = select.query_map([log.key], mark).and_then(Iterator::collect).map_err(unreadable)?;
-    beyond(&tx, &log)?;
     Ok(Some(Target { root: Digest::from_bytes(root), marks, log }))
 }
 
-fn beyond(conn: &Connection, log: &logs::Log) -> Result<(), Fault> {
+/// The first leaf behind the end that the head names.
+pub(super) fn beyond(conn: &Connection, log: &logs::Log) -> Result<Option<u64>, Fault> {
     let end = entry(log.key, log.frontier.size()).map_err(unreadable)?;
     let next = entry(log.key, (1 << 40) - 1).map_err(unreadable)?;
     let first: Option<i64> = conn
         .query_row("SELECT min(entry) FROM audit_leaf WHERE entry >= ?1 AND entry <= ?2", (end, next), |row| row.get(0))
         .map_err(unreadable)?;
-    first.map_or(Ok(()), |first| Err(Fault::Beyond { index: index_of(first) }))
+    Ok(first.map(index_of))
 }
 
 /// Checks the next page of leaves and pushes their hashes; `reached` sees the tree before the first and after each of them.
@@ -214,11 +170,15 @@ fn page(
         if index_of(row.get(0).map_err(unreadable)?) != index {
             return Err(Fault::Missing { index });
         }
-        let hash = leaf(row, tenant).map_err(|what| Fault::Edited { index, what })?;
+        let hash = match leaf(row, tenant) {
+            Ok(hash) => hash,
+            Err(OTHER_BYTES) => return Err(edited(conn, key, (index, size), OTHER_BYTES)),
+            Err(what) => return Err(Fault::Edited { index, what }),
+        };
         tree.push(hash);
         reached(tree)?;
     }
-    if tree.size() == before { Err(Fault::Missing { index: before }) } else { Ok(()) }
+    if tree.size() == before { Err(Fault::Truncated { size: before, head: size }) } else { Ok(()) }
 }
 
 /// Checks one row against itself; answers its leaf's hash.
@@ -228,7 +188,7 @@ fn leaf(row: &Row<'_>, tenant: &TenantId) -> Result<Digest, &'static str> {
     let stored: [u8; 32] = row.get(5).map_err(column)?;
     let hash = leaf_hash(bytes);
     if *hash.as_bytes() != stored {
-        return Err("its bytes are not those that were hashed");
+        return Err(OTHER_BYTES);
     }
     if bytes.len() > RECORD_LEN_MAX {
         return Err("it is longer than a record may be");
@@ -243,3 +203,6 @@ fn leaf(row: &Row<'_>, tenant: &TenantId) -> Result<Digest, &'static str> {
     let task_fits = task == record.task.map(|task| blob(task.as_u128()).to_vec());
     if at == record.at.unix_ms() && kind_fits && task_fits { Ok(hash) } else { Err("its columns do not say what it says") }
 }
+
+#[cfg(test)]
+mod tests;

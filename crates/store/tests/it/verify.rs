@@ -8,7 +8,7 @@ use scalbotics_core::audit::{Kind, merkle};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::AuditLog;
 use scalbotics_core::tenant::TenantId;
-use scalbotics_store::{Fault, OpenError, SqliteStore, open_read_only};
+use scalbotics_store::{Damage, Fault, OpenError, SqliteStore, open_read_only};
 use scalbotics_testkit::fixture::World;
 
 use crate::place::{open, options};
@@ -110,25 +110,31 @@ async fn every_other_change_is_found() {
     };
     let cases: Vec<(Change, Fault)> = vec![
         // Leaf and its hash agree, and a checkpoint does not.
-        (Box::new(move |conn| rewrite(conn, 50, true, swap)), Fault::Checkpoint { size: 100 }),
-        (Box::new(move |conn| rewrite(conn, 100, true, swap)), Fault::Checkpoint { size: 500 }),
-        (Box::new(move |conn| rewrite(conn, 550, true, swap)), Fault::Head { size: SIZE }),
+        (Box::new(move |conn| rewrite(conn, 50, true, swap)), unsigned(0, 100, Damage::Edit)),
+        (Box::new(move |conn| rewrite(conn, 100, true, swap)), unsigned(100, 500, Damage::Edit)),
+        (Box::new(move |conn| rewrite(conn, 550, true, swap)), Fault::Head { after: 500, size: SIZE }),
         (run("DELETE FROM audit_leaf WHERE entry = 1099511627776 + 7"), Fault::Missing { index: 7 }),
-        (run("DELETE FROM audit_leaf WHERE entry = 1099511627776 + 599"), Fault::Missing { index: 599 }),
-        (run("UPDATE audit_leaf SET entry = 1099511627776 + 600 WHERE entry = 1099511627776 + 3"), Fault::Beyond { index: 600 }),
+        (run("DELETE FROM audit_leaf WHERE entry = 1099511627776 + 599"), Fault::Truncated { size: 599, head: SIZE }),
+        (run("UPDATE audit_leaf SET entry = 1099511627776 + 600 WHERE entry = 1099511627776 + 3"), Fault::Missing { index: 3 }),
+        (
+            run(
+                "INSERT INTO audit_leaf SELECT entry + 1, at, kind, task, leaf, leaf_hash FROM audit_leaf WHERE entry = 1099511627776 + 599",
+            ),
+            Fault::Beyond { index: 600 },
+        ),
         (run("UPDATE audit_leaf SET at = at + 1 WHERE entry = 1099511627776 + 9"), edited(9)),
         (run("UPDATE audit_leaf SET kind = 'task' WHERE entry = 1099511627776 + 9"), edited(9)),
         (run("UPDATE audit_leaf SET task = x'00' WHERE entry = 1099511627776 + 9"), edited(9)),
         (run("UPDATE audit_leaf SET leaf_hash = zeroblob(32) WHERE entry = 1099511627776 + 9"), edited(9)),
-        (with_root("UPDATE audit_head SET root = ?1"), Fault::Head { size: SIZE }),
-        (with_root("UPDATE audit_checkpoint SET root = ?1 WHERE size = 500"), Fault::Checkpoint { size: 500 }),
-        (run("UPDATE audit_checkpoint SET size = 101 WHERE size = 100"), Fault::Checkpoint { size: 101 }),
-        (run("UPDATE audit_checkpoint SET size = 601 WHERE size = 500"), Fault::Checkpoint { size: 601 }),
+        (with_root("UPDATE audit_head SET root = ?1"), Fault::Head { after: 500, size: SIZE }),
+        (with_root("UPDATE audit_checkpoint SET root = ?1 WHERE size = 500"), unsigned(100, 500, Damage::Edit)),
+        (run("UPDATE audit_checkpoint SET size = 101 WHERE size = 100"), unsigned(0, 101, Damage::Edit)),
+        (run("UPDATE audit_checkpoint SET size = 601 WHERE size = 500"), unsigned(100, 601, Damage::Truncation)),
         (
             run("UPDATE audit_checkpoint SET frontier = zeroblob(length(frontier)) WHERE size = 100"),
-            Fault::Checkpoint { size: 100 },
+            unsigned(0, 100, Damage::Edit),
         ),
-        (run("UPDATE audit_checkpoint SET note = 'x' WHERE size = 500"), Fault::Checkpoint { size: 500 }),
+        (run("UPDATE audit_checkpoint SET note = 'x' WHERE size = 500"), unsigned(100, 500, Damage::Edit)),
     ];
     for (number, (change, expected)) in cases.into_iter().enumerate() {
         let (verdict, _) = tampered(|conn| change(conn)).await;
@@ -137,6 +143,10 @@ async fn every_other_change_is_found() {
             _ => assert_eq!(verdict, Err(expected), "case {number}"),
         }
     }
+}
+
+fn unsigned(after: u64, size: u64, damage: Damage) -> Fault {
+    Fault::Checkpoint { after, size, damage }
 }
 
 fn edited(index: u64) -> Fault {
@@ -149,7 +159,7 @@ async fn a_cut_tail_does_not_open() {
         conn.execute_batch("DELETE FROM audit_leaf WHERE entry >= 1099511627776 + 590").unwrap();
     })
     .await;
-    assert_eq!(verdict, Err(Fault::Missing { index: 590 }));
+    assert_eq!(verdict, Err(Fault::Truncated { size: 590, head: SIZE }));
     assert!(matches!(opened, Err(OpenError::Corrupt { .. })), "{opened:?}");
 }
 
@@ -173,7 +183,7 @@ async fn security_18_an_end_that_was_cut_off_is_found_by_a_checkpoint_kept_elsew
         let kept = Checkpoint { origin: "example.org/audit/acme".to_owned(), size, root };
         store.verify_audit_against(&tenant, &[kept]).map(|report| report.size)
     };
-    assert_eq!(against(SIZE, whole.root), Err(Fault::Short { size: 500, kept: SIZE }));
-    assert_eq!(against(300, Digest::of_bytes(b"another")), Err(Fault::Kept { size: 300 }));
+    assert_eq!(against(SIZE, whole.root), Err(Fault::Short { size: 500, kept: SIZE, damage: Damage::Rollback }));
+    assert_eq!(against(300, Digest::of_bytes(b"another")), Err(Fault::Kept { after: 0, size: 300 }));
     assert_eq!(against(500, short.root), Ok(500));
 }

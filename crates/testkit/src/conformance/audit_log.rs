@@ -20,6 +20,46 @@ pub(super) async fn suite(store: &dyn Store) {
     leaves_stand_in_order(store).await;
     checkpoints_are_of_sizes_that_were(store).await;
     growth_is_heard_of(store).await;
+    roots_over_ranges_make_proofs(store).await;
+}
+
+async fn roots_over_ranges_make_proofs(store: &dyn Store) {
+    let world = World::new("proofs", 25);
+    assert!(store.roots(&world.tenant, std::iter::once(0..1).collect()).await.is_err(), "there is no log");
+    let mut heads = vec![merkle::Head { size: 0, root: merkle::root(&[]) }];
+    for n in 0..40_u64 {
+        store.append(vec![world.record(Kind::Rpc, &format!("a.{n}"))], Vec::new()).await.unwrap();
+        let head = store.head(&world.tenant).await.unwrap();
+        heads.push(merkle::Head { size: head.size, root: head.root });
+        // Some sizes have a checkpoint and some have none.
+        if [5, 16, 17, 30, 33].contains(&head.size) {
+            store.put_checkpoint(&world.tenant, head.size, head.root, &note(head.size, head.root)).await.unwrap();
+        }
+    }
+    let query = AuditQuery { limit: 1_000, ..AuditQuery::default() };
+    let entries = AuditLog::read(store, &world.tenant, &query).await.unwrap();
+    let head = heads.last().unwrap();
+    for entry in &entries {
+        let ranges = merkle::inclusion_ranges(entry.index, head.size).unwrap();
+        let proof = store.roots(&world.tenant, ranges).await.unwrap();
+        let leaf = merkle::leaf_hash(&entry.leaf);
+        assert_eq!(merkle::verify_inclusion(&leaf, entry.index, head.size, &proof, &head.root), Ok(()));
+    }
+    for (old, new) in
+        heads.iter().flat_map(|old| heads.iter().map(move |new| (old, new))).filter(|(old, new)| old.size <= new.size)
+    {
+        let ranges = merkle::consistency_ranges(old.size, new.size).unwrap();
+        let proof = store.roots(&world.tenant, ranges).await.unwrap();
+        assert_eq!(merkle::verify_consistency(*old, *new, &proof), Ok(()), "{} to {}", old.size, new.size);
+    }
+    for (size, found) in [(0, Some(5)), (5, Some(5)), (6, Some(16)), (33, Some(33)), (34, None), (u64::MAX, None)] {
+        let note = store.checkpoint_from(&world.tenant, size).await.unwrap();
+        assert_eq!(note.map(|note| Checkpoint::of_note(&note).unwrap().size), found, "{size}");
+    }
+    assert_eq!(store.roots(&world.tenant, Vec::new()).await.unwrap(), []);
+    for bad in [0..0, 0..41, 40..41, u64::MAX - 1..u64::MAX] {
+        assert!(store.roots(&world.tenant, vec![bad.clone()]).await.is_err(), "{bad:?}");
+    }
 }
 
 async fn an_absent_log_is_empty(store: &dyn Store) {

@@ -1,7 +1,7 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, DecisionStore, Epochs, LogTree, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry,
+    ApprovalStore, AuditLog, AuditTree, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry,
     TaskLog,
 };
 
@@ -14,7 +14,7 @@ use super::{
 pub trait Store:
     TaskLog
     + AuditLog
-    + LogTree
+    + AuditTree
     + PayloadStore
     + ApprovalStore
     + DecisionStore
@@ -29,7 +29,7 @@ pub trait Store:
 impl<S> Store for S where
     S: TaskLog
         + AuditLog
-        + LogTree
+        + AuditTree
         + PayloadStore
         + ApprovalStore
         + DecisionStore

@@ -1,11 +1,13 @@
 //! The audit log.
 
+use std::ops::Range;
+
 use async_trait::async_trait;
 use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, LogTree, SealedDecision, StoreError};
+use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, AuditTree, LogHead, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -72,7 +74,23 @@ impl AuditLog for MemoryStore {
 }
 
 #[async_trait]
-impl LogTree for MemoryStore {
+impl AuditTree for MemoryStore {
+    async fn roots(&self, tenant: &TenantId, ranges: Vec<Range<u64>>) -> Result<Vec<Digest>, StoreError> {
+        let tables = self.tables();
+        let log = tables.logs.get(tenant).ok_or_else(|| refused("there is no log"))?;
+        let hashes: Vec<Digest> = log.records.iter().map(|(_, leaf)| merkle::leaf_hash(leaf)).collect();
+        let root = |range: &Range<u64>| {
+            let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+            hashes.get(start..end).filter(|part| !part.is_empty()).map(merkle::root)
+        };
+        ranges.iter().map(|range| root(range).ok_or_else(|| refused("the log has not these leaves"))).collect()
+    }
+
+    async fn checkpoint_from(&self, tenant: &TenantId, size: u64) -> Result<Option<String>, StoreError> {
+        let tables = self.tables();
+        Ok(tables.logs.get(tenant).and_then(|log| log.checkpoints.range(size..).next().map(|(_, note)| note.clone())))
+    }
+
     async fn inclusion(&self, tenant: &TenantId, size: u64, indexes: &[u64]) -> Result<Vec<Vec<Digest>>, StoreError> {
         let tables = self.tables();
         let records = tables.logs.get(tenant).map(|log| log.records.as_slice()).unwrap_or_default();

@@ -10,17 +10,21 @@ use crate::trust::Trust;
 /// The tenant that the installation log is of.
 const SYSTEM: &str = "system";
 
+/// What is said where the trust file names no witness.
+const NO_WITNESS: &str = "whether anybody outside of the host saw the log: no witness is known";
+
 pub(super) fn check(bundle: &Bundle<'_>, trust: Option<&Trust>) -> Result<Found, Refusal> {
     let not_checked = |why: &str| Ok(Found { said: String::new(), not_checked: vec![why.to_owned()] });
     let has_witnesses = trust.is_some_and(|trust| trust.note_keys.iter().any(note::Verifier::is_witness));
     let (installation, trust) = match (&bundle.installation, trust) {
-        (Some(installation), Some(trust)) => (installation, trust),
+        (Some(installation), Some(trust)) if has_witnesses => (installation, trust),
         (None, _) if has_witnesses => {
             let what =
                 "the trust file names witnesses, and nothing in the bundle was seen by one: export it anew after ten seconds";
             return Err(Refusal::new("witness", "installation", what));
         }
-        (None, _) => return not_checked("whether anybody outside of the host saw the log: no witness is known"),
+        // What a witness that the trust file does not name has signed is signed by nobody.
+        (_, Some(_)) | (None, None) => return not_checked(NO_WITNESS),
         (Some(_), None) => return not_checked("the installation log: only as told by the daemon"),
     };
     let place = "installation.checkpoint";

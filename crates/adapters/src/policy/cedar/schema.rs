@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 50] = [
+pub const RPC_ACTIONS: [(&str, &str); 51] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -40,6 +40,7 @@ pub const RPC_ACTIONS: [(&str, &str); 50] = [
     ("approval.read", "Approval"),
     ("audit.export", "AuditLog"),
     ("audit.head", "AuditLog"),
+    ("audit.prove", "AuditLog"),
     ("audit.read", "AuditLog"),
     ("audit.tail", "AuditLog"),
     ("audit.verify", "AuditLog"),

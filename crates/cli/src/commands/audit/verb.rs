@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use clap::Subcommand;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
+use scalbotics_proto::v1::prove_audit_log_request::Wanted;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
@@ -48,6 +49,33 @@ pub(crate) enum Verb {
     /// Take the evidence of one task out, as one file for `scalbotics-verify`.
     #[command(before_help = "Example: scalbotics audit export --task task_… --out refund.evidence")]
     Export(Export),
+    /// Prove that a record is in the log, or that the log grew out of what it was, to who has a checkpoint.
+    #[command(before_help = "Example: scalbotics audit prove --index 41 > 41.tlog-proof")]
+    Prove {
+        /// The record's index: a C2SP tlog-proof under the newest checkpoint.
+        #[arg(long, required_unless_present = "from", conflicts_with_all = ["from", "to"])]
+        index: Option<u64>,
+        /// The older size: a consistency proof.
+        #[arg(long, value_name = "SIZE")]
+        from: Option<u64>,
+        /// The newer size, of which there must be a checkpoint; the newest where none is named.
+        #[arg(long, value_name = "SIZE", requires = "from")]
+        to: Option<u64>,
+    },
+    /// Write a log as files that any web server can serve (C2SP tlog-tiles).
+    #[command(before_help = "Example: scalbotics audit tiles --offline --data ./box/data --log system --out ./tiles")]
+    Tiles {
+        /// From the files of the data directory: arguments go to scalboticsd audit tiles.
+        #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "ARGUMENTS", required = true)]
+        offline: Vec<std::ffi::OsString>,
+    },
+    /// Cosign checkpoints of logs that only ever grow, on another host than theirs (C2SP tlog-witness).
+    #[command(before_help = "Example: scalbotics audit witness --dir ./w1 --name witness.example.org/w1 --keygen")]
+    Witness {
+        /// What scalboticsd audit witness is given.
+        #[arg(num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+        arguments: Vec<std::ffi::OsString>,
+    },
     /// Recompute the whole log and compare it with its head and every checkpoint.
     #[command(before_help = "Example: scalbotics audit verify")]
     Verify {
@@ -69,8 +97,15 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
             all.extend(arguments.iter().cloned());
             Some(exec_verb("audit", &all))
         }
-        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } | Verb::Export(_) => None,
+        Verb::Tiles { offline: arguments } => Some(handed_on("tiles", arguments)),
+        Verb::Witness { arguments } => Some(handed_on("witness", arguments)),
+        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } | Verb::Prove { .. } | Verb::Export(_) => None,
     }
+}
+
+fn handed_on(verb: &str, arguments: &[std::ffi::OsString]) -> Result<(), Failure> {
+    let all: Vec<_> = std::iter::once(std::ffi::OsString::from(verb)).chain(arguments.iter().cloned()).collect();
+    exec_verb("audit", &all)
 }
 
 /// Runs a verb.
@@ -79,7 +114,10 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
         Verb::Tail { lines, follow, task } => tail(session, *lines, *follow, task.as_deref(), printer).await,
         Verb::Show { index } => show(session, *index, printer).await,
         Verb::Export(export) => export::export(session, export, printer).await,
+        Verb::Prove { index, from, to } => prove(session, (*index, *from, *to), printer).await,
         Verb::Verify { .. } => verify::verify(session, printer).await,
+        // Those become another program before there is a session.
+        Verb::Tiles { .. } | Verb::Witness { .. } => Ok(()),
     }
 }
 
@@ -160,4 +198,15 @@ async fn show(session: &Session, index: u64, printer: &Printer) -> Result<(), Fa
     })?;
     let value = record_json(record);
     printer.item(&value, || pretty(&value))
+}
+
+async fn prove(
+    session: &Session,
+    (index, from, to): (Option<u64>, Option<u64>, Option<u64>),
+    printer: &Printer,
+) -> Result<(), Failure> {
+    let growth = from.map(|from_size| Wanted::Growth(v1::AuditGrowth { from_size, to_size: to.unwrap_or_default() }));
+    let request = v1::ProveAuditLogRequest { wanted: index.map(Wanted::Index).or(growth), ..v1::ProveAuditLogRequest::default() };
+    let proof = client(session).prove_audit_log(session.request(request)?).await?.into_inner();
+    printer.item(&json!({ "proof": proof.text }), || proof.text.trim_end().to_owned())
 }

@@ -26,7 +26,10 @@ pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), F
         "root": answer.root,
         "checkpoint_signature": match &signature { Ok(text) => text.clone(), Err(failure) => failure.why.clone() },
         "fault": answer.fault,
+        "damage": answer.damage,
         "fault_index": answer.fault_index,
+        "fault_from": answer.fault_from,
+        "fault_to": answer.fault_to,
         "not_checked": answer.not_checked,
         // To be kept elsewhere: `scalboticsd audit verify --offline --checkpoint FILE` compares the log with it.
         "checkpoint": head.checkpoint,
@@ -39,7 +42,10 @@ pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), F
         column("root", "/root"),
         column("signature", "/checkpoint_signature"),
         column("fault", "/fault"),
+        column("damage", "/damage"),
         column("first bad record", "/fault_index"),
+        column("bad from", "/fault_from"),
+        column("bad to", "/fault_to"),
         column("not checked", "/not_checked"),
     ];
     printer.one(&value, &columns)?;

@@ -3,7 +3,7 @@
 use clap::Args;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::codes;
 use crate::commands::wire;
@@ -29,7 +29,14 @@ pub(super) async fn get(session: &Session) -> Result<v1::Installation, Failure> 
 /// Prints what runs and how it is.
 pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Printer) -> Result<(), Failure> {
     let status = get(session).await?;
+    let keepers: Vec<Value> = status.keepers.iter().map(keeper).collect();
+    let outside = status.keepers.iter().filter(|keeper| keeper.size > 0).max_by_key(|keeper| keeper.size);
+    let outside = outside.map(|keeper| {
+        let at = wire::time(keeper.time);
+        format!("size {} of the installation log, kept by {} at {at}", keeper.size, keeper.name)
+    });
     let value = json!({
+        "outside_checkpoint": outside,
         "name": status.id,
         "health": status.health,
         "reasons": status.reasons,
@@ -43,6 +50,8 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
         "audit_size": status.audit_size,
         "commit": status.commit,
         "dev": status.dev,
+        "audit_unwitnessed": status.audit_unwitnessed,
+        "keepers": keepers,
     });
     let columns = [
         column("installation", "/name"),
@@ -56,6 +65,8 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
         column("tasks waiting", "/tasks_waiting"),
         column("approvals waiting", "/approvals_waiting"),
         column("audit records", "/audit_size"),
+        column("kept outside", "/outside_checkpoint"),
+        column("unwitnessed", "/audit_unwitnessed"),
         column("commit in force", "/commit"),
         column("dev", "/dev"),
     ];
@@ -66,6 +77,12 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
             .next("scalbotics doctor"));
     }
     Ok(())
+}
+
+fn keeper(keeper: &v1::CheckpointKeeper) -> Value {
+    json!({
+        "name": keeper.name, "witness": keeper.witness, "size": keeper.size, "time": wire::time(keeper.time), "trouble": keeper.trouble,
+    })
 }
 
 /// Prints both versions; the daemon's only if it answers.

@@ -57,7 +57,7 @@ fn what_the_public_format_refuses_is_refused() {
         (String::new(), FindingKind::Syntax, "does not begin"),
         ("---\n".repeat(2) + "---\n", FindingKind::Syntax, "EOF"),
         (front(&json!({})) + &"x".repeat(BOOTSTRAP_LEN_MAX), FindingKind::Size, "65536"),
-        (front(&json!({})) + &["gh", "p_Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd6Jf5Gs0aKe2ux"].concat(), FindingKind::Secret, "GitHub"),
+        (front(&json!({})) + &["gh", "p_Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd6Jf5Gs0aKe2ux"].concat(), FindingKind::Secret, "github-token"),
     ] {
         let findings = with(&text).unwrap_err();
         assert_eq!(findings.len(), 1, "{findings:?}");

@@ -3,7 +3,12 @@
 use scalbotics_core::audit::merkle::leaf_hash;
 use scalbotics_core::ports::AuditEntry;
 use scalbotics_proto::v1;
-use scalbotics_store::{Fault, FoldFault, Folded, Report};
+use scalbotics_runtime::audit::{CHECKPOINT_WAIT_S, ProofError};
+use scalbotics_store::{Fault, FoldFault, Folded, Place, Report};
+
+use super::failure::store_failure;
+use crate::rpc::codes;
+use crate::rpc::failure::Failure;
 
 /// One record.
 pub(in crate::rpc) fn audit_record(entry: AuditEntry) -> v1::AuditRecord {
@@ -32,16 +37,23 @@ pub(in crate::rpc) fn verified(
                 checkpoints: report.checkpoints,
                 root: report.root.to_string(),
                 fault: fault.unwrap_or_default(),
-                fault_index: None,
                 not_checked,
                 tasks: folded,
+                ..v1::VerifyAuditLogResponse::default()
             }
         }
         Err(fault) => {
-            let fault_index = index(&fault);
+            let (fault_index, fault_from, fault_to) = match fault.place() {
+                Place::At(index) => (Some(index), None, None),
+                Place::Between(from, to) => (None, Some(from), Some(to)),
+                Place::Unknown => (None, None, None),
+            };
             v1::VerifyAuditLogResponse {
                 fault: fault.to_string(),
                 fault_index,
+                fault_from,
+                fault_to,
+                damage: fault.damage().map(|damage| damage.word().to_owned()).unwrap_or_default(),
                 not_checked,
                 tasks: folded,
                 ..v1::VerifyAuditLogResponse::default()
@@ -50,15 +62,14 @@ pub(in crate::rpc) fn verified(
     }
 }
 
-/// The leaf that is to blame, where one is.
-const fn index(fault: &Fault) -> Option<u64> {
-    match fault {
-        Fault::Edited { index, .. } | Fault::Missing { index } | Fault::Beyond { index } => Some(*index),
-        Fault::Absent { .. }
-        | Fault::Head { .. }
-        | Fault::Checkpoint { .. }
-        | Fault::Short { .. }
-        | Fault::Kept { .. }
-        | Fault::Unreadable { .. } => None,
+/// A proof's that could not be made.
+pub(in crate::rpc) fn proof_failure(error: &ProofError) -> Failure {
+    let absent = || Failure::new(codes::NOT_FOUND, error.to_string());
+    match error {
+        ProofError::NoRecord { .. } => absent().next("scalbotics audit tail"),
+        ProofError::NoCheckpoint => absent().next(format!("try again in {CHECKPOINT_WAIT_S} seconds: then there is one")),
+        ProofError::OtherSize { from, next, .. } => absent().next(format!("scalbotics audit prove --from {from} --to {next}")),
+        ProofError::Order { .. } => Failure::invalid("growth", error.to_string()),
+        ProofError::Store(error) => store_failure(error),
     }
 }

@@ -17,6 +17,7 @@ pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
         StoreError::Revoked { .. } => (codes::AGENT_NOT_ACTIVE, "scalbotics agent list"),
         StoreError::Taken { .. } => (codes::CONFLICT, "choose another name"),
         StoreError::Full => (codes::STORE_FULL, "free space on the daemon's host; it goes on by itself"),
+        StoreError::Unwitnessed => (codes::AUDIT_UNWITNESSED, "scalbotics status"),
         StoreError::Quota { .. } => (codes::AUDIT_QUOTA, "try again later, or raise limits.audit_bytes_per_day"),
         StoreError::Closing | StoreError::Superseded => (codes::SHUTTING_DOWN, "try again in a minute"),
         StoreError::Corrupt { .. } => (codes::STORE_CORRUPT, "scalbotics doctor"),

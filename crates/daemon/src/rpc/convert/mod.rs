@@ -20,7 +20,7 @@ mod tool;
 
 pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
-pub(super) use audit::{audit_record, verified};
+pub(super) use audit::{audit_record, proof_failure, verified};
 pub(super) use decision::decision;
 pub(super) use failure::{
     approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,

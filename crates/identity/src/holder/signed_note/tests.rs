@@ -136,3 +136,46 @@ fn verifier_keys_are_parsed_strictly() {
         assert!(text.parse::<Verifier>().is_err(), "{text}");
     }
 }
+
+/// The checkpoint and cosignature of C2SP's tlog-cosignature, whose keys are not published: only its form is looked at.
+const C2SP_TEXT: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+const C2SP_LINE: &str = "\u{2014} witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
+
+#[test]
+fn cosignatures_are_over_time_and_text() {
+    let (key, name) = (pair(), "witness.example.com/w1");
+    let witness = Verifier::witness(name, key.public().clone()).unwrap();
+    let text_of = witness.to_string();
+    assert_eq!(text_of.parse::<Verifier>().unwrap(), witness);
+    assert_ne!(witness.id, verifier(name, &key).id, "the type is in the id");
+    let line = cosign(C2SP_TEXT, name, &key, 1_679_315_147).unwrap();
+    assert_eq!(line.len(), C2SP_LINE.len());
+    let bytes = from_base64(line.trim_end().rsplit_once(' ').unwrap().1).unwrap();
+    let message = format!("cosignature/v1\ntime 1679315147\n{C2SP_TEXT}");
+    assert!(key.public().verify(message.as_bytes(), &bytes[12..]).is_ok());
+    assert_eq!((&bytes[..4], &bytes[4..12]), (witness.id.as_slice(), 1_679_315_147_u64.to_be_bytes().as_slice()));
+
+    let known = std::slice::from_ref(&witness);
+    let answer = format!("{C2SP_LINE}{line}{line}");
+    let found = cosignatures(C2SP_TEXT, &answer, known).unwrap();
+    assert_eq!(found, [Cosigned { name: name.to_owned(), time: 1_679_315_147, line: line.clone() }]);
+    assert_eq!(cosignatures(C2SP_TEXT, C2SP_LINE, known), Ok(vec![]), "a stranger's is ignored");
+    assert_eq!(cosignatures(C2SP_TEXT, &answer, &[]), Ok(vec![]));
+    let other = C2SP_TEXT.replace("20852163", "20852164");
+    assert_eq!(cosignatures(&other, &line, known), Err(Error::Signature { name: name.into() }));
+    // Under a note it is a signature like others, and no log key's.
+    let signed = sign(C2SP_TEXT, "example.com/behind-the-sofa", &pair()).unwrap();
+    assert_eq!(verify(&format!("{signed}{line}"), known).unwrap().signers, [name]);
+    assert_eq!(verify(&format!("{signed}{line}"), &[verifier(name, &key)]), Err(Error::Unknown));
+    let mut late = bytes.clone();
+    late[11] ^= 1;
+    for forged in [late, bytes[..75].to_vec(), bytes[..8].to_vec()] {
+        let line = format!("\u{2014} {name} {}\n", to_base64(forged));
+        assert_eq!(cosignatures(C2SP_TEXT, &line, known), Err(Error::Signature { name: name.into() }));
+    }
+    for bad in ["", "x", "\n", "\u{2014} a\n", "\u{2014} a b", "409\n"] {
+        assert!(matches!(cosignatures(C2SP_TEXT, bad, known), Err(Error::Malformed { .. })), "{bad:?}");
+    }
+    assert_eq!(cosign(C2SP_TEXT, name, &key, u64::MAX), Err(Error::Text));
+    assert_eq!(cosign("no newline", name, &key, 1), Err(Error::Text));
+}

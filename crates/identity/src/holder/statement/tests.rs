@@ -15,6 +15,7 @@ fn trust_of(admin: &Pair) -> trust::File {
     trust::File {
         trust_domain: TrustDomain::parse("td.test").unwrap(),
         log_keys: vec![],
+        witness_keys: vec![],
         approver_admins: vec![admin.public().clone()],
         token_keys: vec![],
         ca_bundle_pem: String::new(),

@@ -1,0 +1,40 @@
+//! A webhook: any server that takes a signed note by POST.
+
+use async_trait::async_trait;
+use scalbotics_core::audit::proof_text::AddCheckpoint;
+use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
+
+use super::http::{Address, post};
+
+/// A server at an address.
+#[derive(Debug)]
+pub struct Webhook {
+    name: String,
+    address: Address,
+}
+
+impl Webhook {
+    /// The server at this address.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self { name: format!("webhook {address}"), address }
+    }
+}
+
+#[async_trait]
+impl CheckpointKeeper for Webhook {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_witness(&self) -> bool {
+        false
+    }
+
+    async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
+        match post(&self.address, checkpoint.note.clone()).await?.status {
+            200..=299 => Ok(Kept::Stored),
+            status => Err(KeepError::Refused { why: format!("it answers {status}") }),
+        }
+    }
+}
