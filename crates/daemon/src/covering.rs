@@ -95,7 +95,7 @@ mod tests {
         let token = ["gl", "pat-", "Zk3vQ9xLm2Rt7Yp4Bn8W"].concat();
         let shown = error(&format!("`{token}` is no name, nor is `quoth-the-covered-nightjar` of ann@acme.example")).into_owned();
         assert_eq!(shown, "`[redacted:gitlab-token]` is no name, nor is `***` of ann@acme.example");
-        configure(&Redaction { personal_data: vec![Sink::Errors] });
+        configure(&Redaction { personal_data: vec![Sink::Errors], ..Redaction::default() });
         assert_eq!(error("ann@acme.example"), "[redacted:email]");
         assert_eq!(error("quoth-the-covered-nightjar"), "***");
         configure(&Redaction::default());

@@ -75,6 +75,7 @@ pub const KEYS: &[Key] = &[
     live("log.level", Shape::Text),
     fixed("log.format", Shape::Text),
     fixed("redaction.personal_data", Shape::List),
+    fixed("redaction.secrets_in_results", Shape::Flag),
 ];
 
 impl Key {

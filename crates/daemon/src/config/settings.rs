@@ -295,18 +295,21 @@ pub enum LogFormat {
     Text,
 }
 
-/// `[redaction]`: secrets are covered everywhere and always; this is about what tells who somebody is.
+/// `[redaction]`: values of the secret store are covered everywhere and always, and what looks like a secret in the log, in errors, in words of tools and
+/// models and in what models are asked; this is about the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Redaction {
     /// Where personal data is covered: addresses of mail, telephone numbers, accounts, cards, national identifiers.
     pub personal_data: Vec<Sink>,
+    /// Whether what looks like a secret is covered in results of tools too. Then a file that a workflow reads and writes back is another one.
+    pub secrets_in_results: bool,
 }
 
 impl Default for Redaction {
     /// Operators read logs, and need to know nobody for it; agents may have to work with what people gave them.
     fn default() -> Self {
-        Self { personal_data: vec![Sink::Logs] }
+        Self { personal_data: vec![Sink::Logs], secrets_in_results: false }
     }
 }
 
@@ -328,6 +331,12 @@ impl Redaction {
     /// What is looked for in what goes there.
     #[must_use]
     pub fn detect(&self, sink: Sink) -> Detect {
-        if self.personal_data.contains(&sink) { Detect::SecretsAndPersonalData } else { Detect::Secrets }
+        if self.personal_data.contains(&sink) {
+            Detect::SecretsAndPersonalData
+        } else if sink == Sink::Outputs && !self.secrets_in_results {
+            Detect::Nothing
+        } else {
+            Detect::Secrets
+        }
     }
 }

@@ -130,6 +130,8 @@ fn no_canary_of_any_kind_is_in_any_sink() {
     let web = Web::serve(move |_, _| page(200, "text/plain", body.clone()));
     let installation = installation(&server, &web);
     std::fs::write(installation.path("work/notes"), &said).unwrap();
+    let settings = std::fs::read_to_string(installation.config()).unwrap();
+    std::fs::write(installation.config(), format!("{settings}\n[redaction]\nsecrets_in_results = true\n")).unwrap();
     let daemon = installation.start();
     installation.secret(ANN, &["put", "kept"], KEPT.as_bytes()).exits(0);
 
@@ -180,4 +182,40 @@ fn no_canary_of_any_kind_is_in_any_sink() {
     none_is_kept(&installation, &mut search);
     println!("{} canaries, {} bytes looked through", canaries.len(), search.bytes);
     assert!(search.bytes > 500_000);
+}
+
+/// What one step read is what the next one gets; what models are asked and what the log says is covered all the same.
+#[test]
+fn results_of_tools_stay_what_they_are_unless_the_configuration_says_otherwise() {
+    let mut canaries = Maker::new(SEED).each();
+    canaries.truncate(20);
+    let said = format!("{}{KEPT}\n", notes(&canaries));
+    let mut search = Search::new(canaries);
+    let mut turn = 0;
+    let server = ScriptedServer::choosing(0, move |_| {
+        turn += 1;
+        if turn == 1 {
+            Answer::Call(vec![Wish::new("fs_read", json!({ "path": "work/notes" }))])
+        } else {
+            Answer::Say("Read.".to_owned())
+        }
+    })
+    .unwrap();
+    let web = Web::serve(|_, _| page(200, "text/plain", String::new()));
+    let installation = installation(&server, &web);
+    std::fs::write(installation.path("work/notes"), &said).unwrap();
+    let _daemon = installation.start();
+    installation.secret(ANN, &["put", "kept"], KEPT.as_bytes()).exits(0);
+    let task = installation.run("says", &json!({ "text": said }));
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+    let result = installation.ann(&["task", "result", &task]).exits(0).stdout;
+    assert!(!search.find(result.as_bytes()).is_empty() && !result.contains("[redacted:"), "{result}");
+    assert!(!result.contains(KEPT), "a value of the secret store is covered always: {result}");
+    let driven = id(&installation.ann(&["task", "run", "--agent", "clerk", "--detach", "read the notes"]));
+    assert_eq!(installation.rest(&driven)["status"], "COMPLETED");
+    assert!(server.asked().len() == 2);
+    for asked in server.asked() {
+        search.none_in("a question to a model", asked.body.to_string().as_bytes());
+    }
+    search.none_in("the log", installation.log_text().as_bytes());
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use scalbotics_core::model::CALL;
 use scalbotics_core::policy::Warrant;
-use scalbotics_core::ports::{Stop, ToolRunner};
+use scalbotics_core::ports::{Stop, StoreError, ToolRunner};
 use scalbotics_core::redaction::Mask;
+use scalbotics_core::tenant::TenantId;
 use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 
 use super::Masks;
@@ -38,8 +40,8 @@ impl ToolRunner for MaskingRunner {
             return Outcome::NeverLeft { reason: NotDone::Unavailable { reason: format!("secrets cannot be read: {error}") } };
         }
         let mut outcome = self.inner.run(tool, warrant, stop).await;
-        match self.masks.of(&tenant).await {
-            Ok(mask) => mask_outcome(&mask, &mut outcome),
+        match self.masks_of(tool, &tenant).await {
+            Ok((results, words)) => mask_outcome((&results, &words), &mut outcome),
             Err(error) => {
                 return Outcome::Unknown { reason: format!("its output cannot be shown: secrets cannot be read: {error}") };
             }
@@ -61,9 +63,18 @@ impl ToolRunner for MaskingRunner {
     }
 }
 
-fn mask_outcome(mask: &Mask, outcome: &mut Outcome) {
+impl MaskingRunner {
+    /// The mask of what the tool answers, and that of its words; what a model answers is words.
+    async fn masks_of(&self, tool: &Definition, tenant: &TenantId) -> Result<(Arc<Mask>, Arc<Mask>), StoreError> {
+        let words = self.masks.of_words(tenant).await?;
+        let results = if tool.id.as_str() == CALL { Arc::clone(&words) } else { self.masks.of(tenant).await? };
+        Ok((results, words))
+    }
+}
+
+fn mask_outcome((results, mask): (&Mask, &Mask), outcome: &mut Outcome) {
     match outcome {
-        Outcome::Landed { output, truncated } => drop(mask.apply(output, *truncated)),
+        Outcome::Landed { output, truncated } => drop(results.apply(output, *truncated)),
         Outcome::Failed { reason } | Outcome::Unknown { reason } => mask_words(mask, reason),
         Outcome::NeverLeft { reason } => match reason {
             NotDone::Arguments { reason }

@@ -4,7 +4,7 @@
 //! a tool that has it may still run.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use scalbotics_core::ports::{PayloadCipher, SecretStore, StoreError};
 use scalbotics_core::redaction::{Detect, Mask};
@@ -24,12 +24,20 @@ impl std::fmt::Debug for Told {
     }
 }
 
+/// The masks of one tenant: the same values, other detectors.
+#[derive(Debug)]
+struct Known {
+    results: Arc<Mask>,
+    words: Arc<Mask>,
+    prompts: Arc<Mask>,
+}
+
 /// What is taken out of what tools say, and of what models are asked.
 #[derive(Debug)]
 pub struct Masks {
     store: Arc<dyn SecretStore>,
     cipher: Arc<dyn PayloadCipher>,
-    known: Mutex<BTreeMap<TenantId, Arc<Mask>>>,
+    known: Mutex<BTreeMap<TenantId, Known>>,
     outputs: Detect,
     prompts: Detect,
     told: Option<Told>,
@@ -43,7 +51,7 @@ impl Masks {
         Self { store, cipher, known, outputs: Detect::Secrets, prompts: Detect::Secrets, told: None }
     }
 
-    /// Looks for this in outputs of tools, and for that in what models are asked.
+    /// Looks for this in results of tools, and for that in what models are asked.
     #[must_use]
     pub fn detecting(mut self, outputs: Detect, prompts: Detect) -> Self {
         (self.outputs, self.prompts) = (outputs, prompts);
@@ -62,17 +70,28 @@ impl Masks {
     /// # Errors
     /// [`StoreError`] when its secrets cannot be read.
     pub async fn of_prompts(&self, tenant: &TenantId) -> Result<Arc<Mask>, StoreError> {
-        let mask = self.of(tenant).await?;
-        Ok(if self.prompts == self.outputs { mask } else { Arc::new(mask.with(self.prompts)) })
+        self.one(tenant, |known| &known.prompts).await
     }
 
-    /// The mask of what tools of a tenant say.
+    /// The mask of words for people: reasons of failures, and what models of a tenant say. Secrets are always looked for.
+    ///
+    /// # Errors
+    /// [`StoreError`] when its secrets cannot be read.
+    pub async fn of_words(&self, tenant: &TenantId) -> Result<Arc<Mask>, StoreError> {
+        self.one(tenant, |known| &known.words).await
+    }
+
+    /// The mask of results of a tenant's tools.
     ///
     /// # Errors
     /// [`StoreError`] when its secrets cannot be read.
     pub async fn of(&self, tenant: &TenantId) -> Result<Arc<Mask>, StoreError> {
-        if let Some(known) = self.known(tenant) {
-            return Ok(known);
+        self.one(tenant, |known| &known.results).await
+    }
+
+    async fn one(&self, tenant: &TenantId, which: impl Fn(&Known) -> &Arc<Mask>) -> Result<Arc<Mask>, StoreError> {
+        if let Some(mask) = self.lock().get(tenant).map(|known| Arc::clone(which(known))) {
+            return Ok(mask);
         }
         let mut mask = Mask::detecting(self.outputs);
         for secret in self.store.list(tenant).await? {
@@ -87,9 +106,11 @@ impl Masks {
                 None => tracing::error!(secret = %facts.id, "secret cannot be opened"),
             }
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = if self.outputs == Detect::Nothing { Detect::Secrets } else { self.outputs };
+        let (words, prompts) = (Arc::new(mask.with(words)), Arc::new(mask.with(self.prompts)));
+        let known = Known { results: Arc::new(mask), words, prompts };
         // What was learnt meanwhile is in the store too, or about to be, and was learnt by the one that is there.
-        Ok(Arc::clone(known.entry(tenant.clone()).or_insert_with(|| Arc::new(mask))))
+        Ok(Arc::clone(which(self.lock().entry(tenant.clone()).or_insert(known))))
     }
 
     /// Takes this value out too, from the next look on.
@@ -97,16 +118,18 @@ impl Masks {
     /// # Errors
     /// [`StoreError`] when the tenant's secrets cannot be read.
     pub async fn learn(&self, tenant: &TenantId, value: &Secret) -> Result<(), StoreError> {
-        if self.known(tenant).is_some_and(|mask| mask.len() >= VALUES_MAX) {
-            self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        if self.lock().get(tenant).is_some_and(|known| known.results.len() >= VALUES_MAX) {
+            self.lock().remove(tenant);
         }
         let _loaded = self.of(tenant).await?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mask) = known.get_mut(tenant)
-            && !mask.holds(value)
+        let mut known = self.lock();
+        if let Some(Known { results, words, prompts }) = known.get_mut(tenant)
+            && !results.holds(value)
         {
             self.tell(value);
-            Arc::make_mut(mask).add(value.clone());
+            for mask in [results, words, prompts] {
+                Arc::make_mut(mask).add(value.clone());
+            }
         }
         Ok(())
     }
@@ -117,7 +140,7 @@ impl Masks {
         }
     }
 
-    fn known(&self, tenant: &TenantId) -> Option<Arc<Mask>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<TenantId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
