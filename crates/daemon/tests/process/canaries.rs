@@ -201,12 +201,13 @@ fn results_of_tools_stay_what_they_are_unless_the_configuration_says_otherwise()
         }
     })
     .unwrap();
-    let web = Web::serve(|_, _| page(200, "text/plain", String::new()));
+    let body = said.clone();
+    let web = Web::serve(move |_, _| page(200, "text/plain", body.clone()));
     let installation = installation(&server, &web);
     std::fs::write(installation.path("work/notes"), &said).unwrap();
     let _daemon = installation.start();
     installation.secret(ANN, &["put", "kept"], KEPT.as_bytes()).exits(0);
-    let task = installation.run("says", &json!({ "text": said }));
+    let task = installation.run("fetches", &json!({}));
     assert_eq!(installation.rest(&task)["status"], "COMPLETED");
     let result = installation.ann(&["task", "result", &task]).exits(0).stdout;
     assert!(!search.find(result.as_bytes()).is_empty() && !result.contains("[redacted:"), "{result}");
