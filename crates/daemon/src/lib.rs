@@ -39,6 +39,7 @@ pub mod notify;
 pub mod offline;
 mod open_files;
 mod open_metrics;
+mod own_secrets;
 mod places;
 pub mod program;
 pub mod rpc;

@@ -9,8 +9,7 @@ use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::model::openai::OpenAi;
 use scalbotics_adapters::tool::LocalRunner;
 use scalbotics_adapters::tool::process::Sandbox;
-use scalbotics_core::ports::{Clock, DesiredSource, IdSource, PayloadCipher, SecretStore};
-use scalbotics_core::secret::SecretRef;
+use scalbotics_core::ports::{Clock, DesiredSource, IdSource};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::approvers::Approvers;
 use scalbotics_identity::authority::issuer::Issuer;
@@ -39,6 +38,7 @@ use crate::id_source::UuidIds;
 use crate::keepers::keepers;
 use crate::keys::{self, Certifier};
 use crate::open_files;
+use crate::own_secrets::{OwnSecrets, reserved};
 use crate::places::Places;
 use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
@@ -72,6 +72,7 @@ struct Outside {
     ports: Ports,
     masks: Arc<secret::Masks>,
     models: Arc<Runner>,
+    secrets: OwnSecrets,
 }
 
 /// The secret half of what is built.
@@ -97,7 +98,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
-    let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
+    let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
+    let Outside { ports, masks, models, secrets: own_secrets } = outside;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
@@ -112,7 +114,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota));
+    let (checkpointer, keepers) = sign_logs(&config, (&ports, &own_secrets), &supervisor, (&metrics, &quota));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
@@ -155,7 +157,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
 /// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
 fn sign_logs(
     config: &Config,
-    ports: &Ports,
+    (ports, secrets): (&Ports, &OwnSecrets),
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
 ) -> (Arc<Checkpointer>, Arc<Keepers>) {
@@ -166,7 +168,7 @@ fn sign_logs(
     checkpointer.start(supervisor);
     let most = config.settings.audit.max_unwitnessed;
     let numbers = (Arc::clone(metrics), Arc::clone(quota));
-    let keepers = keepers(&config.keepers);
+    let keepers = keepers(config, secrets);
     let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
     (checkpointer, keepers)
 }
@@ -254,21 +256,9 @@ pub(crate) fn git(config: &Config) -> GitSource {
     GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
 }
 
-/// The secret that holds the token of the remote repository.
-fn token_reference(config: &Config) -> Option<SecretRef> {
-    let name = config.settings.repository.token.clone().filter(|_| config.remote.is_some());
-    name.map(|name| SecretRef { tenant: config.tenant.clone(), name })
-}
-
-fn desired_source(
-    config: &Config,
-    store: &Arc<SqliteStore>,
-    (cipher, clock, masks): (&Arc<TenantCipher>, &Arc<dyn Clock>, &Arc<secret::Masks>),
-) -> Arc<dyn DesiredSource> {
+fn desired_source(config: &Config, secrets: &OwnSecrets) -> Arc<dyn DesiredSource> {
     let local = git(config);
     let Some(address) = config.remote.clone() else { return Arc::new(local) };
-    let (store, cipher): (Arc<dyn SecretStore>, Arc<dyn PayloadCipher>) = (store.clone(), cipher.clone());
-    let own = |reference| secret::Own::new(reference, store, cipher, Arc::clone(clock), Arc::clone(masks));
     let repository = &config.settings.repository;
     Arc::new(Following {
         local,
@@ -276,7 +266,7 @@ fn desired_source(
         reference: format!("refs/heads/{}", repository.branch),
         address,
         user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
-        token: token_reference(config).map(own),
+        token: repository.token.as_ref().map(|name| secrets.of(name)),
     })
 }
 
@@ -302,13 +292,15 @@ fn ports(
     let masks = secret::Masks::new(store.clone(), cipher.clone()).telling(Arc::new(covering::know));
     let masks = Arc::new(masks.detecting(redaction.detect(Sink::Outputs), redaction.detect(Sink::Prompts)));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
-    let source = Arc::new(source.reserving(token_reference(config)));
+    let source = Arc::new(source.reserving(reserved(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
     let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _);
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
     let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
-    let desired_source = desired_source(config, &store, (&cipher, &clock, &masks));
+    let own = (Arc::clone(&clock), Arc::clone(&masks));
+    let secrets = OwnSecrets::new(config.tenant.clone(), (store.clone(), cipher.clone()), own);
+    let desired_source = desired_source(config, &secrets);
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
@@ -330,7 +322,7 @@ fn ports(
         desired_source,
         compiler: Arc::new(compiler(config, places)),
     };
-    Ok(Outside { ports, masks, models })
+    Ok(Outside { ports, masks, models, secrets })
 }
 
 fn acceptor(

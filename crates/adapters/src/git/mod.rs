@@ -3,6 +3,7 @@
 //! **Boundary:** B7 of the security model. What is in a commit is hostile until it is read: objects are measured before
 //! they are loaded, links and submodules are refused, and YAML is parsed within a budget.
 
+mod branch;
 pub mod remote;
 mod source;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 mod walk;
 mod yaml;
 
+pub use branch::{Branch, BranchError};
 use source::BoxError;
 pub use source::Source;
 pub use yaml::Yaml;

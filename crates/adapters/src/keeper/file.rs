@@ -4,9 +4,11 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
-use scalbotics_core::audit::checkpoint::{Checkpoint, NOTE_LEN_MAX};
+use scalbotics_core::audit::checkpoint::NOTE_LEN_MAX;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
+
+use super::judge;
 
 /// A file.
 #[derive(Debug)]
@@ -42,22 +44,9 @@ impl CheckpointKeeper for File {
 
 fn keep(path: &Path, note: &str) -> Result<Kept, KeepError> {
     let io = |source: std::io::Error| KeepError::Unreachable { source: source.into() };
-    let refused = |why: &str| KeepError::Refused { why: why.to_owned() };
-    let fresh = Checkpoint::of_note(note).map_err(|error| refused(&error.to_string()))?;
     match read(path) {
-        Ok(old) => {
-            let old = Checkpoint::of_note(&old).map_err(|_| refused("the file holds something else than a checkpoint"))?;
-            if old.origin != fresh.origin {
-                return Err(refused("the file holds a checkpoint of another log"));
-            }
-            if old.size > fresh.size {
-                return Err(KeepError::Knows { size: old.size });
-            }
-            if old.size == fresh.size && old.root != fresh.root {
-                return Err(KeepError::Forked);
-            }
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Ok(old) => judge(Some(&old), note)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => judge(None, note)?,
         Err(error) => return Err(io(error)),
     }
     replace(path, note.as_bytes()).map(|()| Kept::Stored).map_err(io)
@@ -82,6 +71,7 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use scalbotics_core::audit::checkpoint::Checkpoint;
     use scalbotics_core::digest::Digest;
 
     use super::*;
@@ -102,14 +92,14 @@ mod tests {
         for (bad, why) in [
             (note("o", 8, b"eight"), "it knows the log at size 8"),
             (note("o", 9, b"other"), "it knows another history of the log"),
-            (note("other", 10, b"ten"), "the file holds a checkpoint of another log"),
+            (note("other", 10, b"ten"), "the place holds a checkpoint of another log"),
             ("nonsense".to_owned(), "checkpoint is not a signed note"),
         ] {
             assert_eq!(give(&bad), Err(why.replace("size 8", "size 9")), "{bad}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), note("o", 9, b"nine"));
         }
         std::fs::write(&path, "mine").unwrap();
-        assert_eq!(give(&note("o", 10, b"ten")), Err("the file holds something else than a checkpoint".to_owned()));
+        assert_eq!(give(&note("o", 10, b"ten")), Err("the place holds something else than a checkpoint".to_owned()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine", "what somebody else wrote stays");
         let absent = dir.path().join("absent").join("checkpoint");
         assert!(matches!(keep(&absent, &note("o", 1, b"one")), Err(KeepError::Unreachable { .. })));

@@ -1,8 +1,9 @@
-//! Who keeps checkpoints of the installation log outside of this host: a witness, a file elsewhere, a webhook (semantics §7.3).
+//! Who keeps checkpoints of the installation log outside of this host: a witness, a file elsewhere, a webhook, a branch of a repository (semantics §7.3).
 
 use async_trait::async_trait;
 
 use crate::audit::proof_text::AddCheckpoint;
+use crate::time::Span;
 
 /// What a keeper did with a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,11 @@ pub trait CheckpointKeeper: Send + Sync + std::fmt::Debug {
 
     /// Whether it is a witness, which cosigns.
     fn is_witness(&self) -> bool;
+
+    /// Least time between two checkpoints that it is given; it gets the newest one then.
+    fn apart(&self) -> Span {
+        Span::from_ms(0)
+    }
 
     /// Gives it a checkpoint, with the proof that the log grew out of what it knows.
     ///

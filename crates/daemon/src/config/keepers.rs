@@ -2,15 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
+use scalbotics_adapters::git::remote;
 use scalbotics_adapters::keeper::Address;
 use scalbotics_core::audit::checkpoint::origin;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::signed_note::{Role, Verifier};
 
+use super::settings::CheckpointGit;
 use super::{Audit, Error};
 
 /// Most witnesses: a note takes so many signatures beside the log's own.
 const WITNESSES_MAX: usize = 16;
+
+/// Least time between two pushes, in milliseconds: each is a commit that stays.
+const PUSHES_APART_MIN_MS: u64 = 1_000;
+
+/// Longest name of a branch, in bytes.
+const BRANCH_LEN_MAX: usize = 200;
 
 /// One keeper of checkpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +34,8 @@ pub enum KeptBy {
     File(PathBuf),
     /// A webhook.
     Webhook(Address),
+    /// A branch of a remote repository; the rest is in `audit.checkpoint_git`.
+    Git(remote::Address),
 }
 
 /// The keepers of the configuration, whose relative paths begin at `base`.
@@ -63,5 +73,31 @@ pub(super) fn keepers(
         let url = Address::parse(text).map_err(|error| refuse("audit.checkpoint_webhook", error.to_string()))?;
         keepers.push(KeptBy::Webhook(url));
     }
+    keepers.extend(git(&audit.checkpoint_git, refuse)?);
     Ok(keepers)
+}
+
+fn git(settings: &CheckpointGit, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<Option<KeptBy>, Error> {
+    let Some(text) = &settings.url else { return Ok(None) };
+    let url = remote::Address::parse(text).map_err(|error| refuse("audit.checkpoint_git.url", error.to_string()))?;
+    if settings.every.as_ms() < PUSHES_APART_MIN_MS {
+        return Err(refuse("audit.checkpoint_git.every", "it must be a second or more".to_owned()));
+    }
+    if !is_branch(&settings.branch) {
+        let reason = "a branch is letters, digits, `-`, `_` and `.`, in parts divided by `/`, none of which begins with a mark";
+        return Err(refuse("audit.checkpoint_git.branch", reason.to_owned()));
+    }
+    Ok(Some(KeptBy::Git(url)))
+}
+
+/// Names that git takes and that are no option, path or range of anything.
+fn is_branch(name: &str) -> bool {
+    let sound = |part: &str| {
+        part.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && part.chars().all(|char| char.is_ascii_alphanumeric() || "-_.".contains(char))
+            && !part.contains("..")
+            && !part.ends_with('.')
+            && !part.ends_with(".lock")
+    };
+    name.len() <= BRANCH_LEN_MAX && name.split('/').all(sound)
 }

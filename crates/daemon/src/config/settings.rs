@@ -189,6 +189,34 @@ pub struct Audit {
     /// An address to which each checkpoint is posted, `https://…`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint_webhook: Option<String>,
+    /// A branch of a remote repository.
+    pub checkpoint_git: CheckpointGit,
+}
+
+/// `[audit.checkpoint_git]`: a branch of a remote repository, each of whose commits holds one checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointGit {
+    /// The remote repository, `https://…`; without it, checkpoints are pushed nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The user name that its provider wants beside a token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The name of the secret that holds the token; no tool is given it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<Name>,
+    /// The branch, which nobody else writes to.
+    pub branch: String,
+    /// Least time between two pushes, a second or more.
+    #[schemars(with = "String")]
+    pub every: Span,
+}
+
+impl Default for CheckpointGit {
+    fn default() -> Self {
+        Self { url: None, user: None, token: None, branch: "checkpoints".to_owned(), every: Span::from_ms(600_000) }
+    }
 }
 
 /// One witness.

@@ -196,7 +196,7 @@ const fn remote_step(error: &RemoteError) -> &'static str {
         }
         RemoteError::Redirected { .. } => "give the address at which it ends, then run the same command again",
         RemoteError::NotGit { .. } => "give the address from which people clone it, then run the same command again",
-        RemoteError::Fetch { .. } => "mend what the server says, then run the same command again",
+        RemoteError::Fetch { .. } | RemoteError::Push { .. } => "mend what the server says, then run the same command again",
     }
 }
 

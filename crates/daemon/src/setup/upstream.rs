@@ -2,7 +2,6 @@
 
 use std::io::Read as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use scalbotics_adapters::git::remote::{Address, Error as RemoteError, Remote, Service};
 use scalbotics_core::secret::Secret;
@@ -16,9 +15,6 @@ const BRANCH: &str = "refs/heads/main";
 
 /// Longest token, in bytes; those of providers have some hundred.
 const TOKEN_LEN_MAX: u64 = 4 << 10;
-
-/// Seconds after which a push that moves less than a byte a second is given up.
-const PUSH_STALL_SECONDS: &str = "60";
 
 /// A remote repository of the plan.
 #[derive(Debug, Clone)]
@@ -125,37 +121,10 @@ pub(super) fn fetch(plan: &Plan, upstream: &Upstream) -> Result<(), Error> {
     upstream.remote().fetch(&plan.repository, BRANCH).map_err(|source: RemoteError| Error::Remote { source })
 }
 
-/// Pushes with the `git` program: no configuration, hooks, helpers, redirects or proxies, and the token on no command line.
 fn push(plan: &Plan, upstream: &Upstream) -> Result<(), Error> {
-    let attempt = "push the first commit";
-    let mut settings = vec![
-        ("core.hooksPath", "/dev/null".to_owned()),
-        ("credential.helper", String::new()),
-        ("http.followRedirects", "false".to_owned()),
-        ("http.proxy", String::new()),
-        ("http.lowSpeedLimit", "1".to_owned()),
-        ("http.lowSpeedTime", PUSH_STALL_SECONDS.to_owned()),
-        ("protocol.allow", "never".to_owned()),
-        ("protocol.http.allow", "always".to_owned()),
-        ("protocol.https.allow", "always".to_owned()),
-    ];
-    if let Some(authorization) = upstream.remote().authorization() {
-        settings.push(("http.extraHeader", format!("Authorization: {}", authorization.as_str())));
+    let pushed = upstream.remote().push(&plan.repository, BRANCH, &crate::config::programs());
+    if let Err(RemoteError::Push { said, .. }) = pushed {
+        return Err(Error::Git { attempt: "push the first commit", said });
     }
-    let mut command = Command::new("git");
-    command.arg("--git-dir").arg(&plan.repository);
-    command.args(["push", "--quiet", "--no-verify", "--", upstream.address.as_str(), &format!("{BRANCH}:{BRANCH}")]);
-    command.env_clear().env("PATH", crate::config::programs()).env("HOME", "/nonexistent");
-    command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "/bin/false");
-    command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
-    command.env("GIT_CONFIG_COUNT", settings.len().to_string());
-    for (at, (key, value)) in settings.iter().enumerate() {
-        command.env(format!("GIT_CONFIG_KEY_{at}"), key).env(format!("GIT_CONFIG_VALUE_{at}"), value);
-    }
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.map_err(|error| Error::Git { attempt, said: format!("the program does not start: {error}") })?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(Error::Git { attempt, said: String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ") })
+    pushed.map_err(|source| Error::Remote { source })
 }

@@ -18,6 +18,7 @@
 
 mod approvals;
 mod canaries;
+mod checkpoint_branch;
 mod clock;
 mod command;
 mod configuration;

@@ -190,12 +190,23 @@ impl Keepers {
                     }
                 }
             }
-            let pause = Duration::from_millis(PAUSE_MAX_MS.min(PAUSE_MIN_MS << failures.saturating_sub(1).min(16)));
+            let pause_ms = match failures {
+                0 => keeper.apart().as_ms(),
+                _ => PAUSE_MAX_MS.min(PAUSE_MIN_MS << failures.saturating_sub(1).min(16)),
+            };
             tokio::select! {
                 biased;
                 () = owner.draining() => return,
-                () = tokio::time::sleep(pause), if failures > 0 => {}
-                changed = signed.changed(), if failures == 0 => if changed.is_err() { return },
+                () = tokio::time::sleep(Duration::from_millis(pause_ms)), if pause_ms > 0 => {}
+                changed = signed.changed(), if pause_ms == 0 => if changed.is_err() { return },
+            }
+            // After a pause there may be nothing new yet.
+            if failures == 0 && pause_ms > 0 && signed.borrow().size <= done {
+                tokio::select! {
+                    biased;
+                    () = owner.draining() => return,
+                    changed = signed.changed() => if changed.is_err() { return },
+                }
             }
         }
     }

@@ -22,7 +22,7 @@ pub struct Source {
     cipher: Arc<dyn PayloadCipher>,
     clock: Arc<dyn Clock>,
     masks: Arc<Masks>,
-    reserved: Option<SecretRef>,
+    reserved: Vec<SecretRef>,
 }
 
 impl Source {
@@ -34,13 +34,13 @@ impl Source {
         clock: Arc<dyn Clock>,
         masks: Arc<Masks>,
     ) -> Self {
-        Self { store, cipher, clock, masks, reserved: None }
+        Self { store, cipher, clock, masks, reserved: Vec::new() }
     }
 
-    /// The same, for which one secret does not exist: the daemon's own.
+    /// The same, for which some secrets do not exist: the daemon's own.
     #[must_use]
-    pub fn reserving(mut self, reserved: Option<SecretRef>) -> Self {
-        self.reserved = reserved;
+    pub fn reserving(mut self, reserved: impl IntoIterator<Item = SecretRef>) -> Self {
+        self.reserved = reserved.into_iter().collect();
         self
     }
 
@@ -62,7 +62,7 @@ impl SecretSource for Source {
     async fn reveal(&self, warrant: &Warrant<Call>, secret: &SecretRef) -> Result<Secret, RevealError> {
         let not_found = || RevealError::NotFound { reference: secret.clone() };
         let tenant = &warrant.act().tenant;
-        if secret.tenant != *tenant || self.reserved.as_ref() == Some(secret) {
+        if secret.tenant != *tenant || self.reserved.contains(secret) {
             return Err(not_found());
         }
         for _ in 0..READS_MAX {

@@ -59,4 +59,12 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// A branch of the copy could not be pushed.
+    #[error("`{address}` does not take the push: {said}")]
+    Push {
+        /// Where.
+        address: String,
+        /// What git said.
+        said: String,
+    },
 }

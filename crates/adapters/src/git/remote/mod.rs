@@ -11,6 +11,7 @@ mod advertisement;
 mod error;
 mod fetch;
 mod look;
+mod push;
 
 pub use address::Address;
 pub use error::Error;

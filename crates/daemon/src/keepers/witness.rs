@@ -1,35 +1,18 @@
-//! The keepers of the configuration, and the check of what witnesses answer.
+//! The check of what witnesses answer.
 //!
 //! **Invariant:** a cosignature that does not verify is as good as none.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use scalbotics_adapters::keeper::{File, Webhook, Witness};
 use scalbotics_core::audit::proof_text::AddCheckpoint;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
 use scalbotics_identity::holder::signed_note::{self, Cosigned, Verifier};
 
-use crate::config::KeptBy;
-
-/// The keepers, in the order of the configuration.
-pub(crate) fn keepers(kept_by: &[KeptBy]) -> Vec<Arc<dyn CheckpointKeeper>> {
-    let keeper = |kept_by: &KeptBy| -> Arc<dyn CheckpointKeeper> {
-        match kept_by {
-            KeptBy::Witness { key, url } => Arc::new(Verified { inner: Witness::new(key.name(), url), key: key.clone() }),
-            KeptBy::File(path) => Arc::new(File::new(path.clone())),
-            KeptBy::Webhook(address) => Arc::new(Webhook::new(address.clone())),
-        }
-    };
-    kept_by.iter().map(keeper).collect()
-}
-
 /// A witness whose answers are verified by its key.
 #[derive(Debug)]
-struct Verified<K> {
-    inner: K,
-    key: Verifier,
+pub(super) struct Verified<K> {
+    pub(super) inner: K,
+    pub(super) key: Verifier,
 }
 
 #[async_trait]

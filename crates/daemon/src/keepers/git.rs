@@ -1,0 +1,131 @@
+//! A branch of a remote repository: each commit holds one checkpoint, on top of the one before.
+//!
+//! What the branch holds is read before anything is pushed, and nothing is forced: who owns the remote sees each checkpoint that
+//! there was, and when it came.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scalbotics_adapters::git::Branch;
+use scalbotics_adapters::git::remote::{Address, Error as RemoteError, Remote, Service};
+use scalbotics_adapters::keeper::judge;
+use scalbotics_core::audit::checkpoint::Checkpoint;
+use scalbotics_core::audit::proof_text::AddCheckpoint;
+use scalbotics_core::in_words;
+use scalbotics_core::ports::{CheckpointKeeper, Clock, KeepError, Kept};
+use scalbotics_core::time::{Span, Timestamp};
+use scalbotics_runtime::secret;
+
+use crate::config::{Config, programs};
+use crate::following::USER;
+use crate::own_secrets::OwnSecrets;
+
+/// The copy of the branch, below the data directory.
+const COPY: &str = "checkpoints.git";
+
+/// The file of each commit.
+const FILE: &str = "checkpoint";
+
+/// A branch of a remote repository.
+#[derive(Debug)]
+pub(super) struct Git {
+    name: String,
+    apart: Span,
+    address: Address,
+    user: String,
+    token: Option<secret::Own>,
+    branch: Branch,
+    clock: Arc<dyn Clock>,
+}
+
+impl Git {
+    /// The branch that `audit.checkpoint_git` names, of the remote at this address.
+    pub(super) fn new(config: &Config, address: Address, secrets: &OwnSecrets) -> Self {
+        let settings = &config.settings.audit.checkpoint_git;
+        let reference = format!("refs/heads/{}", settings.branch);
+        Self {
+            name: format!("git {address} {}", settings.branch),
+            apart: settings.every,
+            address,
+            user: settings.user.clone().unwrap_or_else(|| USER.to_owned()),
+            token: settings.token.as_ref().map(|name| secrets.of(name)),
+            branch: Branch::new(config.data_dir.join(COPY), reference),
+            clock: secrets.clock(),
+        }
+    }
+
+    async fn remote(&self) -> Result<Remote, KeepError> {
+        let token = match &self.token {
+            Some(own) => Some(own.value().await.map_err(unreachable)?),
+            None => None,
+        };
+        Ok(Remote::new(self.address.clone(), self.user.clone(), token))
+    }
+}
+
+#[async_trait]
+impl CheckpointKeeper for Git {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_witness(&self) -> bool {
+        false
+    }
+
+    fn apart(&self) -> Span {
+        self.apart
+    }
+
+    /// # Cancel safety
+    /// Cancel safe: a push that was begun ends on its own thread, and is found by the next.
+    async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
+        let remote = self.remote().await?;
+        let mut references = remote.look(Service::Push).await.map_err(said)?;
+        let there = references.remove(self.branch.reference());
+        let (branch, note, now) = (self.branch.clone(), checkpoint.note.clone(), self.clock.now());
+        let pushed = tokio::task::spawn_blocking(move || push(&remote, &branch, there.as_deref(), (&note, now))).await;
+        pushed.unwrap_or_else(|panicked| Err(unreachable(panicked)))
+    }
+}
+
+/// Brings the copy to where the remote stands, commits the note on top of it, and pushes.
+fn push(remote: &Remote, branch: &Branch, there: Option<&str>, (note, now): (&str, Timestamp)) -> Result<Kept, KeepError> {
+    branch.make().map_err(unreachable)?;
+    let here = branch.head().map_err(unreachable)?;
+    if there.is_some() && here.as_deref() != there {
+        remote.fetch(branch.path(), branch.reference()).map_err(said)?;
+    }
+    let held = branch.read(FILE).map_err(unreachable)?;
+    let held = held.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    judge(held.as_deref(), note)?;
+    let fresh = Checkpoint::of_note(note).map_err(|error| KeepError::Refused { why: error.to_string() })?;
+    let is_held = held.is_some_and(|held| Checkpoint::of_note(&held).is_ok_and(|held| held.size == fresh.size));
+    if !is_held {
+        let message = format!("{}: {} records", fresh.origin, fresh.size);
+        branch.commit(FILE, note.as_bytes(), &message, now).map_err(unreachable)?;
+    }
+    if is_held && there.is_some() {
+        return Ok(Kept::Stored);
+    }
+    remote.push(branch.path(), branch.reference(), &programs()).map_err(said)?;
+    Ok(Kept::Stored)
+}
+
+fn unreachable(error: impl std::error::Error + Send + Sync + 'static) -> KeepError {
+    KeepError::Unreachable { source: Box::new(error) }
+}
+
+/// What the remote says is its answer; only silence is none.
+fn said(error: RemoteError) -> KeepError {
+    match error {
+        RemoteError::Unreachable { .. } => unreachable(error),
+        RemoteError::Address { .. }
+        | RemoteError::Token { .. }
+        | RemoteError::NotFound { .. }
+        | RemoteError::Redirected { .. }
+        | RemoteError::NotGit { .. }
+        | RemoteError::Fetch { .. }
+        | RemoteError::Push { .. } => KeepError::Refused { why: in_words(&error) },
+    }
+}
