@@ -53,5 +53,6 @@ mod skills;
 mod tools;
 mod traces;
 mod vault;
+mod watching;
 mod web;
 mod witness;
