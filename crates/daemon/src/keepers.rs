@@ -7,19 +7,22 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use scalbotics_adapters::keeper::{File, Webhook, Witness};
 use scalbotics_core::audit::proof_text::AddCheckpoint;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
 use scalbotics_identity::holder::signed_note::{self, Cosigned, Verifier};
 
 use crate::config::KeptBy;
 
-/// The keepers, in the order of the configuration.
-pub(crate) fn keepers(kept_by: &[KeptBy]) -> Vec<Arc<dyn CheckpointKeeper>> {
+/// The keepers, in the order of the configuration; `roots` are believed beside the system's authorities.
+pub(crate) fn keepers(kept_by: &[KeptBy], roots: &Roots) -> Vec<Arc<dyn CheckpointKeeper>> {
     let keeper = |kept_by: &KeptBy| -> Arc<dyn CheckpointKeeper> {
         match kept_by {
-            KeptBy::Witness { key, url } => Arc::new(Verified { inner: Witness::new(key.name(), url), key: key.clone() }),
+            KeptBy::Witness { key, url } => {
+                Arc::new(Verified { inner: Witness::new(key.name(), url, roots.clone()), key: key.clone() })
+            }
             KeptBy::File(path) => Arc::new(File::new(path.clone())),
-            KeptBy::Webhook(address) => Arc::new(Webhook::new(address.clone())),
+            KeptBy::Webhook(address) => Arc::new(Webhook::new(address.clone(), roots.clone())),
         }
     };
     kept_by.iter().map(keeper).collect()

@@ -41,6 +41,7 @@ mod open_files;
 mod open_metrics;
 mod places;
 pub mod program;
+mod roots;
 pub mod rpc;
 mod running;
 pub mod setup;

@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::model::openai::OpenAi;
 use scalbotics_adapters::tool::LocalRunner;
+use scalbotics_adapters::tool::http::Fetcher;
 use scalbotics_adapters::tool::process::Sandbox;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{Clock, DesiredSource, IdSource, PayloadCipher, SecretStore};
 use scalbotics_core::secret::SecretRef;
 use scalbotics_core::tenant::TenantId;
@@ -40,6 +42,7 @@ use crate::keepers::keepers;
 use crate::keys::{self, Certifier};
 use crate::open_files;
 use crate::places::Places;
+use crate::roots;
 use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
 use crate::start_error::{BoxError, StartError};
@@ -74,12 +77,13 @@ struct Outside {
     models: Arc<Runner>,
 }
 
-/// The secret half of what is built.
+/// The secret half of what is built, and whom it believes.
 struct Keys {
     keystore: Keystore,
     trust: trust::File,
     issuer: Issuer,
     certifier: Certifier,
+    roots: Roots,
 }
 
 /// Builds and starts the daemon; when this returns it serves.
@@ -112,7 +116,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota));
+    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), &keys.roots);
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
@@ -158,6 +162,7 @@ fn sign_logs(
     ports: &Ports,
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
+    roots: &Roots,
 ) -> (Arc<Checkpointer>, Arc<Keepers>) {
     let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
     let trust_domain = config.trust_domain.as_str().to_owned();
@@ -166,7 +171,7 @@ fn sign_logs(
     checkpointer.start(supervisor);
     let most = config.settings.audit.max_unwitnessed;
     let numbers = (Arc::clone(metrics), Arc::clone(quota));
-    let keepers = keepers(&config.keepers);
+    let keepers = keepers(&config.keepers, roots);
     let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
     (checkpointer, keepers)
 }
@@ -238,7 +243,15 @@ fn unlock(config: &Config) -> Result<Keys, StartError> {
     let keystore = keys::keystore(config)?;
     let issuer = keys::issuer(config, &keystore)?;
     let certifier = Certifier::new(config, &keystore)?;
-    Ok(Keys { keystore, trust, issuer, certifier })
+    let roots = roots(config)?;
+    Ok(Keys { keystore, trust, issuer, certifier, roots })
+}
+
+/// The authorities that are believed about other machines' servers beside the system's.
+pub(crate) fn roots(config: &Config) -> Result<Roots, StartError> {
+    let path = config.ca_bundle.as_deref();
+    let failed = |source| StartError::Roots { path: path.map(PathBuf::from).unwrap_or_default(), source };
+    roots::read(path).map_err(failed)
 }
 
 fn open_store(config: &Config) -> Result<SqliteStore, StartError> {
@@ -264,6 +277,7 @@ fn desired_source(
     config: &Config,
     store: &Arc<SqliteStore>,
     (cipher, clock, masks): (&Arc<TenantCipher>, &Arc<dyn Clock>, &Arc<secret::Masks>),
+    roots: &Roots,
 ) -> Arc<dyn DesiredSource> {
     let local = git(config);
     let Some(address) = config.remote.clone() else { return Arc::new(local) };
@@ -277,6 +291,7 @@ fn desired_source(
         address,
         user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
         token: token_reference(config).map(own),
+        roots: roots.clone(),
     })
 }
 
@@ -304,11 +319,12 @@ fn ports(
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
     let source = Arc::new(source.reserving(token_reference(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
-    let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _);
+    let tools = tools.with_fetcher(Fetcher::default().trusting(keys.roots.clone()));
+    let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _).trusting(keys.roots.clone());
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
     let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
-    let desired_source = desired_source(config, &store, (&cipher, &clock, &masks));
+    let desired_source = desired_source(config, &store, (&cipher, &clock, &masks), &keys.roots);
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),

@@ -34,8 +34,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    fn remote(&self) -> Remote {
-        Remote::new(self.address.clone(), self.user.clone(), self.token.clone())
+    fn remote(&self, plan: &Plan) -> Result<Remote, Error> {
+        Ok(Remote::new(self.address.clone(), self.user.clone(), self.token.clone()).trusting(plan.roots()?))
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn check(plan: &Plan) -> Result<Seen, Error> {
         let missing = || Error::Missing { flags: vec!["--git-token-file"] };
         return if upstream.resumed && here.is_some() { Ok(Seen::Nothing) } else { Err(missing()) };
     }
-    let references = upstream.remote().look(Service::Push).await.map_err(|source| Error::Remote { source })?;
+    let references = upstream.remote(plan)?.look(Service::Push).await.map_err(|source| Error::Remote { source })?;
     match references.get(BRANCH) {
         None if references.is_empty() => Ok(Seen::Empty),
         Some(there) if upstream.resumed || here.as_ref() == Some(there) => Ok(Seen::At(there.clone())),
@@ -108,7 +108,7 @@ pub(super) async fn join(plan: &Plan, seen: &Seen, report: &mut Report) -> Resul
         return Ok(());
     }
     push(plan, upstream)?;
-    let references = upstream.remote().look(Service::Fetch).await.map_err(|source| Error::Remote { source })?;
+    let references = upstream.remote(plan)?.look(Service::Fetch).await.map_err(|source| Error::Remote { source })?;
     if references.get(BRANCH) != Some(&here) {
         let said = format!("the push was accepted, but {BRANCH} of {place} does not stand at {here}");
         return Err(Error::Git { attempt: "push the first commit", said });
@@ -122,7 +122,7 @@ pub(super) async fn join(plan: &Plan, seen: &Seen, report: &mut Report) -> Resul
 /// # Errors
 /// [`Error::Remote`].
 pub(super) fn fetch(plan: &Plan, upstream: &Upstream) -> Result<(), Error> {
-    upstream.remote().fetch(&plan.repository, BRANCH).map_err(|source: RemoteError| Error::Remote { source })
+    upstream.remote(plan)?.fetch(&plan.repository, BRANCH).map_err(|source: RemoteError| Error::Remote { source })
 }
 
 /// Pushes with the `git` program: no configuration, hooks, helpers, redirects or proxies, and the token on no command line.
@@ -139,7 +139,10 @@ fn push(plan: &Plan, upstream: &Upstream) -> Result<(), Error> {
         ("protocol.http.allow", "always".to_owned()),
         ("protocol.https.allow", "always".to_owned()),
     ];
-    if let Some(authorization) = upstream.remote().authorization() {
+    if let Some(path) = &plan.ca_bundle {
+        settings.push(("http.sslCAInfo", path.display().to_string()));
+    }
+    if let Some(authorization) = upstream.remote(plan)?.authorization() {
         settings.push(("http.extraHeader", format!("Authorization: {}", authorization.as_str())));
     }
     let mut command = Command::new("git");

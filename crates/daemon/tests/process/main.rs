@@ -16,6 +16,7 @@
     reason = "tests may unwrap, wait by the clock, and start themselves again as a process"
 )]
 
+mod again;
 mod approvals;
 mod canaries;
 mod clock;
@@ -34,6 +35,7 @@ mod evidence;
 mod failpoints;
 mod first_minutes;
 mod git_server;
+mod https;
 mod installation;
 mod kills;
 mod ledger;
