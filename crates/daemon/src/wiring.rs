@@ -120,13 +120,14 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
+    let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
         evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
         store,
         validator: issuer.validator(&[]),
         issuer,
-        people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
-        services: people::Services::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
+        services: people.services(),
+        people,
         tasks,
         models,
         approvals,

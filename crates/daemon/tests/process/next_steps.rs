@@ -269,7 +269,11 @@ fn services(installation: &Installation, followed: &mut Followed) {
     let public = installation.path("junk.pub");
     std::fs::write(&public, "{}").unwrap();
     let junk = ["service", "add", "junk", "--expires-in", "1d", "--login-key", public.to_str().unwrap()];
+    let taken = installation.path("carol.pem.pub").display().to_string();
+    installation.add_carol(&["operators"]);
     let answers = [
+        installation.ann(&["human", "add", "dora", "--login-key", &taken]).exits(2),
+        installation.ann(&["service", "add", "junk", "--expires-in", "1d", "--login-key", &taken]).exits(2),
         installation.ann(&["team", "remove", "ops", "--yes"]).exits(7),
         installation.ann(&["team", "remove", "none", "--yes"]).exits(10),
         installation.ann(&["service", "show", "nobody"]).exits(10),
