@@ -58,9 +58,7 @@ impl Context {
             None => {}
         }
         let is_recorded = before.is_some() && decision.allows();
-        // A grant that ended since the caller was authenticated is what denied it, and is said as it is a moment later.
-        let over = identity.registered.check(at, "the call is denied").err();
-        let denied = (!decision.allows()).then(|| over.unwrap_or_else(|| self.told(denial(&decision))));
+        let denied = (!decision.allows()).then(|| identity.registered.denied(at, self.told(denial(&decision))));
         if call.decided.set(Decided { decision, target, is_recorded }).is_err() {
             return Err(Failure::internal("call was decided twice", &call.row.method.path));
         }

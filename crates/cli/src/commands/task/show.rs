@@ -8,7 +8,7 @@ use super::{tree, verb};
 use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, column, escape, money, print_data};
+use crate::output::{Printer, column, escape, money, pad, print_data};
 use crate::session::Session;
 
 /// Fetches a task.
@@ -162,11 +162,17 @@ pub(super) fn print_tree(task: &v1::Task, printer: &Printer) -> Result<(), Failu
         return head(&value, printer);
     }
     head(&in_words(task), printer)?;
+    let width = task.calls.iter().map(|call| call.tool.len()).max().unwrap_or(0);
     for (at, (line, node)) in tree::drawn(&nodes).iter().zip(&nodes).enumerate() {
         let gap = if at == 0 { "\n" } else { "" };
         let words = node.call.map(|call| {
-            let parts =
-                [call.tool.clone(), format!("tier {}", call.tier), call.phase.clone(), call.approval.clone(), call_note(call)];
+            let parts = [
+                pad(&call.tool, width),
+                format!("tier {}", call.tier),
+                call.phase.clone(),
+                call.approval.clone(),
+                call_note(call),
+            ];
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
         });
         print_data(&format!("{gap}{}", format!("{line}  {}", escape(&words.unwrap_or_default())).trim_end()))?;
