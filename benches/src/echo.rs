@@ -1,5 +1,6 @@
-//! The peer of reads: a bare tonic server that answers what it was asked, under the daemon's own configuration of TLS and in a
-//! process of the daemon's shape. Nobody is authenticated, limited, authorized or audited in it.
+//! The peer of reads: a bare tonic server that answers what it was asked, by mutual TLS under the daemon's own configuration and in a
+//! process of the daemon's shape. Whoever has no certificate of its authority is not served; nobody is limited, authorized or audited in
+//! it.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::Ipv4Addr;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use rustls::time_provider::DefaultTimeProvider;
 use scalbotics_core::identity::{SpiffeId, Subject, TrustDomain};
-use scalbotics_core::tenant::Name;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_identity::authority::ca::{Issuing, Names, Root};
 use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
@@ -34,11 +35,21 @@ const CERTIFICATE_MS: u64 = 3_600_000;
 /// The trust domain of its authority, which lives as long as the process.
 const DOMAIN: &str = "echo.bench.example";
 
-/// Where it listens and whom its clients trust, as it prints it.
-#[derive(Debug, Serialize, Deserialize)]
+/// Where it listens, whom its client trusts, and by what the client proves itself, as it prints it.
+#[derive(Serialize, Deserialize)]
 struct Place {
     port: u16,
     root: String,
+    chain: String,
+    key: String,
+}
+
+/// What it serves with, and what its client needs: PEM texts of the root, the client's chain and its key.
+struct Made {
+    acceptor: TlsAcceptor,
+    root: String,
+    chain: String,
+    key: String,
 }
 
 /// Serves one connection until it is killed.
@@ -53,31 +64,41 @@ pub(crate) fn serve() -> Result<()> {
 }
 
 async fn listen() -> Result<()> {
-    let (acceptor, root) = acceptor()?;
+    let Made { acceptor, root, chain, key } = make()?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.context("the echo cannot listen")?;
-    let place = Place { port: listener.local_addr()?.port(), root };
+    let place = Place { port: listener.local_addr()?.port(), root, chain, key };
     let mut out = std::io::stdout();
     writeln!(out, "{}", serde_json::to_string(&place)?).and_then(|()| out.flush()).context("cannot print where the echo is")?;
     let (tcp, _) = listener.accept().await.context("nobody comes")?;
     tcp.set_nodelay(true)?;
     let tls = acceptor.accept(tcp).await.context("the handshake failed")?;
+    // The daemon takes tokens too; here it is mutual TLS or nothing.
+    tls.get_ref().1.peer_certificates().context("the client has no certificate")?;
     let connections = tokio_stream::once(Ok::<_, std::io::Error>(tls)).chain(tokio_stream::pending());
     Ok(Server::builder().add_service(SessionServiceServer::new(Echo)).serve_with_incoming(connections).await?)
 }
 
-/// The daemon's configuration of TLS with a certificate of an authority that is made here, and the authority's root.
-fn acceptor() -> Result<(TlsAcceptor, String)> {
+/// The daemon's configuration of TLS, and certificates for both sides, of an authority that is made here.
+fn make() -> Result<Made> {
     let domain = TrustDomain::parse(DOMAIN)?;
     let root = Root::generate(&domain, now())?;
     let authority = Pair::generate(Algorithm::P256)?;
     let issuing = Issuing::load(root.sign_issuing(authority.public(), now())?, &authority)?;
-    let key = Pair::generate(Algorithm::P256)?;
-    let id = SpiffeId::new(domain.clone(), &Subject::Daemon { node: Name::parse("echo")? });
-    let chain = issuing.issue(&id, key.public(), &Names::default(), CERTIFICATE_MS, now())?.chain;
-    let serving = ServingCertificate::new(&tls::Identity { chain, key })?;
+    let identity = |subject: &Subject| -> Result<tls::Identity> {
+        let (key, id) = (Pair::generate(Algorithm::P256)?, SpiffeId::new(domain.clone(), subject));
+        let chain = issuing.issue(&id, key.public(), &Names::default(), CERTIFICATE_MS, now())?.chain;
+        Ok(tls::Identity { chain, key })
+    };
+    let serving = ServingCertificate::new(&identity(&Subject::Daemon { node: Name::parse("echo")? })?)?;
+    let client = identity(&Subject::Service { tenant: TenantId::parse("bench")?, service: Name::parse("reader")? })?;
     let roots = [root.certificate().clone()];
     let config = server_config(serving, &roots, &domain, Arc::new(DefaultTimeProvider))?;
-    Ok((TlsAcceptor::from(Arc::new(config)), certificate::to_pem(&roots)))
+    Ok(Made {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        root: certificate::to_pem(&roots),
+        chain: certificate::to_pem(&client.chain),
+        key: client.key.to_pkcs8_pem()?.to_string(),
+    })
 }
 
 /// Answers an assertion as a token: the one pair of messages of the API that holds the same text.
@@ -134,7 +155,9 @@ impl PeerPlace {
     /// When it does not answer.
     pub(crate) async fn connect(&self) -> Result<Channel> {
         let roots = certificate::from_pem(&self.0.root)?;
-        let config = tls::client_config(&roots, &TrustDomain::parse(DOMAIN)?, None, Arc::new(DefaultTimeProvider))?;
+        let (chain, key) = (certificate::from_pem(&self.0.chain)?, Pair::from_pkcs8_pem(self.0.key.as_bytes())?);
+        let identity = tls::Identity { chain, key };
+        let config = tls::client_config(&roots, &TrustDomain::parse(DOMAIN)?, Some(&identity), Arc::new(DefaultTimeProvider))?;
         let uri: Uri = format!("https://127.0.0.1:{}", self.0.port).parse()?;
         dial(&uri, &tokio_rustls::TlsConnector::from(Arc::new(config))).await
     }

@@ -19,6 +19,7 @@
     )
 )]
 
+mod build;
 pub mod git;
 pub mod issuer;
 pub mod keeper;

@@ -27,6 +27,7 @@ pub(crate) struct Session {
     token: String,
     request_id: Option<String>,
     timeout: std::time::Duration,
+    wait_max: Option<std::time::Duration>,
 }
 
 impl Session {
@@ -54,7 +55,14 @@ impl Session {
             token,
             request_id: globals.request_id.clone(),
             timeout: globals.timeout(),
+            wait_max: globals.wait_max(),
         })
+    }
+
+    /// Exchanges the token anew where it would end soon, for commands that outlive one.
+    pub(crate) async fn renew(&mut self) -> Result<(), Failure> {
+        (self.token, _) = token::current(&self.name, &self.context, &self.trust, &self.channel).await?;
+        Ok(())
     }
 
     /// A request with token, and for calls that answer once, a time limit.
@@ -75,6 +83,11 @@ impl Session {
         })?;
         request.metadata_mut().insert("authorization", value);
         Ok(request)
+    }
+
+    /// How long a command waits for what it was told to wait for; without end where nothing is said.
+    pub(crate) const fn wait_max(&self) -> Option<std::time::Duration> {
+        self.wait_max
     }
 
     /// The request id of a mutation: the flag's, else empty for a new one of the daemon's.

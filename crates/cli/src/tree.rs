@@ -8,6 +8,9 @@ use scalbotics_core::time::Span;
 use crate::commands::{agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
+/// How long one call may take where nothing is said: a busy daemon answers in a tenth.
+const CALL_MAX: Duration = Duration::from_secs(30);
+
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
 #[derive(Debug, Parser)]
 #[command(name = "scalbotics", version, disable_help_subcommand = true, max_term_width = 110)]
@@ -43,9 +46,9 @@ pub(crate) struct Globals {
         default_value = "table"
     )]
     pub(crate) output: Format,
-    /// How long one call may take.
-    #[arg(long, global = true, env = "SCALBOTICS_TIMEOUT", value_name = "DURATION", default_value = "30s")]
-    pub(crate) timeout: Span,
+    /// How long one call may take, 30s where nothing is said; and how long --wait waits.
+    #[arg(long, global = true, env = "SCALBOTICS_TIMEOUT", value_name = "DURATION")]
+    pub(crate) timeout: Option<Span>,
     /// Makes a repeated command the same request; kept by the daemon for 24 hours.
     #[arg(long, global = true, env = "SCALBOTICS_REQUEST_ID", value_name = "ID")]
     pub(crate) request_id: Option<String>,
@@ -82,8 +85,13 @@ pub(crate) struct Globals {
 
 impl Globals {
     /// The time limit of one call.
-    pub(crate) const fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout.as_ms())
+    pub(crate) fn timeout(&self) -> Duration {
+        self.wait_max().unwrap_or(CALL_MAX)
+    }
+
+    /// The time limit of a wait, if there is one.
+    pub(crate) fn wait_max(&self) -> Option<Duration> {
+        self.timeout.map(|span| Duration::from_millis(span.as_ms()))
     }
 
     /// The printer of answers.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::git::remote::{Address, Remote, Service};
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{DesiredError, DesiredSource, RawFiles};
 use scalbotics_runtime::secret;
 
@@ -31,6 +32,8 @@ pub(crate) struct Following {
     pub(crate) user: String,
     /// The token, where one is configured.
     pub(crate) token: Option<secret::Own>,
+    /// Authorities that are believed beside the system's.
+    pub(crate) roots: Roots,
 }
 
 impl Following {
@@ -39,7 +42,7 @@ impl Following {
             Some(own) => Some(own.value().await?),
             None => None,
         };
-        Ok(Remote::new(self.address.clone(), self.user.clone(), token))
+        Ok(Remote::new(self.address.clone(), self.user.clone(), token).trusting(self.roots.clone()))
     }
 
     /// Brings the copy to where the remote stands.

@@ -42,6 +42,7 @@ mod open_metrics;
 mod own_secrets;
 mod places;
 pub mod program;
+mod roots;
 pub mod rpc;
 mod running;
 pub mod setup;

@@ -48,6 +48,15 @@ pub enum StartError {
         #[source]
         source: BoxError,
     },
+    /// The authorities that are to be believed beside the system's cannot be read.
+    #[error("authorities of `{}` cannot be used", path.display())]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: BoxError,
+    },
     /// The daemon's certificate cannot be issued or served.
     #[error("certificate of the daemon cannot be made")]
     Certificate {
@@ -132,7 +141,7 @@ impl StartError {
     #[must_use]
     pub const fn code(&self) -> Code {
         match self {
-            Self::Config(_) => codes::CONFIG_INVALID,
+            Self::Config(_) | Self::Roots { .. } => codes::CONFIG_INVALID,
             Self::Keystore { .. } | Self::Key { .. } => codes::KEYSTORE_UNUSABLE,
             Self::Trust { .. } => codes::TRUST_UNUSABLE,
             Self::Certificate { .. } => codes::CERTIFICATE_UNUSABLE,
@@ -157,6 +166,7 @@ impl StartError {
             }
             Self::Key { .. } => "run this installation's `initialize` again, which makes the keys that are missing".to_owned(),
             Self::Trust { .. } => "put back the trust file that initialize printed; it is public".to_owned(),
+            Self::Roots { .. } => "let egress.ca_bundle in the configuration name a PEM file with certificates of authorities".to_owned(),
             Self::Certificate { .. } => "check the issuing CA's certificate beside the keystore, server.san_dns and the clock".to_owned(),
             Self::Store { source, .. } => source.next_step().to_owned(),
             Self::OtherInstallation { .. } => "check installation.data_dir and installation.id in the configuration".to_owned(),

@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::model::openai::OpenAi;
 use scalbotics_adapters::tool::LocalRunner;
+use scalbotics_adapters::tool::http::Fetcher;
 use scalbotics_adapters::tool::process::Sandbox;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{Clock, DesiredSource, IdSource};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::approvers::Approvers;
@@ -40,6 +42,7 @@ use crate::keys::{self, Certifier};
 use crate::open_files;
 use crate::own_secrets::{OwnSecrets, reserved};
 use crate::places::Places;
+use crate::roots;
 use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
 use crate::start_error::{BoxError, StartError};
@@ -75,12 +78,13 @@ struct Outside {
     secrets: OwnSecrets,
 }
 
-/// The secret half of what is built.
+/// The secret half of what is built, and whom it believes.
 struct Keys {
     keystore: Keystore,
     trust: trust::File,
     issuer: Issuer,
     certifier: Certifier,
+    roots: Roots,
 }
 
 /// Builds and starts the daemon; when this returns it serves.
@@ -114,17 +118,18 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let (checkpointer, keepers) = sign_logs(&config, (&ports, &own_secrets), &supervisor, (&metrics, &quota));
+    let (checkpointer, keepers) = sign_logs(&config, (&ports, &own_secrets), &supervisor, (&metrics, &quota), &keys.roots);
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
+    let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
         evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
         store,
         validator: issuer.validator(&[]),
         issuer,
-        people: people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
-        services: people::Services::new(ports.clone(), tasks.clone(), Arc::clone(&quota)),
+        services: people.services(),
+        people,
         tasks,
         models,
         approvals,
@@ -160,6 +165,7 @@ fn sign_logs(
     (ports, secrets): (&Ports, &OwnSecrets),
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
+    roots: &Roots,
 ) -> (Arc<Checkpointer>, Arc<Keepers>) {
     let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
     let trust_domain = config.trust_domain.as_str().to_owned();
@@ -168,7 +174,7 @@ fn sign_logs(
     checkpointer.start(supervisor);
     let most = config.settings.audit.max_unwitnessed;
     let numbers = (Arc::clone(metrics), Arc::clone(quota));
-    let keepers = keepers(config, secrets);
+    let keepers = keepers(config, secrets, roots);
     let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
     (checkpointer, keepers)
 }
@@ -240,7 +246,15 @@ fn unlock(config: &Config) -> Result<Keys, StartError> {
     let keystore = keys::keystore(config)?;
     let issuer = keys::issuer(config, &keystore)?;
     let certifier = Certifier::new(config, &keystore)?;
-    Ok(Keys { keystore, trust, issuer, certifier })
+    let roots = roots(config)?;
+    Ok(Keys { keystore, trust, issuer, certifier, roots })
+}
+
+/// The authorities that are believed about other machines' servers beside the system's.
+pub(crate) fn roots(config: &Config) -> Result<Roots, StartError> {
+    let path = config.ca_bundle.as_deref();
+    let failed = |source| StartError::Roots { path: path.map(PathBuf::from).unwrap_or_default(), source };
+    roots::read(path).map_err(failed)
 }
 
 fn open_store(config: &Config) -> Result<SqliteStore, StartError> {
@@ -256,7 +270,7 @@ pub(crate) fn git(config: &Config) -> GitSource {
     GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
 }
 
-fn desired_source(config: &Config, secrets: &OwnSecrets) -> Arc<dyn DesiredSource> {
+fn desired_source(config: &Config, secrets: &OwnSecrets, roots: &Roots) -> Arc<dyn DesiredSource> {
     let local = git(config);
     let Some(address) = config.remote.clone() else { return Arc::new(local) };
     let repository = &config.settings.repository;
@@ -267,6 +281,7 @@ fn desired_source(config: &Config, secrets: &OwnSecrets) -> Arc<dyn DesiredSourc
         address,
         user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
         token: repository.token.as_ref().map(|name| secrets.of(name)),
+        roots: roots.clone(),
     })
 }
 
@@ -294,13 +309,14 @@ fn ports(
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
     let source = Arc::new(source.reserving(reserved(config)));
     let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
-    let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _);
+    let tools = tools.with_fetcher(Fetcher::default().trusting(keys.roots.clone()));
+    let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _).trusting(keys.roots.clone());
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
     let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
     let own = (Arc::clone(&clock), Arc::clone(&masks));
     let secrets = OwnSecrets::new(config.tenant.clone(), (store.clone(), cipher.clone()), own);
-    let desired_source = desired_source(config, &secrets);
+    let desired_source = desired_source(config, &secrets, &keys.roots);
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),

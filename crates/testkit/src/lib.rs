@@ -1,6 +1,6 @@
 //! What tests share: fakes of the ports, the conformance suites that every implementation passes, and builders of valid values.
 //!
-//! **Boundary:** a dev-dependency only. Nothing here does I/O but the scripted model, which listens on loopback; time, ids and
+//! **Boundary:** a dev-dependency only. Nothing here does I/O but the scripted model and the front of TLS, which listen on loopback; time, ids and
 //! randomness come from a seed.
 #![forbid(unsafe_code)]
 #![expect(
@@ -19,6 +19,7 @@ pub mod model;
 mod policies;
 mod secrets;
 pub mod sim;
+pub mod tls;
 mod tools;
 
 pub use cipher::PlainCipher;

@@ -47,7 +47,7 @@ const BANNED_OUTSIDE: &[(&str, &[&str])] = &[
 
 /// Outside crates that only some members may see; `bench` measures bare SQLite beside the daemon.
 const ONLY_IN: &[(&str, &[&str])] =
-    &[("rusqlite", &["store", "bench"]), ("rcgen", &["identity"]), ("cedar-policy", &["adapters"])];
+    &[("rusqlite", &["store", "bench"]), ("rcgen", &["identity", "testkit"]), ("cedar-policy", &["adapters"])];
 
 /// One dependency of a member.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::marks::Mark;
 use super::stand_ins::StandIns;
-use super::{Block, first_difference, service};
+use super::{Block, first_difference, git_service, service};
 use crate::ports;
 
 /// What is typed stands behind this.
@@ -100,6 +100,11 @@ impl Machine {
         match mark {
             Mark::Continues(_) => {}
             Mark::Port(shown) => self.stand_ins.add(shown, &ports::free_pair().unwrap().to_string()),
+            Mark::Git { address, authorization } => {
+                let name = address.rsplit('/').next().unwrap_or(address);
+                let port = git_service::serve(&self.folder.join("served"), name, authorization);
+                self.stand_ins.add(address, &format!("http://127.0.0.1:{port}/{name}"));
+            }
             Mark::Service { port, answer } => self.stand_ins.add(port, &service::serve(answer).to_string()),
             Mark::Model { address, answers } => {
                 let script = self.folder.join(format!("answers-{}.json", self.running.len()));

@@ -2,7 +2,7 @@
 //!
 //! `continues PATH`: it runs where the page of that path, seen from its own folder, left off. `port N`: a free port stands for this one.
 //! `service N ANSWER`: something at this port answers every request so. `model URL ANSWERS`: a scripted model stands at this base URL and gives these
-//! answers, a JSON list, in this order.
+//! answers, a JSON list, in this order. `git URL HEADER`: a git server with an empty repository stands at this address, and wants this `Authorization`.
 
 /// One remark.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +11,7 @@ pub(super) enum Mark<'a> {
     Port(&'a str),
     Service { port: &'a str, answer: &'a str },
     Model { address: &'a str, answers: &'a str },
+    Git { address: &'a str, authorization: &'a str },
 }
 
 const BEGIN: &str = "<!-- test: ";
@@ -36,6 +37,10 @@ fn mark(words: &str) -> Option<Mark<'_>> {
             let is_list = serde_json::from_str::<Vec<serde_json::Value>>(answers).is_ok();
             is_list.then_some(Mark::Model { address, answers })
         }
+        ("git", rest) => {
+            let (address, authorization) = rest.split_once(' ')?;
+            address.ends_with(".git").then_some(Mark::Git { address, authorization })
+        }
         _ => None,
     }
 }
@@ -46,15 +51,25 @@ mod tests {
 
     #[test]
     fn remarks_are_read_and_others_refused() {
-        let text = "# A\n<!-- test: continues a.md -->\n<!-- a note -->\n<!-- test: port 8090 -->\n<!-- test: model http://x/v1 [{}] -->\n<!-- test: service 9 {\"a\": 1} -->\n";
+        let text = "# A\n<!-- test: continues a.md -->\n<!-- a note -->\n<!-- test: port 8090 -->\n<!-- test: model http://x/v1 [{}] -->\n<!-- test: service 9 {\"a\": 1} -->\n<!-- test: git https://x/a.git Basic eA== -->\n";
         let wanted = [
             Mark::Continues("a.md"),
             Mark::Port("8090"),
             Mark::Model { address: "http://x/v1", answers: "[{}]" },
             Mark::Service { port: "9", answer: "{\"a\": 1}" },
+            Mark::Git { address: "https://x/a.git", authorization: "Basic eA==" },
         ];
         assert_eq!(marks(text).unwrap(), wanted);
-        for line in ["service x {}", "service 9", "port x", "port", "model http://x/v1 {}", "goes on", "port 1 --> so"] {
+        for line in [
+            "service x {}",
+            "service 9",
+            "port x",
+            "port",
+            "model http://x/v1 {}",
+            "goes on",
+            "port 1 --> so",
+            "git https://x/a Basic eA==",
+        ] {
             assert!(marks(&format!("<!-- test: {line} -->")).is_err(), "{line}");
         }
         assert!(marks("<!-- test: port 1").is_err());

@@ -8,6 +8,8 @@ mod chains;
 #[cfg(test)]
 mod documents;
 #[cfg(test)]
+mod git_service;
+#[cfg(test)]
 mod machine;
 #[cfg(test)]
 mod marks;

@@ -1,5 +1,6 @@
 //! From an issuer's address to its keys.
 
+use scalbotics_core::egress::Roots;
 use serde::Deserialize;
 
 use super::{Error, keys, transfer};
@@ -32,19 +33,19 @@ struct Document {
     jwks_uri: String,
 }
 
-/// Reads and judges the discovery document of an issuer, and its keys.
+/// Reads and judges the discovery document of an issuer, and its keys; `roots` are believed beside the system's authorities.
 ///
 /// # Errors
 /// [`Error`], the first thing that is wrong.
 ///
 /// # Cancel safety
 /// Cancel safe: reading changes nothing.
-pub async fn discover(issuer: &str) -> Result<Discovered, Error> {
+pub async fn discover(issuer: &str, roots: &Roots) -> Result<Discovered, Error> {
     transfer::parse(issuer).map_err(|reason| Error::Address { reason })?;
     let place = format!("{}{WELL_KNOWN}", issuer.trim_end_matches('/'));
     let refused = |reason: String| Error::Document { place: place.clone(), reason };
     let url = transfer::parse(&place).map_err(|reason| Error::Address { reason })?;
-    let body = transfer::fetch(&url, DOCUMENT_LEN_MAX).await?;
+    let body = transfer::fetch(&url, DOCUMENT_LEN_MAX, roots).await?;
     let document: Document =
         serde_json::from_slice(&body).map_err(|error| refused(format!("it is no discovery document: {error}")))?;
     // A document of somebody else would make their tokens count (§4.3: the values must be identical).
@@ -56,7 +57,7 @@ pub async fn discover(issuer: &str) -> Result<Discovered, Error> {
     if keys_url.scheme() != url.scheme() {
         return Err(refused("its jwks_uri has another scheme than itself".to_owned()));
     }
-    let jwks = transfer::fetch(&keys_url, KEYS_LEN_MAX).await?;
+    let jwks = transfer::fetch(&keys_url, KEYS_LEN_MAX, roots).await?;
     let refused = |reason: String| Error::Document { place: document.jwks_uri.clone(), reason };
     let keys = keys::count(&jwks).map_err(refused)?;
     let jwks = String::from_utf8(jwks).map_err(|_| refused("it is no text".to_owned()))?;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use reqwest::{Client, StatusCode, Url, redirect};
 
+use scalbotics_core::egress::Roots;
+
 use super::Error;
+use crate::build::trusting;
 
 /// Time for one document, from the connection to its last byte.
 const DOCUMENT_MAX: Duration = Duration::from_secs(10);
@@ -33,7 +36,7 @@ fn is_loopback(url: &Url) -> bool {
 ///
 /// # Cancel safety
 /// Cancel safe: reading changes nothing.
-pub(super) async fn fetch(url: &Url, most: usize) -> Result<Vec<u8>, Error> {
+pub(super) async fn fetch(url: &Url, most: usize, roots: &Roots) -> Result<Vec<u8>, Error> {
     let place = url.as_str();
     let unreachable =
         |source: reqwest::Error| Error::Unreachable { place: place.to_owned(), source: source.without_url().into() };
@@ -42,7 +45,7 @@ pub(super) async fn fetch(url: &Url, most: usize) -> Result<Vec<u8>, Error> {
         let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         builder.resolve_to_addrs("localhost", &local)
     } else {
-        builder.https_only(true)
+        trusting(builder.https_only(true), roots).map_err(unreachable)?
     };
     let mut response = builder.build().map_err(unreachable)?.get(url.clone()).send().await.map_err(unreachable)?;
     if response.status() != StatusCode::OK {

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, Url, redirect};
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::KeepError;
+
+use crate::build::trusting;
 
 /// Time for one request, from the connection to its last byte.
 const REQUEST_MAX: Duration = Duration::from_secs(15);
@@ -70,11 +73,11 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// Posts a text.
+/// Posts a text; `roots` are believed beside the system's authorities.
 ///
 /// # Cancel safety
 /// Cancel safe: what was sent may be sent again.
-pub(super) async fn post(address: &Address, text: String) -> Result<Answer, KeepError> {
+pub(super) async fn post(address: &Address, text: String, roots: &Roots) -> Result<Answer, KeepError> {
     let Address(url) = address;
     let unreachable = |source: reqwest::Error| KeepError::Unreachable { source: source.without_url().into() };
     let builder = Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(REQUEST_MAX);
@@ -82,7 +85,7 @@ pub(super) async fn post(address: &Address, text: String) -> Result<Answer, Keep
         let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         builder.resolve_to_addrs("localhost", &local)
     } else {
-        builder.https_only(true)
+        trusting(builder.https_only(true), roots).map_err(unreachable)?
     };
     let client = builder.build().map_err(unreachable)?;
     let request = client.post(url.clone()).header("content-type", "text/plain; charset=utf-8").body(text);

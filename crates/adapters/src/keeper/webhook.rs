@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
 
 use super::http::{Address, post};
@@ -11,13 +12,14 @@ use super::http::{Address, post};
 pub struct Webhook {
     name: String,
     address: Address,
+    roots: Roots,
 }
 
 impl Webhook {
-    /// The server at this address.
+    /// The server at this address, where `roots` are believed beside the system's authorities.
     #[must_use]
-    pub fn new(address: Address) -> Self {
-        Self { name: format!("webhook {address}"), address }
+    pub fn new(address: Address, roots: Roots) -> Self {
+        Self { name: format!("webhook {address}"), address, roots }
     }
 }
 
@@ -32,7 +34,7 @@ impl CheckpointKeeper for Webhook {
     }
 
     async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
-        match post(&self.address, checkpoint.note.clone()).await?.status {
+        match post(&self.address, checkpoint.note.clone(), &self.roots).await?.status {
             200..=299 => Ok(Kept::Stored),
             status => Err(KeepError::Refused { why: format!("it answers {status}") }),
         }

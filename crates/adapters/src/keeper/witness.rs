@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
 
 use super::http::{Address, Answer, post};
@@ -14,13 +15,14 @@ const SIZE_TYPE: &str = "text/x.tlog.size";
 pub struct Witness {
     name: String,
     address: Address,
+    roots: Roots,
 }
 
 impl Witness {
-    /// The witness of this name, whose submission prefix is `prefix`.
+    /// The witness of this name, whose submission prefix is `prefix`; `roots` are believed beside the system's authorities.
     #[must_use]
-    pub fn new(name: &str, prefix: &Address) -> Self {
-        Self { name: name.to_owned(), address: prefix.below("add-checkpoint") }
+    pub fn new(name: &str, prefix: &Address, roots: Roots) -> Self {
+        Self { name: name.to_owned(), address: prefix.below("add-checkpoint"), roots }
     }
 }
 
@@ -35,7 +37,7 @@ impl CheckpointKeeper for Witness {
     }
 
     async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
-        understood(post(&self.address, checkpoint.text()).await?)
+        understood(post(&self.address, checkpoint.text(), &self.roots).await?)
     }
 }
 

@@ -15,6 +15,7 @@ use scalbotics_core::ids::EffectId;
 use scalbotics_core::ports::ToolRunner;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::{Definition, NotDone, Outcome};
+use scalbotics_testkit::tls::{Authority, Front};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, Test, runtime};
@@ -29,6 +30,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("security_15_a_redirect_to_the_inside_is_an_answer_and_is_not_followed", redirect_inside),
     ("redirects_within_the_destination_are_followed_and_tell_no_other_origin", redirects_followed),
     ("redirects_without_end_fail", redirects_endless),
+    ("only_authorities_of_the_system_and_of_the_operator_are_believed", authorities),
     ("what_changes_something_is_never_redirected", redirects_of_post),
     ("a_call_carries_its_key_and_secret_and_the_answer_shows_neither", key_and_secret),
     ("what_never_left_is_told_from_what_may_have_arrived", never_left),
@@ -151,6 +153,12 @@ impl World {
         let f = Fixture::new();
         let runner = f.runner(Agents(Some(Vec::new()))).with_fetcher(Fetcher::new(Arc::clone(&names) as _));
         Self { runner, names, _f: f }
+    }
+
+    /// The same, which believes this authority.
+    fn trusting(self, authority: &Authority) -> Self {
+        let fetcher = Fetcher::new(Arc::clone(&self.names) as _).trusting(authority.roots());
+        Self { runner: self.runner.with_fetcher(fetcher), ..self }
     }
 
     fn run(&self, tool: &Definition, args: Value) -> Outcome {
@@ -492,4 +500,35 @@ fn stopped() {
     // One that cannot be repeated gets a moment to be answered.
     let (outcome, time) = run(json!({ "timeout": "10s", "methods": ["POST"] }));
     assert!(matches!(outcome, Outcome::Unknown { .. }) && time > Duration::from_secs(4), "{outcome:?} {time:?}");
+}
+
+fn authorities() {
+    let (authority, stranger) = (Authority::new("Acme"), Authority::new("Acme"));
+    let server = Server::saying(ok("inside"));
+    let by = |certificate| {
+        let front = Front::new(server.port, certificate);
+        let tool = local(front.port(), json!({ "scheme": "https" }));
+        let url = json!({ "url": format!("https://api.test:{}/x", front.port()) });
+        (front, tool, url)
+    };
+    let (_front, tool, url) = by(authority.certificate(&["api.test"]));
+    assert_eq!(World::new(&[HERE]).trusting(&authority).answer(&tool, url.clone())["content"], "inside");
+    assert_eq!(server.connections(), 1);
+    let refused = |world: World, tool: &Definition, url: Value, why: &str| {
+        let outcome = world.run(tool, url);
+        assert!(matches!(outcome, Outcome::NeverLeft { .. }) && reason(&outcome).contains(why), "{why}: {}", reason(&outcome));
+    };
+    refused(World::new(&[HERE]), &tool, url.clone(), "UnknownIssuer");
+    // Its name alone makes no authority.
+    refused(World::new(&[HERE]).trusting(&stranger), &tool, url, "certificate");
+    for (certificate, why) in [
+        (authority.certificate(&["other.test"]), "not valid for name"),
+        (authority.certificate(&["test"]), "not valid for name"),
+        (authority.certificate(&["127.0.0.1"]), "not valid for name"),
+        (authority.expired(&["api.test"]), "expired"),
+    ] {
+        let (_front, tool, url) = by(certificate);
+        refused(World::new(&[HERE]).trusting(&authority), &tool, url, why);
+    }
+    assert_eq!(server.connections(), 1, "a server that is not believed was sent something");
 }

@@ -47,7 +47,9 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
 pub(crate) const fn is_stream(command: &Command) -> bool {
     matches!(
         command,
-        Command::Task(task::Verb::Run(_) | task::Verb::Watch { .. })
+        Command::Task(task::Verb::Run(_) | task::Verb::Watch(_) | task::Verb::Cancel(_) | task::Verb::Retry(_))
+            | Command::Approval(approval::Verb::Watch(_))
+            | Command::Status(_)
             | Command::Audit(audit::Verb::Tail { .. })
             | Command::Agent(agent::Verb::Logs(_))
     )
@@ -84,16 +86,16 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Audit(_)
         | Command::Repo(_) => {}
     }
-    let session = Session::open(globals).await?;
+    let mut session = Session::open(globals).await?;
     match cli.command {
         Command::Whoami => session::whoami(&session, printer).await,
-        Command::Status(args) => installation::status(&session, &args, printer).await,
+        Command::Status(args) => installation::status(&mut session, &args, printer).await,
         Command::Agent(verb) => agent::run(&session, verb, globals.confirm(), printer).await,
         Command::Human(verb) => human::run(&session, &verb, globals.confirm(), printer).await,
         Command::Service(verb) => service::run(&session, &verb, globals.confirm(), printer).await,
-        Command::Team(verb) => team::run(&session, &verb, printer).await,
+        Command::Team(verb) => team::run(&session, &verb, globals.confirm(), printer).await,
         Command::Task(verb) => task::run(&session, verb, printer).await,
-        Command::Approval(verb) => approval::run(&session, &verb, printer).await,
+        Command::Approval(verb) => approval::run(&mut session, &verb, printer).await,
         Command::Policy(verb) => policy::run(&session, &verb, printer).await,
         Command::Model(verb) => model::run(&session, &verb, printer).await,
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,

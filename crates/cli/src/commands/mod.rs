@@ -20,6 +20,7 @@ mod dispatch;
 mod handed_on;
 mod meta;
 mod session;
+mod watching;
 mod wire;
 
 pub(crate) use dispatch::{is_stream, offline, online};

@@ -1,6 +1,7 @@
 //! Wire values as JSON values with stable names, and back.
 
 use prost_types::value::Kind;
+use scalbotics_core::time::Timestamp;
 use serde_json::{Map, Number, Value};
 
 use crate::failure::Failure;
@@ -8,6 +9,11 @@ use crate::failure::Failure;
 /// RFC 3339 text of a wire time; empty where absent.
 pub(super) fn time(time: Option<prost_types::Timestamp>) -> String {
     time.and_then(|t| jiff::Timestamp::new(t.seconds, t.nanos).ok()).map(|t| t.to_string()).unwrap_or_default()
+}
+
+/// RFC 3339 text of a time of this side.
+pub(super) fn shown(time: Timestamp) -> String {
+    jiff::Timestamp::from_millisecond(time.unix_ms()).map(|time| time.to_string()).unwrap_or_default()
 }
 
 /// Milliseconds since the Unix epoch of a wire time.

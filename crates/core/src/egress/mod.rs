@@ -9,6 +9,7 @@ mod address;
 mod destination;
 mod host;
 mod reach;
+mod roots;
 mod target;
 mod tool;
 
@@ -16,6 +17,7 @@ pub use address::{Class, classify};
 pub use destination::{Destination, DestinationError, HeaderSecret};
 pub use host::{HostError, HostPattern};
 pub use reach::{Reach, Refused};
+pub use roots::Roots;
 pub use target::{Host, Method, Scheme, TARGET_LEN_MAX, Target, TargetError};
 pub use tool::{
     BODY_LEN_MAX, BYTES_DEFAULT, BYTES_MAX, HEADER_NAME_LEN_MAX, HEADER_VALUE_LEN_MAX, HEADERS_MAX, TOOL_PREFIX, facts,

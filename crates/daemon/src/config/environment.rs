@@ -27,10 +27,10 @@ pub fn passphrase(variable: &str) -> Option<String> {
     read(variable)
 }
 
-/// The key of a model in the named variable; none where it is empty.
+/// What the named variable says of a model: its server's address, its name, its key; nothing where it is empty.
 #[must_use]
-pub fn model_key(variable: &str) -> Option<String> {
-    read(variable).map(|key| key.trim().to_owned()).filter(|key| !key.is_empty())
+pub fn of_model(variable: &str) -> Option<String> {
+    read(variable).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
 }
 
 /// The file of a systemd credential, in the directory that systemd names.

@@ -58,6 +58,7 @@ pub const KEYS: &[Key] = &[
     fixed("repository.overlay", Shape::Text),
     fixed("issuer.url", Shape::Text),
     fixed("issuer.keys", Shape::Text),
+    fixed("egress.ca_bundle", Shape::Text),
     fixed("workspaces.allowed_roots", Shape::List),
     fixed("audit.witnesses", Shape::Witnesses),
     fixed("audit.max_unwitnessed", Shape::Number),

@@ -16,7 +16,7 @@ mod show;
 mod suggest;
 
 pub use environment::{
-    CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, model_key, notify_socket, passphrase, process, programs,
+    CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, of_model, passphrase, process, programs,
 };
 pub use error::Error;
 pub use keepers::KeptBy;

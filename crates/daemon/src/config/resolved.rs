@@ -51,6 +51,8 @@ pub struct Config {
     pub remote: Option<Address>,
     /// The keys of the outside issuer, where there is one.
     pub issuer_keys: Option<PathBuf>,
+    /// Authorities that are believed beside the system's, where there are any.
+    pub ca_bundle: Option<PathBuf>,
     /// Who keeps checkpoints outside of this host.
     pub keepers: Vec<KeptBy>,
 }
@@ -94,6 +96,7 @@ impl Config {
             repository: base.join(&settings.repository.path),
             remote,
             issuer_keys: settings.issuer.keys.as_ref().map(|path| base.join(path)),
+            ca_bundle: settings.egress.ca_bundle.as_ref().map(|path| base.join(path)),
             keepers,
             sources,
             settings,

@@ -27,6 +27,8 @@ pub struct Settings {
     pub repository: Repository,
     /// Who else makes tokens for people.
     pub issuer: Issuer,
+    /// Whom it believes about servers of other machines.
+    pub egress: Egress,
     /// Which directories agents may be given.
     pub workspaces: Workspaces,
     /// Who keeps checkpoints of the audit logs outside of this host.
@@ -163,6 +165,16 @@ pub struct Issuer {
     /// Its keys as they were fetched, a JWKS file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<PathBuf>,
+}
+
+/// `[egress]`: servers of other machines that the daemon asks over TLS: destinations and pages of `http.fetch`, models, the remote repository, the
+/// outside issuer, witnesses and the webhook.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Egress {
+    /// A PEM file with certificates of authorities that are believed beside the system's, such as a company's own; read at start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_bundle: Option<PathBuf>,
 }
 
 /// `[workspaces]`

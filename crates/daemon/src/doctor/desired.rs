@@ -84,10 +84,16 @@ async fn remote(patient: &Patient<'_>) -> Option<Finding> {
         return Some(Finding::ok(CHECK, format!("{address} is not asked: --offline")));
     }
     // The token is the running daemon's to use: here is only seen whether a git server answers, which may ask for one.
-    Some(match Remote::new(address.clone(), crate::following::USER, None).look(Service::Fetch).await {
-        Ok(_) | Err(RemoteError::Token { .. }) => Finding::ok(CHECK, format!("{address} answers")),
-        Err(error) => Finding::error(CHECK, &error, "check repository.url in the configuration, the network, and the server"),
-    })
+    Some(
+        match Remote::new(address.clone(), crate::following::USER, None)
+            .trusting(patient.roots.clone())
+            .look(Service::Fetch)
+            .await
+        {
+            Ok(_) | Err(RemoteError::Token { .. }) => Finding::ok(CHECK, format!("{address} answers")),
+            Err(error) => Finding::error(CHECK, &error, "check repository.url in the configuration, the network, and the server"),
+        },
+    )
 }
 
 /// The files of the newest commit.

@@ -14,7 +14,7 @@ pub(super) async fn check(patient: &Patient<'_>) -> Option<Finding> {
     if patient.offline {
         return Some(Finding::ok(CHECK, format!("{url} is not asked: --offline")));
     }
-    let found = match discover(url).await {
+    let found = match discover(url, &patient.roots).await {
         Ok(found) => found,
         Err(error) => {
             let next = "check issuer.url in the configuration, the network, and the issuer";

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use scalbotics_core::egress::Roots;
+
 use super::command::Doctor;
 use super::finding::Finding;
 use super::{contexts, data, desired, files, host, issuer, keys};
 use crate::config::{Config, Sources};
+use crate::wiring;
 
 /// What every check is given.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(super) struct Patient<'a> {
     pub(super) fix: bool,
     /// Whether nothing beyond this machine is asked.
     pub(super) offline: bool,
+    /// Authorities that are believed beside the system's.
+    pub(super) roots: Roots,
 }
 
 /// Runs every check.
@@ -31,9 +36,11 @@ pub(super) async fn run(sources: Sources, flags: &Doctor) -> Vec<Finding> {
     };
     let base = std::path::absolute(&file).unwrap_or(file);
     let base = base.parent().unwrap_or(Path::new("/"));
-    let patient =
-        Patient { config: &config, base, is_served: data::is_served(&config.data_dir), fix: flags.fix, offline: flags.offline };
+    let (roots, believed) = authorities(&config);
+    let is_served = data::is_served(&config.data_dir);
+    let patient = Patient { config: &config, base, is_served, fix: flags.fix, offline: flags.offline, roots };
     let mut findings = vec![Finding::ok("configuration", format!("{}", config.sources.file.display()))];
+    findings.extend(believed);
     findings.extend(files::check(&patient));
     findings.extend(keys::check(&patient));
     findings.extend(data::check(&patient));
@@ -42,4 +49,17 @@ pub(super) async fn run(sources: Sources, flags: &Doctor) -> Vec<Finding> {
     findings.extend(host::check(&patient).await);
     findings.push(contexts::check(&patient, flags.directories.config()));
     findings
+}
+
+/// The authorities that are believed beside the system's, and what there is to say of their file, where one is named.
+fn authorities(config: &Config) -> (Roots, Option<Finding>) {
+    const CHECK: &str = "authorities";
+    let Some(path) = &config.ca_bundle else { return (Roots::default(), None) };
+    match wiring::roots(config) {
+        Ok(roots) => {
+            let detail = format!("{} of {} are believed beside the system's", roots.len(), path.display());
+            (roots, Some(Finding::ok(CHECK, detail)))
+        }
+        Err(error) => (Roots::default(), Some(Finding::error(CHECK, &error, error.next_step()))),
+    }
 }

@@ -3,6 +3,7 @@
 //! What the branch holds is read before anything is pushed, and nothing is forced: who owns the remote sees each checkpoint that
 //! there was, and when it came.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use scalbotics_adapters::git::remote::{Address, Error as RemoteError, Remote, Se
 use scalbotics_adapters::keeper::judge;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, KeepError, Kept};
 use scalbotics_core::time::{Span, Timestamp};
@@ -36,11 +38,14 @@ pub(super) struct Git {
     token: Option<secret::Own>,
     branch: Branch,
     clock: Arc<dyn Clock>,
+    roots: Roots,
+    /// The file of those authorities, for the `git` program.
+    ca_bundle: Option<PathBuf>,
 }
 
 impl Git {
     /// The branch that `audit.checkpoint_git` names, of the remote at this address.
-    pub(super) fn new(config: &Config, address: Address, secrets: &OwnSecrets) -> Self {
+    pub(super) fn new(config: &Config, address: Address, secrets: &OwnSecrets, roots: Roots) -> Self {
         let settings = &config.settings.audit.checkpoint_git;
         let reference = format!("refs/heads/{}", settings.branch);
         Self {
@@ -51,6 +56,8 @@ impl Git {
             token: settings.token.as_ref().map(|name| secrets.of(name)),
             branch: Branch::new(config.data_dir.join(COPY), reference),
             clock: secrets.clock(),
+            roots,
+            ca_bundle: config.ca_bundle.clone(),
         }
     }
 
@@ -59,7 +66,7 @@ impl Git {
             Some(own) => Some(own.value().await.map_err(unreachable)?),
             None => None,
         };
-        Ok(Remote::new(self.address.clone(), self.user.clone(), token))
+        Ok(Remote::new(self.address.clone(), self.user.clone(), token).trusting(self.roots.clone()))
     }
 }
 
@@ -83,33 +90,45 @@ impl CheckpointKeeper for Git {
         let remote = self.remote().await?;
         let mut references = remote.look(Service::Push).await.map_err(said)?;
         let there = references.remove(self.branch.reference());
-        let (branch, note, now) = (self.branch.clone(), checkpoint.note.clone(), self.clock.now());
-        let pushed = tokio::task::spawn_blocking(move || push(&remote, &branch, there.as_deref(), (&note, now))).await;
+        let place = Place { remote, branch: self.branch.clone(), ca_bundle: self.ca_bundle.clone() };
+        let (note, now) = (checkpoint.note.clone(), self.clock.now());
+        let pushed = tokio::task::spawn_blocking(move || place.push(there.as_deref(), &note, now)).await;
         pushed.unwrap_or_else(|panicked| Err(unreachable(panicked)))
     }
 }
 
-/// Brings the copy to where the remote stands, commits the note on top of it, and pushes.
-fn push(remote: &Remote, branch: &Branch, there: Option<&str>, (note, now): (&str, Timestamp)) -> Result<Kept, KeepError> {
-    branch.make().map_err(unreachable)?;
-    let here = branch.head().map_err(unreachable)?;
-    if there.is_some() && here.as_deref() != there {
-        remote.fetch(branch.path(), branch.reference()).map_err(said)?;
+/// Where a checkpoint goes.
+struct Place {
+    remote: Remote,
+    branch: Branch,
+    ca_bundle: Option<PathBuf>,
+}
+
+impl Place {
+    /// Brings the copy to where the remote stands, commits the note on top of it, and pushes.
+    fn push(&self, there: Option<&str>, note: &str, now: Timestamp) -> Result<Kept, KeepError> {
+        let (remote, branch) = (&self.remote, &self.branch);
+        branch.make().map_err(unreachable)?;
+        let here = branch.head().map_err(unreachable)?;
+        if there.is_some() && here.as_deref() != there {
+            remote.fetch(branch.path(), branch.reference()).map_err(said)?;
+        }
+        let held = branch.read(FILE).map_err(unreachable)?;
+        let held = held.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        judge(held.as_deref(), note)?;
+        let fresh = Checkpoint::of_note(note).map_err(|error| KeepError::Refused { why: error.to_string() })?;
+        let is_held = held.is_some_and(|held| Checkpoint::of_note(&held).is_ok_and(|held| held.size == fresh.size));
+        if !is_held {
+            let message = format!("{}: {} records", fresh.origin, fresh.size);
+            branch.commit(FILE, note.as_bytes(), &message, now).map_err(unreachable)?;
+        }
+        if !is_held || there.is_none() {
+            let programs = programs();
+            let means = (programs.as_str(), self.ca_bundle.as_deref());
+            remote.push(branch.path(), branch.reference(), means).map_err(said)?;
+        }
+        Ok(Kept::Stored)
     }
-    let held = branch.read(FILE).map_err(unreachable)?;
-    let held = held.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    judge(held.as_deref(), note)?;
-    let fresh = Checkpoint::of_note(note).map_err(|error| KeepError::Refused { why: error.to_string() })?;
-    let is_held = held.is_some_and(|held| Checkpoint::of_note(&held).is_ok_and(|held| held.size == fresh.size));
-    if !is_held {
-        let message = format!("{}: {} records", fresh.origin, fresh.size);
-        branch.commit(FILE, note.as_bytes(), &message, now).map_err(unreachable)?;
-    }
-    if is_held && there.is_some() {
-        return Ok(Kept::Stored);
-    }
-    remote.push(branch.path(), branch.reference(), &programs()).map_err(said)?;
-    Ok(Kept::Stored)
 }
 
 fn unreachable(error: impl std::error::Error + Send + Sync + 'static) -> KeepError {

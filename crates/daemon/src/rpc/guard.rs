@@ -23,7 +23,7 @@ impl Context {
     /// Decides the call about `resource`; `named` says whether the caller named another tenant's.
     ///
     /// # Errors
-    /// POLICY_DENIED, POLICY_ERROR or NOTHING_IN_FORCE; NOT_FOUND for a foreign name, whatever policy says.
+    /// POLICY_DENIED, POLICY_ERROR or NOTHING_IN_FORCE; GRANT_OVER for a service whose grant has ended meanwhile; NOT_FOUND for a foreign name, whatever policy says.
     pub(super) async fn enter<Id: Sync>(
         &self,
         call: &Call,
@@ -58,7 +58,7 @@ impl Context {
             None => {}
         }
         let is_recorded = before.is_some() && decision.allows();
-        let denied = (!decision.allows()).then(|| self.told(denial(&decision)));
+        let denied = (!decision.allows()).then(|| identity.registered.denied(at, self.told(denial(&decision))));
         if call.decided.set(Decided { decision, target, is_recorded }).is_err() {
             return Err(Failure::internal("call was decided twice", &call.row.method.path));
         }

@@ -136,6 +136,12 @@ impl Registered {
         }
     }
 
+    /// What a caller is told whose call was denied at `at`: of a grant that has ended since they were authenticated, as they would be told a
+    /// moment later, else the denial.
+    pub(super) fn denied(&self, at: Timestamp, denial: Failure) -> Failure {
+        self.check(at, "the call is denied").err().unwrap_or(denial)
+    }
+
     /// Whether a stream that was opened by `self` may go on now that the registry says `now`: nobody was suspended, and the same
     /// people are in the same groups. A grant that was renewed cuts nothing.
     pub(super) fn is_still(&self, now: &Self) -> bool {
@@ -234,6 +240,16 @@ mod tests {
         let (service, _) = rows();
         assert_eq!(refused(&service, None, before), Some(Refused::Sponsor), "a sponsor who is not there");
         assert!(!registered(|_, _| ()).can_approve(), "whatever its sponsor may");
+    }
+
+    #[test]
+    fn a_grant_that_ended_while_the_call_was_on_its_way_is_told_as_such() {
+        let told = |it: &Registered, at| it.denied(at, Failure::new(codes::POLICY_DENIED, "x")).code();
+        let (service, human) = rows();
+        let service = Registered::Service { service, sponsor: human.clone() };
+        assert_eq!(told(&service, Timestamp::from_unix_ms(99)), codes::POLICY_DENIED);
+        assert_eq!(told(&service, END), codes::GRANT_OVER);
+        assert_eq!(told(&Registered::Human(human), END), codes::POLICY_DENIED);
     }
 
     #[test]

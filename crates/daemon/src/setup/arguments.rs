@@ -100,6 +100,10 @@ pub struct Initialize {
     /// An outside issuer of tokens (OpenID Connect), exactly as it names itself; its keys are fetched and recorded.
     #[arg(long, alias = "oidc-issuer", value_name = "URL")]
     pub issuer: Option<String>,
+    /// A PEM file with authorities that are believed about the remote repository, the issuer and all other servers, beside the
+    /// system's: a company's own.
+    #[arg(long, value_name = "FILE")]
+    pub ca_bundle: Option<PathBuf>,
     /// The first agent; clerk where nothing is said.
     #[arg(long, value_name = "NAME", conflicts_with = "desired")]
     pub agent: Option<Name>,

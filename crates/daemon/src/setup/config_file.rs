@@ -36,6 +36,7 @@ fn text(plan: &Plan) -> String {
          [trust]\nfile = \"{}\"\n\n\
          [repository]\npath = {}\n{}\
          {}\
+         {}\
          [workspaces]\nallowed_roots = {}\n",
         shell_word(shown),
         plan.installation,
@@ -51,6 +52,7 @@ fn text(plan: &Plan) -> String {
         quote(&plan.repository.display().to_string()),
         upstream(plan),
         issuer(plan),
+        egress(plan),
         Value::Array(roots),
     )
 }
@@ -64,6 +66,11 @@ fn upstream(plan: &Plan) -> String {
 fn issuer(plan: &Plan) -> String {
     let Some(url) = &plan.issuer else { return String::new() };
     format!("[issuer]\nurl = {}\nkeys = {}\n\n", quote(url), quote(layout::ISSUER_KEYS))
+}
+
+fn egress(plan: &Plan) -> String {
+    let Some(path) = &plan.ca_bundle else { return String::new() };
+    format!("[egress]\nca_bundle = {}\n\n", quote(&path.display().to_string()))
 }
 
 fn quote(text: &str) -> String {

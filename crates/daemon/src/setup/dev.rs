@@ -67,7 +67,9 @@ impl Dev {
     pub async fn prepare(&self, environment: &Environment) -> Result<Prepared, Error> {
         let root = self.root()?;
         let mut plan = self.plan(root, environment)?;
-        plan.resume()?;
+        if plan.resume()?.is_some() {
+            plan.adopt_starter(None, &self.model)?;
+        }
         let made = initialize::make(&plan, environment).await?;
         let config = plan.path(layout::CONFIG);
         let overrides = vec![format!("server.listen={}", plan.listen), format!("server.admin_listen={}", plan.admin_listen)];
@@ -97,6 +99,7 @@ impl Dev {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         let admin_port = if self.port == 0 { 0 } else { self.port.saturating_add(1) };
         Ok(Plan {
+            ca_bundle: None,
             installation: InstallationId::from_u128(environment.ids.next()),
             repository: root.join(layout::REPOSITORY),
             root,

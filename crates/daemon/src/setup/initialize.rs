@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use scalbotics_adapters::git::remote::Address;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::{HumanUid, InstallationId};
+use scalbotics_core::in_words;
 use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::shell_word;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -17,7 +19,7 @@ use super::people::{self, Person};
 use super::report::{Change, Report};
 use super::upstream::{self, Seen, Upstream};
 use super::{Error, Initialize, Mode, Provider, config_file, contexts, error, issuer, keys, repository, secrets, starter};
-use crate::layout;
+use crate::{layout, roots};
 
 /// Address of the API, where nothing is said.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7420);
@@ -60,6 +62,8 @@ pub struct Plan {
     pub upstream: Option<Upstream>,
     /// The outside issuer.
     pub issuer: Option<String>,
+    /// The file of authorities that are believed beside the system's, absolute.
+    pub ca_bundle: Option<PathBuf>,
     /// The first agent of the starter.
     pub agent: Name,
     /// Files of its first commit; `None` means the starter's.
@@ -101,7 +105,6 @@ impl Plan {
         }
         let trust_domain =
             TrustDomain::parse(trust_domain).map_err(|e| refused("--trust-domain", trust_domain, e.to_string()))?;
-        let model = flags.model.model(&tenant, flags.desired.as_deref())?;
         let mut plan = Self {
             installation: keys::installation_id(environment),
             root,
@@ -112,16 +115,18 @@ impl Plan {
             repository: root_repository,
             upstream,
             issuer: flags.issuer.clone(),
+            ca_bundle: absolute(flags.ca_bundle.as_slice())?.pop(),
             agent: flags.agent.clone().map_or_else(|| built_in("--agent", starter::AGENT), Ok)?,
             desired: flags.desired.clone(),
-            model,
+            model: None,
             listen: flags.listen.unwrap_or(LISTEN),
             admin_listen: flags.admin_listen.unwrap_or(ADMIN_LISTEN),
             workspace_roots: absolute(&flags.workspace_roots)?,
             dev: false,
         };
-        if let Some(config) = plan.resume()? {
-            plan.adopt(&config, flags)?;
+        match plan.resume()? {
+            Some(config) => plan.adopt(&config, flags)?,
+            None => plan.model = flags.model.model(&plan.tenant, flags.desired.as_deref())?,
         }
         let tokens = flags.git_token_file.as_ref().map(|file| ("--git-token-file", file.display().to_string()));
         let provider = flags.git_provider.map(|provider| ("--git-provider", provider.word().to_owned()));
@@ -135,6 +140,17 @@ impl Plan {
     #[must_use]
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// The authorities that are believed beside the system's.
+    ///
+    /// # Errors
+    /// [`Error::Flag`] when their file cannot be used.
+    pub(super) fn roots(&self) -> Result<Roots, Error> {
+        roots::read(self.ca_bundle.as_deref()).map_err(|error| {
+            let value = self.ca_bundle.as_deref().unwrap_or(Path::new("")).display().to_string();
+            Error::Flag { flag: "--ca-bundle", value, reason: in_words(error.as_ref()) }
+        })
     }
 
     /// What contexts of the command line lead to.

@@ -14,7 +14,7 @@ use crate::layout;
 /// [`Error::Issuer`].
 pub(super) async fn check(plan: &Plan) -> Result<Option<Discovered>, Error> {
     match &plan.issuer {
-        Some(url) => discover(url).await.map(Some).map_err(|source| Error::Issuer { source }),
+        Some(url) => discover(url, &plan.roots()?).await.map(Some).map_err(|source| Error::Issuer { source }),
         None => Ok(None),
     }
 }

@@ -18,6 +18,11 @@ pub(super) const ID: &str = "openai";
 /// The variable that holds the key: never a flag, which everybody on the machine could read.
 const KEY: &str = "OPENAI_API_KEY";
 
+/// The variables by which programs that speak to OpenAI are told where, and which model. They are defaults of a new installation, and no flags: one
+/// that is there is not contradicted by what a shell happens to hold.
+const BASE_URL: &str = "OPENAI_BASE_URL";
+const MODEL: &str = "OPENAI_MODEL";
+
 /// The model that is asked for where nothing is said.
 const DEFAULT: &str = "gpt-4o-mini";
 
@@ -34,11 +39,12 @@ const OUTPUT_TOKENS: u64 = 4_096;
 /// files, they say it, and nothing of this counts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ModelArguments {
-    /// Base address of a server that speaks the OpenAI-compatible chat API; a model drives the first agent then.
-    #[arg(long, value_name = "URL", env = "OPENAI_BASE_URL")]
+    /// Base address of a server that speaks the OpenAI-compatible chat API; a model drives the first agent then. Where nothing is said, that
+    /// of `OPENAI_BASE_URL`.
+    #[arg(long, value_name = "URL")]
     pub model_url: Option<String>,
-    /// What the server calls the model; alone, at OpenAI's own address.
-    #[arg(long, value_name = "NAME", env = "OPENAI_MODEL")]
+    /// What the server calls the model; alone, at OpenAI's own address. Where nothing is said, that of `OPENAI_MODEL`.
+    #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
 }
 
@@ -56,14 +62,16 @@ impl ModelArguments {
     /// # Errors
     /// [`Error::Flag`] when the address or the name cannot be used.
     pub(super) fn model(&self, tenant: &TenantId, desired: Option<&Path>) -> Result<Option<FirstModel>, Error> {
-        if desired.is_some() || self.model_url.is_none() && self.model.is_none() {
+        let said = |flag: &Option<String>, variable| flag.clone().or_else(|| config::of_model(variable));
+        let (url, model) = (said(&self.model_url, BASE_URL), said(&self.model, MODEL));
+        if desired.is_some() || url.is_none() && model.is_none() {
             return Ok(None);
         }
-        let url = self.model_url.as_deref().unwrap_or(OPENAI).trim_end_matches('/');
-        let key = config::model_key(KEY);
+        let url = url.as_deref().unwrap_or(OPENAI).trim_end_matches('/');
+        let key = config::of_model(KEY);
         let refused = |reason: String| Error::Flag { flag: "--model-url", value: url.to_owned(), reason };
         let mut value = json!({
-            "id": ID, "base_url": url, "model": self.model.as_deref().unwrap_or(DEFAULT), "context_tokens": CONTEXT_TOKENS,
+            "id": ID, "base_url": url, "model": model.as_deref().unwrap_or(DEFAULT), "context_tokens": CONTEXT_TOKENS,
             "output_tokens_max": OUTPUT_TOKENS,
         });
         if let (Some(_), Some(map)) = (&key, value.as_object_mut()) {
@@ -76,6 +84,12 @@ impl ModelArguments {
 }
 
 impl FirstModel {
+    /// The one that an earlier run made, with the key that this run brings.
+    pub(super) fn found(file: File) -> Self {
+        let key = file.api_key.is_some().then(|| config::of_model(KEY)).flatten();
+        Self { file, key: key.map(|key| Secret::new(key.into_bytes())) }
+    }
+
     /// Puts the model among the starter's files, and has it drive the agent.
     pub(super) fn add_to(&self, files: &mut BTreeMap<String, Vec<u8>>, agent: &str) {
         // YAML includes JSON.

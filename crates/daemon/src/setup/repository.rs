@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
+use scalbotics_core::desired::FOLDERS;
+use scalbotics_core::in_words;
 use scalbotics_core::ports::RawFiles;
 use scalbotics_runtime::reconcile::Compiler as _;
 
@@ -20,7 +22,7 @@ use crate::places::Places;
 const FILES_MAX: usize = 10_000;
 
 /// Runs `git` without any configuration but ours, and without hooks.
-fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<(), Error> {
+fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<String, Error> {
     let output = Command::new("git")
         .args(["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgSign=false", "-c", "init.defaultBranch=main"])
         .args(["-c", "user.name=scalbotics", "-c", "user.email=scalbotics@localhost"])
@@ -36,7 +38,7 @@ fn git(attempt: &'static str, directory: &Path, arguments: &[&str]) -> Result<()
         .output();
     let output = output.map_err(|error| Error::Git { attempt, said: format!("the program does not start: {error}") })?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ");
     Err(Error::Git { attempt, said })
@@ -108,6 +110,20 @@ pub(super) fn head(plan: &Plan) -> Option<String> {
     scalbotics_adapters::git::Source::new(&plan.repository).read_head().ok()
 }
 
+/// Whether the files of this directory are those of the repository's first commit, as far as they are desired state.
+///
+/// # Errors
+/// [`Error::File`] when the directory cannot be read, [`Error::Git`] when the commit cannot be found.
+pub(super) fn began_with(plan: &Plan, directory: &Path) -> Result<bool, Error> {
+    let attempt = "find the first commit";
+    let first = git(attempt, &plan.repository, &["rev-list", "--max-parents=0", "refs/heads/main"])?;
+    let source = scalbotics_adapters::git::Source::new(&plan.repository);
+    let committed = source.read_files(&first).map_err(|error| Error::Git { attempt, said: in_words(&error) })?.files;
+    let mut given = read_files(directory)?;
+    given.retain(|path, _| FOLDERS.iter().any(|folder| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))));
+    Ok(given == committed)
+}
+
 /// Makes the repository where it is missing; the copy of a remote that has commits already is fetched.
 pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), Error> {
     let place = plan.repository.display().to_string();
@@ -145,7 +161,7 @@ pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), 
 /// An empty bare repository; one that is there stays as it is.
 fn create(plan: &Plan) -> Result<(), Error> {
     std::fs::create_dir_all(&plan.repository).map_err(error::file("create", &plan.repository))?;
-    git("create the repository", &plan.repository, &["init", "--quiet", "--bare", "."])
+    git("create the repository", &plan.repository, &["init", "--quiet", "--bare", "."]).map(drop)
 }
 
 fn has_commit(repository: &Path) -> bool {

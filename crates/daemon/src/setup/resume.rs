@@ -11,7 +11,7 @@ use scalbotics_core::tenant::Name;
 
 use super::error::{self, Error};
 use super::upstream::{self, Upstream};
-use super::{FirstModel, Initialize, Plan, Provider, model, people};
+use super::{FirstModel, Initialize, ModelArguments, Plan, Provider, model, people, repository};
 use crate::config::{Config, Sources};
 use crate::layout;
 
@@ -27,6 +27,7 @@ impl Initialize {
         self.tenant = self.tenant.or_else(|| Name::parse(config.tenant.as_str()).ok());
         self.git = self.git.or_else(|| config.remote.as_ref().map(ToString::to_string));
         self.issuer = self.issuer.or_else(|| config.settings.issuer.url.clone());
+        self.ca_bundle = self.ca_bundle.or_else(|| config.ca_bundle.clone());
         // More people may have keys here by now; then nobody can tell who was the first.
         let (approvers, others): (Vec<Name>, Vec<Name>) =
             people::names(&root).into_iter().partition(|name| people::folder_in(&root, name).approval_key.is_file());
@@ -83,7 +84,11 @@ impl Plan {
         self.listen = self.address("--listen", "server.listen", flags.listen, server.listen)?;
         self.admin_listen = self.address("--admin-listen", "server.admin_listen", flags.admin_listen, server.admin_listen)?;
         self.adopt_issuer(config, flags)?;
-        self.adopt_starter(flags)?;
+        if let Some(said) = self.ca_bundle.as_ref().filter(|said| Some(*said) != config.ca_bundle.as_ref()) {
+            return Err(refused("--ca-bundle", said.display(), self.elsewhere("egress.ca_bundle")));
+        }
+        self.ca_bundle.clone_from(&config.ca_bundle);
+        self.adopt_starter(flags.agent.as_ref(), &flags.model)?;
         let Some(git) = flags.git.as_deref() else { return Ok(()) };
         let Some(path) = git.strip_prefix("local:") else {
             let same = self.upstream.as_ref().zip(config.remote.as_ref()).is_some_and(|(said, found)| said.address == *found);
@@ -94,21 +99,31 @@ impl Plan {
         if same { Ok(()) } else { Err(refused("--git", git, self.elsewhere("repository.path"))) }
     }
 
-    /// First agent and model are files of the repository by now: another one is written there.
-    fn adopt_starter(&self, flags: &Initialize) -> Result<(), Error> {
+    /// First agent, model and files are those of the repository by now: others are written there.
+    pub(super) fn adopt_starter(&mut self, agent: Option<&Name>, flags: &ModelArguments) -> Result<(), Error> {
         let source = Source::new(&self.repository);
-        let Some(commit) = source.read_head().ok().and_then(|head| source.read_files(&head).ok()) else { return Ok(()) };
+        let Some(commit) = source.read_head().ok().and_then(|head| source.read_files(&head).ok()) else {
+            self.model = flags.model(&self.tenant, self.desired.as_deref())?;
+            return Ok(());
+        };
         let changed =
             |what: &str| format!("the installation in this directory has its first {what}; change it in its repository");
-        if let Some(agent) = flags.agent.as_ref().filter(|id| !commit.files.contains_key(&format!("agents/{id}.yaml"))) {
+        if let Some(agent) = agent.filter(|id| !commit.files.contains_key(&format!("agents/{id}.yaml"))) {
             return Err(refused("--agent", agent, changed("agent, and more are added with `agent add`")));
+        }
+        if let Some(directory) = self.desired.as_ref() {
+            return match repository::began_with(self, directory)? {
+                true => Ok(()),
+                false => Err(refused("--desired", directory.display(), changed("files, which are others than these"))),
+            };
         }
         let found = commit.files.get(&format!("models/{}.yaml", model::ID));
         let found = found.and_then(|bytes| Yaml.model(std::str::from_utf8(bytes).ok()?).ok());
-        match FirstModel::differs(&flags.model, found.as_ref()).filter(|_| flags.desired.is_none()) {
-            Some((flag, value)) => Err(refused(flag, value, changed("model, or runs without one"))),
-            None => Ok(()),
+        if let Some((flag, value)) = FirstModel::differs(flags, found.as_ref()) {
+            return Err(refused(flag, value, changed("model, or runs without one")));
         }
+        self.model = found.map(FirstModel::found);
+        Ok(())
     }
 
     fn adopt_issuer(&mut self, config: &Config, flags: &Initialize) -> Result<(), Error> {

@@ -50,6 +50,7 @@ fn flags(dir: &Path) -> Initialize {
         agent: None,
         model: Default::default(),
         desired: None,
+        ca_bundle: None,
         listen: None,
         admin_listen: None,
         workspace_roots: vec![],

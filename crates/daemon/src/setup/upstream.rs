@@ -30,8 +30,8 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    fn remote(&self) -> Remote {
-        Remote::new(self.address.clone(), self.user.clone(), self.token.clone())
+    fn remote(&self, plan: &Plan) -> Result<Remote, Error> {
+        Ok(Remote::new(self.address.clone(), self.user.clone(), self.token.clone()).trusting(plan.roots()?))
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn check(plan: &Plan) -> Result<Seen, Error> {
         let missing = || Error::Missing { flags: vec!["--git-token-file"] };
         return if upstream.resumed && here.is_some() { Ok(Seen::Nothing) } else { Err(missing()) };
     }
-    let references = upstream.remote().look(Service::Push).await.map_err(|source| Error::Remote { source })?;
+    let references = upstream.remote(plan)?.look(Service::Push).await.map_err(|source| Error::Remote { source })?;
     match references.get(BRANCH) {
         None if references.is_empty() => Ok(Seen::Empty),
         Some(there) if upstream.resumed || here.as_ref() == Some(there) => Ok(Seen::At(there.clone())),
@@ -104,7 +104,7 @@ pub(super) async fn join(plan: &Plan, seen: &Seen, report: &mut Report) -> Resul
         return Ok(());
     }
     push(plan, upstream)?;
-    let references = upstream.remote().look(Service::Fetch).await.map_err(|source| Error::Remote { source })?;
+    let references = upstream.remote(plan)?.look(Service::Fetch).await.map_err(|source| Error::Remote { source })?;
     if references.get(BRANCH) != Some(&here) {
         let said = format!("the push was accepted, but {BRANCH} of {place} does not stand at {here}");
         return Err(Error::Git { attempt: "push the first commit", said });
@@ -118,11 +118,12 @@ pub(super) async fn join(plan: &Plan, seen: &Seen, report: &mut Report) -> Resul
 /// # Errors
 /// [`Error::Remote`].
 pub(super) fn fetch(plan: &Plan, upstream: &Upstream) -> Result<(), Error> {
-    upstream.remote().fetch(&plan.repository, BRANCH).map_err(|source: RemoteError| Error::Remote { source })
+    upstream.remote(plan)?.fetch(&plan.repository, BRANCH).map_err(|source: RemoteError| Error::Remote { source })
 }
 
 fn push(plan: &Plan, upstream: &Upstream) -> Result<(), Error> {
-    let pushed = upstream.remote().push(&plan.repository, BRANCH, &crate::config::programs());
+    let remote = upstream.remote(plan)?;
+    let pushed = remote.push(&plan.repository, BRANCH, (&crate::config::programs(), plan.ca_bundle.as_deref()));
     if let Err(RemoteError::Push { said, .. }) = pushed {
         return Err(Error::Git { attempt: "push the first commit", said });
     }

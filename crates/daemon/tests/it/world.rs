@@ -107,6 +107,7 @@ impl World {
         let name = |text: &str| Name::parse(text).unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let plan = Plan {
+            ca_bundle: None,
             root: base.join("box"),
             installation: InstallationId::from_u128(ids.next()),
             trust_domain: TrustDomain::parse("acme.test").unwrap(),

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::web::{Request, Response, Web, page};
 
@@ -20,6 +20,7 @@ pub(crate) struct GitServer {
     folder: PathBuf,
     is_down: Arc<AtomicBool>,
     is_read_only: Arc<AtomicBool>,
+    authorization: Arc<Mutex<String>>,
 }
 
 impl GitServer {
@@ -27,7 +28,9 @@ impl GitServer {
     pub(crate) fn new(folder: &Path) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let (is_down, is_read_only) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let authorization = Arc::new(Mutex::new(AUTHORIZATION.to_owned()));
         let (down, read_only, root) = (Arc::clone(&is_down), Arc::clone(&is_read_only), folder.to_owned());
+        let wanted = Arc::clone(&authorization);
         let web = Web::serve(move |_, request| {
             if down.load(Ordering::Relaxed) {
                 return page(503, "text/plain", "down");
@@ -35,7 +38,7 @@ impl GitServer {
             if request.path.starts_with("/moved") {
                 return (302, vec![("Location".to_owned(), "/desired.git".to_owned())], Vec::new());
             }
-            if request.header("Authorization") != Some(AUTHORIZATION) {
+            if request.header("Authorization") != Some(wanted.lock().unwrap().as_str()) {
                 let challenge = ("WWW-Authenticate".to_owned(), "Basic realm=\"git\"".to_owned());
                 return (401, vec![challenge], b"who are you?".to_vec());
             }
@@ -45,13 +48,22 @@ impl GitServer {
             }
             backend(&root, request)
         });
-        Self { web, folder: folder.to_owned(), is_down, is_read_only }
+        Self { web, folder: folder.to_owned(), is_down, is_read_only, authorization }
+    }
+
+    /// Wants this header from now on.
+    pub(crate) fn want(&self, authorization: &str) {
+        authorization.clone_into(&mut self.authorization.lock().unwrap());
     }
 
     /// Makes an empty bare repository and answers its address.
     pub(crate) fn repository(&self, name: &str) -> String {
         self.git(&["init", "--quiet", "--bare", "--initial-branch=main", name]);
         self.web.at(&format!("/{name}"))
+    }
+
+    pub(crate) const fn port(&self) -> u16 {
+        self.web.port
     }
 
     pub(crate) fn at(&self, path: &str) -> String {

@@ -16,6 +16,7 @@
     reason = "tests may unwrap, wait by the clock, and start themselves again as a process"
 )]
 
+mod again;
 mod approvals;
 mod canaries;
 mod checkpoint_branch;
@@ -35,6 +36,7 @@ mod evidence;
 mod failpoints;
 mod first_minutes;
 mod git_server;
+mod https;
 mod installation;
 mod kills;
 mod ledger;
@@ -54,5 +56,6 @@ mod skills;
 mod tools;
 mod traces;
 mod vault;
+mod watching;
 mod web;
 mod witness;

@@ -269,7 +269,13 @@ fn services(installation: &Installation, followed: &mut Followed) {
     let public = installation.path("junk.pub");
     std::fs::write(&public, "{}").unwrap();
     let junk = ["service", "add", "junk", "--expires-in", "1d", "--login-key", public.to_str().unwrap()];
+    let taken = installation.path("carol.pem.pub").display().to_string();
+    installation.add_carol(&["operators"]);
     let answers = [
+        installation.ann(&["human", "add", "dora", "--login-key", &taken]).exits(2),
+        installation.ann(&["service", "add", "junk", "--expires-in", "1d", "--login-key", &taken]).exits(2),
+        installation.ann(&["team", "remove", "ops", "--yes"]).exits(7),
+        installation.ann(&["team", "remove", "none", "--yes"]).exits(10),
         installation.ann(&["service", "show", "nobody"]).exits(10),
         installation.ann(&junk).exits(2),
         installation.ann(&["team", "member", "add", "ops", "nobody"]).exits(10),
@@ -337,6 +343,13 @@ fn notes(installation: &Installation, followed: &mut Followed) {
     followed.behind(installation, ANN, (&run.stderr, " calls "));
     let list = Answer::of(installation.environment(&cli()).args(["--context", ANN, "task", "list", "--limit", "1"])).exits(0);
     followed.behind(installation, ANN, (&list.stderr, "more: "));
+    for entry in ["one", "two"] {
+        let input = json!({ "entry": entry, "before_ms": 0, "after_ms": 0 }).to_string();
+        installation.ann(&["task", "run", "--agent", "clerk", "--workflow", "opaque", "--input", &input]).exits(6);
+    }
+    let list = ["--context", BOB, "approval", "list", "--limit", "1"];
+    let list = Answer::of(installation.environment(&cli()).args(list)).exits(0);
+    followed.behind(installation, BOB, (&list.stderr, "more: "));
     let enrolled = enrolled(installation);
     followed.behind(installation, ANN, (&enrolled.stderr, " yet: "));
     let not_checked = installation.ann(&["audit", "verify"]).exits(0).json()["not_checked"].as_array().unwrap().clone();

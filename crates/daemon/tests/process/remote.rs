@@ -64,7 +64,7 @@ impl Place {
         self.initialize(&[&["--git", &self.url, "--git-token-file", token.to_str().unwrap()], words].concat())
     }
 
-    fn ann(&self, words: &[&str]) -> Answer {
+    pub(crate) fn ann(&self, words: &[&str]) -> Answer {
         let mut command = self.environment(&cli());
         Answer::of(command.args(["--context", "acme-ann", "--quiet", "-o", "json"]).args(words))
     }
@@ -73,7 +73,7 @@ impl Place {
         std::fs::read_to_string(self.path("daemon.log")).unwrap_or_default()
     }
 
-    fn start(&self) -> Daemon {
+    pub(crate) fn start(&self) -> Daemon {
         let mut command = self.environment(&shipped());
         command.arg("--config").arg(self.path("box/scalbotics.toml"));
         let mut daemon = Daemon::spawn(command, &self.path("daemon.log"), self.admin);
@@ -81,7 +81,7 @@ impl Place {
         daemon
     }
 
-    fn made(&self) -> bool {
+    pub(crate) fn made(&self) -> bool {
         self.path("box").try_exists().unwrap()
     }
 
@@ -194,6 +194,31 @@ fn a_lost_copy_is_fetched(place: &Place, commit: &str) {
     assert!(fetched.stdout.contains("(fetched)"), "{fetched:#?}");
     let here = place.server.git(&["--git-dir", place.path("box/desired.git").to_str().unwrap(), "rev-parse", "main"]);
     assert_eq!(here, commit);
+}
+
+#[test]
+fn a_server_is_told_the_user_that_its_kind_wants() {
+    // `printf %s USER:right-token-1234 | base64`
+    for (provider, user, authorization) in [
+        ("github", "x-access-token", "Basic eC1hY2Nlc3MtdG9rZW46cmlnaHQtdG9rZW4tMTIzNA=="),
+        ("gitlab", "oauth2", "Basic b2F1dGgyOnJpZ2h0LXRva2VuLTEyMzQ="),
+        ("other", "git", AUTHORIZATION),
+    ] {
+        let place = Place::new();
+        place.server.want(authorization);
+        let wrong = if provider == "github" { "gitlab" } else { "github" };
+        let refused = place.remote(&["--git-provider", wrong]).exits(1);
+        assert!(refused.stderr.contains("refuses the token with status 401") && !place.made(), "{provider}: {refused:#?}");
+        place.remote(&["--git-provider", provider]).exits(0);
+        let config = std::fs::read_to_string(place.path("box/scalbotics.toml")).unwrap();
+        assert!(config.contains(&format!("user = \"{user}\"\n")), "{provider}: {config}");
+        // The daemon says it too, and a second run needs not be told again.
+        let daemon = place.start();
+        let commit = place.server.commit("desired.git", "teams/far.yaml", "id: far\ndescription: Far away.\n");
+        assert_eq!(place.ann(&["repo", "apply"]).exits(0).json()["commit"], commit.as_str(), "{provider}");
+        let _ended = daemon.stop();
+        place.remote(&[]).exits(0);
+    }
 }
 
 #[test]

@@ -70,11 +70,21 @@ pub enum Error {
         /// The group.
         group: Name,
     },
-    /// The login key of a service is that of a human or another service, or was.
-    #[error("the login key of service `{name}` is somebody else's")]
+    /// The login key is that of another human or service, or was.
+    #[error("the login key of {kind} `{name}` is somebody else's")]
     KeyTaken {
+        /// `human` or `service`.
+        kind: &'static str,
         /// The name.
         name: Name,
+    },
+    /// The tenant has as many as it may have.
+    #[error("the tenant has {most} {kind}s, those who were offboarded included, and may have no more")]
+    TooMany {
+        /// `human` or `service`.
+        kind: &'static str,
+        /// How many it may have.
+        most: usize,
     },
     /// A standing grant would end at once, or too late.
     #[error("a standing grant lasts from a second to 90 days")]

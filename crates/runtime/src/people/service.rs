@@ -10,8 +10,9 @@ use scalbotics_core::tenant::{Name, TenantId};
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::roll::{self, Newcomer};
 use super::standing::Moved;
-use super::{Error, Move};
+use super::{Error, Move, Services};
 use crate::audit::Quota;
 use crate::change::{Change, ChangeError, Changed, Changes};
 use crate::{Caller, Ports, task};
@@ -50,11 +51,18 @@ pub struct Roles {
 pub struct Service {
     changes: Changes,
     tasks: task::Service,
-    /// One change of a human at a time, so that two administrators cannot take away each other's rights at once.
+    /// One change of a human or a service at a time, so that two administrators cannot take away each other's rights at once, and no key
+    /// becomes that of two.
     one: Arc<Mutex<()>>,
 }
 
 impl Service {
+    /// Services of the same tenants, of which one is changed while nobody is.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services { changes: self.changes.clone(), tasks: self.tasks.clone(), one: Arc::clone(&self.one) }
+    }
+
     /// A service over the registry of `ports`; `tasks` stops what runs for whoever is suspended.
     #[must_use]
     pub fn new(ports: Ports, tasks: task::Service, quota: Arc<Quota>) -> Self {
@@ -92,6 +100,7 @@ impl Service {
         if self.human(tenant, &new.name).await.map_err(ChangeError::from)?.is_some() {
             return Err(Error::Taken { name: new.name });
         }
+        roll::check(&self.changes.ports, tenant, (Newcomer::Human, &new.name), &new.login_key).await?;
         let human = Human {
             uid: HumanUid::from_u128(self.changes.ports.ids.next()),
             tenant: tenant.clone(),

@@ -13,12 +13,12 @@ use scalbotics_core::tool::Tier;
 use serde_json::json;
 use tokio::sync::Mutex;
 
+use super::roll::{self, Newcomer};
 use super::service::{joined, raced};
 use super::standing::Moved;
 use super::{Error, Move, Roles};
-use crate::audit::Quota;
 use crate::change::{Change, ChangeError, Changed, Changes};
-use crate::{Caller, Ports, task};
+use crate::{Caller, task};
 
 /// Shortest life of a standing grant, in milliseconds.
 const GRANT_LIFETIME_MIN_MS: u64 = 1_000;
@@ -47,22 +47,16 @@ pub struct Renewal {
     pub tier_max: Option<Tier>,
 }
 
-/// Services, for administrators. Cloning shares it.
+/// Services, for administrators, beside [`super::Service::services`] of the people. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Services {
-    changes: Changes,
-    tasks: task::Service,
+    pub(super) changes: Changes,
+    pub(super) tasks: task::Service,
     /// One change at a time, so that none is made on what another has changed.
-    one: Arc<Mutex<()>>,
+    pub(super) one: Arc<Mutex<()>>,
 }
 
 impl Services {
-    /// Services of the registry of `ports`; `tasks` stops what runs for whichever is suspended.
-    #[must_use]
-    pub fn new(ports: Ports, tasks: task::Service, quota: Arc<Quota>) -> Self {
-        Self { changes: Changes::new(ports, quota), tasks, one: Arc::default() }
-    }
-
     /// Services of a tenant, by name.
     ///
     /// # Errors
@@ -101,7 +95,7 @@ impl Services {
             return Err(Error::HumanGroup { name, group: group.clone() });
         }
         let grant = self.grant(caller, lifetime, tier_max, change.at)?;
-        self.check_key(&tenant, &name, &login_key).await?;
+        roll::check(&self.changes.ports, &tenant, (Newcomer::Service, &name), &login_key).await?;
         let service = Service {
             uid: ServiceUid::from_u128(self.changes.ports.ids.next()),
             tenant,
@@ -179,14 +173,6 @@ impl Services {
     async fn present(&self, tenant: &TenantId, name: &Name) -> Result<Service, Error> {
         let service = self.get(tenant, name).await.map_err(ChangeError::from)?;
         service.ok_or_else(|| Error::NotFound { kind: "service", name: name.clone() })
-    }
-
-    /// A key is its service's alone, also the key of one that is gone: else it would be stopped under one name and act under another.
-    async fn check_key(&self, tenant: &TenantId, name: &Name, key: &str) -> Result<(), Error> {
-        let humans = self.changes.ports.roster.humans(tenant).await.map_err(ChangeError::from)?;
-        let services = self.list(tenant).await.map_err(ChangeError::from)?;
-        let mut known = humans.iter().map(|human| &human.login_key).chain(services.iter().map(|service| &service.login_key));
-        if known.any(|known| known == key) { Err(Error::KeyTaken { name: name.clone() }) } else { Ok(()) }
     }
 
     /// Makes the change durable; `target` is what the audit record says that it is about.

@@ -16,7 +16,7 @@ fn service(bed: &Bed) -> Service {
 }
 
 async fn add(bed: &Bed, people: &Service, who: &str, group: &str) -> Human {
-    let new = NewHuman { name: name(who), groups: vec![name(group)], login_key: "{}".to_owned() };
+    let new = NewHuman { name: name(who), groups: vec![name(group)], login_key: format!("the key of {who}") };
     people.add(&bed.ada(), new, false).await.unwrap().now
 }
 

@@ -10,14 +10,14 @@ use scalbotics_core::task::{Event, Failure, Status};
 use scalbotics_core::time::Span;
 use scalbotics_core::tool::Tier;
 use scalbotics_runtime::Caller;
-use scalbotics_runtime::people::{Error, Move, NewService, Renewal, Services};
+use scalbotics_runtime::people::{Error, Move, NewHuman, NewService, Renewal, Services};
 use scalbotics_runtime::task::SubmitError;
 
 use super::bed::{Bed, submission};
 use super::repo::name;
 
 fn services(bed: &Bed) -> Services {
-    Services::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota))
+    scalbotics_runtime::people::Service::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota)).services()
 }
 
 fn ci(tier_max: Tier, lifetime_ms: u64) -> NewService {
@@ -146,4 +146,26 @@ async fn who_renews_sponsors_and_what_is_repeated_is_one_change() {
     assert_eq!((gone.standing, gone.epoch), (Standing::Offboarded, 1));
     assert!(matches!(services.renew(&bed.ada(), &name("ci"), renewal, false).await, Err(Error::Gone { .. })));
     assert!(matches!(services.renew(&bed.ada(), &name("cd"), renewal, false).await, Err(Error::NotFound { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_human_gets_no_key_that_is_a_services_or_another_humans() {
+    let bed = Bed::new().await;
+    let people = scalbotics_runtime::people::Service::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota));
+    let services = people.services();
+    services.add(&bed.ada(), ci(Tier::Read, 60_000), false).await.unwrap();
+    services.set_standing(&bed.ada(), &name("ci"), Move::Offboard, false).await.unwrap();
+    let carol = |key: &str| NewHuman { name: name("carol"), groups: Vec::new(), login_key: key.to_owned() };
+    for taken in [ci(Tier::Read, 60_000).login_key, bed.disk.world.human.login_key.clone()] {
+        for only_check in [true, false] {
+            let refused = people.add(&bed.ada(), carol(&taken), only_check).await;
+            assert!(matches!(refused, Err(Error::KeyTaken { kind: "human", .. })), "{taken}: {refused:?}");
+        }
+    }
+    // Two who ask at once: one of them has the key.
+    let dave = NewHuman { name: name("dave"), ..carol("a new one") };
+    let (ada, bob) = (bed.ada(), bed.bob());
+    let cd = NewService { name: name("cd"), login_key: "a new one".to_owned(), ..ci(Tier::Read, 60_000) };
+    let (human, service) = tokio::join!(people.add(&ada, dave, false), services.add(&bob, cd, false));
+    assert!(human.is_ok() != service.is_ok(), "{human:?} {service:?}");
 }

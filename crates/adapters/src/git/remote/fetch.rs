@@ -12,6 +12,7 @@ use gix::protocol::transport::client::blocking_io::http::reqwest::Options as Bac
 use gix::remote::{Direction, fetch::Tags};
 
 use super::{Error, Remote};
+use crate::build::certificates;
 use crate::git::{BoxError, source};
 
 /// Time for one request of a fetch: a first fetch of a large history over a slow line.
@@ -35,22 +36,25 @@ impl Remote {
         let remote = remote.with_refspecs([<&BStr>::from(refspec.as_str())], Direction::Fetch)?;
         let connection = remote.connect(Direction::Fetch)?;
         // What the header does not open, nobody is asked for.
-        let connection = connection.with_credentials(|_| Ok(None)).with_transport_options(Box::new(self.options()));
+        let connection = connection.with_credentials(|_| Ok(None)).with_transport_options(Box::new(self.options()?));
         let fetch = connection.prepare_fetch(gix::progress::Discard, gix::remote::ref_map::Options::default())?;
         fetch.receive(gix::progress::Discard, &AtomicBool::new(false))?;
         Ok(())
     }
 
-    fn options(&self) -> Options {
+    fn options(&self) -> Result<Options, BoxError> {
+        let roots = certificates(&self.roots)?;
         let backend = Backend {
-            configure_client: Some(Box::new(|client| Ok(client.no_proxy().timeout(REQUEST_MAX)))),
+            configure_client: Some(Box::new(move |client| {
+                Ok(client.no_proxy().timeout(REQUEST_MAX).tls_certs_merge(roots.clone()))
+            })),
             configure_request: None,
         };
-        Options {
+        Ok(Options {
             extra_headers: self.authorization().iter().map(|text| format!("Authorization: {}", text.as_str())).collect(),
             follow_redirects: FollowRedirects::None,
             backend: Some(Arc::new(Mutex::new(backend))),
             ..Options::default()
-        }
+        })
     }
 }

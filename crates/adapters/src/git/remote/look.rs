@@ -9,10 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Response, StatusCode, redirect};
+use scalbotics_core::egress::Roots;
 use scalbotics_core::secret::Secret;
 use zeroize::Zeroizing;
 
 use super::{Address, Error, advertisement};
+use crate::build::trusting;
 
 /// Time for one look: a server that is well answers in a tenth of it.
 const LOOK_MAX: Duration = Duration::from_secs(15);
@@ -44,6 +46,7 @@ pub struct Remote {
     pub(super) address: Address,
     user: String,
     token: Option<Secret>,
+    pub(super) roots: Roots,
 }
 
 impl fmt::Debug for Remote {
@@ -56,7 +59,13 @@ impl Remote {
     /// A remote at `address`, opened by `token` with the user name that its provider wants beside a token.
     #[must_use]
     pub fn new(address: Address, user: impl Into<String>, token: Option<Secret>) -> Self {
-        Self { address, user: user.into(), token }
+        Self { address, user: user.into(), token, roots: Roots::default() }
+    }
+
+    /// The same, where these authorities are believed beside the system's.
+    #[must_use]
+    pub fn trusting(self, roots: Roots) -> Self {
+        Self { roots, ..self }
     }
 
     /// The header that opens it (RFC 7617), if there is a token.
@@ -105,7 +114,7 @@ impl Remote {
             let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
             builder.resolve_to_addrs("localhost", &local).build()
         } else {
-            builder.https_only(true).build()
+            trusting(builder.https_only(true), &self.roots)?.build()
         }
     }
 

@@ -9,7 +9,8 @@ use super::{Error, Remote};
 const STALL_SECONDS: &str = "60";
 
 impl Remote {
-    /// Pushes a branch of the bare repository at `copy` with the `git` program that is found in `programs` (directories as in `PATH`).
+    /// Pushes a branch of the bare repository at `copy` with the `git` program that is found in `programs` (directories as in `PATH`), which
+    /// believes the authorities of the file at `ca_bundle`, or the system's.
     /// The remote's branch of that name only ever moves forward: nothing is forced.
     ///
     /// No configuration of the machine, hooks, helpers, redirects or proxies, and the token on no command line. Blocking, as long as
@@ -17,7 +18,7 @@ impl Remote {
     ///
     /// # Errors
     /// [`Error::Push`]; the remote's branch stands where it stood then, or where the push has put it.
-    pub fn push(&self, copy: &Path, reference: &str, programs: &str) -> Result<(), Error> {
+    pub fn push(&self, copy: &Path, reference: &str, (programs, ca_bundle): (&str, Option<&Path>)) -> Result<(), Error> {
         let mut settings = vec![
             ("core.hooksPath", "/dev/null".to_owned()),
             ("credential.helper", String::new()),
@@ -29,6 +30,9 @@ impl Remote {
             ("protocol.http.allow", "always".to_owned()),
             ("protocol.https.allow", "always".to_owned()),
         ];
+        if let Some(path) = ca_bundle {
+            settings.push(("http.sslCAInfo", path.display().to_string()));
+        }
         if let Some(authorization) = self.authorization() {
             settings.push(("http.extraHeader", format!("Authorization: {}", authorization.as_str())));
         }

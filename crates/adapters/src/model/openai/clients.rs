@@ -6,7 +6,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, redirect};
+use scalbotics_core::egress::Roots;
 use scalbotics_core::model::Model;
+
+use crate::build::trusting;
 
 /// Most clients at one time; installations have a handful of models, and most with the same timeouts.
 const CLIENTS_MAX: usize = 16;
@@ -26,10 +29,16 @@ type Kind = (bool, u64);
 /// Clients by kind, made when they are first needed.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
+    roots: Roots,
     made: Mutex<BTreeMap<Kind, Client>>,
 }
 
 impl Clients {
+    /// Clients that believe these authorities beside the system's.
+    pub(super) fn trusting(roots: Roots) -> Self {
+        Self { roots, made: Mutex::default() }
+    }
+
     /// The client for a model.
     ///
     /// # Errors
@@ -40,7 +49,7 @@ impl Clients {
         if let Some(client) = made.get(&kind) {
             return Ok(client.clone());
         }
-        let client = make(kind)?;
+        let client = make(kind, &self.roots)?;
         if made.len() >= CLIENTS_MAX {
             made.pop_first();
         }
@@ -49,7 +58,7 @@ impl Clients {
     }
 }
 
-fn make((cleartext, connect_ms): Kind) -> Result<Client, reqwest::Error> {
+fn make((cleartext, connect_ms): Kind, roots: &Roots) -> Result<Client, reqwest::Error> {
     let builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
@@ -65,6 +74,6 @@ fn make((cleartext, connect_ms): Kind) -> Result<Client, reqwest::Error> {
         let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         builder.resolve_to_addrs("localhost", &local).tls_certs_only([]).build()
     } else {
-        builder.https_only(true).build()
+        trusting(builder.https_only(true), roots)?.build()
     }
 }

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Response};
 use scalbotics_core::digest::Digest;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::model::{Model, Reply, Request};
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{Clock, ModelProvider, NotAnswered, SecretSource};
@@ -43,6 +44,12 @@ impl OpenAi {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, secrets: Arc<dyn SecretSource>) -> Self {
         Self { clients: Clients::default(), clock, secrets, plain: Mutex::default(), warm: Mutex::default() }
+    }
+
+    /// The same, which believes these authorities beside the system's.
+    #[must_use]
+    pub fn trusting(self, roots: Roots) -> Self {
+        Self { clients: Clients::trusting(roots), ..self }
     }
 
     async fn key(&self, warrant: &Warrant<Call>, model: &Model) -> Result<Key, NotAnswered> {

@@ -4,18 +4,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::{Client, redirect};
-use scalbotics_core::egress::{Host, Scheme, Target};
+use scalbotics_core::egress::{Host, Roots, Scheme, Target};
 
 use super::limits::ANSWER_HEADERS_MAX;
+use crate::build::trusting;
 
 /// How the program calls itself.
 const USER_AGENT: &str = concat!("scalbotics/", env!("CARGO_PKG_VERSION"));
 
-/// The client for a target whose name leads to these addresses, and the time that it has to connect.
+/// The client for a target whose name leads to these addresses, which believes `roots` beside the system's; and the time that it has to
+/// connect.
 ///
 /// # Errors
 /// When there is no TLS on this machine: no roots, or no provider.
-pub(super) fn of(target: &Target, addresses: &[IpAddr], connect: Duration) -> Result<Client, reqwest::Error> {
+pub(super) fn of(target: &Target, addresses: &[IpAddr], connect: Duration, roots: &Roots) -> Result<Client, reqwest::Error> {
     let mut builder = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
@@ -32,7 +34,7 @@ pub(super) fn of(target: &Target, addresses: &[IpAddr], connect: Duration) -> Re
         builder = builder.resolve_to_addrs(name, &addresses);
     }
     match target.scheme {
-        Scheme::Https => builder.https_only(true).build(),
+        Scheme::Https => trusting(builder.https_only(true), roots)?.build(),
         // No roots are read where none are needed.
         Scheme::Http => builder.tls_certs_only([]).build(),
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{RequestBuilder, Response};
-use scalbotics_core::egress::{Host, Method, Reach, Target};
+use scalbotics_core::egress::{Host, Method, Reach, Roots, Target};
 use scalbotics_core::ports::Stop;
 use scalbotics_core::redaction::Mask;
 use scalbotics_core::secret::Secret;
@@ -23,6 +23,7 @@ use super::{Resolver, SystemResolver, client};
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     resolver: Arc<dyn Resolver>,
+    roots: Roots,
 }
 
 impl Default for Fetcher {
@@ -69,7 +70,13 @@ impl Fetcher {
     /// Makes requests with addresses of this resolver.
     #[must_use]
     pub fn new(resolver: Arc<dyn Resolver>) -> Self {
-        Self { resolver }
+        Self { resolver, roots: Roots::default() }
+    }
+
+    /// The same, which believes these authorities beside the system's.
+    #[must_use]
+    pub fn trusting(self, roots: Roots) -> Self {
+        Self { roots, ..self }
     }
 
     /// Whether the call could be made, as far as can be said without asking anybody.
@@ -179,8 +186,8 @@ impl Exchange<'_> {
         let unavailable = |error: &reqwest::Error| NotDone::Unavailable { reason: causes(error) };
         // Connecting ends before the call does, so that one which found no connection is known never to have left.
         let left = self.end.saturating_duration_since(Instant::now());
-        let client =
-            client::of(target, &addresses, CONNECT_MAX.min(left.mul_f64(CONNECT_SHARE))).map_err(|error| unavailable(&error))?;
+        let connect = CONNECT_MAX.min(left.mul_f64(CONNECT_SHARE));
+        let client = client::of(target, &addresses, connect, &self.fetcher.roots).map_err(|error| unavailable(&error))?;
         let request = self.request(client.request(method_of(self.wanted.method), target.to_string()), target)?;
         self.progress.0.store(true, Ordering::Relaxed);
         match request.send().await {

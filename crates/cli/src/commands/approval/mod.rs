@@ -2,6 +2,7 @@
 
 mod answer;
 mod enroll;
+mod list;
 mod show;
 mod verb;
 

@@ -2,27 +2,25 @@
 
 use clap::Subcommand;
 use scalbotics_core::approval::Answer;
-use scalbotics_proto::v1;
 use scalbotics_proto::v1::approval_service_client::ApprovalServiceClient;
-use serde_json::Value;
 use tonic::transport::Channel;
 
 use super::enroll::{EnrollArgs, enroll};
+use super::list::{ListArgs, WatchArgs, list, watch};
 use super::{answer, show};
 use crate::failure::Failure;
-use crate::output::{Printer, column, wide};
+use crate::output::Printer;
 use crate::session::Session;
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// List requests that wait, newest first.
-    #[command(alias = "ls", before_help = "Example: scalbotics approval list")]
-    List {
-        /// Those that were answered or lapsed too.
-        #[arg(long)]
-        all: bool,
-    },
+    #[command(alias = "ls", before_help = "Example: scalbotics approval list --mine")]
+    List(ListArgs),
+    /// Print requests as they come, and what became of each, until you end it.
+    #[command(before_help = "Example: scalbotics --context dev-approver approval watch --mine")]
+    Watch(WatchArgs),
     /// Show exactly what would run.
     #[command(alias = "get", before_help = "Example: scalbotics approval show apr_01K9…")]
     Show {
@@ -59,9 +57,10 @@ pub(super) fn client(session: &Session) -> ApprovalServiceClient<Channel> {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &mut Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
     match verb {
-        Verb::List { all } => list(session, *all, printer).await,
+        Verb::List(args) => list(session, args, printer).await,
+        Verb::Watch(args) => watch(session, args, printer).await,
         Verb::Show { approval } => {
             let approval = show::get(session, approval).await?;
             show::print(&approval, printer)
@@ -70,22 +69,4 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
         Verb::Deny { approval, reason } => answer::answer(session, approval, Answer::Deny, reason, printer).await,
         Verb::Enroll(args) => enroll(session, args, printer).await,
     }
-}
-
-async fn list(session: &Session, all: bool, printer: &Printer) -> Result<(), Failure> {
-    let status = if all { v1::ApprovalStatus::Unspecified } else { v1::ApprovalStatus::Waiting };
-    let request = v1::ListApprovalsRequest { status: status.into(), ..v1::ListApprovalsRequest::default() };
-    let answer = client(session).list_approvals(session.request(request)?).await?.into_inner();
-    let items: Vec<Value> = answer.approvals.iter().map(show::approval_json).collect();
-    let columns = [
-        column("APPROVAL", "/name"),
-        column("STATUS", "/status"),
-        column("AGENT", "/agent"),
-        column("TOOL", "/tool"),
-        column("TIER", "/tier"),
-        column("EXPIRES", "/expires"),
-        wide("TASK", "/task"),
-        wide("DIGEST", "/call_digest"),
-    ];
-    printer.list(&items, &columns)
 }

@@ -8,6 +8,12 @@ use std::process::{Command, Stdio};
 use crate::codes;
 use crate::failure::{Exit, Failure};
 
+/// Hexadecimal digits of an object's id (SHA-1).
+const OBJECT_ID_LEN: usize = 40;
+
+/// A file of a commit: its path, and its text; without one it is removed.
+pub(super) type File = (String, Option<String>);
+
 /// A branch of a local repository.
 #[derive(Debug)]
 pub(super) struct Branch {
@@ -43,7 +49,7 @@ impl Branch {
     }
 
     /// Commits files on top of `parent`; answers the commit, to which the branch has been moved.
-    pub(super) fn commit(&self, parent: &str, files: &[(String, String)], message: &str) -> Result<String, Failure> {
+    pub(super) fn commit(&self, parent: &str, files: &[File], message: &str) -> Result<String, Failure> {
         let made = self.make(parent, files, message);
         let _never_made = std::fs::remove_file(&self.index);
         let commit = made?;
@@ -51,9 +57,15 @@ impl Branch {
         Ok(commit)
     }
 
-    fn make(&self, parent: &str, files: &[(String, String)], message: &str) -> Result<String, Failure> {
+    fn make(&self, parent: &str, files: &[File], message: &str) -> Result<String, Failure> {
         self.git(&["read-tree", parent], None)?;
         for (path, text) in files {
+            let Some(text) = text else {
+                // A mode of 0 takes it away; `--remove` would want a work tree.
+                let line = format!("0 {} 0\t{path}\n", "0".repeat(OBJECT_ID_LEN));
+                self.git(&["update-index", "--index-info"], Some(&line))?;
+                continue;
+            };
             let blob = self.git(&["hash-object", "-w", "--stdin"], Some(text))?;
             self.git(&["update-index", "--add", "--cacheinfo", &format!("100644,{blob},{path}")], None)?;
         }
@@ -62,7 +74,7 @@ impl Branch {
     }
 
     /// A commit of files on top of `parent` that no branch stands at.
-    pub(super) fn loose(&self, parent: &str, files: &[(String, String)], message: &str) -> Result<String, Failure> {
+    pub(super) fn loose(&self, parent: &str, files: &[File], message: &str) -> Result<String, Failure> {
         let made = self.make(parent, files, message);
         let _never_made = std::fs::remove_file(&self.index);
         made

@@ -7,7 +7,7 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::repository_service_client::RepositoryServiceClient;
 use serde_json::{Value, json};
 
-use super::git::Branch;
+use super::git::{Branch, File};
 use super::membership::{self, Move};
 use crate::codes;
 use crate::failure::{Exit, Failure};
@@ -30,6 +30,13 @@ pub(crate) struct Place {
     /// Only show the files that would be committed.
     #[arg(long)]
     dry_run: bool,
+}
+
+impl Place {
+    /// Whether the files are only shown.
+    pub(crate) const fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
 }
 
 /// What is written.
@@ -61,6 +68,8 @@ pub(crate) enum Change {
     },
     /// An agent goes into another team, unless it leads its own.
     Move(Move),
+    /// This file goes.
+    Remove(String),
 }
 
 /// Commits a change; returns when the commit is in force. One that is refused is taken back.
@@ -119,7 +128,7 @@ fn only_a_copy(remote: &str, Written { kind, name, .. }: &Written<'_>) -> Failur
 }
 
 /// The files of the commit, and its message.
-fn files(branch: &Branch, parent: &str, written: &Written<'_>) -> Result<(Vec<(String, String)>, String), Failure> {
+fn files(branch: &Branch, parent: &str, written: &Written<'_>) -> Result<(Vec<File>, String), Failure> {
     let Written { kind, name, look, change } = written;
     match change {
         Change::Add(files) => {
@@ -129,23 +138,34 @@ fn files(branch: &Branch, parent: &str, written: &Written<'_>) -> Result<(Vec<(S
                     .why(format!("{first} is in commit {parent}"))
                     .next(look.clone()));
             }
-            Ok((files.clone(), format!("Add {kind} {name}")))
+            let files = files.iter().map(|(path, text)| (path.clone(), Some(text.clone()))).collect();
+            Ok((files, format!("Add {kind} {name}")))
         }
         Change::Set { path, field, value } => {
             if !branch.has(parent, path)? {
-                return Err(Failure::new(Exit::NotFound, codes::NOT_FOUND, format!("there is no {path}"))
-                    .why(format!("commit {parent} does not have it"))
-                    .next(look.clone()));
+                return Err(absent(path, parent, look));
             }
             let text = with_field(&branch.text(parent, path)?, field, value)?;
-            Ok((vec![(path.clone(), text)], format!("Set {field} of {path} to {value}")))
+            Ok((vec![(path.clone(), Some(text))], format!("Set {field} of {path} to {value}")))
         }
         Change::Move(wanted) => {
             let (path, text) = membership::file(branch, parent, wanted)?;
             let text = with_field(&text, "team", wanted.to.as_str())?;
-            Ok((vec![(path, text)], format!("Move agent {name} to team {}", wanted.to)))
+            Ok((vec![(path, Some(text))], format!("Move agent {name} to team {}", wanted.to)))
+        }
+        Change::Remove(path) => {
+            if !branch.has(parent, path)? {
+                return Err(absent(path, parent, look));
+            }
+            Ok((vec![(path.clone(), None)], format!("Remove {kind} {name}")))
         }
     }
+}
+
+fn absent(path: &str, parent: &str, look: &str) -> Failure {
+    Failure::new(Exit::NotFound, codes::NOT_FOUND, format!("there is no {path}"))
+        .why(format!("commit {parent} does not have it"))
+        .next(look)
 }
 
 /// The text with a field set to a name: only its line is touched, so that everything else stays as somebody wrote it.

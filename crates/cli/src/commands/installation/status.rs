@@ -5,6 +5,7 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
 use serde_json::{Value, json};
 
+use super::watch;
 use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
@@ -16,8 +17,11 @@ use crate::tree::Globals;
 #[derive(Debug, Args)]
 pub(crate) struct StatusArgs {
     /// Exit 1 unless everything is well.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "watch")]
     exit_code: bool,
+    /// Go on looking, and print what changes.
+    #[arg(long)]
+    watch: bool,
 }
 
 /// Fetches the installation's state.
@@ -27,15 +31,29 @@ pub(super) async fn get(session: &Session) -> Result<v1::Installation, Failure> 
 }
 
 /// Prints what runs and how it is.
-pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Printer) -> Result<(), Failure> {
+pub(crate) async fn status(session: &mut Session, args: &StatusArgs, printer: &Printer) -> Result<(), Failure> {
     let status = get(session).await?;
+    if args.watch {
+        return watch::watch(session, &status, printer).await;
+    }
+    print(&status_json(&status), printer)?;
+    if args.exit_code && status.health != "ok" {
+        return Err(Failure::new(Exit::Failed, codes::DEGRADED, "the installation is degraded")
+            .why(status.reasons.join("; "))
+            .next("scalbotics doctor"));
+    }
+    Ok(())
+}
+
+/// The installation's state as JSON.
+pub(super) fn status_json(status: &v1::Installation) -> Value {
     let keepers: Vec<Value> = status.keepers.iter().map(keeper).collect();
     let outside = status.keepers.iter().filter(|keeper| keeper.size > 0).max_by_key(|keeper| keeper.size);
     let outside = outside.map(|keeper| {
         let at = wire::time(keeper.time);
         format!("size {} of the installation log, kept by {} at {at}", keeper.size, keeper.name)
     });
-    let value = json!({
+    json!({
         "outside_checkpoint": outside,
         "name": status.id,
         "health": status.health,
@@ -52,7 +70,11 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
         "dev": status.dev,
         "audit_unwitnessed": status.audit_unwitnessed,
         "keepers": keepers,
-    });
+    })
+}
+
+/// Prints the installation's state in full.
+pub(super) fn print(value: &Value, printer: &Printer) -> Result<(), Failure> {
     let columns = [
         column("installation", "/name"),
         column("health", "/health"),
@@ -70,13 +92,7 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
         column("commit in force", "/commit"),
         column("dev", "/dev"),
     ];
-    printer.one(&value, &columns)?;
-    if args.exit_code && status.health != "ok" {
-        return Err(Failure::new(Exit::Failed, codes::DEGRADED, "the installation is degraded")
-            .why(status.reasons.join("; "))
-            .next("scalbotics doctor"));
-    }
-    Ok(())
+    printer.one(value, &columns)
 }
 
 fn keeper(keeper: &v1::CheckpointKeeper) -> Value {

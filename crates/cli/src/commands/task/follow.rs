@@ -5,6 +5,7 @@ use scalbotics_proto::v1::TaskStatus;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
 
+use super::until::Until;
 use super::{show, verb};
 use crate::codes;
 use crate::commands::policy::explain;
@@ -13,8 +14,20 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Format, Printer, escape, pad};
 use crate::session::Session;
 
-/// Prints events until the task has ended, or, unless `wait`, until it waits for a person.
-pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: &Printer) -> Result<(), Failure> {
+/// Prints events until what is waited for: the end of the task, a state of it; where nothing is said, also that it waits for a
+/// person. A wait for a state ends after the time that `--timeout` says.
+pub(super) async fn follow(session: &Session, name: &str, until: Option<Until>, printer: &Printer) -> Result<(), Failure> {
+    let following = events(session, name, until, printer);
+    match (until, session.wait_max()) {
+        (Some(until), Some(most)) => match tokio::time::timeout(most, following).await {
+            Ok(followed) => followed,
+            Err(_) => Err(late(name, until, most)),
+        },
+        (None, _) | (_, None) => following.await,
+    }
+}
+
+async fn events(session: &Session, name: &str, until: Option<Until>, printer: &Printer) -> Result<(), Failure> {
     // The name is that of the task: for what was asked, its events have none.
     let only_names = printer.format == Format::Name;
     if only_names {
@@ -27,12 +40,42 @@ pub(super) async fn follow(session: &Session, name: &str, wait: bool, printer: &
         if !only_names {
             printer.item(&event_json(&event), || line(&event))?;
         }
-        if !wait && event.status() == TaskStatus::InputRequired && parked(session, name, &event).await? {
-            return Err(waiting(session, name, &event));
+        let Some(until) = until else {
+            if event.status() == TaskStatus::InputRequired && parked(session, name, &event).await? {
+                return Err(waiting(session, name, &event));
+            }
+            continue;
+        };
+        // An older event says what was.
+        if until.is_met_by(event.status()) && until.is_met_by(show::get(session, name, false).await?.status()) {
+            printer.note(&format!("{} {}", wire::short(name), until.word()));
+            return Ok(());
         }
     }
     let task = show::get(session, name, false).await?;
-    ended(session, &task, printer).await
+    match until {
+        Some(until) if until.is_met_by(task.status()) => Ok(()),
+        Some(until) if until != Until::Ended => Err(otherwise(session, &task, until, printer).await),
+        Some(_) | None => ended(session, &task, printer).await,
+    }
+}
+
+/// A task that came to another end than the one that was waited for.
+async fn otherwise(session: &Session, task: &v1::Task, until: Until, printer: &Printer) -> Failure {
+    let id = wire::short(&task.name);
+    match ended(session, task, printer).await {
+        Err(failure) => failure,
+        Ok(()) => Failure::new(Exit::Failed, codes::FAILED, format!("task {id} will not be {}", until.word()))
+            .why(format!("it has ended as {}", task.status().as_str_name().trim_start_matches("TASK_STATUS_")))
+            .next(format!("scalbotics task show {id}")),
+    }
+}
+
+fn late(name: &str, until: Until, most: std::time::Duration) -> Failure {
+    let id = wire::short(name);
+    Failure::new(Exit::TimedOut, codes::TIMED_OUT, format!("task {id} is not {} after {} ms", until.word(), most.as_millis()))
+        .why("the time that --timeout gives is over; the task goes on")
+        .next(format!("scalbotics task show {id}"))
 }
 
 /// Whether the event is what the task waits for now, so that a replayed older one does not end the following.

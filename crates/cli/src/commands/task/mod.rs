@@ -5,6 +5,8 @@ mod list;
 mod run;
 mod settle;
 mod show;
+mod tree;
+mod until;
 mod verb;
 
 pub(crate) use verb::{Verb, run};

@@ -6,6 +6,7 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use scalbotics_proto::v1::submit_task_request::Goal;
 
+use super::until::WaitArgs;
 use super::{follow, show, verb};
 use crate::codes;
 use crate::commands::wire;
@@ -40,9 +41,9 @@ pub(crate) struct RunArgs {
     /// 0 lowest to 9 highest.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(0..=9))]
     priority: u32,
-    /// Follow on while the task waits for a person.
-    #[arg(long)]
-    wait: bool,
+    /// Until when it is followed.
+    #[command(flatten)]
+    wait: WaitArgs,
     /// Submit and return.
     #[arg(long, conflicts_with = "wait")]
     detach: bool,
@@ -53,7 +54,7 @@ pub(crate) struct RunArgs {
 
 /// Submits and follows.
 pub(super) async fn run(session: &Session, args: RunArgs, printer: &Printer) -> Result<(), Failure> {
-    let (detach, dry_run, wait) = (args.detach, args.dry_run, args.wait);
+    let (detach, dry_run, wait) = (args.detach, args.dry_run, args.wait.wait);
     let agent = match &args.agent {
         Some(agent) => agent.clone(),
         None => only_agent(session).await?,

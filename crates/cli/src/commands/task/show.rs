@@ -4,11 +4,11 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::TaskStatus;
 use serde_json::{Value, json};
 
-use super::verb;
+use super::{tree, verb};
 use crate::codes;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, column, money};
+use crate::output::{Printer, column, escape, money, pad, print_data};
 use crate::session::Session;
 
 /// Fetches a task.
@@ -128,6 +128,59 @@ pub(super) fn calls_words(task: &v1::Task) -> String {
 /// Prints a task with its calls.
 pub(super) fn print(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
     let value = if printer.is_for_people() { in_words(task) } else { task_json(task) };
+    head(&value, printer)?;
+    let columns = [
+        column("STEP", "/step"),
+        column("TOOL", "/tool"),
+        column("TIER", "/tier"),
+        column("CLASS", "/effect_class"),
+        column("PHASE", "/phase"),
+        column("ATTEMPTS", "/attempts"),
+        column("APPROVAL", "/approval"),
+        column("NOTE", "/note"),
+        column("EFFECT", "/name"),
+    ];
+    printer.section(&value, "/calls", &columns)
+}
+
+/// Prints a task with its calls as a tree: for people drawn, for programs in that order and with the step that each belongs to.
+pub(super) fn print_tree(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
+    let nodes = tree::nodes(task.calls.iter().map(|call| (call.step.clone(), call)));
+    if !printer.is_for_people() {
+        let mut value = task_json(task);
+        let with_parent = |call: &v1::Call| {
+            let mut shown = call_json(call);
+            if let Some(map) = shown.as_object_mut() {
+                map.insert("parent".to_owned(), json!(tree::parent(&call.step).unwrap_or_default()));
+            }
+            shown
+        };
+        let calls: Vec<Value> = nodes.iter().filter_map(|node| node.call.map(with_parent)).collect();
+        if let Some(map) = value.as_object_mut() {
+            map.insert("calls".to_owned(), Value::Array(calls));
+        }
+        return head(&value, printer);
+    }
+    head(&in_words(task), printer)?;
+    let width = task.calls.iter().map(|call| call.tool.len()).max().unwrap_or(0);
+    for (at, (line, node)) in tree::drawn(&nodes).iter().zip(&nodes).enumerate() {
+        let gap = if at == 0 { "\n" } else { "" };
+        let words = node.call.map(|call| {
+            let parts = [
+                pad(&call.tool, width),
+                format!("tier {}", call.tier),
+                call.phase.clone(),
+                call.approval.clone(),
+                call_note(call),
+            ];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
+        });
+        print_data(&format!("{gap}{}", format!("{line}  {}", escape(&words.unwrap_or_default())).trim_end()))?;
+    }
+    Ok(())
+}
+
+fn head(value: &Value, printer: &Printer) -> Result<(), Failure> {
     let columns = [
         column("task", "/name"),
         column("status", "/status"),
@@ -149,19 +202,7 @@ pub(super) fn print(task: &v1::Task, printer: &Printer) -> Result<(), Failure> {
         column("updated", "/updated"),
         column("deadline", "/deadline"),
     ];
-    printer.one(&value, &columns)?;
-    let columns = [
-        column("STEP", "/step"),
-        column("TOOL", "/tool"),
-        column("TIER", "/tier"),
-        column("CLASS", "/effect_class"),
-        column("PHASE", "/phase"),
-        column("ATTEMPTS", "/attempts"),
-        column("APPROVAL", "/approval"),
-        column("NOTE", "/note"),
-        column("EFFECT", "/name"),
-    ];
-    printer.section(&value, "/calls", &columns)
+    printer.one(value, &columns)
 }
 
 /// Prints the output of a completed task.

@@ -1,6 +1,7 @@
 //! `team`
 
 mod add;
+mod remove;
 mod verb;
 
 pub(crate) use verb::{Verb, run};

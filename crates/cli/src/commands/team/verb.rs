@@ -6,9 +6,10 @@ use scalbotics_proto::v1::team_service_client::TeamServiceClient;
 use serde_json::{Value, json};
 
 use super::add::{AddArgs, AgentArgs, Member, add, member, set_lead};
+use super::remove::{TeamArgs, remove};
 use crate::commands::wire;
 use crate::failure::Failure;
-use crate::output::{Printer, column};
+use crate::output::{Confirm, Printer, column};
 use crate::session::Session;
 
 /// Verbs.
@@ -23,6 +24,9 @@ pub(crate) enum Verb {
     /// Say which agent of the team leads it: a commit to the local repository.
     #[command(before_help = "Example: scalbotics team set-lead research scout")]
     SetLead(AgentArgs),
+    /// Remove a team that no agent is in: a commit to the local repository; returns when it is in force.
+    #[command(alias = "rm", before_help = "Example: scalbotics team remove research")]
+    Remove(TeamArgs),
     /// List teams.
     #[command(alias = "ls", before_help = "Example: scalbotics team list")]
     List,
@@ -35,12 +39,13 @@ pub(crate) enum Verb {
 }
 
 /// Runs a verb.
-pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Result<(), Failure> {
+pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
     let mut client = TeamServiceClient::new(session.channel.clone());
     match verb {
         Verb::Add(args) => add(session, args, printer).await,
         Verb::Member(verb) => member(session, verb, printer).await,
         Verb::SetLead(args) => set_lead(session, args, printer).await,
+        Verb::Remove(args) => remove(session, args, confirm, printer).await,
         Verb::List => {
             let answer = client.list_teams(session.request(v1::ListTeamsRequest::default())?).await?.into_inner();
             let items: Vec<Value> = answer.teams.iter().map(team_json).collect();

@@ -62,9 +62,19 @@ pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failu
         Refused::HumanGroup { .. } => refuse(codes::INVALID_ARGUMENT)
             .why("it is a group of humans, who answer in person for what they decide about others")
             .next("give it a group such as `operators`"),
-        Refused::KeyTaken { .. } => refuse(codes::INVALID_ARGUMENT)
-            .why("whoever holds it would go on under one name when they are stopped under the other")
-            .next("make a key pair with `scalbotics service keygen ~/ci.pem`, and give the file that ends with .pub"),
+        Refused::KeyTaken { kind, .. } => {
+            let next = if *kind == "service" {
+                "make a key pair of its own with `scalbotics service keygen ~/its-own.pem`, and give the file that ends with .pub"
+            } else {
+                "have them make a key pair of their own with `scalbotics human keygen ~/own.pem`, and give the file that ends with .pub"
+            };
+            refuse(codes::INVALID_ARGUMENT)
+                .why("whoever holds it would go on under one name when they are stopped under the other")
+                .next(next)
+        }
+        Refused::TooMany { kind, .. } => refuse(codes::TOO_MANY)
+            .why("rows of those who were offboarded stay, since their names and keys are never used again")
+            .next(format!("scalbotics {kind} list")),
         Refused::Lifetime => refuse(codes::INVALID_ARGUMENT).next("say a shorter time, and renew the grant before its end"),
         Refused::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("ask a human to add it"),
         Refused::Change(error) => change_failure(error),
