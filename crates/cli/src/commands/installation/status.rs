@@ -51,6 +51,7 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
         "commit": status.commit,
         "dev": status.dev,
         "audit_unwitnessed": status.audit_unwitnessed,
+        "incarnation": status.incarnation,
         "keepers": keepers,
     });
     let columns = [
@@ -68,6 +69,7 @@ pub(crate) async fn status(session: &Session, args: &StatusArgs, printer: &Print
         column("kept outside", "/outside_checkpoint"),
         column("unwitnessed", "/audit_unwitnessed"),
         column("commit in force", "/commit"),
+        column("incarnation", "/incarnation"),
         column("dev", "/dev"),
     ];
     printer.one(&value, &columns)?;
