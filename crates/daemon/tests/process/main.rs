@@ -17,6 +17,7 @@
 )]
 
 mod approvals;
+mod backup;
 mod canaries;
 mod clock;
 mod command;
@@ -43,7 +44,9 @@ mod process;
 mod prompts;
 mod remote;
 mod repository;
+mod restore;
 mod reviewed;
+mod rollback;
 mod secrets;
 mod service_unit;
 mod services;
