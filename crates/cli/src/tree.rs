@@ -204,6 +204,9 @@ pub(crate) enum Command {
     /// The repository of desired state.
     #[command(subcommand, alias = "repos")]
     Repo(repo::Verb),
+    /// The host that the daemon runs on: backup and restore.
+    #[command(disable_help_flag = true)]
+    Admin(Passed),
     /// The daemon's configuration.
     #[command(disable_help_flag = true)]
     Config(Passed),

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use scalbotics_core::audit::checkpoint::system_origin;
 use scalbotics_core::identity::{SpiffeId, Subject};
 use scalbotics_core::in_words;
 use scalbotics_core::ports::Clock;
@@ -85,14 +86,20 @@ fn pair(config: &Config, keystore: &Keystore, name: &str, kind: Kind) -> Result<
 ///
 /// # Errors
 /// [`StartError::Key`], [`StartError::Trust`].
-pub(crate) fn log_signer(config: &Config, keystore: &Keystore, trust: &trust::File) -> Result<LogSigner, StartError> {
+pub(crate) fn log_signer(
+    config: &Config,
+    keystore: &Keystore,
+    trust: &trust::File,
+    incarnation: u64,
+) -> Result<LogSigner, StartError> {
     let key = pair(config, keystore, layout::key::LOG_SIGNER, Kind::LogSigner)?;
     let failed = |source: BoxError| StartError::Trust { path: config.trust_file.clone(), source };
     let pinned: Vec<&str> =
         trust.log_keys.iter().filter(|verifier| verifier.key() == key.public()).map(signed_note::Verifier::name).collect();
     let first = pinned.first().ok_or_else(|| failed("it does not pin the log key of the keystore".into()))?;
     let signer = LogSigner::new(first, key).map_err(|error| failed(error.into()))?;
-    Ok(signer.naming(pinned.iter().map(|name| (*name).to_owned()).collect()))
+    let own = system_origin(config.trust_domain.as_str(), incarnation);
+    Ok(signer.naming(pinned.iter().map(|name| (*name).to_owned()).chain([own]).collect()))
 }
 
 /// The issuer of access tokens, for this trust domain and no other.

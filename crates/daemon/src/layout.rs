@@ -8,6 +8,12 @@ pub const CONFIG: &str = "scalbotics.toml";
 /// The core database and its lock.
 pub const DATA: &str = "data";
 
+/// The core database itself.
+pub const DATABASE: &str = "data/core.db";
+
+/// What is remembered of the database outside of it (semantics §7.4).
+pub const ANCHOR: &str = "keys/anchor";
+
 /// The desired-state repository, bare.
 pub const REPOSITORY: &str = "desired.git";
 

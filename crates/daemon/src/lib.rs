@@ -21,10 +21,12 @@
 )]
 
 mod admin;
+mod anchor;
 pub mod clock;
 mod compiler;
 pub mod config;
 mod covering;
+mod disaster;
 pub mod doctor;
 mod export;
 #[cfg(feature = "failpoints")]
@@ -52,6 +54,7 @@ mod wiring;
 mod witness;
 mod workspaces;
 
+pub use anchor::Refused;
 pub use running::Running;
 pub use start_error::StartError;
 pub use wiring::{Start, check, start};

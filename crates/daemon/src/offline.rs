@@ -5,10 +5,11 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use scalbotics_core::audit::checkpoint::{Checkpoint, NOTE_LEN_MAX, origin};
+use scalbotics_core::audit::checkpoint::{Checkpoint, NOTE_LEN_MAX, first_origin, origin};
 use scalbotics_core::tenant::TenantId;
-use scalbotics_identity::holder::{signed_note, trust};
-use scalbotics_store::{Fault, FoldFault, Offline, OpenError, Place, Report, open_read_only};
+use scalbotics_identity::holder::signed_note::{self, Verifier};
+use scalbotics_identity::holder::trust;
+use scalbotics_store::{Fault, FoldFault, Gap, Offline, OpenError, Place, Report, open_read_only};
 use serde_json::{Value, json};
 
 use crate::rpc::codes::{self, Code};
@@ -119,7 +120,10 @@ pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf]) -> Resul
     if tenants.is_empty() {
         return Err(Error::Empty);
     }
-    let is_of = |checkpoint: &Checkpoint, tenant: &TenantId| checkpoint.origin.ends_with(&format!("/audit/{tenant}"));
+    let is_of = |checkpoint: &Checkpoint, tenant: &TenantId| {
+        let origin = first_origin(&checkpoint.origin).unwrap_or(&checkpoint.origin);
+        origin.ends_with(&format!("/audit/{tenant}"))
+    };
     if let Some(gone) = kept.iter().find(|kept| !tenants.iter().any(|tenant| is_of(kept, tenant))) {
         return Err(Error::Gone { origin: gone.origin.clone() });
     }
@@ -132,10 +136,15 @@ pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf]) -> Resul
         let report = store.verify_audit_against(&tenant, &kept);
         let report = report.map_err(|source| Error::Fault { tenant: tenant.clone(), source })?;
         not_checked.extend(unsigned(&report));
+        not_checked.extend(
+            report.lost.iter().map(|size| {
+                format!("checkpoint of size {size} of `{tenant}`: the log says that a restore lost what it was about")
+            }),
+        );
         let signatures = signatures(&store, &tenant, trust.as_ref())?;
         logs.push(json!({
             "tenant": tenant.as_str(), "records": report.size, "root": report.root, "checkpoints": report.checkpoints,
-            "signatures": signatures, "covered": report.covered, "kept": kept.len(),
+            "signatures": signatures, "covered": report.covered, "kept": kept.len(), "restores": restores(&report),
         }));
     }
     let folded = store.verify_tasks()?;
@@ -143,6 +152,28 @@ pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf]) -> Resul
         not_checked.push("signatures of checkpoints, for want of a trust file".to_owned());
     }
     Ok(json!({"ok": true, "logs": logs, "tasks": folded.tasks, "events": folded.events, "not_checked": not_checked}))
+}
+
+/// The restores that the log tells of, and what each lost.
+fn restores(report: &Report) -> Vec<Value> {
+    let one = |gap: &Gap| {
+        json!({
+            "record": gap.index, "incarnation": gap.incarnation, "lost_from": gap.lost.kept, "lost_to_size": gap.lost.size,
+        })
+    };
+    report.gaps.iter().map(one).collect()
+}
+
+/// A restore in words.
+pub(crate) fn restored(gap: &Gap) -> String {
+    let (index, from) = (gap.index, gap.lost.kept);
+    match gap.lost.size {
+        Some(size) if size > from => {
+            format!("record {index}: a restore lost records {from} to {}, and what came behind them", size - 1)
+        }
+        Some(_) => format!("record {index}: a restore lost what came behind record {from}, if anything did"),
+        None => format!("record {index}: a restore lost what came from record {from} on; nobody remembers how much"),
+    }
 }
 
 /// What was done to the log, and where.
@@ -170,12 +201,20 @@ fn read(path: &Path, trust: Option<&trust::File>) -> Result<Checkpoint, Error> {
     let most = u64::try_from(NOTE_LEN_MAX).unwrap_or(u64::MAX);
     file.take(most).read_to_string(&mut note).map_err(|error| refused(error.to_string()))?;
     if let Some(trust) = trust {
-        let verified = signed_note::verify(&note, &trust.log_keys).map_err(|error| refused(error.to_string()))?;
+        let verified =
+            signed_note::verify(&note, &keys_of(&note, &trust.log_keys)).map_err(|error| refused(error.to_string()))?;
         // A witness need not have cosigned; where a known one has, it must be its signature.
         let (_, lines) = signed_note::parts(&note).map_err(|error| refused(error.to_string()))?;
         signed_note::cosignatures(verified.text, lines, &trust.witness_keys).map_err(|error| refused(error.to_string()))?;
     }
     Checkpoint::of_note(&note).map_err(|error| refused(error.to_string()))
+}
+
+/// The keys of logs that may have signed a note: a restored installation log signs under a name of its own, with the same key.
+pub(crate) fn keys_of(note: &str, keys: &[Verifier]) -> Vec<Verifier> {
+    let text = note.lines().next().unwrap_or_default();
+    let later = first_origin(text).map(|first| keys.iter().filter(move |key| key.name() == first));
+    keys.iter().cloned().chain(later.into_iter().flatten().filter_map(|key| key.renamed(text).ok())).collect()
 }
 
 /// Checks signature and origin of every stored checkpoint; answers how many there are.
@@ -184,9 +223,10 @@ fn signatures(store: &Offline, tenant: &TenantId, trust: Option<&trust::File>) -
     let notes = store.checkpoints(tenant)?;
     let wanted = origin(trust.trust_domain.as_str(), tenant);
     for (index, note) in notes.iter().enumerate() {
-        let verified = signed_note::verify(note, &trust.log_keys);
+        let verified = signed_note::verify(note, &keys_of(note, &trust.log_keys));
         verified.map_err(|source| Error::Signature { tenant: tenant.clone(), index, source })?;
-        if Checkpoint::of_note(note).is_ok_and(|checkpoint| checkpoint.origin != wanted) {
+        let origin = Checkpoint::of_note(note).map(|checkpoint| checkpoint.origin);
+        if origin.is_ok_and(|origin| origin != wanted && first_origin(&origin) != Some(wanted.as_str())) {
             return Err(Error::Origin { tenant: tenant.clone(), index });
         }
     }

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::anchor::{Anchor, Standings};
 use crate::config::{Config, UnlockBy};
 use crate::layout;
 use crate::setup::Plan;
@@ -57,6 +58,7 @@ impl Places {
         if let UnlockBy::KeyFile(path) = &config.unlock_by {
             own.push(path.clone());
         }
+        own.extend([Anchor::path(&config.keystore), Standings::path(&config.keystore)]);
         own.extend(KEPT.iter().map(|name| base.join(name)));
         own.push(file);
         Self::new(&config.settings.workspaces.allowed_roots, &own)

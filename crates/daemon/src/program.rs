@@ -14,7 +14,7 @@ use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
 use crate::setup;
-use crate::{Running, Start, StartError, doctor, export, notify, offline, usage, witness};
+use crate::{Running, Start, StartError, disaster, doctor, export, notify, offline, usage, witness};
 
 /// The configuration that is read where none is named.
 const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
@@ -74,6 +74,9 @@ enum Verb {
     /// The audit log, from its files; and a witness of other logs.
     #[command(subcommand)]
     Audit(Box<AuditVerb>),
+    /// The host: backup and restore.
+    #[command(subcommand)]
+    Admin(Box<disaster::Verb>),
     /// The configuration.
     #[command(subcommand)]
     Config(ConfigVerb),
@@ -154,7 +157,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
     }
     match verb {
         None if check_config => check(sources).await,
-        None => serve(sources).await,
+        None => serve(sources, Start::default()).await,
         Some(Verb::Initialize(flags)) => match setup::run_initialize(&flags, output).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail_setup(&error),
@@ -163,6 +166,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Some(Verb::Enroll(flags)) => enroll(sources, &flags),
         Some(Verb::Doctor(flags)) => doctor::doctor(sources.parts(), &flags, output).await,
         Some(Verb::Audit(verb)) => audit(sources, *verb).await,
+        Some(Verb::Admin(verb)) => admin(sources, *verb, output).await,
         Some(Verb::Config(ConfigVerb::Schema { kind })) => print(&kind.schema_text()),
         Some(Verb::Config(ConfigVerb::Validate)) => check(sources).await,
         Some(Verb::Config(ConfigVerb::Show { .. })) => match load(sources) {
@@ -265,7 +269,17 @@ fn export(flags: SourceFlags, tiles: &Path, log: Option<TenantId>, data: Option<
     }
 }
 
-async fn serve(flags: SourceFlags) -> ExitCode {
+async fn admin(sources: SourceFlags, verb: disaster::Verb, output: Format) -> ExitCode {
+    if let disaster::Verb::Start { unwitnessed } = verb {
+        return serve(sources, Start { unwitnessed, ..Start::default() }).await;
+    }
+    match disaster::run(sources.parts(), verb, output).await {
+        Ok(text) => print(&text),
+        Err(error) => fail_as(error.code().name(), &error, error.next_step()),
+    }
+}
+
+async fn serve(flags: SourceFlags, start: Start) -> ExitCode {
     let config = match load(flags) {
         Ok(config) => config,
         Err(error) => return fail(&error),
@@ -273,7 +287,7 @@ async fn serve(flags: SourceFlags) -> ExitCode {
     let levels = logging::begin(&config.settings.log);
     let signals = Signals::new().map_err(|source| StartError::System { attempt: "await signals", source: source.into() });
     let started = match signals {
-        Ok(signals) => crate::start(config, Start::default()).await.map(|running| (running, signals)),
+        Ok(signals) => crate::start(config, start).await.map(|running| (running, signals)),
         Err(error) => Err(error),
     };
     match started {

@@ -59,8 +59,16 @@ impl Running {
                 Err(_) => "the writer of the store is gone".to_owned(),
             }
         };
+        let mut refuted = self.context.keepers.refuted();
+        let refuted = async move {
+            match refuted.wait_for(Option::is_some).await {
+                Ok(why) => why.clone().unwrap_or_default(),
+                Err(_) => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
+            why = refuted => format!("the database is not the one that was seen: {why}"),
             why = fatal => format!("the store writes no more: {why}"),
             () = self.context.supervisor.broken() => "an essential background task panicked".to_owned(),
         }
@@ -85,6 +93,7 @@ impl Running {
         let deadline = Duration::from_millis(self.config.load().settings.limits.drain.as_ms());
         let drained = self.context.supervisor.drain(deadline).await;
         self.checkpointer.sign_all().await;
+        self.context.anchor.write_last().await;
         drained
     }
 }

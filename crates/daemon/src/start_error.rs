@@ -7,6 +7,7 @@ use scalbotics_core::desired::Finding;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_store::OpenError;
 
+use crate::anchor::Refused;
 use crate::config;
 use crate::rpc::codes::{self, Code};
 
@@ -81,6 +82,15 @@ pub enum StartError {
         /// Whose data it is.
         found: InstallationId,
     },
+    /// The data is not what its anchor remembers.
+    #[error("data in `{}` is not served", dir.display())]
+    Anchor {
+        /// The directory.
+        dir: PathBuf,
+        /// Why.
+        #[source]
+        source: Refused,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -147,6 +157,7 @@ impl StartError {
             Self::Certificate { .. } => codes::CERTIFICATE_UNUSABLE,
             Self::Store { source: OpenError::Locked { .. }, .. } => codes::DATA_IN_USE,
             Self::Store { .. } | Self::OtherInstallation { .. } => codes::DATA_UNUSABLE,
+            Self::Anchor { source, .. } => source.code(),
             Self::Listen { .. } => codes::ADDRESS_IN_USE,
             Self::Repository { .. } => codes::REPOSITORY_UNREADABLE,
             Self::Desired { .. } => codes::DESIRED_STATE_REFUSED,
@@ -170,6 +181,7 @@ impl StartError {
             Self::Certificate { .. } => "check the issuing CA's certificate beside the keystore, server.san_dns and the clock".to_owned(),
             Self::Store { source, .. } => source.next_step().to_owned(),
             Self::OtherInstallation { .. } => "check installation.data_dir and installation.id in the configuration".to_owned(),
+            Self::Anchor { source, .. } => source.next_step().to_owned(),
             Self::Listen { key, .. } => format!("stop what listens there, or set another `{key}`"),
             Self::Repository { .. } => "check repository.path and repository.branch in the configuration".to_owned(),
             Self::Desired { .. } => "mend the files, commit, and check again; what is in force in a running daemon stays".to_owned(),

@@ -11,7 +11,7 @@ use scalbotics_adapters::tool::LocalRunner;
 use scalbotics_adapters::tool::http::Fetcher;
 use scalbotics_adapters::tool::process::Sandbox;
 use scalbotics_core::egress::Roots;
-use scalbotics_core::ports::{Clock, DesiredSource, IdSource};
+use scalbotics_core::ports::{CheckpointKeeper, Clock, DesiredSource, IdSource};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::approvers::Approvers;
 use scalbotics_identity::authority::issuer::Issuer;
@@ -31,6 +31,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::admin;
+use crate::anchor;
 use crate::clock::{Guarded, System};
 use crate::compiler::LocalCompiler;
 use crate::config::{Config, Sink};
@@ -62,11 +63,13 @@ const SANDBOX_DIR: &str = "sandbox";
 pub struct Start {
     /// The program that the sandbox runs as its helper: the daemon itself.
     pub sandbox_program: PathBuf,
+    /// Whether it serves although no witness has confirmed the log: an act of the operator, which is audited.
+    pub unwitnessed: bool,
 }
 
 impl Default for Start {
     fn default() -> Self {
-        Self { sandbox_program: "/proc/self/exe".into() }
+        Self { sandbox_program: "/proc/self/exe".into(), unwitnessed: false }
     }
 }
 
@@ -75,7 +78,7 @@ struct Outside {
     ports: Ports,
     masks: Arc<secret::Masks>,
     models: Arc<Runner>,
-    secrets: OwnSecrets,
+    keepers: Vec<Arc<dyn CheckpointKeeper>>,
 }
 
 /// The secret half of what is built, and whom it believes.
@@ -92,18 +95,20 @@ struct Keys {
 /// # Errors
 /// [`StartError`]; nothing was served then.
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
-    let server = &config.settings.server;
     open_files::raise(config.settings.limits.connections);
-    let api = listen(server.listen, "server.listen").await?;
-    let admin = listen(server.admin_listen, "server.admin_listen").await?;
+    let api = listen(config.settings.server.listen, "server.listen").await?;
+    let admin = listen(config.settings.server.admin_listen, "server.admin_listen").await?;
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
-    let clock = Arc::new(Guarded::new(System, store.last_commit_at()));
+    let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
+    let clock = Arc::new(Guarded::new(System, store.last_commit_at().max(Some(remembered.at))));
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
-    let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
-    let Outside { ports, masks, models, secrets: own_secrets } = outside;
+    let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, &options), (&metrics, remembered.incarnation))?;
+    let Outside { ports, masks, models, keepers } = outside;
+    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
+    anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
 
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
@@ -111,14 +116,15 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
-    let (quota, states) = (Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day)), reconciler.states());
+    let states = reconciler.states();
     let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
-    let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
-    let approvals = if keys.trust.dev { approvals.stamped(DEV_STAMP) } else { approvals };
+    let approvals = approvals(&config, &ports, &tasks, keys.trust.dev);
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let (checkpointer, keepers) = sign_logs(&config, (&ports, &own_secrets), &supervisor, (&metrics, &quota), &keys.roots);
+    let keepers = (keepers, remembered.incarnation);
+    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), keepers);
+    let anchor = anchored(&config, &ports, remembered, (&checkpointer, &supervisor));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
@@ -140,6 +146,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         reconciler,
         auditor,
         keepers,
+        anchor,
         runtime_metrics: metrics,
         limits: Limits::new(config.settings.limits.clone()),
         supervisor: supervisor.clone(),
@@ -159,22 +166,57 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
 }
 
+/// The ports of a store that no daemon serves, and the states that its tasks ran under; nothing runs.
+///
+/// # Errors
+/// [`StartError`].
+pub(crate) fn offline(
+    config: &Config,
+    (store, clock): (&SqliteStore, &Arc<Guarded>),
+    incarnation: u64,
+) -> Result<(Ports, States), StartError> {
+    let keys = unlock(config)?;
+    let places = Arc::new(Places::of(config));
+    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
+    let metrics = Arc::new(Metrics::default());
+    let built = ports(config, &keys, store, clock, (&workspaces, places, &Start::default()), (&metrics, incarnation))?;
+    let states = Reconciler::polling(built.ports.clone(), config.tenant.clone(), metrics, POLL_MS).states();
+    Ok((built.ports, states))
+}
+
+/// Answers to approvals, stamped where keys are not separated.
+fn approvals(config: &Config, ports: &Ports, tasks: &task::Service, is_dev: bool) -> approval::Service {
+    let approvals = approval::Service::new(ports.clone(), tasks, config.trust_domain.as_str());
+    if is_dev { approvals.stamped(DEV_STAMP) } else { approvals }
+}
+
+/// Starts remembering the logs' heads outside of the database.
+fn anchored(
+    config: &Config,
+    ports: &Ports,
+    remembered: anchor::Anchor,
+    (checkpointer, supervisor): (&Checkpointer, &Supervisor),
+) -> Arc<anchor::Keeper> {
+    let anchor = Arc::new(anchor::Keeper::new(ports.clone(), config.tenant.clone(), &config.keystore, remembered));
+    anchor.start(checkpointer.signed(), supervisor);
+    anchor
+}
+
 /// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
 fn sign_logs(
     config: &Config,
-    (ports, secrets): (&Ports, &OwnSecrets),
+    ports: &Ports,
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
-    roots: &Roots,
+    (keepers, incarnation): (Vec<Arc<dyn CheckpointKeeper>>, u64),
 ) -> (Arc<Checkpointer>, Arc<Keepers>) {
     let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
     let trust_domain = config.trust_domain.as_str().to_owned();
     let checkpointer = Checkpointer::new(ports.clone(), trust_domain, system.clone(), tenants, Arc::clone(metrics));
-    let checkpointer = Arc::new(checkpointer);
+    let checkpointer = Arc::new(checkpointer.in_incarnation(incarnation));
     checkpointer.start(supervisor);
     let most = config.settings.audit.max_unwitnessed;
     let numbers = (Arc::clone(metrics), Arc::clone(quota));
-    let keepers = keepers(config, secrets, roots);
     let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
     (checkpointer, keepers)
 }
@@ -213,7 +255,7 @@ pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
         .map_err(|error| StartError::System { attempt: "look at the data directory", source: error.into() })?
     {
         match open_store(config) {
-            Ok(store) => drop(store),
+            Ok(store) => drop(anchor::remembered(config, &keys.trust, &store).await?),
             // That is when people want to know whether a reload would do.
             Err(StartError::Store { source: source @ OpenError::Locked { .. }, .. }) => not_checked.push(source.to_string()),
             Err(error) => return Err(error),
@@ -290,16 +332,16 @@ fn ports(
     keys: &Keys,
     store: &SqliteStore,
     clock: &Arc<Guarded>,
-    (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, Start),
-    metrics: &Arc<Metrics>,
+    (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, &Start),
+    (metrics, incarnation): (&Arc<Metrics>, u64),
 ) -> Result<Outside, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
     let cipher = TenantCipher::from_keystore(&keys.keystore);
     let cipher = cipher.map_err(|error| StartError::Keystore { path: config.keystore.clone(), source: error.into() })?;
-    let signer = keys::log_signer(config, &keys.keystore, &keys.trust)?;
+    let signer = keys::log_signer(config, &keys.keystore, &keys.trust, incarnation)?;
     let sandbox_dir = config.data_dir.join(SANDBOX_DIR);
-    let sandbox = Sandbox::open(options.sandbox_program, &sandbox_dir);
+    let sandbox = Sandbox::open(options.sandbox_program.clone(), &sandbox_dir);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
     let redaction = &config.settings.redaction;
@@ -338,7 +380,7 @@ fn ports(
         desired_source,
         compiler: Arc::new(compiler(config, places)),
     };
-    Ok(Outside { ports, masks, models, secrets })
+    Ok(Outside { ports, masks, models, keepers: keepers(config, &secrets, &keys.roots) })
 }
 
 fn acceptor(

@@ -18,4 +18,7 @@
 
 mod sqlite;
 
-pub use sqlite::{Damage, Fault, FoldFault, Folded, Offline, OpenError, Options, Place, Report, SqliteStore, open_read_only};
+pub use sqlite::{
+    CopyError, Damage, Fault, FoldFault, Folded, Gap, Held, Offline, OpenError, Options, Place, Report, SqliteStore,
+    copy_database, open_read_only, raise_writer_epoch, settle,
+};

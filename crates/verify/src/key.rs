@@ -46,6 +46,11 @@ impl Key {
         Some(key)
     }
 
+    /// Its bytes.
+    pub(crate) fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
     /// What it signs with.
     pub(crate) const fn algorithm(&self) -> Algorithm {
         self.algorithm

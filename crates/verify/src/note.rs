@@ -36,6 +36,13 @@ impl Verifier {
         is_sound.then_some(Self { name: name.to_owned(), id: own, kind: *kind, key: Key::ed25519(raw)? })
     }
 
+    /// The same key under another name.
+    fn renamed(&self, name: &str) -> Self {
+        let named = [name.as_bytes(), b"\n", &[self.kind], self.key.raw()].concat();
+        let id = sha256(&named).first_chunk().copied().unwrap_or_default();
+        Self { name: name.to_owned(), id, kind: self.kind, key: self.key.clone() }
+    }
+
     /// Whether it is a witness's.
     pub(crate) const fn is_witness(&self) -> bool {
         self.kind == COSIGNATURE
@@ -108,6 +115,19 @@ pub(crate) fn verify<'k>(note: &str, known: &'k [Verifier]) -> Result<Verified<'
         signers.push(signer);
     }
     Ok(Verified { checkpoint, signers })
+}
+
+/// Whether an origin is that of a restored log: the first one's, a slash, and the number of the incarnation, from 2 on.
+pub(crate) fn is_later(origin: &str, first: &str) -> bool {
+    let number = origin.strip_prefix(first).and_then(|rest| rest.strip_prefix('/'));
+    number.is_some_and(|text| text.parse::<u32>().is_ok_and(|number| number > 1 && number.to_string() == text))
+}
+
+/// The keys, and that of the log `first` under the name that a restored log signs the note with.
+pub(crate) fn with_later(keys: &[Verifier], note: &str, first: &str) -> Vec<Verifier> {
+    let origin = note.lines().next().unwrap_or_default();
+    let own = keys.iter().filter(|key| key.name == first && !key.is_witness() && is_later(origin, first));
+    keys.iter().cloned().chain(own.map(|key| key.renamed(origin))).collect()
 }
 
 /// The checkpoint of a note's text.

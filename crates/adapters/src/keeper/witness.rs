@@ -56,7 +56,8 @@ fn understood(answer: Answer) -> Result<Kept, KeepError> {
         400 => refused("it says that the request is malformed (400)"),
         403 => refused("it knows the log under another key (403)"),
         404 => refused("it does not know the log (404)"),
-        422 => refused("it says that the log did not grow out of what it knows (422)"),
+        // The log did not grow out of what it knows.
+        422 => Err(KeepError::Forked),
         status => Err(KeepError::Refused { why: format!("it answers {status}") }),
     }
 }
@@ -79,7 +80,8 @@ mod tests {
         for body in ["", "17", "017\n", "-1\n", "17\n\n", "18446744073709551616\n"] {
             assert_eq!(said(409, SIZE_TYPE, body), Err("it says 409 without a size".to_owned()), "{body:?}");
         }
-        for status in [201, 301, 400, 403, 404, 422, 429, 500] {
+        assert_eq!(said(422, "", ""), Err("it knows another history of the log".to_owned()));
+        for status in [201, 301, 400, 403, 404, 429, 500] {
             assert!(said(status, "", "").is_err_and(|why| why.contains(&status.to_string())), "{status}");
         }
     }

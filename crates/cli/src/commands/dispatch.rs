@@ -14,6 +14,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
     match &cli.command {
         Command::Initialize(passed) => Some(exec_verb("initialize", &passed.arguments)),
         Command::Dev(passed) => Some(exec_verb("dev", &passed.arguments)),
+        Command::Admin(passed) => Some(exec_verb("admin", &passed.arguments)),
         Command::Config(passed) => Some(exec_verb("config", &passed.arguments)),
         Command::Logout => Some(session::logout(&cli.globals)),
         Command::Context(verb) => Some(context::run(verb, cli.globals.confirm(), printer)),
@@ -65,6 +66,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Version => return installation::version(globals).await,
         Command::Initialize(_)
         | Command::Dev(_)
+        | Command::Admin(_)
         | Command::Config(_)
         | Command::Logout
         | Command::Context(_)
@@ -104,6 +106,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Repo(verb) => repo::run(&session, &verb, printer).await,
         Command::Initialize(_)
         | Command::Dev(_)
+        | Command::Admin(_)
         | Command::Config(_)
         | Command::Login
         | Command::Logout

@@ -8,7 +8,8 @@ use crate::codes;
 use crate::failure::{Exit, Failure};
 
 /// The verbs, with their other names.
-const VERBS: &[(&str, &[&str])] = &[("initialize", &["initialize", "init"]), ("dev", &["dev"]), ("config", &["config"])];
+const VERBS: &[(&str, &[&str])] =
+    &[("initialize", &["initialize", "init"]), ("dev", &["dev"]), ("config", &["config"]), ("admin", &["admin"])];
 
 /// Flags before the verb that the daemon knows too; the others say which daemon to talk to, and how, which these verbs never do.
 const SHARED: [&str; 2] = ["-o", "--output"];
@@ -26,8 +27,9 @@ pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<
         let Some(flag) = word.strip_prefix('-').filter(|flag| !flag.is_empty()) else {
             let (verb, _) = VERBS.iter().find(|(_, names)| names.contains(&word))?;
             words.push(OsString::from(verb));
-            words.extend(unasked.into_iter().filter(|_| *verb == "initialize"));
+            words.extend(unasked.iter().filter(|_| *verb == "initialize").cloned());
             words.extend_from_slice(after);
+            words.extend(unasked.into_iter().filter(|flag| *verb == "admin" && flag != "--no-input" && restores(after)));
             return Some(words);
         };
         let shared =
@@ -43,6 +45,11 @@ pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<
         rest = if next.is_some() { after.get(1..)? } else { after };
     }
     None
+}
+
+/// Whether the words of `admin` are those of a restore, the one verb of it that is confirmed.
+fn restores(words: &[OsString]) -> bool {
+    words.iter().any(|word| word == "restore")
 }
 
 /// Whether a flag before the verb takes the next word; `None` for one that is not known or asks for help.
@@ -84,7 +91,7 @@ mod tests {
 
     #[test]
     fn everything_behind_the_verb_is_the_daemons() {
-        let cases: [(&str, Option<&str>); 16] = [
+        let cases: [(&str, Option<&str>); 18] = [
             ("--no-input -y init --dir x", Some("initialize --no-input -y --dir x")),
             ("--yes dev --port 1", Some("dev --port 1")),
             ("init --yes -o json --dir x", Some("initialize --yes -o json --dir x")),
@@ -95,6 +102,8 @@ mod tests {
             ("-ojson config show", Some("-ojson config show")),
             ("-o json config show", Some("-o json config show")),
             ("--output=json -q init", Some("--output=json initialize")),
+            ("--yes admin restore --from x", Some("admin restore --from x --yes")),
+            ("-y --no-input admin backup --out x", Some("admin backup --out x")),
             ("--context dev task list", None),
             ("--help dev", None),
             ("--unknown dev", None),

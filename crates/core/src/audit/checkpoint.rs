@@ -52,6 +52,22 @@ pub fn origin(trust_domain: &str, tenant: &TenantId) -> String {
     format!("{trust_domain}/audit/{tenant}")
 }
 
+/// The origin of the installation log in an incarnation. A restored log is another log, and witnesses know a log by its origin: from the second
+/// incarnation on it is told in it.
+#[must_use]
+pub fn system_origin(trust_domain: &str, incarnation: u64) -> String {
+    let first = origin(trust_domain, &TenantId::system());
+    if incarnation <= 1 { first } else { format!("{first}/{incarnation}") }
+}
+
+/// The origin that the installation log had in its first incarnation, where `text` is its origin in a later one.
+#[must_use]
+pub fn first_origin(text: &str) -> Option<&str> {
+    let (first, incarnation) = text.rsplit_once('/')?;
+    let number = parse_size(incarnation).ok().filter(|number| *number > 1)?;
+    (number <= u64::from(u32::MAX) && first.ends_with("/audit/system")).then_some(first)
+}
+
 impl Checkpoint {
     /// The text to sign: three lines.
     #[must_use]

@@ -8,6 +8,8 @@ pub mod checkpoint;
 pub mod merkle;
 pub mod proof_text;
 mod record;
+mod restore_note;
 pub mod tile;
 
-pub use record::{DecisionNote, HeadNote, Kind, OutcomeNote, RECORD_LEN_MAX, Record};
+pub use record::{DecisionNote, HeadNote, Kind, OutcomeNote, RECORD_LEN_MAX, RESTORE_ACTION, Record};
+pub use restore_note::{LostNote, RestoreNote};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::RestoreNote;
 use crate::digest::Digest;
 use crate::ids::{ApprovalId, DecisionId, EffectId, GrantId, RequestId, TaskId};
 use crate::json::{Error, INTEGER_MAX};
@@ -14,6 +15,9 @@ use crate::tool::Tier;
 
 /// Longest record, in bytes: the limit of an entry in C2SP tlog-tiles.
 pub const RECORD_LEN_MAX: usize = 65_535;
+
+/// The action of the record of a restore.
+pub const RESTORE_ACTION: &str = "installation.restore";
 
 /// What kind of thing is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -190,6 +194,9 @@ pub struct Record {
     /// The head of another log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<HeadNote>,
+    /// A restore.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Box<RestoreNote>>,
 }
 
 impl Record {
@@ -219,6 +226,7 @@ impl Record {
             request: None,
             trace: None,
             head: None,
+            restored: None,
         }
     }
 
@@ -226,6 +234,14 @@ impl Record {
     #[must_use]
     pub fn of_head(at: Timestamp, tenant: TenantId, head: HeadNote) -> Self {
         Self { head: Some(head), ..Self::new(Kind::Head, at, tenant, Uid::Daemon, "log.head") }
+    }
+
+    /// The record of a restore in the log of `tenant`.
+    #[must_use]
+    pub fn of_restore(at: Timestamp, tenant: TenantId, note: RestoreNote) -> Self {
+        let mut record = Self::new(Kind::Installation, at, tenant, Uid::Daemon, RESTORE_ACTION);
+        record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
+        Self { restored: Some(Box::new(note)), ..record }
     }
 
     /// The same record with the chain that acts.
@@ -255,11 +271,10 @@ impl Record {
         if self.at.unix_ms().unsigned_abs() > INTEGER_MAX {
             return Err(Error::Number { number: self.at.unix_ms().to_string() });
         }
-        if let Some(head) = self.head.as_ref().filter(|head| head.size > INTEGER_MAX) {
-            return Err(Error::Number { number: head.size.to_string() });
-        }
-        if let Some(seq) = self.seq.filter(|seq| *seq > INTEGER_MAX) {
-            return Err(Error::Number { number: seq.to_string() });
+        let head = self.head.as_ref().map(|head| head.size);
+        let restored = self.restored.iter().flat_map(|note| note.numbers());
+        if let Some(number) = head.into_iter().chain(self.seq).chain(restored).find(|number| *number > INTEGER_MAX) {
+            return Err(Error::Number { number: number.to_string() });
         }
         let mut length = Length(0);
         serde_json::to_writer(&mut length, self).map_err(|error| Error::Refused { reason: error.to_string() })?;

@@ -163,6 +163,8 @@ pub enum Command {
         /// In more words.
         detail: Option<payload::Ref>,
     },
+    /// The state comes from a backup: whatever may have been sent since is in doubt, and nothing new begins (semantics §7.4).
+    PutBack,
     /// End the task.
     Cancel {
         /// Who asks.

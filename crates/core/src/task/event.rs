@@ -81,6 +81,8 @@ pub enum Doubt {
     OutcomeUnknown,
     /// A process of an earlier attempt could not be proven dead.
     LeftoverAlive,
+    /// The task was restored from a backup: what it did since is not known.
+    Restored,
 }
 
 /// Why a task failed.

@@ -157,6 +157,7 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
             call::none_open(state)?;
             Ok((vec![Event::Failed { failure, detail }], vec![Effect::Finish]))
         }
+        Command::PutBack => Ok(end::put_back(state)),
         Command::Cancel { by } => end::cancel(state, by),
     }
 }

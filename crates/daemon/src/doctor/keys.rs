@@ -28,7 +28,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
         Ok(keystore) => {
             findings.push(Finding::ok("keystore", format!("{} opens", config.keystore.display())));
             if let Ok(trust) = &trust {
-                findings.push(match keys::log_signer(config, &keystore, trust) {
+                findings.push(match keys::log_signer(config, &keystore, trust, 1) {
                     Ok(_) => Finding::ok("log key", "the trust file pins it"),
                     Err(error) => started("log key", &error),
                 });

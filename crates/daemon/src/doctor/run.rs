@@ -44,6 +44,7 @@ pub(super) async fn run(sources: Sources, flags: &Doctor) -> Vec<Finding> {
     findings.extend(files::check(&patient));
     findings.extend(keys::check(&patient));
     findings.extend(data::check(&patient));
+    findings.push(data::anchor(&patient));
     findings.extend(desired::check(&patient).await);
     findings.extend(issuer::check(&patient).await);
     findings.extend(host::check(&patient).await);

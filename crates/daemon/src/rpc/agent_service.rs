@@ -79,7 +79,7 @@ impl Agents {
         let resource = self.0.agent_resource(tenant, &named).await?;
         let _permit = self.0.enter(call, resource, &named).await?;
         let caller = call.caller(&request.request_id)?;
-        let moved = self.0.people.move_agent(&caller, &named.id, to, request.validate_only).await;
+        let moved = self.0.marked(self.0.people.move_agent(&caller, &named.id, to, request.validate_only)).await;
         let moved = moved.map_err(|error| convert::people_failure(&error, &named.text))?;
         if moved.audited {
             call.audited_by_commit();

@@ -71,6 +71,7 @@ codes! {
     CONNECTIONS_EXHAUSTED "CONNECTIONS_EXHAUSTED" "too many connections";
     AUDIT_QUOTA "AUDIT_QUOTA" "the tenant has written the audit bytes of its day";
     AUDIT_UNWITNESSED "AUDIT_UNWITNESSED" "too many audit records are in no checkpoint that a witness cosigned: calls of tier 2 wait";
+    READS_ONLY "READS_ONLY" "no witness has confirmed the audit log since the start: only reads are answered";
     MESSAGE_TOO_LARGE "MESSAGE_TOO_LARGE" "the message, or all that are on their way, are too large";
     CALL_TIMED_OUT "CALL_TIMED_OUT" "the caller's time for the call is over";
     // The daemon's own state.
@@ -90,6 +91,13 @@ codes! {
     DESIRED_STATE_REFUSED "DESIRED_STATE_REFUSED" "the newest commit of desired state is refused";
     DATA_IN_USE "DATA_IN_USE" "another daemon serves this data";
     DATA_UNUSABLE "DATA_UNUSABLE" "the database cannot be opened";
+    DATA_OLDER "DATA_OLDER" "the database is older than the anchor beside the keystore, or than what a witness saw";
+    DATA_FORKED "DATA_FORKED" "the database has another history than the anchor beside the keystore, or than a witness saw";
+    ANCHOR_UNUSABLE "ANCHOR_UNUSABLE" "the anchor of the database is missing or cannot be used";
+    BACKUP_FAILED "BACKUP_FAILED" "the backup was not made";
+    BACKUP_UNUSABLE "BACKUP_UNUSABLE" "the backup is damaged, of another installation, or not signed by its log key";
+    RESTORE_FAILED "RESTORE_FAILED" "nothing was restored";
+    RESTORE_UNFINISHED "RESTORE_UNFINISHED" "a restore was begun and is not done";
     ADDRESS_IN_USE "ADDRESS_IN_USE" "the address cannot be listened on";
     SANDBOX_UNUSABLE "SANDBOX_UNUSABLE" "the directories of the tool sandbox cannot be made";
     // Making an installation.

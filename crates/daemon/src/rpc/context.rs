@@ -50,6 +50,8 @@ pub struct Context {
     pub auditor: Arc<audit::Auditor>,
     /// Who keeps checkpoints outside of this host.
     pub keepers: Arc<audit::Keepers>,
+    /// What is remembered of the database outside of it.
+    pub(crate) anchor: Arc<crate::anchor::Keeper>,
     /// Numbers of the runtime.
     pub runtime_metrics: Arc<Metrics>,
     /// Access tokens.
@@ -85,4 +87,14 @@ pub struct Installation {
     pub remote: Option<String>,
     /// When the daemon started.
     pub started_at: Timestamp,
+}
+
+impl Context {
+    /// Makes a change of the registry, and has it remembered outside of the database before it is answered: a database that is put back
+    /// must not forget who was suspended.
+    pub(super) async fn marked<T, E>(&self, change: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        let changed = change.await?;
+        self.anchor.standings_changed().await;
+        Ok(changed)
+    }
 }

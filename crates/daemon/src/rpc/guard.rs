@@ -9,7 +9,7 @@ use scalbotics_core::policy::{
     Answer, Authorization, Deciding, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, explain,
 };
 use scalbotics_core::principal::{Principal, Uid};
-use scalbotics_core::rpc::{Audit, Method};
+use scalbotics_core::rpc::{Audit, Method, RateClass};
 use scalbotics_core::service;
 use serde_json::json;
 
@@ -17,6 +17,7 @@ use super::call::{Call, Decided};
 use super::codes;
 use super::context::Context;
 use super::failure::Failure;
+use super::methods::VERIFY_AUDIT_LOG;
 use super::names::Named;
 
 impl Context {
@@ -31,6 +32,7 @@ impl Context {
         named: &Named<Id>,
     ) -> Result<Permit<Method>, Failure> {
         let identity = call.identity()?;
+        self.only_reads(call)?;
         let chain = service::chain(&identity.principal, identity.sponsor.as_ref());
         let target = resource.target();
         let action = call.row.method.action.ok_or_else(|| Failure::internal("row without an action", &call.row.method.path))?;
@@ -72,6 +74,15 @@ impl Context {
 }
 
 impl Context {
+    /// Refuses what changes something while no witness has confirmed the log (semantics §7.4). A check of the log changes nothing.
+    fn only_reads(&self, call: &Call) -> Result<(), Failure> {
+        let changes = call.row.method.rate == RateClass::Write && call.row.method.path != VERIFY_AUDIT_LOG.method.path;
+        if !changes || !self.quota.is_read_only() {
+            return Ok(());
+        }
+        Err(Failure::new(codes::READS_ONLY, "nothing is changed now").next("scalbotics status"))
+    }
+
     /// With nothing in force nobody may ask the repository why, so the denial itself says it.
     fn told(&self, denial: Failure) -> Failure {
         if denial.code() != codes::NOTHING_IN_FORCE {

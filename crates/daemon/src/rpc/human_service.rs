@@ -59,7 +59,7 @@ impl Humans {
             refused.next("make a key pair with `scalbotics human keygen ~/login.pem`, and give the file that ends with .pub")
         })?;
         let new = NewHuman { name: named.id, groups, login_key };
-        let added = self.0.people.add(&call.caller(&request.request_id)?, new, request.validate_only).await;
+        let added = self.0.marked(self.0.people.add(&call.caller(&request.request_id)?, new, request.validate_only)).await;
         Ok(Self::show(call, &added.map_err(|error| convert::people_failure(&error, &named.text))?))
     }
 
@@ -89,21 +89,21 @@ impl Humans {
             Roles { add: convert::parse_names("add_groups", add)?, remove: convert::parse_names("remove_groups", remove)? };
         let (named, _) = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
-        let bound = self.0.people.bind(&caller, &named.id, &roles, request.validate_only).await;
+        let bound = self.0.marked(self.0.people.bind(&caller, &named.id, &roles, request.validate_only)).await;
         Ok(Self::show(call, &bound.map_err(|error| convert::people_failure(&error, &named.text))?))
     }
 
     async fn enroll(&self, call: &Call, request: &v1::EnrollApproverRequest) -> Result<v1::Human, Failure> {
         let (named, _) = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
-        let enrolled = self.0.people.enroll(&caller, &named.id, &request.enrolment, request.validate_only).await;
+        let enrolled = self.0.marked(self.0.people.enroll(&caller, &named.id, &request.enrolment, request.validate_only)).await;
         Ok(Self::show(call, &enrolled.map_err(|error| convert::people_failure(&error, &named.text))?))
     }
 
     async fn set_standing(&self, call: &Call, request: &v1::HumanStandingRequest, to: Move) -> Result<v1::Human, Failure> {
         let (named, _) = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
-        let moved = self.0.people.move_human(&caller, &named.id, to, request.validate_only).await;
+        let moved = self.0.marked(self.0.people.move_human(&caller, &named.id, to, request.validate_only)).await;
         Ok(Self::show(call, &moved.map_err(|error| convert::people_failure(&error, &named.text))?))
     }
 }

@@ -20,6 +20,10 @@ use super::names;
 /// Most things that are counted; a status that says "1000" means "1000 or more".
 const COUNT_MAX: usize = 1_000;
 
+/// What `status` says while only reads are served.
+const READS_ONLY: &str = "no witness has confirmed the audit log since the start, so only reads are answered: bring one back, or stop the daemon and \
+     begin it with `admin start --unwitnessed`";
+
 /// InstallationService.
 #[derive(Debug, Clone)]
 pub(super) struct Installations(pub(super) Arc<Context>);
@@ -43,6 +47,9 @@ impl Context {
         }
         if let Some(why) = self.store.fatal().borrow().as_ref() {
             reasons.push(format!("the store writes no more: {why}"));
+        }
+        if self.quota.is_read_only() {
+            reasons.push(READS_ONLY.to_owned());
         }
         let outside = self.keepers.outside();
         if outside.holds() {
@@ -98,6 +105,7 @@ impl Installations {
             dev: self.0.installation.dev,
             keepers: outside.keepers.into_iter().map(keeper).collect(),
             audit_unwitnessed: outside.unwitnessed,
+            incarnation: self.0.anchor.incarnation(),
         })
     }
 }

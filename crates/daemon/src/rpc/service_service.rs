@@ -71,7 +71,7 @@ impl Services {
             refused.next("make a key pair with `scalbotics service keygen ~/ci.pem`, and give the file that ends with .pub")
         })?;
         let new = NewService { name: named.id, groups, login_key, tier_max, lifetime };
-        let added = self.0.services.add(&call.caller(&request.request_id)?, new, request.validate_only).await;
+        let added = self.0.marked(self.0.services.add(&call.caller(&request.request_id)?, new, request.validate_only)).await;
         self.changed(call, &named.text, added).await
     }
 
@@ -103,14 +103,14 @@ impl Services {
         let renewal = Renewal { lifetime: lifetime(request.lifetime)?, tier_max: request.tier_max.map(tier).transpose()? };
         let (named, _) = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
-        let renewed = self.0.services.renew(&caller, &named.id, renewal, request.validate_only).await;
+        let renewed = self.0.marked(self.0.services.renew(&caller, &named.id, renewal, request.validate_only)).await;
         self.changed(call, &named.text, renewed).await
     }
 
     async fn set_standing(&self, call: &Call, request: &v1::ServiceStandingRequest, to: Move) -> Result<v1::Service, Failure> {
         let (named, _) = self.enter(call, &request.name).await?;
         let caller = call.caller(&request.request_id)?;
-        let moved = self.0.services.set_standing(&caller, &named.id, to, request.validate_only).await;
+        let moved = self.0.marked(self.0.services.set_standing(&caller, &named.id, to, request.validate_only)).await;
         self.changed(call, &named.text, moved).await
     }
 }

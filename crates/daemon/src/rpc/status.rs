@@ -194,7 +194,7 @@ fn grpc(code: codes::Code) -> Code {
         (Code::AlreadyExists, &[codes::NAME_TAKEN]),
         (Code::Aborted, &[codes::CONFLICT]),
         (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
-        (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED]),
+        (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED, codes::READS_ONLY]),
     ];
     TABLE.iter().find(|(_, ours)| ours.contains(&code)).map_or(Code::Internal, |(grpc, _)| *grpc)
 }

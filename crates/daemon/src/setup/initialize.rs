@@ -18,7 +18,9 @@ use super::model::FirstModel;
 use super::people::{self, Person};
 use super::report::{Change, Report};
 use super::upstream::{self, Seen, Upstream};
-use super::{Error, Initialize, Mode, Provider, config_file, contexts, error, issuer, keys, repository, secrets, starter};
+use super::{
+    Error, Initialize, Mode, Provider, anchoring, config_file, contexts, error, issuer, keys, repository, secrets, starter,
+};
 use crate::{layout, roots};
 
 /// Address of the API, where nothing is said.
@@ -276,6 +278,7 @@ pub async fn preview(plan: &Plan, environment: &Environment) -> Result<Report, E
     look("issuing CA", plan.path(layout::ISSUING_CERTIFICATE))?;
     look("approver admin", plan.path(layout::ADMIN_KEYSTORE))?;
     look("trust file", plan.path(layout::TRUST))?;
+    look("anchor", plan.path(layout::ANCHOR))?;
     repository::preview(plan, &seen, &mut report);
     if let Some(upstream) = &plan.upstream {
         let change = if seen == Seen::Empty { Change::Created } else { Change::Unchanged };
@@ -306,6 +309,7 @@ pub(super) async fn make(plan: &Plan, environment: &Environment) -> Result<Made,
     repository::make_place(plan)?;
     config_file::make(plan, &mut report)?;
     keys::make(plan, environment, &mut report)?;
+    anchoring::make(plan, environment, &mut report)?;
     repository::make(plan, &seen, &mut report)?;
     upstream::join(plan, &seen, &mut report).await?;
     issuer::record(plan, issuer.as_ref(), &mut report)?;

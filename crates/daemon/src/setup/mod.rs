@@ -3,6 +3,7 @@
 //! **Invariant:** every step looks first and makes only what is missing, so a second run, or one after a kill, finishes
 //! the work and changes nothing that is there.
 
+mod anchoring;
 mod arguments;
 mod ask;
 mod config_file;

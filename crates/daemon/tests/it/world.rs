@@ -230,7 +230,9 @@ impl World {
 
 async fn serve(sources: Sources) -> Running {
     let sandbox_program = PathBuf::from(env!("CARGO_BIN_EXE_scalboticsd"));
-    start(Config::load(sources).unwrap(), Start { sandbox_program }).await.unwrap_or_else(|error| panic!("{}", error.report()))
+    start(Config::load(sources).unwrap(), Start { sandbox_program, unwitnessed: false })
+        .await
+        .unwrap_or_else(|error| panic!("{}", error.report()))
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {

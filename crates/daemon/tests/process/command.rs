@@ -94,6 +94,22 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The error of a command of the daemon's, in words: all four parts are there.
+    #[track_caller]
+    pub(crate) fn error_in_words(&self) -> Error {
+        let line = |begin: &str| {
+            let found = self.stderr.lines().find_map(|line| line.strip_prefix(begin));
+            found.unwrap_or_else(|| panic!("no `{begin}`: {self:#?}")).to_owned()
+        };
+        let (what, code) = (line("error: "), line("error: "));
+        let code = code.rsplit_once('[').and_then(|(_, code)| code.strip_suffix(']')).unwrap_or_default().to_owned();
+        let error = Error { what, code, why: line("  why: "), next: line(" next: "), reference: line("  ref: ") };
+        crate::next_steps::commands(&error.next);
+        error
+    }
+}
+
 /// The parts of a printed error.
 #[derive(Debug, Clone)]
 pub(crate) struct Error {

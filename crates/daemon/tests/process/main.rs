@@ -18,6 +18,7 @@
 
 mod again;
 mod approvals;
+mod backup;
 mod canaries;
 mod checkpoint_branch;
 mod clock;
@@ -46,7 +47,9 @@ mod process;
 mod prompts;
 mod remote;
 mod repository;
+mod restore;
 mod reviewed;
+mod rollback;
 mod secrets;
 mod service_unit;
 mod services;

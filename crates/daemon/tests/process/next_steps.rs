@@ -187,6 +187,10 @@ fn every_next_step_works_as_printed() {
 
 /// What `initialize` and the configuration that it wrote tell people to do.
 fn advice(installation: &Installation, followed: &mut Followed) {
+    let (anchor, away) = (crate::rollback::anchor(installation), installation.path("anchor"));
+    std::fs::rename(&anchor, &away).unwrap();
+    followed.text(installation, &Answer::of(&mut installation.serve(&shipped())).exits(1));
+    std::fs::rename(&away, &anchor).unwrap();
     let start = installation.made.lines().find_map(|line| line.strip_prefix("start ")).unwrap().trim().to_owned();
     followed.serving(installation, &start, |followed, _| {
         followed.behind(installation, "", (&installation.made, "next "));

@@ -12,13 +12,17 @@ use crate::installation::shipped;
 const KINDS: [&str; 9] = ["daemon", "agent", "destination", "model", "overlay", "skill", "team", "tool", "workflow"];
 
 /// Verbs of the daemon's program.
-const VERBS: [&[&str]; 10] = [
+const VERBS: [&[&str]; 14] = [
     &[],
     &["initialize"],
     &["dev"],
     &["enroll"],
     &["audit"],
     &["audit", "verify"],
+    &["admin"],
+    &["admin", "backup"],
+    &["admin", "restore"],
+    &["admin", "start"],
     &["config"],
     &["config", "show"],
     &["config", "validate"],

@@ -9,8 +9,11 @@ use serde_json::Value;
 
 use crate::command::Answer;
 use crate::evidence::{approved, export, step, verify};
-use crate::installation::{Installation, cli, ports, shipped};
+use crate::installation::{Installation, Times, cli, id, ports, shipped};
+use crate::ledger::Class;
 use crate::process::until;
+use crate::rollback::{anchor, copy};
+use crate::serving::Daemon;
 
 const NAME: &str = "witness.test/w1";
 
@@ -48,12 +51,14 @@ fn log_key(installation: &Installation) -> String {
 }
 
 fn start(installation: &Installation, port: u16) -> Witness {
-    let (log, listen) = (log_key(installation), format!("127.0.0.1:{port}"));
-    let mut command = command(installation, &["--listen", &listen, "--log", &log]);
+    started(command(installation, &["--listen", &format!("127.0.0.1:{port}"), "--log", &log_key(installation)]), port)
+}
+
+fn started(mut command: Command, port: u16) -> Witness {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let said: Vec<String> = lines.take(2).map(Result::unwrap).collect();
-    assert_eq!(said[1], format!("http://{listen}"));
+    assert_eq!(said[1], format!("http://127.0.0.1:{port}"));
     Witness { child }
 }
 
@@ -91,7 +96,7 @@ fn security_18_an_old_database_is_refused_by_a_witness_and_by_what_it_cosigned()
     assert_eq!((&first["witness"], &first["trouble"]), (&Value::from(true), &Value::from("")));
     drop(daemon);
     let data = installation.root.join("data");
-    let old = installation.path("old");
+    let (old, old_anchor) = (installation.path("old"), std::fs::read(anchor(&installation)).unwrap());
     copy(&data, &old);
 
     // More happens, is cosigned and kept; a kill of the witness loses nothing of what it saw.
@@ -111,12 +116,89 @@ fn security_18_an_old_database_is_refused_by_a_witness_and_by_what_it_cosigned()
     copy(&old, &data);
     let refused = offline(&installation, &["--checkpoint", kept.to_str().unwrap()]).exits(1);
     assert!(refused.stderr.contains("AUDIT_MISMATCH") && refused.stderr.contains("rollback"), "{refused:#?}");
-    let _daemon = installation.start();
-    let trouble = standing(&installation, |keeper| keeper["trouble"] != "");
-    let said = trouble["trouble"].as_str().unwrap();
-    assert!(said.contains("knows the log at size") || said.contains("another history"), "{trouble:#}");
-    installation.ann(&["status", "--exit-code"]).exits(1);
+    crate::rollback::refused(&installation, "DATA_OLDER");
+    // With its anchor it is as good as new to the daemon, and still not to the witness.
+    std::fs::write(anchor(&installation), old_anchor).unwrap();
+    let said = crate::rollback::refused(&installation, "DATA_OLDER");
+    assert!(said.contains(NAME), "{said}");
     drop(again);
+}
+
+#[test]
+fn sem_7_4_until_a_witness_has_confirmed_the_log_only_reads_are_served() {
+    let installation = Installation::new();
+    let (port, _) = ports();
+    configure(&installation, port);
+    let witness = start(&installation, port);
+    let daemon = installation.start();
+    standing(&installation, |keeper| keeper["size"].as_u64() > Some(0));
+    drop(witness);
+    assert!(daemon.stop().0.success());
+
+    let daemon = installation.start();
+    let status = installation.ann(&["status"]).exits(0).json();
+    assert!(status["reasons"].to_string().contains("only reads are answered"), "{status:#}");
+    let refused = installation.submit(Class::Pure, "early", Times::default());
+    assert_eq!(refused.error().code, "READS_ONLY", "{refused:#?}");
+    assert_eq!(installation.ann(&["agent", "suspend", "clerk", "--yes"]).error().code, "READS_ONLY");
+    assert_eq!(installation.ann(&["audit", "verify"]).exits(0).json()["ok"], true);
+    // It comes back, and nobody has to do anything.
+    let witness = start(&installation, port);
+    let task = until("everything is served", PATIENCE * 2, || {
+        let answer = installation.submit(Class::Pure, "late", Times::default());
+        (answer.code == 0).then(|| id(&answer))
+    });
+    assert!(!installation.finish(Class::Pure, "late", &task));
+    drop(witness);
+    assert!(daemon.stop().0.success());
+    assert!(!installation.ledger.has("early", "begin"));
+
+    // An operator says otherwise, and that is recorded.
+    let mut command = installation.environment(&cli());
+    command.args(["admin", "start", "--unwitnessed", "--config"]).arg(installation.config());
+    let mut daemon = Daemon::spawn(command, &installation.log(), installation.admin);
+    assert!(daemon.is_ready());
+    let task = id(&installation.submit(Class::Pure, "unwitnessed", Times::default()));
+    assert!(!installation.finish(Class::Pure, "unwitnessed", &task));
+    assert!(daemon.stop().0.success());
+    let database = std::fs::read(installation.root.join("data").join("core.db-wal")).unwrap();
+    let record = b"installation.start_unwitnessed";
+    assert!(database.windows(record.len()).any(|window| window == record), "it is not recorded");
+}
+
+#[test]
+fn sem_7_4_a_restored_log_is_another_log_to_its_witness() {
+    let installation = Installation::new();
+    let (port, _) = ports();
+    configure(&installation, port);
+    let witness = start(&installation, port);
+    let daemon = installation.start();
+    let backup = crate::restore::backup(&installation, "backup");
+    standing(&installation, |keeper| keeper["size"].as_u64() > Some(0));
+    let before = std::fs::read_to_string(installation.root.join("kept")).unwrap();
+    assert!(daemon.stop().0.success());
+    let done = crate::restore::admin(&installation, &["restore", "--from", backup.to_str().unwrap(), "--yes"]).exits(0).json();
+    let log = done["log_key"].as_str().unwrap().to_owned();
+    assert!(log.contains("/audit/system/2+"), "{done:#}");
+
+    // The witness knows no such log until it is told its key.
+    std::fs::rename(installation.root.join("kept"), installation.path("kept-before")).unwrap();
+    let daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    assert_eq!(installation.submit(Class::Pure, "early", Times::default()).error().code, "READS_ONLY");
+    drop(witness);
+    let _witness = started(command(&installation, &["--listen", &format!("127.0.0.1:{port}"), "--log", &log]), port);
+    standing(&installation, |keeper| keeper["size"].as_u64() > Some(0) && keeper["trouble"] == "");
+    let after = std::fs::read_to_string(installation.root.join("kept")).unwrap();
+    assert!(after.starts_with("acme.example/audit/system/2\n") && before.starts_with("acme.example/audit/system\n"), "{after}");
+    installation.ann(&["agent", "resume", "clerk"]).exits(0);
+    let task = id(&installation.submit(Class::Pure, "late", Times::default()));
+    assert!(!installation.finish(Class::Pure, "late", &task));
+    installation.verify_audit();
+    assert!(daemon.stop().0.success());
+    for kept in [installation.root.join("kept"), installation.path("kept-before")] {
+        offline(&installation, &["--checkpoint", kept.to_str().unwrap()]).exits(0);
+    }
 }
 
 #[test]
@@ -147,18 +229,6 @@ fn sem_7_3_a_stranger_is_shown_that_a_witness_saw_the_task() {
     // Who knows no witness has no more of it than without.
     let report = verify(&bundle, &own, &["--json"]).exits(0).json();
     assert!(step(&report, "installation", "not_checked").is_some(), "{report:#}");
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().flatten() {
-        let path = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &path);
-        } else {
-            std::fs::copy(entry.path(), path).unwrap();
-        }
-    }
 }
 
 #[test]

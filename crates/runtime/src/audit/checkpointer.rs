@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scalbotics_core::audit::checkpoint::{Checkpoint, origin};
+use scalbotics_core::audit::checkpoint::{Checkpoint, origin, system_origin};
 use scalbotics_core::audit::{HeadNote, Kind, Record};
 use scalbotics_core::ports::{AuditQuery, LogHead, SignError, StoreError};
 use scalbotics_core::tenant::TenantId;
@@ -54,6 +54,7 @@ pub struct Checkpointer {
     tenants: Vec<TenantId>,
     metrics: Arc<Metrics>,
     signed: watch::Sender<Signed>,
+    incarnation: u64,
 }
 
 /// Why a head was not signed.
@@ -78,7 +79,19 @@ impl Checkpointer {
     /// A checkpointer of the installation log, which is that of the tenant `system`, and of these tenants' logs.
     #[must_use]
     pub fn new(ports: Ports, trust_domain: String, system: TenantId, tenants: Vec<TenantId>, metrics: Arc<Metrics>) -> Self {
-        Self { ports, trust_domain, system, tenants, metrics, signed: watch::Sender::new(Signed::default()) }
+        Self { ports, trust_domain, system, tenants, metrics, signed: watch::Sender::new(Signed::default()), incarnation: 1 }
+    }
+
+    /// The same in an incarnation of the installation: its log is another one than before the restore.
+    #[must_use]
+    pub const fn in_incarnation(mut self, incarnation: u64) -> Self {
+        self.incarnation = incarnation;
+        self
+    }
+
+    /// Under which origin a log is signed.
+    fn origin(&self, tenant: &TenantId) -> String {
+        if tenant.is_system() { system_origin(&self.trust_domain, self.incarnation) } else { origin(&self.trust_domain, tenant) }
     }
 
     /// What was signed last; it changes with each checkpoint of the installation log and when a log grew.
@@ -184,7 +197,7 @@ impl Checkpointer {
         {
             return Ok((head.size, note.clone()));
         }
-        let checkpoint = Checkpoint { origin: origin(&self.trust_domain, tenant), size: head.size, root: head.root };
+        let checkpoint = Checkpoint { origin: self.origin(tenant), size: head.size, root: head.root };
         let note = self.ports.signer.sign_note(&checkpoint.text())?;
         self.ports.audit_log.put_checkpoint(tenant, head.size, head.root, &note).await?;
         self.metrics.checkpoints.add(1);

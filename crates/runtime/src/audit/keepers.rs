@@ -90,6 +90,8 @@ pub struct Keepers {
     shared: Mutex<Shared>,
     /// Notes of the newest checkpoints with the cosignatures that came in.
     gathered: AsyncMutex<BTreeMap<u64, String>>,
+    /// Why the log must not be served, once a witness has said so before any had confirmed it.
+    refuted: watch::Sender<Option<String>>,
 }
 
 impl Keepers {
@@ -113,7 +115,15 @@ impl Keepers {
         };
         let outside = Outside { keepers: keepers.iter().map(standing).collect(), unwitnessed: 0, unwitnessed_max };
         let shared = Mutex::new(Shared { outside, ..Shared::default() });
-        let this = Arc::new(Self { ports, system, quota, metrics, shared, gathered: AsyncMutex::default() });
+        let this = Arc::new(Self {
+            ports,
+            system,
+            quota,
+            metrics,
+            shared,
+            gathered: AsyncMutex::default(),
+            refuted: watch::Sender::new(None),
+        });
         this.quota.hold_risky(unwitnessed_max.is_some());
         for (number, keeper) in keepers.into_iter().enumerate() {
             let (this, signed, owner) = (Arc::clone(&this), signed.clone(), supervisor.clone());
@@ -137,6 +147,12 @@ impl Keepers {
     #[must_use]
     pub fn outside(&self) -> Outside {
         self.shared().outside.clone()
+    }
+
+    /// Turns to `Some` when a witness says that it knows a longer log, or another one, and none has confirmed this one since the start.
+    #[must_use]
+    pub fn refuted(&self) -> watch::Receiver<Option<String>> {
+        self.refuted.subscribe()
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -182,6 +198,7 @@ impl Keepers {
                 match self.offer(keeper.as_ref(), &newest, &mut known).await {
                     Ok(()) => {
                         (done, failures) = (newest.size, 0);
+                        self.confirmed_by(keeper.as_ref());
                         self.kept(number, &newest);
                     }
                     Err(error) => {
@@ -213,38 +230,17 @@ impl Keepers {
 
     /// Gives a keeper a checkpoint; `known` is the size that it was found to know.
     async fn offer(&self, keeper: &dyn CheckpointKeeper, newest: &Signed, known: &mut u64) -> Result<(), KeepError> {
-        let mut tried = Err(KeepError::Forked);
-        for _ in 0..TRIES_MAX {
-            let checkpoint = self.request(newest, *known).await?;
-            let kept = tokio::time::timeout(ANSWER_MAX, keeper.keep(&checkpoint)).await;
-            let kept = kept.unwrap_or_else(|late| Err(KeepError::Unreachable { source: Box::new(late) }));
-            match kept {
-                Ok(Kept::Stored) => {
-                    *known = newest.size;
-                    return Ok(());
-                }
-                Ok(Kept::Cosigned { lines }) => {
-                    *known = newest.size;
-                    self.gather(newest, &lines).await.map_err(unreachable)?;
-                    return Ok(());
-                }
-                Err(KeepError::Knows { size }) if size > newest.size => return Err(KeepError::Knows { size }),
-                // It says that it knows what it was told it knows: then it knows another root.
-                Err(KeepError::Knows { size }) if size == *known => return Err(KeepError::Forked),
-                Err(KeepError::Knows { size }) => {
-                    *known = size;
-                    tried = Err(KeepError::Knows { size });
-                }
-                Err(error) => return Err(error),
-            }
+        match offer((&self.ports, &self.system), keeper, (newest.size, &newest.note), known).await? {
+            Kept::Stored => Ok(()),
+            Kept::Cosigned { lines } => self.gather(newest, &lines).await.map_err(unreachable),
         }
-        tried
     }
 
-    async fn request(&self, newest: &Signed, known: u64) -> Result<AddCheckpoint, KeepError> {
-        let ranges = consistency_ranges(known, newest.size).unwrap_or_default();
-        let proof = self.ports.audit_tree.roots(&self.system, ranges).await.map_err(unreachable)?;
-        Ok(AddCheckpoint { old_size: known, proof, note: newest.note.clone() })
+    /// A witness has seen that the log is the one that it knows: what waited for that goes on.
+    fn confirmed_by(&self, keeper: &dyn CheckpointKeeper) {
+        if keeper.is_witness() && self.quota.read_only(false) {
+            tracing::info!(keeper = keeper.name(), "a witness has confirmed the log: everything is served");
+        }
     }
 
     /// Stores cosignatures under the checkpoint, each witness's newest one.
@@ -285,11 +281,58 @@ impl Keepers {
         let mut shared = self.shared();
         let Some(standing) = shared.outside.keepers.get_mut(number) else { return };
         let trouble = in_words(error);
+        if standing.is_witness && self.quota.is_read_only() && matches!(error, KeepError::Knows { .. } | KeepError::Forked) {
+            self.refuted.send_replace(Some(format!("witness {}: {trouble}", standing.name)));
+        }
         if standing.trouble.as_deref() != Some(&trouble) {
             tracing::error!(keeper = standing.name, trouble, failures, "checkpoint is not kept outside");
         }
         standing.trouble = Some(trouble);
     }
+}
+
+/// Gives a keeper a checkpoint of this size; `known` is the size that it was found to know.
+async fn offer(
+    (ports, system): (&Ports, &TenantId),
+    keeper: &dyn CheckpointKeeper,
+    (size, note): (u64, &str),
+    known: &mut u64,
+) -> Result<Kept, KeepError> {
+    let mut tried = Err(KeepError::Forked);
+    for _ in 0..TRIES_MAX {
+        let ranges = consistency_ranges(*known, size).unwrap_or_default();
+        let proof = ports.audit_tree.roots(system, ranges).await.map_err(unreachable)?;
+        let checkpoint = AddCheckpoint { old_size: *known, proof, note: note.to_owned() };
+        let kept = tokio::time::timeout(ANSWER_MAX, keeper.keep(&checkpoint)).await;
+        match kept.unwrap_or_else(|late| Err(KeepError::Unreachable { source: Box::new(late) })) {
+            Ok(kept) => {
+                *known = size;
+                return Ok(kept);
+            }
+            Err(KeepError::Knows { size: more }) if more > size => return Err(KeepError::Knows { size: more }),
+            // It says that it knows what it was told it knows: then it knows another root.
+            Err(KeepError::Knows { size }) if size == *known => return Err(KeepError::Forked),
+            Err(KeepError::Knows { size }) => {
+                *known = size;
+                tried = Err(KeepError::Knows { size });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tried
+}
+
+/// Asks a witness about the newest stored checkpoint of the installation log, before anything is appended to it; answers its size, 0 where
+/// there is none to ask about.
+///
+/// # Errors
+/// [`KeepError::Knows`] with a larger size, [`KeepError::Forked`]: the log is not the one that the witness knows. The others: nobody knows.
+pub async fn confirm(ports: &Ports, system: &TenantId, witness: &dyn CheckpointKeeper) -> Result<u64, KeepError> {
+    let head = ports.audit_log.head(system).await.map_err(unreachable)?;
+    let Some(note) = head.checkpoint else { return Ok(0) };
+    let checkpoint = Checkpoint::of_note(&note).map_err(|error| KeepError::Refused { why: error.to_string() })?;
+    // A keeper takes the log's own signature, and what witnesses put under it before.
+    offer((ports, system), witness, (checkpoint.size, &note), &mut 0).await.map(|_| checkpoint.size)
 }
 
 fn unreachable(error: StoreError) -> KeepError {

@@ -9,6 +9,6 @@ mod quota;
 
 pub use auditor::{Auditor, Error, LOSS_WINDOW_MS, Unauthenticated};
 pub use checkpointer::{Checkpointer, PERIOD_MS, SIZE_STEP, Signed};
-pub use keepers::{Keepers, Outside, Standing};
+pub use keepers::{Keepers, Outside, Standing, confirm};
 pub use proofs::{CHECKPOINT_WAIT_S, ProofError, growth, inclusion};
 pub use quota::{BYTES_PER_DAY, Quota};

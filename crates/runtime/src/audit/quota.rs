@@ -32,6 +32,8 @@ pub struct Quota {
     per_day: AtomicU64,
     /// Whether calls of tier 2 wait for a witness.
     holds_risky: AtomicBool,
+    /// Whether nothing begins: no witness has confirmed the log since the start.
+    reads_only: AtomicBool,
     buckets: Mutex<BTreeMap<TenantId, Bucket>>,
 }
 
@@ -45,7 +47,12 @@ impl Quota {
     /// Quotas of so many bytes a day for each tenant.
     #[must_use]
     pub const fn new(per_day: u64) -> Self {
-        Self { per_day: AtomicU64::new(per_day), holds_risky: AtomicBool::new(false), buckets: Mutex::new(BTreeMap::new()) }
+        Self {
+            per_day: AtomicU64::new(per_day),
+            holds_risky: AtomicBool::new(false),
+            reads_only: AtomicBool::new(false),
+            buckets: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// Another number of bytes a day from now on.
@@ -56,6 +63,18 @@ impl Quota {
     /// Whether calls of tier 2 wait from now on, since too much is in no checkpoint that a witness cosigned (semantics §7.3).
     pub fn hold_risky(&self, hold: bool) {
         self.holds_risky.store(hold, Ordering::Release);
+    }
+
+    /// Whether only reads are served from now on, since no witness has confirmed the log since the start (semantics §7.4); answers whether
+    /// that is a change.
+    pub fn read_only(&self, only: bool) -> bool {
+        self.reads_only.swap(only, Ordering::AcqRel) != only
+    }
+
+    /// Whether only reads are served.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.reads_only.load(Ordering::Acquire)
     }
 
     /// Refuses a call of tier 2 while they wait.
@@ -69,6 +88,9 @@ impl Quota {
             self.admit_risky()?;
         }
         let may_wait = !batch.intents.is_empty() || batch.base_version == 0;
+        if may_wait && self.is_read_only() {
+            return Err(StoreError::Unwitnessed);
+        }
         let tenant = &batch.state.envelope.tenant;
         self.take(tenant, len(&batch.audit, &batch.decisions), may_wait, now)
     }

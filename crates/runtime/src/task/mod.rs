@@ -12,6 +12,7 @@ mod executor;
 mod order;
 mod perform;
 mod plan;
+mod put_back;
 mod recent;
 mod record;
 mod recovery;
@@ -27,6 +28,7 @@ mod watch;
 mod writer;
 
 pub use error::{Error, SubmitError};
+pub use put_back::{PutBack, put_back};
 pub use recent::RecentTasks;
 pub use service::{Changed, Service, Settled, Word};
 pub use slots::RUNNING_MAX;

@@ -175,7 +175,7 @@ pub(super) fn each_leaf(
 }
 
 /// The tree that the tenant's log was at `size`; `None` when it never had that size.
-fn tree_at(conn: &Connection, tenant: &TenantId, size: u64) -> Result<Option<Frontier>, StoreError> {
+pub(super) fn tree_at(conn: &Connection, tenant: &TenantId, size: u64) -> Result<Option<Frontier>, StoreError> {
     let Some(log) = logs::load(conn, tenant)? else { return Ok(None) };
     if size == 0 || size > log.frontier.size() {
         return Ok(None);

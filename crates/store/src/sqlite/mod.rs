@@ -5,10 +5,12 @@
 //! **Invariant:** a failed fsync ends the writer for good, since what the page cache then says cannot be believed; a full disk
 //! stops effects and lets outcomes through (semantics §1.3).
 
+mod anchored;
 mod approvals;
 mod audit_log;
 mod audit_tail;
 mod audit_tree;
+mod backup;
 mod checkpointer;
 mod column;
 mod connect;
@@ -20,6 +22,7 @@ mod epochs;
 mod failure;
 mod fault;
 mod fold;
+mod gaps;
 mod group;
 mod growth;
 mod handle;
@@ -48,8 +51,10 @@ mod threads;
 mod verify;
 mod writer;
 
+pub use backup::{CopyError, Held, copy_database, raise_writer_epoch, settle};
 pub use fault::{Damage, Fault, Place};
 pub use fold::{FoldFault, Folded};
+pub use gaps::Gap;
 pub use handle::SqliteStore;
 pub use offline::{Offline, open_read_only};
 pub use open_error::OpenError;

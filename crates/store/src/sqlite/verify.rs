@@ -13,6 +13,7 @@ use scalbotics_core::tenant::TenantId;
 use super::column::{blob, word};
 use super::diagnosis::{cause_of, edited};
 use super::fault::{Damage, Fault, unreadable};
+use super::gaps::{Gap, explains, gaps};
 use super::logs::{self, entry, index_of};
 
 /// Leaves of one page: a few MiB, read in milliseconds.
@@ -34,6 +35,10 @@ pub struct Report {
     pub checkpoints: u64,
     /// Leaves that the newest of them covers; nobody has signed the later ones.
     pub covered: u64,
+    /// Restores that the log tells of.
+    pub gaps: Vec<Gap>,
+    /// Sizes of checkpoints that were kept elsewhere and are of a range that the log says it lost.
+    pub lost: Vec<u64>,
 }
 
 /// A stored checkpoint.
@@ -62,9 +67,11 @@ pub(super) fn run(
 ) -> Result<Report, Fault> {
     let Target { log, root, marks } = target(conn, tenant)?.ok_or_else(|| Fault::Absent { tenant: tenant.clone() })?;
     let size = log.frontier.size();
-    if let Some(kept) = kept.iter().find(|kept| kept.size > size) {
+    let gaps = gaps(conn, tenant, &log)?;
+    if let Some(kept) = kept.iter().find(|kept| kept.size > size && !explains(&gaps, kept)) {
         return Err(short(size, kept.size, &marks));
     }
+    let mut lost: Vec<u64> = kept.iter().filter(|kept| kept.size > size).map(|kept| kept.size).collect();
     if size == 0 {
         return Err(Fault::Absent { tenant: tenant.clone() });
     }
@@ -80,6 +87,10 @@ pub(super) fn run(
                 after = mark.size;
             }
             for kept in kept.iter().filter(|kept| kept.size == tree.size()) {
+                if kept.root != tree.root() && explains(&gaps, kept) {
+                    lost.push(kept.size);
+                    continue;
+                }
                 if kept.root != tree.root() {
                     return Err(Fault::Kept { after: kept_after, size: kept.size });
                 }
@@ -100,7 +111,7 @@ pub(super) fn run(
         return Err(Fault::Checkpoint { after, size: mark.size, damage: Damage::Truncation });
     }
     let covered = marks.last().map_or(0, |mark| mark.size);
-    Ok(Report { tenant: tenant.clone(), size, root, checkpoints: marks.len() as u64, covered })
+    Ok(Report { tenant: tenant.clone(), size, root, checkpoints: marks.len() as u64, covered, gaps, lost })
 }
 
 /// A log that is shorter than a checkpoint that was kept elsewhere: where checkpoints of its own survive its end was cut off, else it is
@@ -137,12 +148,17 @@ fn target(conn: &Connection, tenant: &TenantId) -> Result<Option<Target>, Fault>
     Ok(Some(Target { root: Digest::from_bytes(root), marks, log }))
 }
 
-/// The first leaf behind the end that the head names.
+/// The first leaf behind the end that the head names now: a log may have grown since its check began.
 pub(super) fn beyond(conn: &Connection, log: &logs::Log) -> Result<Option<u64>, Fault> {
     let end = entry(log.key, log.frontier.size()).map_err(unreadable)?;
     let next = entry(log.key, (1 << 40) - 1).map_err(unreadable)?;
     let first: Option<i64> = conn
-        .query_row("SELECT min(entry) FROM audit_leaf WHERE entry >= ?1 AND entry <= ?2", (end, next), |row| row.get(0))
+        .query_row(
+            "SELECT min(entry) FROM audit_leaf WHERE entry <= ?2 AND entry >= \
+             max(?1, coalesce((SELECT (log << 40) | size FROM audit_head WHERE log = ?3), 0))",
+            (end, next, log.key),
+            |row| row.get(0),
+        )
         .map_err(unreadable)?;
     Ok(first.map(index_of))
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use rusqlite::{Connection, params};
 use scalbotics_core::audit::checkpoint::Checkpoint;
-use scalbotics_core::audit::{Kind, merkle};
+use scalbotics_core::audit::{Kind, LostNote, Record, RestoreNote, merkle};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::AuditLog;
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 use scalbotics_store::{Damage, Fault, OpenError, SqliteStore, open_read_only};
 use scalbotics_testkit::fixture::World;
 
@@ -186,4 +187,42 @@ async fn security_18_an_end_that_was_cut_off_is_found_by_a_checkpoint_kept_elsew
     assert_eq!(against(SIZE, whole.root), Err(Fault::Short { size: 500, kept: SIZE, damage: Damage::Rollback }));
     assert_eq!(against(300, Digest::of_bytes(b"another")), Err(Fault::Kept { after: 0, size: 300 }));
     assert_eq!(against(500, short.root), Ok(500));
+}
+
+/// Somebody writes while the log is read from its begin to its end.
+#[tokio::test]
+async fn a_log_that_grows_meanwhile_is_no_damaged_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let tenant = log(dir.path()).await;
+    let (store, world) = (open(dir.path()), World::new("acme", 1));
+    let append = || {
+        let (store, record) = (store.clone(), world.record(Kind::Rpc, "action.meanwhile"));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        std::thread::spawn(move || runtime.block_on(store.append(vec![record], Vec::new())).unwrap()).join().unwrap()
+    };
+    let report = store.verify_audit(&tenant, |_, _| assert!(append() >= SIZE)).unwrap();
+    assert_eq!(report.size, SIZE);
+    assert!(store.head(&tenant).await.unwrap().size > SIZE, "nothing was written meanwhile");
+}
+
+#[tokio::test]
+async fn sem_7_4_a_checkpoint_of_what_a_restore_lost_is_told_apart() {
+    let dir = tempfile::tempdir().unwrap();
+    let tenant = log(dir.path()).await;
+    let (root, other) = (Digest::of_bytes(b"lost"), Digest::of_bytes(b"other"));
+    let lost = LostNote { tenant: tenant.clone(), kept: SIZE, size: Some(SIZE + 50), root: Some(root) };
+    let at = Timestamp::from_unix_ms(1);
+    let note = RestoreNote { incarnation: 2, backup: other, backup_at: at, checkpoint: None, lost: vec![lost.clone()] };
+    let store = open(dir.path());
+    store.append(vec![Record::of_restore(at, tenant.clone(), note)], Vec::new()).await.unwrap();
+    drop(store);
+    let kept = |size, root| Checkpoint { origin: "example.org/audit/acme".to_owned(), size, root };
+    let against = |kept: Checkpoint| open_read_only(dir.path()).unwrap().verify_audit_against(&tenant, &[kept]);
+    for (size, root) in [(SIZE + 1, other), (SIZE + 49, other), (SIZE + 50, root)] {
+        let report = against(kept(size, root)).unwrap();
+        assert_eq!((report.lost, report.gaps.len(), &report.gaps[0].lost), (vec![size], 1, &lost), "{size}");
+    }
+    for (size, root) in [(SIZE, other), (SIZE + 50, other), (SIZE + 51, root)] {
+        assert!(against(kept(size, root)).is_err(), "{size}");
+    }
 }

@@ -21,6 +21,8 @@ enum Phase {
     Sent,
     /// It is known not to have landed.
     Ready,
+    /// Its approval lapsed. It was never sent as far as this log tells; a restore puts it in doubt, for it may have been since the backup.
+    Lapsed,
     /// Nobody knows.
     Doubt,
     /// Nothing more may happen to it.
@@ -42,6 +44,8 @@ struct Story<'r, 'd> {
     /// Effects by their approval.
     approvals: BTreeMap<&'d str, &'d str>,
     landed: usize,
+    /// Effects in doubt that this log never saw sent.
+    restored: usize,
 }
 
 pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
@@ -54,7 +58,11 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
         return Err(effect.first.refuse("outcome", "the task completed and nobody knows what became of this effect"));
     }
     let (effects, landed, approvals) = (story.effects.len(), story.landed, story.approvals.len());
-    Ok(Found::new(format!("no record is left out; {effects} effects, {landed} landed, {approvals} approvals asked")))
+    let restored = match story.restored {
+        0 => String::new(),
+        count => format!(", {count} in doubt by a restore"),
+    };
+    Ok(Found::new(format!("no record is left out; {effects} effects, {landed} landed, {approvals} approvals asked{restored}")))
 }
 
 /// Whether every event of the task has its record, from the submission on.
@@ -105,7 +113,8 @@ impl<'r, 'd> Story<'r, 'd> {
         match (record.kind, record.word()) {
             ("approval", "waiting") => self.asked(record),
             ("approval", "granted") => self.answered(record, Phase::Granted),
-            ("approval", "denied" | "expired") => self.answered(record, Phase::Over),
+            ("approval", "denied") => self.answered(record, Phase::Over),
+            ("approval", "expired") => self.answered(record, Phase::Lapsed),
             ("intent", "intended") => self.intended(record),
             ("outcome", word) => self.outcome(record, word),
             ("decision", "denied") | ("task", _) => Ok(()),
@@ -154,7 +163,7 @@ impl<'r, 'd> Story<'r, 'd> {
             Phase::Granted => effect.approval,
             Phase::Sent | Phase::Ready => None,
             Phase::Waiting => return refuse("approval", "it goes out before its approval"),
-            Phase::Doubt | Phase::Over => return refuse("sequence", "it goes out after its end"),
+            Phase::Lapsed | Phase::Doubt | Phase::Over => return refuse("sequence", "it goes out after its end"),
         };
         if record.approval != uses || attempt != effect.attempt.saturating_add(1) {
             return refuse("approval", "the attempt is not the next one, or not under its own approval, once");
@@ -165,7 +174,7 @@ impl<'r, 'd> Story<'r, 'd> {
 
     fn outcome(&mut self, record: &'r Record<'d>, word: &str) -> Result<(), Refusal> {
         let effect = record.effect.and_then(|id| self.effects.get_mut(id));
-        let effect = effect.filter(|effect| effect.attempt > 0);
+        let effect = effect.filter(|effect| effect.attempt > 0 || matches!(effect.phase, Phase::Lapsed | Phase::Doubt));
         let effect = effect.ok_or_else(|| record.refuse("sequence", "an outcome of what was never intended"))?;
         same_call(effect.first, record)?;
         let attempt = record.outcome.as_ref().and_then(|outcome| outcome.attempt);
@@ -174,7 +183,7 @@ impl<'r, 'd> Story<'r, 'd> {
             // What is known of one attempt says nothing about an earlier one.
             (Phase::Sent | Phase::Ready, "landed" | "failed") => Phase::Over,
             (Phase::Sent | Phase::Ready, "not_landed") => Phase::Ready,
-            (Phase::Sent | Phase::Ready, "in_doubt") => Phase::Doubt,
+            (Phase::Sent | Phase::Ready | Phase::Lapsed, "in_doubt") => Phase::Doubt,
             (Phase::Doubt, "settled_landed") => Phase::Over,
             (Phase::Doubt, "settled_not_landed") => Phase::Ready,
             (_, _) => return Err(record.refuse("outcome", "it does not follow from what was recorded before")),
@@ -182,6 +191,7 @@ impl<'r, 'd> Story<'r, 'd> {
         if !is_current || (effect.phase == Phase::Doubt && record.actor.kind != "human") {
             return Err(record.refuse("outcome", "it is of another attempt, or nobody settled it"));
         }
+        self.restored += usize::from(effect.phase == Phase::Lapsed);
         self.landed += usize::from(word.ends_with("landed") && phase == Phase::Over);
         effect.phase = phase;
         Ok(())

@@ -31,6 +31,7 @@ pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), F
         "fault_from": answer.fault_from,
         "fault_to": answer.fault_to,
         "not_checked": answer.not_checked,
+        "restores": answer.restores,
         // To be kept elsewhere: `scalboticsd audit verify --offline --checkpoint FILE` compares the log with it.
         "checkpoint": head.checkpoint,
     });
@@ -41,6 +42,7 @@ pub(super) async fn verify(session: &Session, printer: &Printer) -> Result<(), F
         column("tasks", "/tasks"),
         column("root", "/root"),
         column("signature", "/checkpoint_signature"),
+        column("restores", "/restores"),
         column("fault", "/fault"),
         column("damage", "/damage"),
         column("first bad record", "/fault_index"),

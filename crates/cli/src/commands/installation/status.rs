@@ -69,6 +69,7 @@ pub(super) fn status_json(status: &v1::Installation) -> Value {
         "commit": status.commit,
         "dev": status.dev,
         "audit_unwitnessed": status.audit_unwitnessed,
+        "incarnation": status.incarnation,
         "keepers": keepers,
     })
 }
@@ -90,6 +91,7 @@ pub(super) fn print(value: &Value, printer: &Printer) -> Result<(), Failure> {
         column("kept outside", "/outside_checkpoint"),
         column("unwitnessed", "/audit_unwitnessed"),
         column("commit in force", "/commit"),
+        column("incarnation", "/incarnation"),
         column("dev", "/dev"),
     ];
     printer.one(value, &columns)

@@ -5,3 +5,4 @@ mod attempts;
 mod endings;
 mod fixture;
 mod properties;
+mod put_back;

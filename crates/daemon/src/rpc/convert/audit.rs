@@ -31,6 +31,7 @@ pub(in crate::rpc) fn verified(
     match result {
         Ok(report) => {
             not_checked.extend(crate::offline::unsigned(&report));
+            let restores = report.gaps.iter().map(crate::offline::restored).collect();
             v1::VerifyAuditLogResponse {
                 ok: fault.is_none(),
                 records: report.size,
@@ -39,6 +40,7 @@ pub(in crate::rpc) fn verified(
                 fault: fault.unwrap_or_default(),
                 not_checked,
                 tasks: folded,
+                restores,
                 ..v1::VerifyAuditLogResponse::default()
             }
         }

@@ -204,6 +204,7 @@ const fn doubt_word(doubt: Doubt) -> &'static str {
         Doubt::PolicyDenies => "policy_denies",
         Doubt::OutcomeUnknown => "outcome_unknown",
         Doubt::LeftoverAlive => "leftover_alive",
+        Doubt::Restored => "restored",
     }
 }
 

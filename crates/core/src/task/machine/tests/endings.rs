@@ -48,6 +48,7 @@ fn every_command() -> Vec<(Command, &'static str)> {
         (complete(), "complete"),
         (fail(), "fail"),
         (cancel(), "cancel"),
+        (Command::PutBack, "put back"),
     ]
 }
 

@@ -1,0 +1,126 @@
+//! The standings: what was taken away from whom, as a restored database must not give it back (semantics §7.4).
+//!
+//! Names of people stand in none of it: a human is a uid, and an enrolment its digest.
+
+use std::path::{Path, PathBuf};
+
+use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
+use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::service::Service;
+use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_runtime::Ports;
+use serde::{Deserialize, Serialize};
+
+/// What the signature says that the document is.
+pub(crate) const KIND: &str = "standings";
+
+/// The name of its file, beside the keystore.
+const FILE: &str = "standings";
+
+/// Longest file, in bytes: about 100 000 principals.
+pub(super) const LEN_MAX: u64 = 32 << 20;
+
+/// The only version of the document.
+pub(super) const VERSION: u16 = 1;
+
+/// Most principals that are listed. Beyond it the document says that it is not complete, and a restore suspends whom it does not list.
+const PRINCIPALS_MAX: usize = 100_000;
+
+/// A human.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct HumanMark {
+    pub(crate) uid: HumanUid,
+    pub(crate) standing: Standing,
+    pub(crate) epoch: u64,
+    pub(crate) groups: Vec<Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) enrolment: Option<Digest>,
+}
+
+/// A service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServiceMark {
+    pub(crate) uid: ServiceUid,
+    pub(crate) standing: Standing,
+    pub(crate) epoch: u64,
+    pub(crate) groups: Vec<Name>,
+    pub(crate) grant: GrantId,
+}
+
+/// An agent; its name is its own for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentMark {
+    pub(crate) uid: AgentUid,
+    pub(crate) name: Name,
+    pub(crate) standing: Standing,
+    pub(crate) epoch: u64,
+}
+
+/// What was taken away from whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Standings {
+    /// 1.
+    pub(crate) version: u16,
+    /// Whether everybody is in it.
+    pub(crate) complete: bool,
+    /// Humans, all of them.
+    pub(crate) humans: Vec<HumanMark>,
+    /// Services, all of them.
+    pub(crate) services: Vec<ServiceMark>,
+    /// Agents, all of them.
+    pub(crate) agents: Vec<AgentMark>,
+}
+
+impl Standings {
+    /// Where it is, seen from the keystore.
+    pub(crate) fn path(keystore: &Path) -> PathBuf {
+        keystore.with_file_name(FILE)
+    }
+
+    /// What nobody remembers: a restore then suspends everybody.
+    pub(crate) const fn unknown() -> Self {
+        Self { version: VERSION, complete: false, humans: Vec::new(), services: Vec::new(), agents: Vec::new() }
+    }
+
+    /// As the registry is now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn read(ports: &Ports, tenant: &TenantId) -> Result<Self, StoreError> {
+        let mut humans: Vec<HumanMark> = ports.roster.humans(tenant).await?.into_iter().map(human).collect();
+        let mut services: Vec<ServiceMark> = ports.services.services(tenant).await?.into_iter().map(service).collect();
+        let mut agents: Vec<AgentMark> = ports.roster.agents(tenant).await?.into_iter().map(agent).collect();
+        let complete = humans.len().saturating_add(services.len()).saturating_add(agents.len()) <= PRINCIPALS_MAX;
+        if !complete {
+            humans.truncate(PRINCIPALS_MAX);
+            services.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()));
+            agents.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()).saturating_sub(services.len()));
+        }
+        Ok(Self { version: VERSION, complete, humans, services, agents })
+    }
+}
+
+/// What tells an enrolment from others.
+pub(crate) fn enrolment_of(human: &Human) -> Option<Digest> {
+    human.enrolment.as_deref().map(Digest::of_bytes)
+}
+
+fn human(human: Human) -> HumanMark {
+    let enrolment = enrolment_of(&human);
+    HumanMark { uid: human.uid, standing: human.standing, epoch: human.epoch, groups: human.groups, enrolment }
+}
+
+fn service(service: Service) -> ServiceMark {
+    let Service { uid, standing, epoch, groups, grant, .. } = service;
+    ServiceMark { uid, standing, epoch, groups, grant: grant.id }
+}
+
+fn agent(agent: Agent) -> AgentMark {
+    AgentMark { uid: agent.uid, name: agent.name, standing: agent.standing, epoch: agent.epoch }
+}

@@ -1,0 +1,202 @@
+//! Who may act after a restore: nobody who could not before it, as far as anybody remembers.
+//!
+//! **Invariant:** a standing is the worse of the backup's and the remembered one, groups are those of both, an epoch is above both, and an
+//! approval key or a grant counts only if it is the remembered one. Whom nobody remembers is suspended.
+
+use std::collections::BTreeSet;
+
+use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::ports::Human;
+use scalbotics_core::service::Service;
+use scalbotics_core::tenant::{Name, TenantId};
+
+use crate::anchor::{AgentMark, Standings, enrolment_of};
+
+/// The worse of two.
+const fn worse(one: Standing, other: Standing) -> Standing {
+    match (one, other) {
+        (Standing::Offboarded, _) | (_, Standing::Offboarded) => Standing::Offboarded,
+        (Standing::Suspended, _) | (_, Standing::Suspended) => Standing::Suspended,
+        (Standing::Active, Standing::Active) => Standing::Active,
+    }
+}
+
+/// Groups of both.
+fn shared(one: &[Name], other: &[Name]) -> Vec<Name> {
+    one.iter().filter(|group| other.contains(group)).cloned().collect()
+}
+
+/// A human after the restore; `keep` has those whom the operator vouches for where nobody remembers them.
+pub(super) fn human(old: &Human, standings: &Standings, keep: &BTreeSet<Name>) -> Human {
+    let Some(mark) = standings.humans.iter().find(|mark| mark.uid == old.uid) else {
+        let standing = if keep.contains(&old.name) { old.standing } else { worse(old.standing, Standing::Suspended) };
+        return Human { standing, epoch: old.epoch.saturating_add(1), ..old.clone() };
+    };
+    Human {
+        standing: worse(old.standing, mark.standing),
+        epoch: old.epoch.max(mark.epoch).saturating_add(1),
+        groups: shared(&old.groups, &mark.groups),
+        enrolment: old.enrolment.clone().filter(|_| enrolment_of(old) == mark.enrolment),
+        ..old.clone()
+    }
+}
+
+/// A service after the restore.
+pub(super) fn service(old: &Service, standings: &Standings) -> Service {
+    let mark = standings.services.iter().find(|mark| mark.uid == old.uid);
+    let same = mark.is_some_and(|mark| mark.grant == old.grant.id);
+    let remembered = mark.filter(|_| same).map_or(Standing::Suspended, |mark| mark.standing);
+    // One that was offboarded stays so whatever became of its grant.
+    let remembered = mark.map_or(remembered, |mark| worse(remembered, mark.standing));
+    Service {
+        standing: worse(old.standing, remembered),
+        epoch: old.epoch.max(mark.map_or(0, |mark| mark.epoch)).saturating_add(1),
+        groups: mark.map_or_else(|| old.groups.clone(), |mark| shared(&old.groups, &mark.groups)),
+        ..old.clone()
+    }
+}
+
+/// An agent after the restore: suspended until it is resumed by name, or gone as it was.
+pub(super) fn agent(old: &Agent, standings: &Standings) -> Agent {
+    let mark = standings.agents.iter().find(|mark| mark.uid == old.uid);
+    let standing = worse(worse(old.standing, Standing::Suspended), mark.map_or(Standing::Suspended, |mark| mark.standing));
+    Agent { standing, epoch: old.epoch.max(mark.map_or(0, |mark| mark.epoch)).saturating_add(1), ..old.clone() }
+}
+
+/// The agents that the backup does not know: registered since, with the name that is theirs for ever.
+pub(super) fn unknown_agents(known: &[Agent], standings: &Standings, tenant: &TenantId) -> Vec<Agent> {
+    let is_new = |mark: &&AgentMark| !known.iter().any(|agent| agent.uid == mark.uid || agent.name == mark.name);
+    let agent = |mark: &AgentMark| Agent {
+        uid: mark.uid,
+        tenant: tenant.clone(),
+        name: mark.name.clone(),
+        standing: worse(mark.standing, Standing::Suspended),
+        epoch: mark.epoch.saturating_add(1),
+    };
+    standings.agents.iter().filter(is_new).map(agent).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
+    use scalbotics_core::service::StandingGrant;
+    use scalbotics_core::time::Timestamp;
+    use scalbotics_core::tool::Tier;
+
+    use super::*;
+    use crate::anchor::{HumanMark, ServiceMark};
+
+    const ALL: [Standing; 3] = [Standing::Active, Standing::Suspended, Standing::Offboarded];
+
+    fn names(text: &str) -> Vec<Name> {
+        text.split_whitespace().map(|name| Name::parse(name).unwrap()).collect()
+    }
+
+    fn ann(standing: Standing, groups: &str) -> Human {
+        Human {
+            uid: HumanUid::from_u128(1),
+            tenant: TenantId::parse("acme").unwrap(),
+            name: Name::parse("ann").unwrap(),
+            groups: names(groups),
+            login_key: String::new(),
+            enrolment: Some(b"statement".to_vec()),
+            standing,
+            epoch: 3,
+        }
+    }
+
+    fn remembered(human: &Human) -> Standings {
+        let enrolment = enrolment_of(human);
+        let mark =
+            HumanMark { uid: human.uid, standing: human.standing, epoch: human.epoch, groups: human.groups.clone(), enrolment };
+        Standings { humans: vec![mark], ..Standings::unknown() }
+    }
+
+    #[test]
+    fn sem_7_4_nobody_is_given_back_what_was_taken() {
+        for (backup, then) in ALL.into_iter().flat_map(|backup| ALL.map(|then| (backup, then))) {
+            let restored = human(&ann(backup, "admins ops"), &remembered(&ann(then, "ops more")), &BTreeSet::new());
+            assert_eq!(restored.standing, worse(backup, then), "{backup:?} and then {then:?}");
+            assert_eq!((restored.groups, restored.epoch), (names("ops"), 4));
+            assert!(restored.enrolment.is_some());
+        }
+        let late = Human { epoch: 9, enrolment: Some(b"another".to_vec()), ..ann(Standing::Active, "ops") };
+        let restored = human(&ann(Standing::Active, "ops"), &remembered(&late), &BTreeSet::new());
+        assert_eq!((restored.epoch, restored.enrolment), (10, None), "an approval key that was replaced does not come back");
+    }
+
+    #[test]
+    fn sem_7_4_whom_nobody_remembers_is_suspended() {
+        let keep: BTreeSet<Name> = names("ann").into_iter().collect();
+        let unknown = Standings::unknown();
+        assert_eq!(human(&ann(Standing::Active, "ops"), &unknown, &BTreeSet::new()).standing, Standing::Suspended);
+        assert_eq!(human(&ann(Standing::Active, "ops"), &unknown, &keep).standing, Standing::Active);
+        assert_eq!(human(&ann(Standing::Suspended, "ops"), &unknown, &keep).standing, Standing::Suspended);
+        let known = remembered(&ann(Standing::Suspended, "ops"));
+        assert_eq!(
+            human(&ann(Standing::Active, "ops"), &known, &keep).standing,
+            Standing::Suspended,
+            "it is remembered otherwise"
+        );
+    }
+
+    #[test]
+    fn sem_7_4_a_service_acts_only_under_the_grant_that_is_remembered() {
+        let grant = |id| StandingGrant {
+            id: GrantId::from_u128(id),
+            sponsor: HumanUid::from_u128(1),
+            tier_max: Tier::Change,
+            granted_at: Timestamp::from_unix_ms(0),
+            expires_at: Timestamp::from_unix_ms(9),
+        };
+        let old = Service {
+            uid: ServiceUid::from_u128(2),
+            tenant: TenantId::parse("acme").unwrap(),
+            name: Name::parse("ci").unwrap(),
+            groups: names("ops"),
+            login_key: String::new(),
+            standing: Standing::Active,
+            epoch: 1,
+            grant: grant(7),
+        };
+        let marked = |standing, id| {
+            let mark = ServiceMark { uid: old.uid, standing, epoch: 5, groups: names("ops"), grant: GrantId::from_u128(id) };
+            service(&old, &Standings { services: vec![mark], ..Standings::unknown() })
+        };
+        assert_eq!((marked(Standing::Active, 7).standing, marked(Standing::Active, 7).epoch), (Standing::Active, 6));
+        assert_eq!(marked(Standing::Active, 8).standing, Standing::Suspended);
+        assert_eq!(marked(Standing::Offboarded, 8).standing, Standing::Offboarded);
+        assert_eq!(service(&old, &Standings::unknown()).standing, Standing::Suspended);
+    }
+
+    #[test]
+    fn sem_7_4_every_agent_is_suspended_also_one_that_the_backup_does_not_know() {
+        let tenant = TenantId::parse("acme").unwrap();
+        let of = |uid, name: &str, standing| Agent {
+            uid: AgentUid::from_u128(uid),
+            tenant: tenant.clone(),
+            name: Name::parse(name).unwrap(),
+            standing,
+            epoch: 2,
+        };
+        let mark = |uid, name: &str, standing| AgentMark {
+            uid: AgentUid::from_u128(uid),
+            name: Name::parse(name).unwrap(),
+            standing,
+            epoch: 4,
+        };
+        let agents = vec![
+            mark(1, "clerk", Standing::Offboarded),
+            mark(2, "late", Standing::Active),
+            mark(3, "gone", Standing::Offboarded),
+        ];
+        let standings = Standings { agents, ..Standings::unknown() };
+        let clerk = of(1, "clerk", Standing::Active);
+        assert_eq!((agent(&clerk, &standings).standing, agent(&clerk, &standings).epoch), (Standing::Offboarded, 5));
+        let other = of(9, "other", Standing::Active);
+        assert_eq!((agent(&other, &standings).standing, agent(&other, &standings).epoch), (Standing::Suspended, 3));
+        let new = unknown_agents(&[clerk, other], &standings, &tenant);
+        let found: Vec<_> = new.iter().map(|agent| (agent.name.as_str(), agent.standing, agent.epoch)).collect();
+        assert_eq!(found, [("late", Standing::Suspended, 5), ("gone", Standing::Offboarded, 5)]);
+    }
+}

@@ -1,0 +1,179 @@
+//! `admin restore`: a copy is made of the backup and made safe, then it takes the place of the database in one move.
+//!
+//! **Invariant:** until the copy is whole and safe nothing of what is there has changed. Then the anchor says that a restore is under way, so
+//! that nothing is served before the new anchor stands; whoever is killed in between runs the same restore again.
+
+use std::collections::BTreeSet;
+use std::fs::{DirBuilder, File};
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use scalbotics_core::ports::Signer;
+use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Timestamp;
+use scalbotics_identity::holder::trust;
+use scalbotics_identity::private_file::{self, SECRET_MODE};
+use scalbotics_store::{Held, Options, SqliteStore, raise_writer_epoch, settle};
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::manifest::{self, Manifest};
+use super::rewrite::{self, Rewritten};
+use super::{plan, rewrite::Remembered};
+use crate::anchor::{self, Anchor, Standings};
+use crate::clock::{Guarded, System};
+use crate::config::Config;
+use crate::keys;
+
+/// Where the copy is made safe, below the data directory.
+const STAGE: &str = "restoring";
+
+/// What is restored, and how.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) from: PathBuf,
+    pub(super) dry_run: bool,
+    pub(super) yes: bool,
+    /// Humans whom the operator vouches for.
+    pub(super) keep: BTreeSet<Name>,
+}
+
+/// Restores, or says what a restore would do.
+///
+/// # Errors
+/// Any [`Error`].
+pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error> {
+    let trust = keys::trust(config)?;
+    let signer = keys::log_signer(config, &keys::keystore(config)?, &trust, 1)?;
+    let manifest = manifest::open(&wanted.from, config.installation, &trust)?;
+    let remembered = remembered(config, &trust)?;
+    let incarnation = next_incarnation(&remembered, &manifest);
+    let plan = plan::of(&manifest, &remembered, incarnation);
+    let humans = plan::humans(&wanted.from, config, (&remembered.standings, &wanted.keep))?;
+    if wanted.dry_run {
+        return Ok(json!({
+            "dry_run": true, "incarnation": incarnation, "backup": wanted.from, "lost": plan::shown(&plan), "suspended_humans": humans,
+            "suspended_agents": "every agent, until it is resumed by name", "known_before": remembered.words(),
+        }));
+    }
+    if !wanted.yes {
+        return Err(Error::NotConfirmed);
+    }
+    make(&config.data_dir)?;
+    let _held = Held::take(&config.data_dir)?;
+    let stage = Stage::make(&config.data_dir)?;
+    let copy = stage.dir.join(manifest::DATABASE);
+    std::fs::copy(wanted.from.join(manifest::DATABASE), &copy).map_err(|source| Error::Place { path: copy, source })?;
+    let epoch = remembered.anchor.as_ref().map_or(0, |anchor| anchor.writer_epoch);
+    raise_writer_epoch(&stage.dir, epoch)?;
+    let rewritten = rewrite_copy(config, &stage.dir, (&remembered, &wanted.keep), plan).await?;
+    settle(&stage.dir)?;
+    let found = manifest::verify(&stage.dir)?;
+    drop(found.store);
+    let Rewritten { anchor: new, standings, done } = rewritten;
+    let now = Anchor { restoring: true, ..remembered.anchor.unwrap_or_else(|| Anchor::empty(config.installation, manifest.at)) };
+    put(&Anchor::path(&config.keystore), anchor::KIND, &now, &signer)?;
+    let replaced = stage.swap(&config.data_dir, incarnation)?;
+    put(&Standings::path(&config.keystore), anchor::STANDINGS_KIND, &standings, &signer)?;
+    put(&Anchor::path(&config.keystore), anchor::KIND, &new, &signer)?;
+    Ok(json!({
+        "restored": wanted.from, "incarnation": incarnation, "lost": done.lost, "tasks_ended": done.tasks.tasks,
+        "effects_in_doubt": done.tasks.in_doubt, "approvals_lapsed": done.tasks.approvals, "agents_suspended": done.agents,
+        "humans_suspended": done.humans, "services_suspended": done.services, "replaced": replaced, "log_key": done.log_key,
+    }))
+}
+
+/// What is remembered outside of the database; what is lost of it is said.
+fn remembered(config: &Config, trust: &trust::File) -> Result<Remembered, Error> {
+    let anchor = match anchor::load(&config.keystore, config.installation, &trust.log_keys) {
+        Ok(anchor) => anchor,
+        Err(anchor::Refused::Unusable { .. }) => None,
+        Err(error) => return Err(Error::Step { attempt: "use the anchor beside the keystore", source: error.into() }),
+    };
+    let standings = anchor::load_standings(&config.keystore, &trust.log_keys);
+    Ok(Remembered { anchor, is_known: standings.is_some(), standings: standings.unwrap_or_else(Standings::unknown) })
+}
+
+fn next_incarnation(remembered: &Remembered, manifest: &Manifest) -> u64 {
+    remembered.anchor.as_ref().map_or(0, |anchor| anchor.incarnation).max(manifest.incarnation).saturating_add(1)
+}
+
+/// Opens the copy as a daemon would, and makes it safe.
+async fn rewrite_copy(
+    config: &Config,
+    stage: &Path,
+    (remembered, keep): (&Remembered, &BTreeSet<Name>),
+    plan: scalbotics_core::audit::RestoreNote,
+) -> Result<Rewritten, Error> {
+    let store = SqliteStore::open(stage, &Options::new(config.installation))?;
+    let mark = remembered.anchor.as_ref().map_or(Timestamp::from_unix_ms(0), |anchor| anchor.at);
+    let clock = Arc::new(Guarded::new(System, store.last_commit_at().max(Some(mark))));
+    let staged = Config { data_dir: stage.to_owned(), ..config.clone() };
+    rewrite::all(&staged, (&store, &clock), (remembered, keep), plan).await
+}
+
+fn put(path: &Path, kind: &str, document: &impl serde::Serialize, signer: &dyn Signer) -> Result<(), Error> {
+    let bytes = anchor::seal(kind, document, signer).map_err(Error::step("sign the anchor"))?;
+    private_file::replace(path, &bytes, SECRET_MODE).map_err(Error::step("write the anchor"))
+}
+
+fn make(dir: &Path) -> Result<(), Error> {
+    let failed = |source| Error::Place { path: dir.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(failed)
+}
+
+/// The copy; gone when dropped.
+#[derive(Debug)]
+struct Stage {
+    dir: PathBuf,
+}
+
+impl Stage {
+    /// An empty one, also after a restore that was killed.
+    fn make(data: &Path) -> Result<Self, Error> {
+        let dir = data.join(STAGE);
+        match std::fs::remove_dir_all(&dir) {
+            Err(source) if source.kind() != ErrorKind::NotFound => return Err(Error::Place { path: dir, source }),
+            Ok(()) | Err(_) => {}
+        }
+        make(&dir)?;
+        Ok(Self { dir })
+    }
+
+    /// Moves what is there aside, and the copy to its place; answers where the old files are.
+    fn swap(self, data: &Path, incarnation: u64) -> Result<Option<PathBuf>, Error> {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| Error::Place { path, source }
+        };
+        let mut replaced = data.join(format!("replaced-{incarnation}"));
+        let mut number = 1;
+        while replaced.try_exists().map_err(failed(&replaced))? {
+            number += 1;
+            replaced = data.join(format!("replaced-{incarnation}-{number}"));
+        }
+        let mut moved = false;
+        // The log first: without it the database is an older one, which the anchor refuses anyway.
+        for name in ["core.db-wal", "core.db-shm", manifest::DATABASE] {
+            let path = data.join(name);
+            if path.try_exists().map_err(failed(&path))? {
+                make(&replaced)?;
+                std::fs::rename(&path, replaced.join(name)).map_err(failed(&path))?;
+                moved = true;
+            }
+        }
+        let (copy, place) = (self.dir.join(manifest::DATABASE), data.join(manifest::DATABASE));
+        std::fs::rename(&copy, &place).map_err(failed(&place))?;
+        File::open(data).and_then(|dir| dir.sync_all()).map_err(failed(data))?;
+        Ok(moved.then_some(replaced))
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // What is left of it is removed by the next restore.
+        drop(std::fs::remove_dir_all(&self.dir));
+    }
+}

@@ -1,0 +1,165 @@
+//! What makes a copy safe: the entry in every log, tasks that do nothing more, principals who may act no more than before.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::audit::checkpoint::system_origin;
+use scalbotics_core::audit::{Kind, LostNote, OutcomeNote, Record, RestoreNote};
+use scalbotics_core::in_words;
+use scalbotics_core::ports::{Note, StoreError};
+use scalbotics_core::principal::Uid;
+use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_identity::holder::signed_note::Verifier;
+use scalbotics_runtime::Ports;
+use scalbotics_runtime::audit::Checkpointer;
+use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::reconcile::States;
+use scalbotics_runtime::task::{PutBack, put_back};
+use scalbotics_store::SqliteStore;
+use serde_json::Value;
+
+use super::error::Error;
+use super::{plan, principals};
+use crate::anchor::{self, Anchor, Standings};
+use crate::clock::Guarded;
+use crate::config::Config;
+use crate::wiring;
+
+/// What is remembered of the database that is lost.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    pub(super) anchor: Option<Anchor>,
+    pub(super) standings: Standings,
+    /// Whether the standings were found.
+    pub(super) is_known: bool,
+}
+
+impl Remembered {
+    /// In words.
+    pub(super) const fn words(&self) -> &'static str {
+        match (&self.anchor, self.is_known) {
+            (Some(_), true) => "anchor and standings",
+            (Some(_), false) => "the anchor; the standings are lost, so whoever is not kept by name is suspended",
+            (None, true) => "the standings; the anchor is lost, so nobody knows how long the logs were",
+            (None, false) => "nothing: anchor and standings are lost, so whoever is not kept by name is suspended",
+        }
+    }
+}
+
+/// What was done.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) lost: Vec<Value>,
+    pub(super) tasks: PutBack,
+    pub(super) agents: u64,
+    pub(super) humans: Vec<String>,
+    pub(super) services: Vec<String>,
+    /// The key under which witnesses know the installation log from now on.
+    pub(super) log_key: String,
+}
+
+/// A copy that is safe, and what is to be remembered of it.
+#[derive(Debug)]
+pub(super) struct Rewritten {
+    pub(super) anchor: Anchor,
+    pub(super) standings: Standings,
+    pub(super) done: Done,
+}
+
+/// Makes the copy safe, and signs the heads of its logs.
+///
+/// # Errors
+/// [`Error`]; the copy is of no use then.
+pub(super) async fn all(
+    config: &Config,
+    (store, clock): (&SqliteStore, &Arc<Guarded>),
+    (remembered, keep): (&Remembered, &BTreeSet<Name>),
+    note: RestoreNote,
+) -> Result<Rewritten, Error> {
+    let (ports, states): (Ports, States) = wiring::offline(config, (store, clock), note.incarnation)?;
+    let (tenant, incarnation) = (&config.tenant, note.incarnation);
+    tell(&ports, tenant, &note).await?;
+    let tasks = put_back(ports.clone(), states, tenant).await?;
+    let agents = suspend_agents(&ports, tenant, &remembered.standings).await?;
+    let humans = suspend_humans(&ports, tenant, (&remembered.standings, keep)).await?;
+    let services = suspend_services(&ports, tenant, &remembered.standings).await?;
+    let domain = config.trust_domain.as_str();
+    let (system, tenants) = (TenantId::system(), vec![tenant.clone()]);
+    let checkpointer = Checkpointer::new(ports.clone(), domain.to_owned(), system, tenants, Arc::new(Metrics::default()));
+    checkpointer.in_incarnation(incarnation).sign_all().await;
+    let key: Verifier = ports.signer.verifier_key().parse().map_err(Error::step("name the log key"))?;
+    let log_key = key.renamed(&system_origin(domain, incarnation)).map_err(Error::step("name the log key"))?.to_string();
+    let before = remembered.anchor.clone().unwrap_or_else(|| Anchor::empty(config.installation, note.backup_at));
+    let fresh = Anchor { incarnation, writer_epoch: store.writer_epoch(), restoring: false, ..before };
+    let keeper = anchor::Keeper::new(ports, tenant.clone(), &config.keystore, fresh);
+    let (anchor, standings) =
+        keeper.now().await.map_err(|error| Error::Step { attempt: "read the new anchor", source: in_words(&error).into() })?;
+    let done = Done { lost: plan::shown(&note), tasks, agents, humans, services, log_key };
+    Ok(Rewritten { anchor, standings, done })
+}
+
+/// Writes the restore into every log: all of it into the installation's, its own part into the tenant's.
+async fn tell(ports: &Ports, tenant: &TenantId, note: &RestoreNote) -> Result<(), StoreError> {
+    let at = ports.clock.now();
+    let own: Vec<LostNote> = note.lost.iter().filter(|lost| lost.tenant == *tenant).cloned().collect();
+    let own = Record::of_restore(at, tenant.clone(), RestoreNote { lost: own, ..note.clone() });
+    ports.audit_log.append(vec![Record::of_restore(at, TenantId::system(), note.clone())], Vec::new()).await?;
+    ports.audit_log.append(vec![own], Vec::new()).await?;
+    Ok(())
+}
+
+/// The record of what a restore made of a principal.
+fn record(ports: &Ports, tenant: &TenantId, (action, uid): (&str, String), standing: Standing) -> Note {
+    let mut record = Record::new(Kind::Installation, ports.clock.now(), tenant.clone(), Uid::Daemon, action);
+    record.target = Some(uid);
+    let word = match standing {
+        Standing::Active => "active",
+        Standing::Suspended => "suspended",
+        Standing::Offboarded => "offboarded",
+    };
+    record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
+    record.into()
+}
+
+async fn suspend_agents(ports: &Ports, tenant: &TenantId, standings: &Standings) -> Result<u64, StoreError> {
+    let known = ports.roster.agents(tenant).await?;
+    let new = principals::unknown_agents(&known, standings, tenant);
+    let agents: Vec<_> = known.iter().map(|old| principals::agent(old, standings)).chain(new).collect();
+    let suspended = agents.iter().filter(|agent| agent.standing == Standing::Suspended).count();
+    for agent in agents {
+        let note = record(ports, tenant, ("agent.restore", agent.uid.to_string()), agent.standing);
+        ports.registry.put_agent(agent, note).await?;
+    }
+    Ok(suspended as u64)
+}
+
+async fn suspend_humans(
+    ports: &Ports,
+    tenant: &TenantId,
+    (standings, keep): (&Standings, &BTreeSet<Name>),
+) -> Result<Vec<String>, StoreError> {
+    let mut suspended = Vec::new();
+    for old in ports.roster.humans(tenant).await? {
+        let human = principals::human(&old, standings, keep);
+        if old.standing == Standing::Active && human.standing != Standing::Active {
+            suspended.push(human.name.to_string());
+        }
+        let note = record(ports, tenant, ("human.restore", human.uid.to_string()), human.standing);
+        ports.registry.put_human(human, note).await?;
+    }
+    Ok(suspended)
+}
+
+async fn suspend_services(ports: &Ports, tenant: &TenantId, standings: &Standings) -> Result<Vec<String>, StoreError> {
+    let mut suspended = Vec::new();
+    for old in ports.services.services(tenant).await? {
+        let service = principals::service(&old, standings);
+        if old.standing == Standing::Active && service.standing != Standing::Active {
+            suspended.push(service.name.to_string());
+        }
+        let note = record(ports, tenant, ("service.restore", service.uid.to_string()), service.standing);
+        ports.services.put_service(service, note).await?;
+    }
+    Ok(suspended)
+}

@@ -1,0 +1,280 @@
+//! Yesterday's backup put in the place of the newest database: nothing runs again, nobody is un-suspended, no approval comes back, and the
+//! logs say what was lost.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::command::Answer;
+use crate::installation::{Installation, Times, cli, id, shipped};
+use crate::ledger::{Class, Line};
+use crate::process::until;
+use crate::rollback::{anchor, copy, put_back, refused};
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// `scalbotics admin …` of an installation.
+pub(crate) fn admin(installation: &Installation, arguments: &[&str]) -> Answer {
+    let mut command = installation.environment(&cli());
+    command.args(["-o", "json", "admin"]).args(arguments).arg("--config").arg(installation.config());
+    Answer::of(&mut command)
+}
+
+/// A backup at this place.
+#[track_caller]
+pub(crate) fn backup(installation: &Installation, name: &str) -> PathBuf {
+    let out = installation.path(name);
+    let made = admin(installation, &["backup", "--out", out.to_str().unwrap()]).exits(0).json();
+    assert_eq!(made["verified"], true, "{made:#}");
+    out
+}
+
+#[track_caller]
+fn restore(installation: &Installation, from: &Path) -> Value {
+    admin(installation, &["restore", "--from", from.to_str().unwrap(), "--yes"]).exits(0).json()
+}
+
+fn offline(installation: &Installation, more: &[&str]) -> Answer {
+    let config = installation.config();
+    let words = ["audit", "verify", "--offline", "--config", config.to_str().unwrap()];
+    installation.ann(&[&words[..], more].concat())
+}
+
+/// The calls of a task.
+fn calls(installation: &Installation, task: &str) -> Vec<Value> {
+    installation.ann(&["task", "show", task]).exits(0).json()["calls"].as_array().unwrap().clone()
+}
+
+/// Each of the tasks has a call in doubt, and none sends anything by itself.
+#[track_caller]
+fn nothing_runs(installation: &Installation, tasks: [&str; 4], lines: &[Line]) {
+    for task in tasks {
+        let calls = calls(installation, task);
+        let doubt = calls.iter().find(|call| call["phase"] == "in_doubt").unwrap_or_else(|| panic!("{calls:#?}"));
+        assert_eq!(doubt["doubt"], "restored", "{doubt:#}");
+    }
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(installation.ledger.lines(), lines, "something ran after the restore");
+}
+
+/// A person settles a call; its task ends and still sends nothing.
+#[track_caller]
+fn settled_ends(installation: &Installation, task: &str, lines: &[Line]) {
+    let effect = calls(installation, task)[0]["name"].as_str().unwrap().to_owned();
+    installation.ann(&["task", "settle", task, &effect, "--not-landed", "--reason", "looked"]).exits(0);
+    let shown = installation.ann(&["task", "show", task]).exits(0).json();
+    assert_eq!(shown["status"], "CANCELED", "{shown:#}");
+    assert_eq!(installation.ledger.lines(), lines);
+}
+
+#[test]
+fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let finished = id(&installation.submit(Class::Verifiable, "finished", Times::default()));
+    assert!(!installation.finish(Class::Verifiable, "finished", &finished));
+    // What the backup knows: two calls that wait for an approval, one that is granted and held, one on its way.
+    let keyed = id(&installation.submit(Class::Keyed, "keyed", Times::default()));
+    let opaque = id(&installation.submit(Class::Opaque, "opaque", Times::default()));
+    let waits = id(&installation.submit(Class::Opaque, "waits", Times::default()));
+    let (keyed_approval, opaque_approval) = (installation.approval_of(&keyed), installation.approval_of(&opaque));
+    let waiting = installation.approval_of(&waits);
+    let slow = id(&installation.submit(Class::Verifiable, "slow", Times { before_ms: 2_000, after_ms: 0 }));
+    until("it is on its way", PATIENCE, || installation.ledger.has("slow", "begin").then_some(()));
+    let yesterday = backup(&installation, "yesterday");
+
+    // What happens since: both are approved and land, more is submitted, an agent and a human are suspended.
+    installation.approve(&keyed_approval);
+    installation.approve(&opaque_approval);
+    for (class, entry, task) in [(Class::Keyed, "keyed", &keyed), (Class::Opaque, "opaque", &opaque)] {
+        assert!(!installation.finish(class, entry, task));
+    }
+    let late = id(&installation.submit(Class::Opaque, "late", Times::default()));
+    assert!(!installation.finish(Class::Opaque, "late", &late));
+    assert!(!installation.finish(Class::Verifiable, "slow", &slow));
+    installation.ann(&["agent", "suspend", "clerk", "--yes"]).exits(0);
+    installation.ann(&["human", "suspend", "bob", "--yes"]).exits(0);
+    let sizes = installation.ann(&["audit", "verify"]).exits(0).json()["records"].as_u64().unwrap();
+    // Killed: the suspensions are remembered without a clean end.
+    daemon.kill();
+    let lines = installation.ledger.lines();
+
+    let plan = admin(&installation, &["restore", "--from", yesterday.to_str().unwrap(), "--dry-run"]).exits(0).json();
+    assert_eq!(plan["suspended_humans"], serde_json::json!(["bob"]), "{plan:#}");
+    let not_confirmed = admin(&installation, &["restore", "--from", yesterday.to_str().unwrap()]).exits(1);
+    assert_eq!(not_confirmed.error_in_words().code, "RESTORE_FAILED", "{not_confirmed:#?}");
+    let done = restore(&installation, &yesterday);
+    assert_eq!((&done["incarnation"], &done["humans_suspended"]), (&Value::from(2), &serde_json::json!(["bob"])), "{done:#}");
+    assert_eq!(done["tasks_ended"], 4, "{done:#}");
+    assert!(done["agents_suspended"].as_u64() >= Some(1), "{done:#}");
+
+    let daemon = installation.start();
+    // Every token is void.
+    assert_eq!(installation.ann(&["status"]).exits(4).error().code, "PRINCIPAL_SUSPENDED");
+    installation.ann(&["login"]).exits(0);
+    let (status, verified) = (installation.ann(&["status"]).exits(0).json(), installation.verify_audit());
+    assert_eq!(status["incarnation"], 2);
+    let said = verified["restores"].as_array().unwrap()[0].as_str().unwrap().to_owned();
+    assert!(said.contains("a restore lost records"), "{verified:#}");
+    assert!(verified["records"].as_u64().unwrap() < sizes + 100);
+    // Nobody is un-suspended.
+    let clerk = installation.ann(&["agent", "show", "clerk"]).exits(0).json();
+    assert_eq!(clerk["standing"], "suspended", "{clerk:#}");
+    assert_ne!(installation.bob(&["approval", "list"]).code, 0, "a human who was suspended may act");
+    assert_eq!(installation.ann(&["human", "show", "bob"]).exits(0).json()["standing"], "suspended");
+    // No approval comes back.
+    installation.ann(&["human", "resume", "bob"]).exits(0);
+    installation.bob(&["login"]).exits(0);
+    assert_eq!(installation.waiting(), Vec::<Value>::new());
+    for approval in [&keyed_approval, &opaque_approval, &waiting] {
+        let answered = installation.bob(&["approval", "approve", approval, "--reason", "again"]);
+        assert_ne!(answered.code, 0, "{answered:#?}");
+    }
+    // What may have run is in doubt, and nothing runs again, also when the agent is resumed.
+    installation.ann(&["agent", "resume", "clerk"]).exits(0);
+    nothing_runs(&installation, [&keyed, &opaque, &waits, &slow], &lines);
+    settled_ends(&installation, &opaque, &lines);
+    assert_eq!(installation.ann(&["task", "show", &finished]).exits(0).json()["status"], "COMPLETED");
+    assert_ne!(installation.ann(&["task", "show", &late]).code, 0, "what was lost is not there");
+    // And it works on.
+    let task = id(&installation.submit(Class::Verifiable, "after", Times::default()));
+    assert!(!installation.finish(Class::Verifiable, "after", &task));
+    installation.verify_audit();
+    assert!(daemon.stop().0.success());
+    offline(&installation, &[]).exits(0);
+}
+
+#[test]
+fn sem_7_4_a_restore_is_a_stated_gap_and_the_lost_database_is_not_served_any_more() {
+    let installation = Installation::new();
+    let (data, lost) = (installation.root.join("data"), installation.path("lost"));
+    let daemon = installation.start();
+    let backup = backup(&installation, "backup");
+    let task = id(&installation.submit(Class::Verifiable, "since", Times::default()));
+    assert!(!installation.finish(Class::Verifiable, "since", &task));
+    assert!(daemon.stop().0.success());
+    copy(&data, &lost);
+    let remembered = std::fs::read_to_string(anchor(&installation)).unwrap();
+    let remembered: Value = serde_json::from_str(remembered.lines().next().unwrap()).unwrap();
+    let kept = installation.path("kept");
+    std::fs::write(&kept, remembered["checkpoint"].as_str().unwrap()).unwrap();
+    offline(&installation, &["--checkpoint", kept.to_str().unwrap()]).exits(0);
+
+    restore(&installation, &backup);
+    let verified = offline(&installation, &["--checkpoint", kept.to_str().unwrap()]).exits(0).json();
+    let log = verified["logs"].as_array().unwrap().iter().find(|log| log["tenant"] == "system").unwrap();
+    assert_eq!(log["restores"][0]["incarnation"], 2, "{verified:#}");
+    assert_eq!(log["restores"][0]["lost_to_size"], remembered["logs"][0]["size"], "{verified:#}");
+    let not_checked = verified["not_checked"].to_string();
+    assert!(not_checked.contains("a restore lost what it was about"), "{verified:#}");
+
+    // What was lost turns up again: it is another history now.
+    let restored = installation.path("restored");
+    copy(&data, &restored);
+    put_back(&installation, &lost);
+    refused(&installation, "DATA_FORKED");
+    put_back(&installation, &restored);
+    let daemon = installation.start();
+    // Two restores of one backup are two incarnations.
+    assert!(daemon.stop().0.success());
+    let again = restore(&installation, &backup);
+    assert_eq!(again["incarnation"], 3, "{again:#}");
+    let _daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    installation.verify_audit();
+}
+
+#[test]
+fn sem_7_4_a_restore_of_what_is_no_backup_changes_nothing() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let good = backup(&installation, "good");
+    let from = |path: &Path| admin(&installation, &["restore", "--from", path.to_str().unwrap(), "--yes"]);
+    assert_eq!(from(&good).exits(1).error_in_words().code, "DATA_IN_USE");
+    assert!(daemon.stop().0.success());
+    let data = installation.root.join("data");
+    let before = std::fs::read(data.join("core.db")).unwrap();
+    let missing = from(&installation.path("missing"));
+    assert_eq!(missing.exits(1).error_in_words().code, "BACKUP_UNUSABLE");
+    let whole = std::fs::read(good.join("core.db")).unwrap();
+    for (number, len) in
+        [0, 1, 100, 2_047, 2_048, 4_096, whole.len() / 2, whole.len() - 2_048, whole.len() - 1].into_iter().enumerate()
+    {
+        let cut = installation.path(&format!("cut-{number}"));
+        copy(&good, &cut);
+        std::fs::write(cut.join("core.db"), &whole[..len]).unwrap();
+        let refused = from(&cut).exits(1);
+        assert_eq!(refused.error_in_words().code, "BACKUP_UNUSABLE", "{refused:#?}");
+    }
+    for (name, file, at) in
+        [("flipped", "core.db", whole.len() / 2), ("forged", "manifest", 40), ("resigned", "manifest", usize::MAX)]
+    {
+        let bad = installation.path(name);
+        copy(&good, &bad);
+        let mut bytes = std::fs::read(bad.join(file)).unwrap();
+        let at = at.min(bytes.len() - 4);
+        bytes[at] ^= 1;
+        std::fs::write(bad.join(file), bytes).unwrap();
+        assert_eq!(from(&bad).exits(1).error_in_words().code, "BACKUP_UNUSABLE", "{name}");
+    }
+    let other = Installation::new();
+    let foreign = backup(&other, "foreign");
+    assert_eq!(from(&foreign).exits(1).error_in_words().code, "BACKUP_UNUSABLE");
+    assert_eq!(std::fs::read(data.join("core.db")).unwrap(), before);
+    let _daemon = installation.start();
+    assert_eq!(installation.ann(&["status"]).exits(0).json()["incarnation"], 1);
+}
+
+#[test]
+fn sem_7_4_without_anchor_and_standings_everybody_is_suspended_but_whom_the_operator_names() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let backup = backup(&installation, "backup");
+    assert!(daemon.stop().0.success());
+    // The whole host is lost; the keystore is put back from where it was kept, and these two files were not.
+    std::fs::remove_dir_all(installation.root.join("data")).unwrap();
+    for name in ["anchor", "standings"] {
+        std::fs::remove_file(installation.root.join("keys").join(name)).unwrap();
+    }
+    let from = ["restore", "--from", backup.to_str().unwrap(), "--yes"];
+    let refused = admin(&installation, &from).exits(1);
+    assert!(refused.error_in_words().next.contains("--keep"), "{refused:#?}");
+    let nobody = admin(&installation, &[&from[..], &["--keep", "nobody"]].concat()).exits(1);
+    assert!(nobody.stderr.contains("`nobody`"), "{nobody:#?}");
+    let done = admin(&installation, &[&from[..], &["--keep", "ann"]].concat()).exits(0).json();
+    assert_eq!(done["humans_suspended"], serde_json::json!(["bob"]), "{done:#}");
+    assert_eq!(done["lost"][0]["records"], Value::Null, "{done:#}");
+    let _daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    assert_ne!(installation.bob(&["status"]).code, 0);
+    let verified = installation.verify_audit();
+    assert!(verified["restores"][0].as_str().unwrap().contains("nobody remembers"), "{verified:#}");
+}
+
+/// Killed at random times, a restore is run again and ends; nothing is served in between that is not whole.
+#[test]
+fn sem_7_4_a_restore_that_was_killed_is_run_again() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let backup = backup(&installation, "backup");
+    let task = id(&installation.submit(Class::Verifiable, "since", Times::default()));
+    assert!(!installation.finish(Class::Verifiable, "since", &task));
+    assert!(daemon.stop().0.success());
+    let mut numbers = crate::process::Numbers::of(crate::process::seed());
+    for _ in 0..12 {
+        let mut command = installation.environment(&shipped());
+        command.args(["admin", "restore", "--yes", "--from"]).arg(&backup).arg("--config").arg(installation.config());
+        let mut child = command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(numbers.below(400)));
+        let _ended_already = child.kill();
+        child.wait().unwrap();
+    }
+    let done = restore(&installation, &backup);
+    let _daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    assert_eq!(installation.ann(&["status"]).exits(0).json()["incarnation"], done["incarnation"]);
+    installation.verify_audit();
+    let left: Vec<_> =
+        std::fs::read_dir(installation.root.join("data")).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(!left.iter().any(|name| name == "restoring"), "{left:?}");
+}
