@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
+use crate::commands::{admin, agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// Carries an agent's task from a person through policy and approval to a durable effect and a verifiable record.
@@ -193,6 +193,9 @@ pub(crate) enum Command {
     /// The audit log.
     #[command(subcommand, alias = "audits")]
     Audit(audit::Verb),
+    /// Erasing, legal holds, and how long matter is kept.
+    #[command(subcommand)]
+    Admin(admin::Verb),
     /// The repository of desired state.
     #[command(subcommand, alias = "repos")]
     Repo(repo::Verb),

@@ -32,6 +32,7 @@ pub mod failpoint;
 mod following;
 pub mod id_source;
 mod keepers;
+mod keyring;
 mod keys;
 pub mod layout;
 pub mod logging;

@@ -24,7 +24,7 @@ use scalbotics_runtime::audit::{Auditor, Checkpointer, Keepers, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
 use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, privacy, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -37,6 +37,7 @@ use crate::covering;
 use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keepers::keepers;
+use crate::keyring::Keyring;
 use crate::keys::{self, Certifier};
 use crate::open_files;
 use crate::places::Places;
@@ -70,6 +71,7 @@ impl Default for Start {
 /// What the loops reach, and what has to be told of the state in force.
 struct Outside {
     ports: Ports,
+    ground: privacy::Ground,
     masks: Arc<secret::Masks>,
     models: Arc<Runner>,
 }
@@ -97,16 +99,19 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
-    let Outside { ports, masks, models } = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
+    let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, options), &metrics)?;
+    let Outside { ports, ground, masks, models } = outside;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
+    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
+    let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
     let reconciler = Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(&metrics), poll_ms);
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
-    let (quota, states) = (Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day)), reconciler.states());
-    let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
+    let tasks =
+        task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let approvals = approval::Service::new(ports.clone(), &tasks, config.trust_domain.as_str());
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
@@ -126,6 +131,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         tasks,
         models,
         approvals,
+        privacy,
         secrets,
         decisions: Decisions::new(&ports),
         quota,
@@ -146,10 +152,24 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         .map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })?;
     let addresses = (local(&api)?, local(&admin)?);
     let server = rpc::Server::new(api, Arc::clone(&context), routes, acceptor, config.settings.limits.connections);
+    context.privacy.start();
     supervisor.spawn_essential("api", server.serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// What is erased, and what must not be; it looks at the clock before anything is written under it.
+async fn privacy_of(
+    config: &Config,
+    (ports, ground): (&Ports, privacy::Ground),
+    store: &SqliteStore,
+    (supervisor, quota): (&Supervisor, &Arc<Quota>),
+) -> Result<privacy::Service, StartError> {
+    let whose = (config.tenant.clone(), store.last_commit_at());
+    let terms = (ground, config.settings.retention.terms());
+    let opened = privacy::Service::open(ports.clone(), terms, whose, supervisor.clone(), Arc::clone(quota)).await;
+    opened.map_err(|error| StartError::System { attempt: "read how far erasing has come", source: error.into() })
 }
 
 /// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
@@ -309,6 +329,8 @@ fn ports(
     let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
     let desired_source = desired_source(config, &store, (&cipher, &clock, &masks));
+    let keyring = Arc::new(Keyring::new(config.clone(), Arc::clone(&cipher)));
+    let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: keyring };
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
@@ -330,7 +352,7 @@ fn ports(
         desired_source,
         compiler: Arc::new(compiler(config, places)),
     };
-    Ok(Outside { ports, masks, models })
+    Ok(Outside { ports, ground, masks, models })
 }
 
 fn acceptor(

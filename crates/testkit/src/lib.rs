@@ -20,6 +20,7 @@ mod policies;
 mod secrets;
 pub mod sim;
 mod tools;
+mod turning;
 
 pub use cipher::PlainCipher;
 pub use clock::FixedClock;
@@ -28,3 +29,4 @@ pub use memory::MemoryStore;
 pub use policies::{AllowAll, DenyAll, Scripted};
 pub use secrets::MemorySecrets;
 pub use tools::{NeverStop, Reply, ScriptedTools, Sent};
+pub use turning::TurningCipher;

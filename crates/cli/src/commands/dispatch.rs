@@ -1,8 +1,8 @@
 //! From the parsed command line to the verb.
 
 use super::{
-    agent, approval, audit, context, exec_verb, human, installation, meta, model, policy, repo, secret, service, session, task,
-    team, tool,
+    admin, agent, approval, audit, context, exec_verb, human, installation, meta, model, policy, repo, secret, service, session,
+    task, team, tool,
 };
 use crate::failure::Failure;
 use crate::session::Session;
@@ -39,6 +39,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Model(_)
         | Command::Tool(_)
         | Command::Secret(_)
+        | Command::Admin(_)
         | Command::Repo(_) => None,
     }
 }
@@ -82,6 +83,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Tool(_)
         | Command::Secret(_)
         | Command::Audit(_)
+        | Command::Admin(_)
         | Command::Repo(_) => {}
     }
     let session = Session::open(globals).await?;
@@ -99,6 +101,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,
         Command::Audit(verb) => audit::run(&session, &verb, printer).await,
         Command::Secret(verb) => secret::run(&session, &verb, globals.confirm(), printer).await,
+        Command::Admin(verb) => admin::run(&session, &verb, globals.confirm(), printer).await,
         Command::Repo(verb) => repo::run(&session, &verb, printer).await,
         Command::Initialize(_)
         | Command::Dev(_)
