@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
+use crate::commands::{admin, agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// How long one call may take where nothing is said: a busy daemon answers in a tenth.
@@ -201,12 +201,12 @@ pub(crate) enum Command {
     /// The audit log.
     #[command(subcommand, alias = "audits")]
     Audit(audit::Verb),
+    /// The installation: backup and restore, erasing, legal holds, and how long matter is kept.
+    #[command(subcommand)]
+    Admin(admin::Verb),
     /// The repository of desired state.
     #[command(subcommand, alias = "repos")]
     Repo(repo::Verb),
-    /// The host that the daemon runs on: backup and restore.
-    #[command(disable_help_flag = true)]
-    Admin(Passed),
     /// The daemon's configuration.
     #[command(disable_help_flag = true)]
     Config(Passed),

@@ -11,6 +11,12 @@ pub const NAMES: &[&str] = &[
     "effect.reply.after",
     "verify.before",
     "verify.after",
+    "erase.before",
+    "erase.after",
+    "keys.before",
+    "keys.after",
+    "rewrap.before",
+    "rewrap.after",
 ];
 
 /// Runs the hook of the named failpoint in a test build; nothing at all in the shipped one.

@@ -161,6 +161,14 @@ id!(
     SecretId, "sec"
 );
 id!(
+    /// A legal hold: nothing that it is about is erased while it stands.
+    HoldId, "hld"
+);
+id!(
+    /// One order to erase, from the request to the last byte.
+    ErasureId, "era"
+);
+id!(
     /// One request to the daemon, in every log line, error and audit record that it causes.
     RequestId, "req"
 );

@@ -32,6 +32,7 @@ pub mod payload;
 pub mod policy;
 pub mod ports;
 pub mod principal;
+pub mod privacy;
 pub mod redaction;
 pub mod rpc;
 pub mod secret;

@@ -34,6 +34,7 @@ pub mod failpoint;
 mod following;
 pub mod id_source;
 mod keepers;
+mod keyring;
 mod keys;
 pub mod layout;
 pub mod logging;

@@ -25,7 +25,7 @@ use scalbotics_runtime::audit::{Auditor, Checkpointer, Keepers, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
 use scalbotics_runtime::reconcile::{Compiler as _, POLL_MS, REMOTE_POLL_MS, Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, evidence, people, privacy, secret, task};
 use scalbotics_store::{OpenError, Options, SqliteStore};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -39,6 +39,7 @@ use crate::covering;
 use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keepers::keepers;
+use crate::keyring::Keyring;
 use crate::keys::{self, Certifier};
 use crate::open_files;
 use crate::own_secrets::{OwnSecrets, reserved};
@@ -76,6 +77,7 @@ impl Default for Start {
 /// What the loops reach, and what has to be told of the state in force.
 struct Outside {
     ports: Ports,
+    ground: privacy::Ground,
     masks: Arc<secret::Masks>,
     models: Arc<Runner>,
     keepers: Vec<Arc<dyn CheckpointKeeper>>,
@@ -96,8 +98,7 @@ struct Keys {
 /// [`StartError`]; nothing was served then.
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
     open_files::raise(config.settings.limits.connections);
-    let api = listen(config.settings.server.listen, "server.listen").await?;
-    let admin = listen(config.settings.server.admin_listen, "server.admin_listen").await?;
+    let (api, admin) = listeners(&config).await?;
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
     let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
@@ -106,24 +107,23 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
     let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, &options), (&metrics, remembered.incarnation))?;
-    let Outside { ports, masks, models, keepers } = outside;
+    let Outside { ports, ground, masks, models, keepers } = outside;
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
+    let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
-    let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
-    let reconciler = Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(&metrics), poll_ms);
+    let reconciler = reconciler(&config, &ports, &metrics);
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
-    let states = reconciler.states();
-    let tasks = task::Service::start(ports.clone(), states, supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
+    let tasks =
+        task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let approvals = approvals(&config, &ports, &tasks, keys.trust.dev);
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let keepers = (keepers, remembered.incarnation);
-    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), keepers);
+    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, &ports, remembered, (&checkpointer, &supervisor));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
@@ -139,6 +139,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         tasks,
         models,
         approvals,
+        privacy,
         secrets,
         decisions: Decisions::new(&ports),
         quota,
@@ -160,6 +161,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         .map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })?;
     let addresses = (local(&api)?, local(&admin)?);
     let server = rpc::Server::new(api, Arc::clone(&context), routes, acceptor, config.settings.limits.connections);
+    context.privacy.start();
     supervisor.spawn_essential("api", server.serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
@@ -184,6 +186,18 @@ pub(crate) fn offline(
     Ok((built.ports, states))
 }
 
+/// The addresses of the API and of the admin pages, taken before anything else is done.
+async fn listeners(config: &Config) -> Result<(TcpListener, TcpListener), StartError> {
+    let api = listen(config.settings.server.listen, "server.listen").await?;
+    Ok((api, listen(config.settings.server.admin_listen, "server.admin_listen").await?))
+}
+
+/// Looks at the repository, a remote one less often.
+fn reconciler(config: &Config, ports: &Ports, metrics: &Arc<Metrics>) -> Arc<Reconciler> {
+    let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
+    Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(metrics), poll_ms)
+}
+
 /// Answers to approvals, stamped where keys are not separated.
 fn approvals(config: &Config, ports: &Ports, tasks: &task::Service, is_dev: bool) -> approval::Service {
     let approvals = approval::Service::new(ports.clone(), tasks, config.trust_domain.as_str());
@@ -200,6 +214,19 @@ fn anchored(
     let anchor = Arc::new(anchor::Keeper::new(ports.clone(), config.tenant.clone(), &config.keystore, remembered));
     anchor.start(checkpointer.signed(), supervisor);
     anchor
+}
+
+/// What is erased, and what must not be; it looks at the clock before anything is written under it.
+async fn privacy_of(
+    config: &Config,
+    (ports, ground): (&Ports, privacy::Ground),
+    store: &SqliteStore,
+    (supervisor, quota): (&Supervisor, &Arc<Quota>),
+) -> Result<privacy::Service, StartError> {
+    let whose = (config.tenant.clone(), store.last_commit_at());
+    let terms = (ground, config.settings.retention.terms());
+    let opened = privacy::Service::open(ports.clone(), terms, whose, supervisor.clone(), Arc::clone(quota)).await;
+    opened.map_err(|error| StartError::System { attempt: "read how far erasing has come", source: error.into() })
 }
 
 /// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
@@ -359,6 +386,8 @@ fn ports(
     let own = (Arc::clone(&clock), Arc::clone(&masks));
     let secrets = OwnSecrets::new(config.tenant.clone(), (store.clone(), cipher.clone()), own);
     let desired_source = desired_source(config, &secrets, &keys.roots);
+    let keyring = Arc::new(Keyring::new(config.clone(), Arc::clone(&cipher)));
+    let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: keyring };
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
@@ -380,7 +409,7 @@ fn ports(
         desired_source,
         compiler: Arc::new(compiler(config, places)),
     };
-    Ok(Outside { ports, masks, models, keepers: keepers(config, &secrets, &keys.roots) })
+    Ok(Outside { ports, ground, masks, models, keepers: keepers(config, &secrets, &keys.roots) })
 }
 
 fn acceptor(

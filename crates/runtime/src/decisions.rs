@@ -50,7 +50,10 @@ impl Decisions {
     /// [`Error`].
     pub async fn get(&self, tenant: &TenantId, id: DecisionId) -> Result<Option<Decision>, Error> {
         let Some(sealed) = self.store.get(tenant, id).await? else { return Ok(None) };
-        let payload = self.cipher.open(&sealed)?;
+        let payload = match self.cipher.open(&sealed) {
+            Err(CipherError::KeyGone) => return Ok(None),
+            opened => opened?,
+        };
         let Some(decision) = decision_of(&payload.bytes) else { return Ok(None) };
         let decision = decision.map_err(|source| Error::Form { id, source })?;
         if decision.id == id { Ok(Some(decision)) } else { Err(Error::Cipher(CipherError::Refused)) }

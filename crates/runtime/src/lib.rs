@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod model;
 pub mod people;
 mod ports;
+pub mod privacy;
 pub mod reconcile;
 pub mod secret;
 mod supervisor;

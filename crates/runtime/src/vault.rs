@@ -98,7 +98,10 @@ impl Vault {
         if sealed.reference != *reference {
             return Err(OpenError::Cipher(CipherError::Refused));
         }
-        let payload = self.cipher.open(&sealed)?;
+        let payload = match self.cipher.open(&sealed) {
+            Err(CipherError::KeyGone) => return Err(OpenError::Erased(reference.id)),
+            opened => opened?,
+        };
         if payload.reference() == *reference { Ok(payload) } else { Err(OpenError::Cipher(CipherError::Refused)) }
     }
 }
@@ -143,6 +146,10 @@ mod tests {
 
         fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError> {
             Ok(Payload { id: sealed.reference.id, salt: [0; 32], bytes: b"other".to_vec() })
+        }
+
+        fn rewrap(&self, _: &Sealed) -> Result<Option<Vec<u8>>, CipherError> {
+            Ok(None)
         }
 
         fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<scalbotics_core::digest::Digest, CipherError> {

@@ -29,6 +29,10 @@ impl PayloadCipher for PlainCipher {
         if fits { Ok(payload) } else { Err(CipherError::Refused) }
     }
 
+    fn rewrap(&self, _: &Sealed) -> Result<Option<Vec<u8>>, CipherError> {
+        Ok(None)
+    }
+
     fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError> {
         Ok(Digest::of_parts("fingerprint", &[tenant.as_str().as_bytes(), bytes]))
     }

@@ -21,6 +21,7 @@ mod secrets;
 pub mod sim;
 pub mod tls;
 mod tools;
+mod turning;
 
 pub use cipher::PlainCipher;
 pub use clock::FixedClock;
@@ -29,3 +30,4 @@ pub use memory::MemoryStore;
 pub use policies::{AllowAll, DenyAll, Scripted};
 pub use secrets::MemorySecrets;
 pub use tools::{NeverStop, Reply, ScriptedTools, Sent};
+pub use turning::TurningCipher;

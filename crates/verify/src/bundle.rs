@@ -76,6 +76,8 @@ pub(crate) struct Bundle<'d> {
     pub(crate) trust_domain: &'d str,
     /// In order.
     pub(crate) withheld: Vec<Hash>,
+    /// Those of the withheld that the exporter says were erased, in order.
+    pub(crate) erased: Vec<Hash>,
 }
 
 fn schema(place: &str, what: &str) -> Refusal {
@@ -167,12 +169,24 @@ fn ordered<'d, T, K: Ord>(
     Ok(items)
 }
 
+fn digest(value: Value<'_>, place: &dyn Fn() -> String) -> Result<Hash, Refusal> {
+    value.plain().and_then(base::hash_of_hex).ok_or_else(|| schema(&place(), "not a digest"))
+}
+
+/// A list that is there only where it has items.
+fn erased(value: Value<'_>) -> Result<Vec<Hash>, Refusal> {
+    let items = value.items().ok_or_else(|| schema("erased", "not a list"))?;
+    let erased = ordered(items, "erased", digest, |hash: &Hash| *hash)?;
+    if erased.is_empty() { Err(schema("erased", "an empty list")) } else { Ok(erased) }
+}
+
 impl<'d> Bundle<'d> {
     /// Parses a bundle strictly.
     pub(crate) fn of(root: Value<'d>) -> Result<Self, Refusal> {
         let no_place = String::new;
         let mut fields = fields::of(root, &no_place)?;
         let calls = ordered(fields.list("calls")?, "calls", called, |called: &Called<'d>| called.effect)?;
+        let erased = fields.optional("erased").map(erased).transpose()?.unwrap_or_default();
         let format = fields.plain("format")?;
         if format != FORMAT {
             return Err(schema("format", &format!("`{}` is not `{FORMAT}`", shown(format))));
@@ -189,10 +203,7 @@ impl<'d> Bundle<'d> {
         };
         let submission = fields.value("submission")?;
         let (task, tenant, trust_domain) = (fields.plain("task")?, fields.plain("tenant")?, fields.plain("trust_domain")?);
-        let withheld = |value: Value<'d>, place: &dyn Fn() -> String| {
-            value.plain().and_then(base::hash_of_hex).ok_or_else(|| schema(&place(), "not a digest"))
-        };
-        let withheld = ordered(fields.list("withheld")?, "withheld", withheld, |hash: &Hash| *hash)?;
+        let withheld = ordered(fields.list("withheld")?, "withheld", digest, |hash: &Hash| *hash)?;
         fields.done()?;
         Ok(Self {
             calls,
@@ -208,6 +219,7 @@ impl<'d> Bundle<'d> {
             tenant,
             trust_domain,
             withheld,
+            erased,
         })
     }
 

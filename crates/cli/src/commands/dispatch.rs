@@ -1,8 +1,8 @@
 //! From the parsed command line to the verb.
 
 use super::{
-    agent, approval, audit, context, exec_verb, human, installation, meta, model, policy, repo, secret, service, session, task,
-    team, tool,
+    admin, agent, approval, audit, context, exec_verb, human, installation, meta, model, policy, repo, secret, service, session,
+    task, team, tool,
 };
 use crate::failure::Failure;
 use crate::session::Session;
@@ -14,7 +14,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
     match &cli.command {
         Command::Initialize(passed) => Some(exec_verb("initialize", &passed.arguments)),
         Command::Dev(passed) => Some(exec_verb("dev", &passed.arguments)),
-        Command::Admin(passed) => Some(exec_verb("admin", &passed.arguments)),
+        Command::Admin(verb) => admin::offline(verb),
         Command::Config(passed) => Some(exec_verb("config", &passed.arguments)),
         Command::Logout => Some(session::logout(&cli.globals)),
         Command::Context(verb) => Some(context::run(verb, cli.globals.confirm(), printer)),
@@ -66,7 +66,6 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Version => return installation::version(globals).await,
         Command::Initialize(_)
         | Command::Dev(_)
-        | Command::Admin(_)
         | Command::Config(_)
         | Command::Logout
         | Command::Context(_)
@@ -86,6 +85,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Tool(_)
         | Command::Secret(_)
         | Command::Audit(_)
+        | Command::Admin(_)
         | Command::Repo(_) => {}
     }
     let mut session = Session::open(globals).await?;
@@ -103,10 +103,10 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,
         Command::Audit(verb) => audit::run(&session, &verb, printer).await,
         Command::Secret(verb) => secret::run(&session, &verb, globals.confirm(), printer).await,
+        Command::Admin(verb) => admin::run(&session, &verb, globals.confirm(), printer).await,
         Command::Repo(verb) => repo::run(&session, &verb, printer).await,
         Command::Initialize(_)
         | Command::Dev(_)
-        | Command::Admin(_)
         | Command::Config(_)
         | Command::Login
         | Command::Logout

@@ -11,6 +11,12 @@ use crate::failure::{Exit, Failure};
 const VERBS: &[(&str, &[&str])] =
     &[("initialize", &["initialize", "init"]), ("dev", &["dev"]), ("config", &["config"]), ("admin", &["admin"])];
 
+/// Verbs of `admin` that are about the host and its files; the others ask the daemon.
+const OF_THE_HOST: [&str; 3] = ["backup", "restore", "start"];
+
+/// Verbs of `admin` that ask the daemon.
+const OF_THE_DAEMON: [&str; 4] = ["erase", "hold", "holds", "retention"];
+
 /// Flags before the verb that the daemon knows too; the others say which daemon to talk to, and how, which these verbs never do.
 const SHARED: [&str; 2] = ["-o", "--output"];
 
@@ -26,6 +32,9 @@ pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<
         let word = first.to_str()?;
         let Some(flag) = word.strip_prefix('-').filter(|flag| !flag.is_empty()) else {
             let (verb, _) = VERBS.iter().find(|(_, names)| names.contains(&word))?;
+            if *verb == "admin" && !is_of_the_host(after) {
+                return None;
+            }
             words.push(OsString::from(verb));
             words.extend(unasked.iter().filter(|_| *verb == "initialize").cloned());
             words.extend_from_slice(after);
@@ -45,6 +54,14 @@ pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<
         rest = if next.is_some() { after.get(1..)? } else { after };
     }
     None
+}
+
+/// Whether the words of `admin` name a verb that is about the host.
+fn is_of_the_host(words: &[OsString]) -> bool {
+    let verb = |word: &OsString| {
+        word.to_str().filter(|word| OF_THE_HOST.contains(word) || OF_THE_DAEMON.contains(word)).map(str::to_owned)
+    };
+    words.iter().find_map(verb).is_some_and(|word| OF_THE_HOST.contains(&word.as_str()))
 }
 
 /// Whether the words of `admin` are those of a restore, the one verb of it that is confirmed.
@@ -91,7 +108,7 @@ mod tests {
 
     #[test]
     fn everything_behind_the_verb_is_the_daemons() {
-        let cases: [(&str, Option<&str>); 18] = [
+        let cases: [(&str, Option<&str>); 22] = [
             ("--no-input -y init --dir x", Some("initialize --no-input -y --dir x")),
             ("--yes dev --port 1", Some("dev --port 1")),
             ("init --yes -o json --dir x", Some("initialize --yes -o json --dir x")),
@@ -104,6 +121,10 @@ mod tests {
             ("--output=json -q init", Some("--output=json initialize")),
             ("--yes admin restore --from x", Some("admin restore --from x --yes")),
             ("-y --no-input admin backup --out x", Some("admin backup --out x")),
+            ("admin -o json backup --out hold", Some("admin -o json backup --out hold")),
+            ("admin hold add --reason backup", None),
+            ("admin --help", None),
+            ("-o json admin erase --task restore", None),
             ("--context dev task list", None),
             ("--help dev", None),
             ("--unknown dev", None),

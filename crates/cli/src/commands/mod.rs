@@ -1,5 +1,6 @@
 //! What each verb does: `<noun>/<verb>`. A verb parses nothing itself and prints through the printer.
 
+pub(crate) mod admin;
 pub(crate) mod agent;
 pub(crate) mod approval;
 pub(crate) mod audit;

@@ -84,6 +84,8 @@ pub struct Bundle {
     pub openings: BTreeMap<Digest, Opening>,
     /// Digests that the records name and nothing here opens: withheld, or erased.
     pub withheld: BTreeSet<Digest>,
+    /// Those of the withheld that were erased: nobody can open them any more.
+    pub erased: BTreeSet<Digest>,
     /// Of each effect whose arguments are opened: what its call digest is made of beside them.
     pub calls: BTreeMap<EffectId, Called>,
     /// Texts of the policies that were asked, by digest of their bundle.
@@ -140,6 +142,9 @@ impl Bundle {
         put("log", json!({ "checkpoint": self.checkpoint, "records": records }));
         put("openings", self.openings.iter().map(opening).collect());
         put("withheld", self.withheld.iter().map(Digest::to_string).collect());
+        if !self.erased.is_empty() {
+            put("erased", self.erased.iter().map(Digest::to_string).collect());
+        }
         put("calls", self.calls.iter().map(called).collect());
         put("policies", self.policies.iter().map(bundle).collect());
         if let Some(issuer) = &self.issuer {

@@ -13,9 +13,12 @@ pub enum CipherError {
         /// The tenant.
         tenant: TenantId,
     },
-    /// The bytes were changed, belong to another payload or tenant, or were erased.
+    /// The bytes were changed, or belong to another payload or tenant.
     #[error("payload does not open")]
     Refused,
+    /// Its key is wrapped by a tenant key that was destroyed: it was erased.
+    #[error("payload is wrapped by a key that was destroyed")]
+    KeyGone,
 }
 
 /// Seals payloads under a key of their own, wrapped by the tenant's key, which lives outside of the database.
@@ -32,8 +35,14 @@ pub trait PayloadCipher: Send + Sync + std::fmt::Debug {
     /// [`CipherError`].
     fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError>;
 
-    /// A digest of `bytes` under a key of the tenant's: the same bytes give the same one, and without the key nothing can be
-    /// tried against it.
+    /// The payload's own key wrapped by the tenant's key of now, or `None` where it is already; the ciphertext is not looked at.
+    ///
+    /// # Errors
+    /// [`CipherError`].
+    fn rewrap(&self, sealed: &Sealed) -> Result<Option<Vec<u8>>, CipherError>;
+
+    /// A digest of `bytes` under a key of the tenant's: the same bytes give the same one, also after the wrapping key
+    /// was rotated, and without the key nothing can be tried against it.
     ///
     /// # Errors
     /// [`CipherError::NoKey`].

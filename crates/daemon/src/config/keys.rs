@@ -82,6 +82,13 @@ pub const KEYS: &[Key] = &[
     fixed("log.format", Shape::Text),
     fixed("redaction.personal_data", Shape::List),
     fixed("redaction.secrets_in_results", Shape::Flag),
+    fixed("retention.goals", Shape::Text),
+    fixed("retention.arguments", Shape::Text),
+    fixed("retention.results", Shape::Text),
+    fixed("retention.reasons", Shape::Text),
+    fixed("retention.prompts", Shape::Text),
+    fixed("retention.decisions", Shape::Text),
+    fixed("retention.backups", Shape::Text),
 ];
 
 impl Key {

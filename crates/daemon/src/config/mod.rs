@@ -10,6 +10,7 @@ mod keys;
 mod layers;
 mod origin;
 mod resolved;
+mod retention;
 mod schema;
 mod settings;
 mod show;
@@ -24,6 +25,7 @@ pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;
 pub use origin::Origin;
 pub use resolved::{Config, UnlockBy};
+pub use retention::Retention;
 pub use schema::Kind;
 pub use settings::{
     Audit, Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server, Settings, Sink,

@@ -81,6 +81,9 @@ impl Config {
         let data_dir = own.data_dir.as_deref().ok_or(Error::Missing { key: "installation.data_dir" })?;
         check_numbers(&settings, &refuse)?;
         check_roots(&settings, &refuse)?;
+        if let Some((key, reason)) = settings.retention.refused() {
+            return Err(refuse(key, reason));
+        }
         let unlock_by = unlock_by(&settings, &base, &refuse)?;
         let remote = settings.repository.url.as_deref().map(Address::parse).transpose();
         let remote = remote.map_err(|error| refuse("repository.url", error.to_string()))?;

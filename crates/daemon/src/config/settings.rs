@@ -10,6 +10,8 @@ use scalbotics_runtime::audit::BYTES_PER_DAY;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Retention;
+
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -39,6 +41,8 @@ pub struct Settings {
     pub log: Log,
     /// What is covered besides secrets.
     pub redaction: Redaction,
+    /// How long what tasks were given, did and said is kept.
+    pub retention: Retention,
 }
 
 /// `[installation]`

@@ -59,6 +59,9 @@ codes! {
     TASK_STATE "TASK_STATE" "the task's state does not allow it";
     TASK_BUSY "TASK_BUSY" "too many requests about one task at one time";
     PAYLOAD_ERASED "PAYLOAD_ERASED" "what the task refers to was erased";
+    // Privacy.
+    LEGAL_HOLD "LEGAL_HOLD" "a legal hold is on it, so it is not erased";
+    HUMAN_ACTIVE "HUMAN_ACTIVE" "the human may still act, so nothing of theirs is erased";
     // Approvals.
     APPROVAL_STATE "APPROVAL_STATE" "the approval request is not waiting any more";
     STATEMENT_REFUSED "STATEMENT_REFUSED" "the signed statement is not that of this request, or its signature does not count";

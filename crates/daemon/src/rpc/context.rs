@@ -9,7 +9,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, evidence, model, people, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, evidence, model, people, privacy, secret, task};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
@@ -36,6 +36,8 @@ pub struct Context {
     pub people: people::Service,
     /// Services.
     pub services: people::Services,
+    /// What is erased, and what must not be.
+    pub privacy: privacy::Service,
     /// Secrets.
     pub secrets: secret::Service,
     /// Decisions that were made.

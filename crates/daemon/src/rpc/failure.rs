@@ -110,6 +110,7 @@ fn what_there_is(name: &str) -> &'static str {
         Some("agents") => "scalbotics agent list",
         Some("approvals") => "scalbotics approval list",
         Some("decisions") => "scalbotics audit tail",
+        Some("holds") => "scalbotics admin hold list",
         Some("humans") => "scalbotics human list",
         Some("services") => "scalbotics service list",
         Some("teams") => "scalbotics team list",

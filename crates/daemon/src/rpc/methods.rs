@@ -100,6 +100,13 @@ rows! {
     LIST_MODELS: "ModelService/ListModels" "model.list" "Tenant" Read Batched;
     LIST_TOOLS: "ToolService/ListTools" "tool.list" "Tenant" Read Batched;
     GET_TOOL: "ToolService/GetTool" "tool.read" "Tool" Read Batched;
+    ERASE_TASK: "PrivacyService/EraseTask" "privacy.erase_task" "Task" Write Awaited;
+    ERASE_HUMAN: "PrivacyService/EraseHuman" "privacy.erase_human" "Account" Write Awaited;
+    ADD_HOLD: "PrivacyService/AddHold" "privacy.hold" "Tenant" Write Awaited;
+    LIST_HOLDS: "PrivacyService/ListHolds" "privacy.list_holds" "Tenant" Read Awaited;
+    REMOVE_HOLD: "PrivacyService/RemoveHold" "privacy.lift" "Tenant" Write Awaited;
+    GET_RETENTION: "PrivacyService/GetRetention" "privacy.retention" "Tenant" Read Batched;
+    ACCEPT_CLOCK: "PrivacyService/AcceptClock" "privacy.accept_clock" "Tenant" Write Awaited;
     GET_REPOSITORY: "RepositoryService/GetRepository" "repository.read" "Repository" Read Batched;
     RELOAD_REPOSITORY: "RepositoryService/ReloadRepository" "repository.reload" "Repository" Write Awaited;
     PUT_SECRET: "SecretService/PutSecret" "secret.put" "Tenant" Write Awaited;

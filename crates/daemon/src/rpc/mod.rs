@@ -26,6 +26,7 @@ pub mod metrics;
 mod model_service;
 mod names;
 mod policy_service;
+mod privacy_service;
 mod registered;
 mod repository_service;
 mod routes;

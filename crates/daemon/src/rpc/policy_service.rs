@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use scalbotics_core::agent::{Agent, Standing};
-use scalbotics_core::ids::{DecisionId, GrantId, TaskId};
+use scalbotics_core::ids::{DecisionId, GrantId, PayloadId, TaskId};
 use scalbotics_core::policy::{
     Authorization, Decision, Request as Question, Resource, TAINT_MARKS, authorize, call_context, tool_action,
 };
 use scalbotics_core::principal::{Chain, Grant, Principal, Scope, Uid};
-use scalbotics_core::tenant::Name;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::tool::Definition;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::policy_service_server::PolicyService;
@@ -54,7 +54,21 @@ impl Policies {
         let absent = || Resource::absent("Decision", &named.id.to_string());
         let resource = found.as_ref().map_or_else(absent, Resource::decision);
         let _permit = self.0.enter(call, resource, &named).await?;
-        found.map(|found| convert::decision(&found, true)).ok_or_else(|| Failure::not_found(&request.name))
+        match found {
+            Some(found) => Ok(convert::decision(&found, true)),
+            None => self.erased(tenant, &named).await,
+        }
+    }
+
+    /// Of a decision that is not there: whether it was.
+    async fn erased(&self, tenant: &TenantId, named: &Named<DecisionId>) -> Result<v1::Decision, Failure> {
+        let payload = PayloadId::from_u128(named.id.as_u128());
+        let erased = self.0.privacy.is_erased(tenant, payload).await;
+        if erased.map_err(|error| convert::privacy_failure(&error, &named.text))? {
+            Ok(convert::erased_decision(named.id))
+        } else {
+            Err(Failure::not_found(&named.text))
+        }
     }
 
     async fn check(&self, call: &Call, request: v1::CheckAccessRequest) -> Result<v1::Decision, Failure> {

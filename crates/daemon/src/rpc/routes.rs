@@ -10,6 +10,7 @@ use scalbotics_proto::v1::human_service_server::HumanServiceServer;
 use scalbotics_proto::v1::installation_service_server::InstallationServiceServer;
 use scalbotics_proto::v1::model_service_server::ModelServiceServer;
 use scalbotics_proto::v1::policy_service_server::PolicyServiceServer;
+use scalbotics_proto::v1::privacy_service_server::PrivacyServiceServer;
 use scalbotics_proto::v1::repository_service_server::RepositoryServiceServer;
 use scalbotics_proto::v1::secret_service_server::SecretServiceServer;
 use scalbotics_proto::v1::service_service_server::ServiceServiceServer;
@@ -28,6 +29,7 @@ use super::human_service::Humans;
 use super::installation_service::Installations;
 use super::model_service::Models;
 use super::policy_service::Policies;
+use super::privacy_service::Privacy;
 use super::repository_service::Repositories;
 use super::secret_service::Secrets;
 use super::service_service::Services;
@@ -76,6 +78,7 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(TeamServiceServer::new(Teams(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ModelServiceServer::new(Models(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ToolServiceServer::new(Tools(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(PrivacyServiceServer::new(Privacy(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(RepositoryServiceServer::new(Repositories(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(SecretServiceServer::new(Secrets(shared())).max_decoding_message_size(SECRET_MAX))
         .add_service(SessionServiceServer::new(Sessions(shared())).max_decoding_message_size(LOGIN_MAX))

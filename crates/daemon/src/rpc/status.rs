@@ -173,6 +173,8 @@ fn grpc(code: codes::Code) -> Code {
                 codes::AGENT_NOT_ACTIVE,
                 codes::TOOL_NOT_GRANTED,
                 codes::TASK_STATE,
+                codes::LEGAL_HOLD,
+                codes::HUMAN_ACTIVE,
                 codes::APPROVAL_STATE,
                 codes::CLOCK_UNTRUSTED,
                 codes::EVIDENCE_UNAVAILABLE,

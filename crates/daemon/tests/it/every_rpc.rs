@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use prost::Message as _;
-use scalbotics_core::ids::{ApprovalId, DecisionId, EffectId, TaskId};
+use scalbotics_core::ids::{ApprovalId, DecisionId, EffectId, HoldId, TaskId};
 use scalbotics_daemon::rpc::methods::{self, Admission};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_proto::v1;
@@ -123,6 +123,22 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("SecretService", "RemoveSecret") => {
             (v1::RemoveSecretRequest { name: secret, ..Default::default() }.encode_to_vec(), true)
         }
+        ("PrivacyService", "EraseTask") => {
+            (v1::EraseTaskRequest { name: task, reason: text("x"), ..Default::default() }.encode_to_vec(), true)
+        }
+        ("PrivacyService", "EraseHuman") => {
+            (v1::EraseHumanRequest { name: human, reason: text("x"), ..Default::default() }.encode_to_vec(), true)
+        }
+        ("PrivacyService", "AddHold") => {
+            (v1::AddHoldRequest { about: task, reason: text("x"), ..Default::default() }.encode_to_vec(), true)
+        }
+        ("PrivacyService", "ListHolds") => (v1::ListHoldsRequest { parent }.encode_to_vec(), false),
+        ("PrivacyService", "RemoveHold") => {
+            let name = format!("{parent}/holds/{}", HoldId::from_u128(7));
+            (v1::RemoveHoldRequest { name, reason: text("x"), ..Default::default() }.encode_to_vec(), true)
+        }
+        ("PrivacyService", "GetRetention") => (v1::GetRetentionRequest { parent }.encode_to_vec(), false),
+        ("PrivacyService", "AcceptClock") => (v1::AcceptClockRequest { parent, ..Default::default() }.encode_to_vec(), false),
         ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
         ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),
         _ => return None,

@@ -20,12 +20,15 @@ const EFFECT_POINTS: [&str; 4] = ["effect.send.before", "effect.send.after", "ef
 const COMMIT_POINTS: [&str; 2] = ["commit.before", "commit.after"];
 const VERIFY_POINTS: [&str; 2] = ["verify.before", "verify.after"];
 
+/// Those around erasing, each with a test of its own beside the others about it.
+const ERASURE_POINTS: [&str; 6] = ["erase.before", "erase.after", "keys.before", "keys.after", "rewrap.before", "rewrap.after"];
+
 /// How long an entry takes: long enough that a death finds the tool at work.
 const TIMES: Times = Times { before_ms: 60, after_ms: 60 };
 
 #[test]
 fn every_named_failpoint_is_died_at() {
-    assert_eq!([&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS].concat(), scalbotics_core::failpoint::NAMES);
+    assert_eq!([&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS, &ERASURE_POINTS].concat(), scalbotics_core::failpoint::NAMES);
 }
 
 #[test]

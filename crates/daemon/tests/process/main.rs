@@ -33,6 +33,7 @@ mod doctor;
 mod driven;
 mod egress;
 mod envelope;
+mod erasure;
 mod evidence;
 mod failpoints;
 mod first_minutes;

@@ -171,6 +171,7 @@ fn every_next_step_works_as_printed() {
     services(&installation, &mut followed);
     notes(&installation, &mut followed);
     proofs(&installation, &mut followed);
+    erasing(&installation, &mut followed);
     for (command, _) in OUT_OF_REACH {
         followed.step(&installation, ANN, command);
     }
@@ -337,6 +338,26 @@ fn proofs(installation: &Installation, followed: &mut Followed) {
     let sizes = (2..9).map(|size: u8| prove("1", &["--to", &size.to_string()]));
     let refused = sizes.into_iter().find(|answer| answer.code != 0).unwrap();
     followed.answers(installation, ANN, &[refused]);
+}
+
+/// What is not erased, and why.
+fn erasing(installation: &Installation, followed: &mut Followed) {
+    let waits = id(&installation.submit(Class::Opaque, "not-erased", Times::default()));
+    installation.approval_of(&waits);
+    let done = id(&installation.submit(Class::Pure, "held", Times::default()));
+    installation.rest(&done);
+    let erase = |what: &[&str]| installation.ann(&[&["admin", "erase", "--reason", "x", "--yes"], what].concat());
+    let hold = installation.ann(&["admin", "hold", "add", "--task", &done, "--reason", "x"]).exits(0).json();
+    let answers = [
+        erase(&["--task", &waits]),
+        erase(&["--task", &done]),
+        erase(&["--human", "bob"]),
+        erase(&["--task", "task_00000000000000000000000000"]).exits(10),
+        installation.ann(&["admin", "erase", "--task", &done, "--reason", "x"]).exits(2),
+        installation.ann(&["admin", "hold", "remove", "hld_00000000000000000000000000", "--reason", "x", "--yes"]).exits(10),
+    ];
+    followed.answers(installation, ANN, &answers);
+    installation.ann(&["admin", "hold", "remove", hold["name"].as_str().unwrap(), "--reason", "x", "--yes"]).exits(0);
 }
 
 /// Notes for people that hold a command.

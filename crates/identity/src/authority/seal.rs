@@ -1,11 +1,15 @@
 //! Encryption of payloads (semantics §7.2): each under a random key of its own, wrapped by its tenant's key.
 //!
+//! A tenant's key is rotated: the one that is replaced is *retired*, opens what it wrapped until all of that is wrapped anew, and is
+//! destroyed when no backup is kept any more that needs it. A wrapped key begins with the id of the key that wraps it.
+//!
 //! Both layers are XChaCha20-Poly1305. Tenant, payload id and commitment are authenticated with them, so that a row moved
 //! to another tenant, id or commitment does not open. Destroying a wrapped key erases one payload; destroying a tenant's
 //! key erases all of its payloads.
 
+mod ring;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
@@ -15,12 +19,12 @@ use scalbotics_core::ports::{CipherError, PayloadCipher};
 use scalbotics_core::tenant::TenantId;
 use zeroize::Zeroizing;
 
-use super::aead::{self, KEY_LEN, NONCE_LEN};
-use super::keystore::{self, Keystore, Kind};
+use super::aead::{self, NONCE_LEN};
+use super::keystore::{self, Keystore};
 use crate::entropy;
 
-/// Where a keystore holds tenants' keys: this, then the tenant's name.
-const NAME_PREFIX: &str = "tenant/";
+use ring::Ring;
+pub use ring::{TenantKey, destroy, retired, rotate};
 
 /// Separates wrapped keys from sealed payloads.
 const WRAP_TAG: &[u8] = b"scalbotics/payload-key/v1\0";
@@ -28,48 +32,13 @@ const WRAP_TAG: &[u8] = b"scalbotics/payload-key/v1\0";
 /// Separates sealed payloads from wrapped keys.
 const SEAL_TAG: &[u8] = b"scalbotics/payload-seal/v1\0";
 
-/// Makes the key of fingerprints from a tenant's.
-const FINGERPRINT_TAG: &[u8] = b"scalbotics/fingerprint-key/v1";
-
 /// Length of a commitment's salt, in bytes.
 const SALT_LEN: usize = size_of::<Salt>();
-
-/// The key that wraps one tenant's data keys.
-#[derive(Clone)]
-pub struct TenantKey(aead::Key);
-
-impl TenantKey {
-    /// Draws a new one.
-    ///
-    /// # Errors
-    /// [`keystore::Error::Entropy`].
-    pub fn generate() -> Result<Self, keystore::Error> {
-        Ok(Self(aead::generate_key()?))
-    }
-
-    /// Takes the 32 bytes of a keystore's entry; `None` when there are more or fewer.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(|key| Self(Zeroizing::new(key)))
-    }
-
-    /// The bytes, for the keystore.
-    #[must_use]
-    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(self.0.to_vec())
-    }
-}
-
-impl fmt::Debug for TenantKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TenantKey(hidden)")
-    }
-}
 
 /// The payload cipher over the tenants' keys of this installation.
 #[derive(Debug, Default)]
 pub struct TenantCipher {
-    keys: RwLock<BTreeMap<TenantId, TenantKey>>,
+    rings: RwLock<BTreeMap<TenantId, Ring>>,
 }
 
 impl TenantCipher {
@@ -78,71 +47,84 @@ impl TenantCipher {
     /// # Errors
     /// [`keystore::Error::Malformed`] when an entry of that kind is badly named or is not 32 bytes.
     pub fn from_keystore(keystore: &Keystore) -> Result<Self, keystore::Error> {
-        let mut keys = BTreeMap::new();
-        for (name, entry) in keystore.iter().filter(|(_, entry)| entry.kind == Kind::TenantKey) {
-            let tenant = name.strip_prefix(NAME_PREFIX).and_then(|name| TenantId::parse(name).ok());
-            let (Some(tenant), Some(key)) = (tenant, TenantKey::from_bytes(&entry.secret)) else {
-                return Err(keystore::Error::Malformed { what: "tenant key" });
-            };
-            keys.insert(tenant, key);
-        }
-        Ok(Self { keys: RwLock::new(keys) })
+        Ok(Self { rings: RwLock::new(ring::of_keystore(keystore)?) })
     }
 
     /// The name under which a keystore holds the tenant's key.
     #[must_use]
     pub fn keystore_name(tenant: &TenantId) -> String {
-        format!("{NAME_PREFIX}{tenant}")
+        ring::name(tenant)
     }
 
-    /// Uses `key` for `tenant` from now on; the caller has saved it in the keystore.
+    /// Takes the keys of a keystore that was changed and saved, in place of all that were known.
+    ///
+    /// # Errors
+    /// Those of [`TenantCipher::from_keystore`]; the keys of before count then.
+    pub fn replace(&self, keystore: &Keystore) -> Result<(), keystore::Error> {
+        let rings = ring::of_keystore(keystore)?;
+        *self.rings.write().unwrap_or_else(PoisonError::into_inner) = rings;
+        Ok(())
+    }
+
+    /// Uses `key` for `tenant` from now on, and none beside it; the caller has saved it in the keystore.
     pub fn insert(&self, tenant: TenantId, key: TenantKey) {
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, key);
+        self.rings.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, Ring::of(key));
     }
 
-    /// Forgets a tenant's key.
+    /// Forgets a tenant's keys.
     pub fn remove(&self, tenant: &TenantId) {
-        self.keys.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
+        self.rings.write().unwrap_or_else(PoisonError::into_inner).remove(tenant);
     }
 
-    fn key(&self, tenant: &TenantId) -> Result<TenantKey, CipherError> {
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(tenant).cloned().ok_or_else(|| CipherError::NoKey { tenant: tenant.clone() })
+    fn with<T>(&self, tenant: &TenantId, with: impl FnOnce(&Ring) -> Result<T, CipherError>) -> Result<T, CipherError> {
+        let rings = self.rings.read().unwrap_or_else(PoisonError::into_inner);
+        with(rings.get(tenant).ok_or_else(|| CipherError::NoKey { tenant: tenant.clone() })?)
+    }
+
+    /// The payload's own key.
+    fn unwrap(&self, sealed: &Sealed) -> Result<aead::Key, CipherError> {
+        let aad = binding(WRAP_TAG, &sealed.tenant, &sealed.reference);
+        let data_key = self.with(&sealed.tenant, |ring| ring.unwrap(&aad, &sealed.wrapped_key))?;
+        data_key.as_slice().try_into().map(Zeroizing::new).map_err(|_| CipherError::Refused)
     }
 }
 
 impl PayloadCipher for TenantCipher {
     fn seal(&self, tenant: &TenantId, payload: &Payload) -> Result<Sealed, CipherError> {
-        let tenant_key = self.key(tenant)?;
         let reference = payload.reference();
         let data_key = aead::generate_key().map_err(|_| CipherError::Refused)?;
+        let aad = binding(WRAP_TAG, tenant, &reference);
+        let wrapped_key = self.with(tenant, |ring| ring.wrap(&aad, &data_key))?;
         let mut plaintext = Zeroizing::new(Vec::with_capacity(SALT_LEN.saturating_add(payload.bytes.len())));
         plaintext.extend_from_slice(&payload.salt);
         plaintext.extend_from_slice(&payload.bytes);
-        Ok(Sealed {
-            reference,
-            tenant: tenant.clone(),
-            wrapped_key: seal(&tenant_key.0, &binding(WRAP_TAG, tenant, &reference), &*data_key)?,
-            ciphertext: seal(&data_key, &binding(SEAL_TAG, tenant, &reference), &plaintext)?,
-        })
+        let ciphertext = seal(&data_key, &binding(SEAL_TAG, tenant, &reference), &plaintext)?;
+        Ok(Sealed { reference, tenant: tenant.clone(), wrapped_key, ciphertext })
     }
 
     fn open(&self, sealed: &Sealed) -> Result<Payload, CipherError> {
-        let tenant_key = self.key(&sealed.tenant)?;
         let (tenant, reference) = (&sealed.tenant, &sealed.reference);
-        let data_key = open(&tenant_key.0, &binding(WRAP_TAG, tenant, reference), &sealed.wrapped_key)?;
-        let data_key: [u8; KEY_LEN] = data_key.as_slice().try_into().map_err(|_| CipherError::Refused)?;
-        let plaintext = open(&Zeroizing::new(data_key), &binding(SEAL_TAG, tenant, reference), &sealed.ciphertext)?;
+        let data_key = self.unwrap(sealed)?;
+        let plaintext = open(&data_key, &binding(SEAL_TAG, tenant, reference), &sealed.ciphertext)?;
         let (salt, bytes) = plaintext.split_first_chunk::<SALT_LEN>().ok_or(CipherError::Refused)?;
         let payload = Payload { id: reference.id, salt: *salt, bytes: bytes.to_vec() };
         if payload.reference() == *reference { Ok(payload) } else { Err(CipherError::Refused) }
     }
 
+    fn rewrap(&self, sealed: &Sealed) -> Result<Option<Vec<u8>>, CipherError> {
+        if self.with(&sealed.tenant, |ring| Ok(ring.is_current(&sealed.wrapped_key)))? {
+            return Ok(None);
+        }
+        let data_key = self.unwrap(sealed)?;
+        let aad = binding(WRAP_TAG, &sealed.tenant, &sealed.reference);
+        self.with(&sealed.tenant, |ring| ring.wrap(&aad, &data_key)).map(Some)
+    }
+
     fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError> {
-        let key = self.key(tenant)?;
-        // The tenant's key wraps keys; what tells values apart is another one, made from it.
-        let own = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*key.0), FINGERPRINT_TAG);
-        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()), bytes);
+        let tag = self.with(tenant, |ring| {
+            let key = ring.fingerprint_key();
+            Ok(hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), bytes))
+        })?;
         tag.as_ref().try_into().map(Digest::from_bytes).map_err(|_| CipherError::Refused)
     }
 }
@@ -177,7 +159,7 @@ mod tests {
     use scalbotics_core::time::Timestamp;
 
     use super::*;
-    use crate::authority::keystore::{KeyFile, Unlock};
+    use crate::authority::keystore::{KeyFile, Kind, Unlock};
 
     fn tenant(name: &str) -> TenantId {
         TenantId::parse(name).unwrap()

@@ -7,7 +7,8 @@ use scalbotics_core::desired::PolicyFile;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::evidence::{Called, Entry, Opening};
 use scalbotics_core::ids::{DecisionId, EffectId, TaskId};
-use scalbotics_core::ports::{AuditEntry, AuditQuery};
+use scalbotics_core::payload::Payload;
+use scalbotics_core::ports::{AuditEntry, AuditQuery, CipherError};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use serde::Deserialize;
@@ -49,16 +50,32 @@ pub(super) struct Gathered {
     pub(super) records: Vec<Entry>,
     pub(super) openings: BTreeMap<Digest, Opening>,
     pub(super) withheld: BTreeSet<Digest>,
+    pub(super) erased: BTreeSet<Digest>,
     pub(super) calls: BTreeMap<EffectId, Called>,
     pub(super) policies: BTreeMap<Digest, Vec<PolicyFile>>,
     pub(super) has_token: bool,
 }
 
+/// What became of a commitment.
+#[derive(Debug)]
+enum Opened {
+    /// It is opened.
+    With(Opening),
+    /// It is left out.
+    Withheld,
+    /// Nobody can open it any more.
+    Erased,
+}
+
 impl Gathered {
-    fn open(&mut self, commitment: Digest, opened: Option<Opening>) {
+    fn open(&mut self, commitment: Digest, opened: Opened) {
         match opened {
-            Some(opening) => drop(self.openings.insert(commitment, opening)),
-            None => drop(self.withheld.insert(commitment)),
+            Opened::With(opening) => drop(self.openings.insert(commitment, opening)),
+            Opened::Withheld => drop(self.withheld.insert(commitment)),
+            Opened::Erased => {
+                self.withheld.insert(commitment);
+                self.erased.insert(commitment);
+            }
         }
     }
 }
@@ -120,16 +137,16 @@ impl Gatherer<'_> {
         Ok(records)
     }
 
-    /// What opens a commitment of the journal; `None` when it is withheld or erased.
-    async fn payload(&self, commitment: &Digest) -> Result<Option<Opening>, Error> {
+    /// What opens a commitment of the journal.
+    async fn payload(&self, commitment: &Digest) -> Result<Opened, Error> {
         let reference = self.contents.payloads.get(commitment);
         let reference = reference.ok_or_else(|| self.corrupt("a record commits to what the journal does not refer to"))?;
         if !self.payloads {
-            return Ok(None);
+            return Ok(Opened::Withheld);
         }
         match self.vault.reveal(self.tenant, reference).await {
-            Ok(payload) => Ok(Some(Opening { salt: payload.salt, bytes: payload.bytes })),
-            Err(OpenError::Erased(_)) => Ok(None),
+            Ok(payload) => Ok(Opened::With(Opening { salt: payload.salt, bytes: payload.bytes })),
+            Err(OpenError::Erased(_)) => Ok(Opened::Erased),
             Err(OpenError::Store(error)) => Err(error.into()),
             Err(OpenError::Cipher(error)) => Err(error.into()),
         }
@@ -144,8 +161,11 @@ impl Gatherer<'_> {
             }
             let opened = self.payload(&commitment).await?;
             let is_token = self.contents.token == Some(commitment);
-            let opened = opened.filter(|token| !is_token || self.live_token || is_over(&token.bytes, self.now));
-            gathered.has_token |= is_token && opened.is_some();
+            let opened = match opened {
+                Opened::With(token) if is_token && !self.live_token && !is_over(&token.bytes, self.now) => Opened::Withheld,
+                opened @ (Opened::With(_) | Opened::Withheld | Opened::Erased) => opened,
+            };
+            gathered.has_token |= is_token && matches!(opened, Opened::With(_));
             gathered.open(commitment, opened);
         }
         Ok(())
@@ -155,9 +175,17 @@ impl Gatherer<'_> {
         let Some((note, commitment)) = record.decision.as_ref().and_then(|note| Some((note, note.commitment?))) else {
             return Ok(());
         };
-        let sealed = if self.payloads { self.ports.decision_store.get(self.tenant, note.id).await? } else { None };
-        let opened = sealed.map(|sealed| self.ports.cipher.open(&sealed)).transpose()?;
-        gathered.open(commitment, opened.map(|payload| Opening { salt: payload.salt, bytes: payload.bytes }));
+        if !self.payloads {
+            gathered.open(commitment, Opened::Withheld);
+            return Ok(());
+        }
+        let sealed = self.ports.decision_store.get(self.tenant, note.id).await?;
+        let opened = match sealed.map(|sealed| self.ports.cipher.open(&sealed)).transpose() {
+            Err(CipherError::KeyGone) => None,
+            opened => opened?,
+        };
+        let with = |payload: Payload| Opened::With(Opening { salt: payload.salt, bytes: payload.bytes });
+        gathered.open(commitment, opened.map_or(Opened::Erased, with));
         Ok(())
     }
 

@@ -84,6 +84,7 @@ impl Service {
             installation,
             openings: gathered.openings,
             withheld: gathered.withheld,
+            erased: gathered.erased,
             calls: gathered.calls,
             policies: gathered.policies,
             issuer: gathered.has_token.then(|| self.issuer.clone()),

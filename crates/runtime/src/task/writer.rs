@@ -1,7 +1,7 @@
 //! From a draft to durable: the one place where a task's batch is committed.
 
 use scalbotics_core::approval::Request;
-use scalbotics_core::policy::Warrant;
+use scalbotics_core::policy::{Decision, Warrant};
 use scalbotics_core::ports::{Batch, StoreError};
 use scalbotics_core::task::{Event, State};
 use scalbotics_core::tool::Call;
@@ -25,7 +25,11 @@ impl Shared {
         let corrupt = |what: &str| StoreError::Corrupt { what: what.to_owned() };
         let approvals = self.rows(&draft).await?;
         let state = draft.state.ok_or_else(|| corrupt("a draft without a state"))?;
-        let sealed = self.vault.seal_decisions(&state.envelope.tenant, &draft.decisions);
+        // A decision that no record notes could be asked about by nobody, and would be found by no erasure.
+        let noted = |decision: &&Decision| {
+            draft.audit.iter().filter_map(|record| record.decision.as_ref()).any(|note| note.id == decision.id)
+        };
+        let sealed = self.vault.seal_decisions(&state.envelope.tenant, draft.decisions.iter().filter(noted));
         let decisions = sealed.map_err(|error| corrupt(&error.to_string()))?;
         let mut audit = draft.audit;
         audit.iter_mut().filter_map(|record| record.decision.as_mut()).for_each(|note| note.commit_to(&decisions));

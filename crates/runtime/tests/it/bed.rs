@@ -232,6 +232,16 @@ impl Bed {
         assert_eq!(records.iter().filter(|record| record.task == Some(task)).count(), stored.len());
     }
 
+    /// The stored state is the fold of the journal, and each event has its numbered record, whatever else was recorded about it.
+    pub async fn check_records(&self, task: TaskId) {
+        let stored = self.ports.task_log.events(self.tenant(), task, 0, 1_000).await.unwrap();
+        let folded = fold(stored.iter().map(|stored| (&stored.event, stored.at))).unwrap().unwrap();
+        assert_eq!(folded, self.state(task).await);
+        let records = self.records().await;
+        let numbered = records.iter().filter(|record| record.task == Some(task) && record.seq.is_some());
+        assert_eq!(numbered.count(), stored.len());
+    }
+
     pub async fn suspend(&self) {
         let Agent { uid, tenant, name, epoch, .. } = self.disk.world.agent.clone();
         let agent = Agent { uid, tenant, name, standing: Standing::Suspended, epoch: epoch + 1 };

@@ -47,6 +47,29 @@ fn disk() -> Disk {
     disk
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_log_and_the_journal_hold_no_prompt_and_no_answer_of_a_model() {
+    let canaries = ["goal-canary-7391", "answer-canary-7391", "argument-canary-7391", "result-canary-7391"];
+    let [asked, said, argument, result] = canaries;
+    let bed = bed([says(said, &[("look", argument)]), says(said, &[])]).await;
+    bed.disk.tools.script("look", Reply::Land(result.as_bytes().to_vec()));
+    let submit = Submit { goal: Goal::Text(asked.to_owned()), ..goal() };
+    let task = bed.tasks.submit(&bed.ada(), &submit).await.unwrap().task;
+    let state = bed.ended(task).await;
+    assert_eq!(state.status, Status::Completed, "{state:?}");
+    let mut told = vec![serde_json::to_string(&bed.records().await).unwrap(), serde_json::to_string(&state).unwrap()];
+    told.push(serde_json::to_string(&bed.events(task).await).unwrap());
+    for record in bed.records().await.iter().filter_map(|record| record.decision.as_ref()) {
+        told.push(serde_json::to_string(&bed.decision(record.id).await).unwrap());
+    }
+    let sent = bed.disk.tools.sent();
+    let prompts: Vec<String> = sent.iter().map(|sent| String::from_utf8_lossy(&sent.args).into_owned()).collect();
+    for canary in canaries {
+        assert!(prompts.iter().any(|prompt| prompt.contains(canary)), "a prompt holds {canary}: {prompts:#?}");
+        assert!(told.iter().all(|text| !text.contains(canary)), "{canary}");
+    }
+}
+
 fn goal() -> Submit {
     Submit { goal: Goal::Text("pay them".to_owned()), ..submission("pure-flow") }
 }

@@ -26,6 +26,7 @@ mod life;
 mod limits;
 mod models;
 mod people;
+mod privacy;
 mod reads;
 mod recent;
 mod repo;

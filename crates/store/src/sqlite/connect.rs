@@ -17,7 +17,7 @@ use super::log_damage;
 pub(super) const NAME: &str = "core.db";
 
 /// How long a connection waits for a lock of another one of this process.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 
 /// Statements kept prepared by a connection: every text of this crate.
 const STATEMENTS: usize = 64;
@@ -114,6 +114,8 @@ pub(super) fn writer(path: &Path) -> Result<Connection, OpenError> {
         conn.pragma_update(None, "foreign_keys", true)?;
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update(None, "cache_size", CACHE_KIB)?;
+        // What a page that is written anyway holds no more is overwritten, so that nothing of a row that moved stays behind.
+        conn.pragma_update(None, "secure_delete", "FAST")?;
         // What a savepoint may have to put back stays off the disk: it is no more than a group writes.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "trusted_schema", false)?;

@@ -6,12 +6,16 @@
 //! **Invariant:** a caller never waits for the desk, and none commits where the last commits took longer than a caller may stand
 //! still: the thread makes them then, and says when that is over.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
+use scalbotics_core::ports::StoreError;
 use tokio::time::Instant;
 
+use super::connect;
+use super::failure::{failed, refused};
 use super::job::Job;
 use super::logs::Logs;
 use super::writer::Writer;
@@ -82,7 +86,33 @@ impl Hand {
         self.writer.checkpointer.tell(self.pages.load(Ordering::Relaxed));
         Ok(())
     }
+
+    /// Moves every page into the database and empties the log behind it; answers whether nobody stood in the way. Nothing is written
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// The engine's, and those of making the log's file anew.
+    pub(super) fn scrub(&mut self, path: &Path, wal_len: u64) -> Result<bool, StoreError> {
+        if self.is_over {
+            return Err(StoreError::Closing);
+        }
+        let conn = &self.writer.conn;
+        conn.busy_timeout(SCRUB_BUSY).map_err(failed(SCRUB))?;
+        let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        conn.busy_timeout(connect::BUSY).map_err(failed(SCRUB))?;
+        if busy.map_err(failed(SCRUB))? != 0 {
+            return Ok(false);
+        }
+        connect::extend_log(path, wal_len).map_err(|error| refused(SCRUB, error))?;
+        Ok(true)
+    }
 }
+
+/// What was attempted, for errors.
+const SCRUB: &str = "scrub the write-ahead log";
+
+/// How long a scrub waits for readers while nobody may write.
+const SCRUB_BUSY: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
@@ -90,7 +120,7 @@ mod tests {
     use crate::sqlite::job::{Class, Tx, Work};
     use crate::sqlite::writer::tests::{job, writer};
 
-    fn desk(dir: &std::path::Path, pace: Duration) -> Desk {
+    fn desk(dir: &Path, pace: Duration) -> Desk {
         let desk = Desk::new(writer(dir).0, Arc::default());
         desk.take().pace = pace;
         desk

@@ -54,6 +54,7 @@ pub(super) struct Callers {
 #[derive(Debug)]
 struct Inner {
     path: PathBuf,
+    wal_len: u64,
     facts: Facts,
     desk: Desk,
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
@@ -114,8 +115,8 @@ impl SqliteStore {
         let (jobs, queue) = mpsc::channel(QUEUE_LEN);
         let callers = Arc::default();
         let (desk, thread) = writer::start(writer, queue).map_err(|error| io(&path, error))?;
-        let inner =
-            Inner { path, facts, desk, jobs: Some(jobs), readers, callers, growth, fatal: fatal_seen, thread: Some(thread) };
+        let (wal_len, jobs, fatal, thread) = (options.wal_len, Some(jobs), fatal_seen, Some(thread));
+        let inner = Inner { path, wal_len, facts, desk, jobs, readers, callers, growth, fatal, thread };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -165,6 +166,11 @@ impl SqliteStore {
     /// The rows of callers that are kept.
     pub(super) fn callers(&self) -> &Arc<Callers> {
         &self.inner.callers
+    }
+
+    /// What an attempt to scrub needs: the desk, the database's path, and the size that its log gets again.
+    pub(super) fn scrubbed(&self) -> (Desk, PathBuf, u64) {
+        (self.inner.desk.clone(), self.inner.path.clone(), self.inner.wal_len)
     }
 
     pub(super) fn growth(&self) -> &Growth {

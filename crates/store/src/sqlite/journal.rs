@@ -99,7 +99,7 @@ fn write_events(conn: &Connection, batch: &Prepared) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn write_payloads<'a>(conn: &Connection, payloads: impl IntoIterator<Item = &'a Sealed>) -> Result<(), StoreError> {
+pub(super) fn write_payloads<'a>(conn: &Connection, payloads: impl IntoIterator<Item = &'a Sealed>) -> Result<(), StoreError> {
     for sealed in payloads {
         let reference = &sealed.reference;
         let len = integer(reference.len)?;

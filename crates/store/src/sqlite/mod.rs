@@ -4,6 +4,7 @@
 //! and no job's failure fails another of its group.
 //! **Invariant:** a failed fsync ends the writer for good, since what the page cache then says cannot be believed; a full disk
 //! stops effects and lets outcomes through (semantics §1.3).
+//! **Invariant:** what was erased stands in no page and no frame of these files once a scrub has answered (semantics §7.2).
 
 mod anchored;
 mod approvals;
@@ -39,16 +40,19 @@ mod open_error;
 mod options;
 mod payloads;
 mod prepared;
+mod privacy;
 mod readers;
 mod registry;
 mod reserve;
 mod schema;
+mod scrub;
 mod secrets;
 mod services;
 mod snapshot;
 mod task_log;
 mod threads;
 mod verify;
+mod wrap;
 mod writer;
 
 pub use backup::{CopyError, Held, copy_database, raise_writer_epoch, settle};

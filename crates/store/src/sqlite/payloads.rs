@@ -40,7 +40,7 @@ enum Found {
 /// The payload of this id unless it is longer than [`SHORT_LEN_MAX`]; the length of a blob is known without reading it.
 fn short(conn: &Connection, tenant: &TenantId, id: [u8; 16]) -> Result<Found, StoreError> {
     let is_short: Option<bool> = conn
-        .prepare_cached("SELECT length(ciphertext) <= ?3 FROM payload WHERE id = ?1 AND tenant = ?2")
+        .prepare_cached("SELECT length(ciphertext) <= ?3 FROM payload WHERE id = ?1 AND tenant = ?2 AND wrapped_key <> x''")
         .and_then(|mut select| select.query_row((id, tenant.as_str(), SHORT_LEN_MAX), |row| row.get(0)).optional())
         .map_err(failed("read a payload"))?;
     match is_short {
@@ -50,10 +50,12 @@ fn short(conn: &Connection, tenant: &TenantId, id: [u8; 16]) -> Result<Found, St
     }
 }
 
-/// The payload of this id, if the tenant has it.
+/// The payload of this id, if the tenant has it and it was not erased.
 pub(super) fn read(conn: &Connection, tenant: &TenantId, id: [u8; 16]) -> Result<Option<Sealed>, StoreError> {
     let row = conn
-        .prepare_cached("SELECT commitment, len, wrapped_key, ciphertext FROM payload WHERE id = ?1 AND tenant = ?2")
+        .prepare_cached(
+            "SELECT commitment, len, wrapped_key, ciphertext FROM payload WHERE id = ?1 AND tenant = ?2 AND wrapped_key <> x''",
+        )
         .and_then(|mut select| {
             select
                 .query_row((id, tenant.as_str()), |row| {

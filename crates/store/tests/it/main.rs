@@ -14,6 +14,7 @@
 mod concurrent;
 mod conform;
 mod damage;
+mod erased;
 mod fold;
 mod full_disk;
 mod killed;

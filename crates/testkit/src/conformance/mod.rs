@@ -8,6 +8,7 @@ mod decision_store;
 mod epochs;
 mod log_tree;
 mod payload_store;
+mod privacy_store;
 mod registry;
 mod secret_store;
 mod service_registry;

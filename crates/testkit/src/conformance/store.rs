@@ -1,13 +1,13 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, AuditTree, DecisionStore, Epochs, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry,
-    TaskLog,
+    ApprovalStore, AuditLog, AuditTree, DecisionStore, Epochs, PayloadStore, PrivacyStore, Registry, Roster, SecretStore,
+    ServiceRegistry, TaskLog, WrapStore,
 };
 
 use super::{
-    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, registry, secret_store, service_registry,
-    task_log,
+    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, privacy_store, registry, secret_store,
+    service_registry, task_log,
 };
 
 /// Everything that one store implements.
@@ -22,6 +22,8 @@ pub trait Store:
     + Roster
     + ServiceRegistry
     + SecretStore
+    + PrivacyStore
+    + WrapStore
     + Epochs
 {
 }
@@ -37,6 +39,8 @@ impl<S> Store for S where
         + Roster
         + ServiceRegistry
         + SecretStore
+        + PrivacyStore
+        + WrapStore
         + Epochs
 {
 }
@@ -47,6 +51,7 @@ pub async fn all(store: &dyn Store) {
     audit_log::suite(store).await;
     log_tree::suite(store).await;
     payload_store::suite(store).await;
+    privacy_store::suite(store).await;
     approval_store::suite(store).await;
     decision_store::suite(store).await;
     registry::suite(store).await;

@@ -3,6 +3,7 @@
 //! It shares no code with the SQLite store; both pass the same [`crate::conformance`] suites.
 
 mod audit;
+mod privacy;
 mod reads;
 mod registry;
 mod secrets;

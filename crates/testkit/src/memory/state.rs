@@ -8,9 +8,12 @@ use scalbotics_core::approval;
 use scalbotics_core::audit::Record;
 use scalbotics_core::audit::merkle::{Frontier, leaf_hash};
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ids::{AgentUid, ApprovalId, DecisionId, HumanUid, PayloadId, SecretId, ServiceUid, TaskId};
+use scalbotics_core::ids::{
+    AgentUid, ApprovalId, DecisionId, ErasureId, HoldId, HumanUid, PayloadId, SecretId, ServiceUid, TaskId,
+};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::{Human, Note, SealedDecision, SealedSecret, StoreError, StoredAnswer, StoredEvent};
+use scalbotics_core::privacy::{Erasure, Hold, Marks};
 use scalbotics_core::service::Service;
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::TenantId;
@@ -47,6 +50,10 @@ pub(super) struct Tables {
     pub(super) services: BTreeMap<ServiceUid, Service>,
     pub(super) answers: BTreeMap<String, StoredAnswer>,
     pub(super) secrets: BTreeMap<SecretId, SealedSecret>,
+    pub(super) destroyed: BTreeMap<PayloadId, TenantId>,
+    pub(super) holds: BTreeMap<HoldId, Hold>,
+    pub(super) erasures: BTreeMap<ErasureId, Erasure>,
+    pub(super) marks: BTreeMap<TenantId, Marks>,
 }
 
 impl Tables {

@@ -32,9 +32,15 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
         return Err(Refusal::new("omitted", "openings", what));
     }
     let mut found = Found::new(format!("{} commitments are opened", opened.len()));
-    if !withheld.is_empty() {
-        let count = withheld.len();
-        found.not_checked.push(format!("{count} commitments or texts: withheld by the exporter, or erased"));
+    if let Some(stray) = bundle.erased.iter().find(|digest| !withheld.contains(*digest)) {
+        let what = format!("{} is said to be erased, and is not withheld", to_hex(stray));
+        return Err(Refusal::new("commitment", "erased", what));
+    }
+    let (erased, left_out) = (bundle.erased.len(), withheld.len().saturating_sub(bundle.erased.len()));
+    for (count, why) in [(left_out, "withheld by the exporter"), (erased, "erased, as the exporter says")] {
+        if count > 0 {
+            found.not_checked.push(format!("{count} commitments or texts: {why}"));
+        }
     }
     Ok(found)
 }

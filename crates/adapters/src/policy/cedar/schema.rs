@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 51] = [
+pub const RPC_ACTIONS: [(&str, &str); 58] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -56,6 +56,13 @@ pub const RPC_ACTIONS: [(&str, &str); 51] = [
     ("model.list", "Tenant"),
     ("policy.check", "Tenant"),
     ("policy.explain", "Decision"),
+    ("privacy.accept_clock", "Tenant"),
+    ("privacy.erase_human", "Account"),
+    ("privacy.erase_task", "Task"),
+    ("privacy.hold", "Tenant"),
+    ("privacy.lift", "Tenant"),
+    ("privacy.list_holds", "Tenant"),
+    ("privacy.retention", "Tenant"),
     ("repository.read", "Repository"),
     ("repository.reload", "Repository"),
     ("secret.list", "Tenant"),

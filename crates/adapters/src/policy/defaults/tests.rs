@@ -388,3 +388,29 @@ fn nothing_crosses_tenants() {
         ("tool", payment, Deny, &["no-other-tenant"]),
     ]);
 }
+
+#[test]
+fn who_may_erase_and_who_may_hold() {
+    use Verdict::{Allow, Deny};
+    let account = || resource("Account", "hum_5", json!({"name": "nobody", "uid": "hum_5"}));
+    let mine = || task(&operator(), "clerk");
+    let mut rows: Vec<Row> = vec![
+        ("admin erases a task", rpc(admin(), "privacy.erase_task", mine()), Allow, &["admins-erase-and-hold"]),
+        ("admin erases a human", rpc(admin(), "privacy.erase_human", account()), Allow, &["admins-erase-and-hold"]),
+        ("admin lifts a hold", rpc(admin(), "privacy.lift", only("Tenant")), Allow, &["admins-erase-and-hold"]),
+        ("admin believes the clock", rpc(admin(), "privacy.accept_clock", only("Tenant")), Allow, &["admins-erase-and-hold"]),
+        ("auditor holds", rpc(auditor(), "privacy.hold", only("Tenant")), Allow, &["auditors-hold"]),
+        ("auditor sees holds", rpc(auditor(), "privacy.list_holds", only("Tenant")), Allow, &["auditors-hold"]),
+        ("auditor lifts none", rpc(auditor(), "privacy.lift", only("Tenant")), Deny, &[]),
+        ("auditor erases nothing", rpc(auditor(), "privacy.erase_task", mine()), Deny, &[]),
+        ("owner erases nothing", rpc(operator(), "privacy.erase_task", mine()), Deny, &[]),
+        ("service erases nothing", rpc(service(9, &["operators"]), "privacy.erase_task", mine()), Deny, &[]),
+    ];
+    for principal in [approver(), nobody()] {
+        rows.push(("holds nothing", rpc(principal.clone(), "privacy.hold", only("Tenant")), Deny, &[]));
+        rows.push(("sees no retention", rpc(principal, "privacy.retention", only("Tenant")), Deny, &[]));
+    }
+    let team = agent(6, "clerk", &["admins"]);
+    rows.push(("agent erases nothing", rpc(team, "privacy.erase_task", mine()), Deny, &["agents-erase-nothing"]));
+    check(rows);
+}

@@ -117,7 +117,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
 fn decision_json(decision: &v1::Decision) -> Value {
     json!({
         "name": decision.id,
-        "ruling": if decision.allow { "ALLOW" } else { "DENY" },
+        "ruling": ruling(decision),
         "action": decision.action,
         "resource": decision.resource,
         "why": decision.why,
@@ -125,6 +125,15 @@ fn decision_json(decision: &v1::Decision) -> Value {
         "time": wire::time(decision.time),
         "answers": decision.answers.iter().map(answer_json).collect::<Vec<_>>(),
     })
+}
+
+/// The word for a decision; of one that was erased, that it was.
+const fn ruling(decision: &v1::Decision) -> &'static str {
+    match (decision.erased, decision.allow) {
+        (true, _) => "ERASED",
+        (false, true) => "ALLOW",
+        (false, false) => "DENY",
+    }
 }
 
 fn answer_json(answer: &v1::Answer) -> Value {

@@ -11,6 +11,9 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Printer, column, escape, money, pad, print_data};
 use crate::session::Session;
 
+/// What stands for words that were erased.
+const ERASED: &str = "ERASED";
+
 /// Fetches a task.
 pub(super) async fn get(session: &Session, task: &str, with_output: bool) -> Result<v1::Task, Failure> {
     let request = v1::GetTaskRequest { name: session.resource("tasks", task), with_output };
@@ -35,6 +38,7 @@ pub(super) fn task_json(task: &v1::Task) -> Value {
         "cost_micros": task.cost_micros,
         "failure": task.failure,
         "failure_detail": task.failure_detail,
+        "erased": task.erased,
         "decision": task.decision,
         "created": wire::time(task.create_time),
         "updated": wire::time(task.update_time),
@@ -109,6 +113,9 @@ fn in_words(task: &v1::Task) -> Value {
         shown
     };
     map.insert("calls".to_owned(), Value::Array(task.calls.iter().map(with_note).collect()));
+    for field in &task.erased {
+        map.insert(field.clone(), json!(ERASED));
+    }
     value
 }
 

@@ -66,6 +66,7 @@ fn sample() -> Bundle {
         installation: None,
         openings: BTreeMap::new(),
         withheld: BTreeSet::new(),
+        erased: BTreeSet::new(),
         calls: BTreeMap::new(),
         policies: BTreeMap::new(),
         issuer: None,

@@ -1,5 +1,6 @@
 //! Decisions, explained.
 
+use scalbotics_core::ids::DecisionId;
 use scalbotics_core::policy::{Decision, Standing, Voice, explain};
 use scalbotics_proto::v1;
 
@@ -29,5 +30,11 @@ pub(in crate::rpc) fn decision(decision: &Decision, recorded: bool) -> v1::Decis
         resource: explanation.resource,
         answers,
         time: Some(timestamp(decision.at)),
+        erased: false,
     }
+}
+
+/// A decision that was erased: the log still shows that it was made.
+pub(in crate::rpc) fn erased_decision(id: DecisionId) -> v1::Decision {
+    v1::Decision { id: id.to_string(), erased: true, ..v1::Decision::default() }
 }

@@ -10,6 +10,7 @@ mod human;
 mod json;
 mod model;
 mod page;
+mod privacy;
 mod repository;
 mod secret;
 mod service;
@@ -21,7 +22,7 @@ mod tool;
 pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, proof_failure, verified};
-pub(super) use decision::decision;
+pub(super) use decision::{decision, erased_decision};
 pub(super) use failure::{
     approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,
     task_failure,
@@ -31,6 +32,7 @@ pub(super) use human::{human, parse_names};
 pub(super) use json::{from_struct, from_value, to_value};
 pub(super) use model::model;
 pub(super) use page::{limit, next_token, parse_token};
+pub(super) use privacy::{erasure, hold, privacy_failure, retention};
 pub(super) use repository::repository;
 pub(super) use secret::secret;
 pub(super) use service::service;

@@ -75,7 +75,16 @@ pub(in crate::rpc) fn task(view: View) -> v1::Task {
         update_time: Some(timestamp(state.updated_at)),
         deadline: Some(timestamp(envelope.deadline)),
         etag: state.version.to_string(),
+        erased: erased(&view),
     }
+}
+
+/// Fields that the journal refers to and whose words are gone.
+fn erased(view: &View) -> Vec<String> {
+    let goal = matches!(view.state.envelope.goal, StoredGoal::Text { .. }) && view.goal.is_none();
+    let detail = view.state.failure_detail.is_some() && view.failure_detail.is_none();
+    let fields = [("goal", goal), ("failure_detail", detail)];
+    fields.into_iter().filter(|(_, gone)| *gone).map(|(field, _)| field.to_owned()).collect()
 }
 
 /// What a task would be that was only looked at: who would do it, and the way that it would take.

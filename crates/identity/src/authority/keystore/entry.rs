@@ -34,6 +34,10 @@ pub enum Kind {
     ApproverAdmin,
     /// 32 bytes that wrap the data keys of one tenant's payloads.
     TenantKey,
+    /// Such bytes that wrap nothing new any more; made when they were replaced.
+    RetiredTenantKey,
+    /// 32 bytes that fingerprints of a tenant are made with, once its key was rotated.
+    FingerprintKey,
 }
 
 impl Kind {
@@ -46,6 +50,8 @@ impl Kind {
             Self::LogSigner => "log_signer",
             Self::ApproverAdmin => "approver_admin",
             Self::TenantKey => "tenant_key",
+            Self::RetiredTenantKey => "retired_tenant_key",
+            Self::FingerprintKey => "fingerprint_key",
         }
     }
 }
@@ -157,6 +163,8 @@ mod tests {
             Kind::LogSigner,
             Kind::ApproverAdmin,
             Kind::TenantKey,
+            Kind::RetiredTenantKey,
+            Kind::FingerprintKey,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }

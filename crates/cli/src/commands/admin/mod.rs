@@ -1,0 +1,8 @@
+//! `admin`
+
+mod erase;
+mod hold;
+mod retention;
+mod verb;
+
+pub(crate) use verb::{Verb, offline, run};

@@ -1,0 +1,304 @@
+//! A tenant's wrapping keys: the one that wraps, and those that were replaced.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use scalbotics_core::ports::{CipherError, RetiredKey};
+use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
+use zeroize::Zeroizing;
+
+use super::{open, seal};
+use crate::authority::aead::{self, KEY_LEN, NONCE_LEN};
+use crate::authority::keystore::{self, Keystore, Kind};
+
+/// Where a keystore holds tenants' keys: this, then the tenant's name.
+const PREFIX: &str = "tenant/";
+
+/// Where it holds those that were replaced: this, the tenant's name, `/` and the key's id.
+const RETIRED_PREFIX: &str = "retired/";
+
+/// Where it holds the keys of fingerprints.
+const FINGERPRINT_PREFIX: &str = "fingerprint/";
+
+/// Makes the key of fingerprints from a tenant's first key.
+const FINGERPRINT_TAG: &[u8] = b"scalbotics/fingerprint-key/v1";
+
+/// Makes a key's id from the key.
+const ID_TAG: &[u8] = b"scalbotics/tenant-key-id/v1";
+
+/// Length of a key's id, in bytes.
+const ID_LEN: usize = 8;
+
+/// Length of a key that was wrapped before keys had ids: nonce, key and tag.
+const BARE_LEN: usize = NONCE_LEN + KEY_LEN + 16;
+
+/// Keys that may be retired at once: a rotation a day for more than two years.
+const RETIRED_MAX: usize = 1_000;
+
+type Id = [u8; ID_LEN];
+
+/// The key that wraps one tenant's data keys.
+#[derive(Clone)]
+pub struct TenantKey(aead::Key);
+
+impl TenantKey {
+    /// Draws a new one.
+    ///
+    /// # Errors
+    /// [`keystore::Error::Entropy`].
+    pub fn generate() -> Result<Self, keystore::Error> {
+        Ok(Self(aead::generate_key()?))
+    }
+
+    /// Takes the 32 bytes of a keystore's entry; `None` when there are more or fewer.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(|key| Self(Zeroizing::new(key)))
+    }
+
+    /// The bytes, for the keystore.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(self.0.to_vec())
+    }
+
+    fn id(&self) -> Id {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*self.0), ID_TAG);
+        tag.as_ref().first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The key of fingerprints that is made from this one.
+    fn fingerprint_key(&self) -> Zeroizing<Vec<u8>> {
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &*self.0), FINGERPRINT_TAG);
+        Zeroizing::new(tag.as_ref().to_vec())
+    }
+}
+
+impl fmt::Debug for TenantKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TenantKey(hidden)")
+    }
+}
+
+/// The keys of one tenant.
+#[derive(Debug)]
+pub(super) struct Ring {
+    id: Id,
+    key: TenantKey,
+    retired: BTreeMap<Id, TenantKey>,
+    /// Of a tenant whose key was rotated: else it is made from the key.
+    fingerprint: Option<Zeroizing<Vec<u8>>>,
+}
+
+impl Ring {
+    pub(super) fn of(key: TenantKey) -> Self {
+        Self { id: key.id(), key, retired: BTreeMap::new(), fingerprint: None }
+    }
+
+    /// Whether the key of now wraps this.
+    pub(super) fn is_current(&self, wrapped: &[u8]) -> bool {
+        wrapped.len() != BARE_LEN && wrapped.first_chunk() == Some(&self.id)
+    }
+
+    pub(super) fn wrap(&self, aad: &[u8], data_key: &aead::Key) -> Result<Vec<u8>, CipherError> {
+        let sealed = seal(&self.key.0, aad, &**data_key)?;
+        Ok([self.id.as_slice(), &sealed].concat())
+    }
+
+    pub(super) fn unwrap(&self, aad: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, CipherError> {
+        if wrapped.len() == BARE_LEN {
+            // Wrapped before keys had ids, so that the key is unknown; there are few of them then.
+            let keys = std::iter::once(&self.key).chain(self.retired.values());
+            return keys.map(|key| open(&key.0, aad, wrapped)).find(Result::is_ok).unwrap_or(Err(self.unknown()));
+        }
+        let (id, sealed) = wrapped.split_first_chunk::<ID_LEN>().ok_or(CipherError::Refused)?;
+        let key = if *id == self.id { Some(&self.key) } else { self.retired.get(id) };
+        match key {
+            Some(key) => open(&key.0, aad, sealed),
+            None if sealed.len() == BARE_LEN => Err(CipherError::KeyGone),
+            None => Err(CipherError::Refused),
+        }
+    }
+
+    /// What a key without id that opens with none of ours is: before the first rotation nothing was ever destroyed.
+    const fn unknown(&self) -> CipherError {
+        if self.fingerprint.is_some() { CipherError::KeyGone } else { CipherError::Refused }
+    }
+
+    pub(super) fn fingerprint_key(&self) -> Zeroizing<Vec<u8>> {
+        self.fingerprint.clone().unwrap_or_else(|| self.key.fingerprint_key())
+    }
+}
+
+/// The name of a tenant's key in a keystore.
+pub(super) fn name(tenant: &TenantId) -> String {
+    format!("{PREFIX}{tenant}")
+}
+
+fn fingerprint_name(tenant: &TenantId) -> String {
+    format!("{FINGERPRINT_PREFIX}{tenant}")
+}
+
+fn retired_prefix(tenant: &TenantId) -> String {
+    format!("{RETIRED_PREFIX}{tenant}/")
+}
+
+fn hex(id: Id) -> String {
+    format!("{:016x}", u64::from_be_bytes(id))
+}
+
+/// Every tenant's keys in a keystore.
+pub(super) fn of_keystore(keystore: &Keystore) -> Result<BTreeMap<TenantId, Ring>, keystore::Error> {
+    let malformed = || keystore::Error::Malformed { what: "tenant key" };
+    let mut rings = BTreeMap::new();
+    for (name, entry) in keystore.iter().filter(|(_, entry)| entry.kind == Kind::TenantKey) {
+        let tenant = name.strip_prefix(PREFIX).and_then(|name| TenantId::parse(name).ok()).ok_or_else(malformed)?;
+        let mut ring = Ring::of(TenantKey::from_bytes(&entry.secret).ok_or_else(malformed)?);
+        let fingerprint = keystore.get(&fingerprint_name(&tenant)).filter(|entry| entry.kind == Kind::FingerprintKey);
+        ring.fingerprint = fingerprint.map(|entry| entry.secret.clone());
+        let prefix = retired_prefix(&tenant);
+        for (_, old) in keystore.iter().filter(|(name, old)| name.starts_with(&prefix) && old.kind == Kind::RetiredTenantKey) {
+            let key = TenantKey::from_bytes(&old.secret).ok_or_else(malformed)?;
+            ring.retired.insert(key.id(), key);
+        }
+        rings.insert(tenant, ring);
+    }
+    Ok(rings)
+}
+
+/// Puts a new key in the place of a tenant's and saves the keystore: the old one is retired.
+///
+/// # Errors
+/// [`keystore::Error`], also when the tenant has no key or too many retired ones; the file is as it was then.
+pub fn rotate(keystore: &mut Keystore, tenant: &TenantId, now: Timestamp) -> Result<(), keystore::Error> {
+    let malformed = |what| keystore::Error::Malformed { what };
+    let old = keystore.get(&name(tenant)).filter(|entry| entry.kind == Kind::TenantKey);
+    let old = old.and_then(|entry| TenantKey::from_bytes(&entry.secret)).ok_or_else(|| malformed("tenant key"))?;
+    if retired(keystore, tenant).len() >= RETIRED_MAX {
+        return Err(malformed("more retired tenant keys than there may be"));
+    }
+    if keystore.get(&fingerprint_name(tenant)).is_none() {
+        // What tells values apart stays the same.
+        keystore.insert(&fingerprint_name(tenant), Kind::FingerprintKey, old.fingerprint_key(), now)?;
+    }
+    keystore.insert(&format!("{}{}", retired_prefix(tenant), hex(old.id())), Kind::RetiredTenantKey, old.to_bytes(), now)?;
+    keystore.remove(&name(tenant));
+    keystore.insert(&name(tenant), Kind::TenantKey, TenantKey::generate()?.to_bytes(), now)?;
+    keystore.save()
+}
+
+/// A tenant's retired keys, oldest first.
+#[must_use]
+pub fn retired(keystore: &Keystore, tenant: &TenantId) -> Vec<RetiredKey> {
+    let prefix = retired_prefix(tenant);
+    let entries = keystore.iter().filter(|(_, entry)| entry.kind == Kind::RetiredTenantKey);
+    let key = |(name, entry): (&str, &keystore::Entry)| {
+        Some(RetiredKey { retired_at: entry.created_at, id: name.strip_prefix(&prefix)?.to_owned() })
+    };
+    let mut keys: Vec<RetiredKey> = entries.filter_map(key).collect();
+    keys.sort();
+    keys
+}
+
+/// Destroys a retired key and saves the keystore; answers whether there was one.
+///
+/// # Errors
+/// [`keystore::Error`]; the file is as it was then.
+pub fn destroy(keystore: &mut Keystore, tenant: &TenantId, id: &str) -> Result<bool, keystore::Error> {
+    if !keystore.remove(&format!("{}{id}", retired_prefix(tenant))) {
+        return Ok(false);
+    }
+    keystore.save().map(|()| true)
+}
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::ids::{InstallationId, PayloadId};
+    use scalbotics_core::payload::{Payload, Sealed};
+    use scalbotics_core::ports::PayloadCipher as _;
+
+    use super::super::TenantCipher;
+    use super::*;
+    use crate::authority::keystore::{KeyFile, Unlock};
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(7);
+
+    fn acme() -> TenantId {
+        TenantId::parse("acme").unwrap()
+    }
+
+    fn keystore(directory: &std::path::Path) -> Keystore {
+        let unlock = Unlock::KeyFile(KeyFile::generate().unwrap());
+        let mut store = Keystore::create(&directory.join("ks"), InstallationId::from_u128(1), &unlock).unwrap();
+        store.insert(&name(&acme()), Kind::TenantKey, TenantKey::generate().unwrap().to_bytes(), NOW).unwrap();
+        store
+    }
+
+    fn payload(id: u128) -> Payload {
+        Payload { id: PayloadId::from_u128(id), salt: [9; 32], bytes: b"x".to_vec() }
+    }
+
+    #[test]
+    fn sem_7_2_what_an_old_key_wrapped_opens_until_it_is_destroyed() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = keystore(directory.path());
+        let cipher = TenantCipher::from_keystore(&store).unwrap();
+        let print = cipher.fingerprint(&acme(), b"value").unwrap();
+        let in_backup = cipher.seal(&acme(), &payload(1)).unwrap();
+        rotate(&mut store, &acme(), NOW).unwrap();
+        cipher.replace(&store).unwrap();
+        assert_eq!(cipher.open(&in_backup).unwrap(), payload(1));
+        assert_eq!(cipher.fingerprint(&acme(), b"value").unwrap(), print, "values are told apart as before");
+        let rewrapped = cipher.rewrap(&Sealed { ciphertext: Vec::new(), ..in_backup.clone() }).unwrap().unwrap();
+        let live = Sealed { wrapped_key: rewrapped, ..in_backup.clone() };
+        assert_eq!(cipher.open(&live).unwrap(), payload(1));
+        assert_eq!(cipher.rewrap(&live), Ok(None), "once is enough");
+        let [old] = retired(&store, &acme()).try_into().unwrap();
+        assert_eq!(old.retired_at, NOW);
+        assert!(destroy(&mut store, &acme(), &old.id).unwrap() && !destroy(&mut store, &acme(), &old.id).unwrap());
+        cipher.replace(&store).unwrap();
+        assert_eq!(cipher.open(&in_backup), Err(CipherError::KeyGone));
+        assert_eq!(cipher.open(&live).unwrap(), payload(1));
+        assert_eq!(cipher.rewrap(&in_backup), Err(CipherError::KeyGone));
+    }
+
+    #[test]
+    fn a_key_that_was_wrapped_before_keys_had_ids_opens_and_is_wrapped_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = keystore(directory.path());
+        let cipher = TenantCipher::from_keystore(&store).unwrap();
+        let sealed = cipher.seal(&acme(), &payload(1)).unwrap();
+        let bare = Sealed { wrapped_key: sealed.wrapped_key[ID_LEN..].to_vec(), ..sealed };
+        assert_eq!(bare.wrapped_key.len(), BARE_LEN);
+        assert_eq!(cipher.open(&bare).unwrap(), payload(1));
+        assert!(cipher.rewrap(&bare).unwrap().is_some());
+        rotate(&mut store, &acme(), NOW).unwrap();
+        cipher.replace(&store).unwrap();
+        assert_eq!(cipher.open(&bare).unwrap(), payload(1));
+        let id = retired(&store, &acme()).remove(0).id;
+        destroy(&mut store, &acme(), &id).unwrap();
+        cipher.replace(&store).unwrap();
+        assert_eq!(cipher.open(&bare), Err(CipherError::KeyGone));
+        assert_eq!(cipher.open(&Sealed { wrapped_key: vec![1; BARE_LEN - 1], ..bare }), Err(CipherError::Refused));
+    }
+
+    #[test]
+    fn a_rotation_survives_in_the_file_and_a_tenant_without_key_has_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let unlock = Unlock::KeyFile(KeyFile::generate().unwrap());
+        let path = directory.path().join("ks");
+        let mut store = Keystore::create(&path, InstallationId::from_u128(1), &unlock).unwrap();
+        assert!(rotate(&mut store, &acme(), NOW).is_err());
+        store.insert(&name(&acme()), Kind::TenantKey, TenantKey::generate().unwrap().to_bytes(), NOW).unwrap();
+        let sealed = TenantCipher::from_keystore(&store).unwrap().seal(&acme(), &payload(1)).unwrap();
+        for _ in 0..3 {
+            rotate(&mut store, &acme(), NOW).unwrap();
+        }
+        let again = Keystore::open(&path, InstallationId::from_u128(1), &unlock).unwrap();
+        assert_eq!(retired(&again, &acme()).len(), 3);
+        assert_eq!(TenantCipher::from_keystore(&again).unwrap().open(&sealed).unwrap(), payload(1));
+        assert!(retired(&again, &TenantId::parse("acm").unwrap()).is_empty());
+    }
+}
