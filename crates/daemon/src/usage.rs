@@ -11,7 +11,7 @@ use crate::program;
 const CODE: &str = "CLI_USAGE";
 
 /// Verbs that the command line hands on.
-const VERBS: [&str; 3] = ["initialize", "dev", "config"];
+const VERBS: [&str; 4] = ["initialize", "dev", "admin", "config"];
 
 /// What a wrong command line exits with.
 const EXIT: u8 = 2;
