@@ -8,6 +8,8 @@ pub mod checkpoint;
 pub mod merkle;
 pub mod proof_text;
 mod record;
+mod search;
 pub mod tile;
 
 pub use record::{DecisionNote, HeadNote, Kind, OutcomeNote, RECORD_LEN_MAX, Record};
+pub use search::{Facts, Filter, Order, Ruled};

@@ -7,6 +7,7 @@
 
 mod approvals;
 mod audit_log;
+mod audit_search;
 mod audit_tail;
 mod audit_tree;
 mod checkpointer;
@@ -23,6 +24,7 @@ mod fold;
 mod group;
 mod growth;
 mod handle;
+mod index;
 mod job;
 mod journal;
 mod kept;
