@@ -8,7 +8,10 @@ mod client;
 mod cores;
 mod echo;
 mod keyed;
+mod log;
+mod query;
 mod reads;
+mod redact;
 mod restart;
 mod sink;
 mod start;
@@ -38,6 +41,12 @@ enum What {
     Keyed(keyed::Options),
     /// Calls of a second that read, in turn with those of a bare echo, one processor for each server
     Reads(reads::Options),
+    /// Appends to an audit log, one at a time in turn with bare SQLite, and many at once
+    Log(log::Options),
+    /// Queries, a proof and a check of the audit log of a daemon that runs
+    Query(query::Options),
+    /// Redaction of clean text
+    Redact(redact::Options),
     /// The bare echo, for one connection
     Echo,
     /// Time from exec to the first authenticated answer of a daemon that was killed with many open tasks
@@ -52,6 +61,9 @@ fn main() -> Result<()> {
         What::Tasks(options) => serde_json::to_string(&runtime.block_on(tasks::measure(options))?),
         What::Keyed(options) => serde_json::to_string(&runtime.block_on(keyed::measure(options))?),
         What::Reads(options) => serde_json::to_string(&runtime.block_on(reads::measure(options))?),
+        What::Log(options) => serde_json::to_string(&runtime.block_on(log::measure(options))?),
+        What::Query(options) => serde_json::to_string(&runtime.block_on(query::measure(options))?),
+        What::Redact(options) => serde_json::to_string(&redact::measure(options)?),
         What::Restart(options) => serde_json::to_string(&runtime.block_on(restart::measure(options))?),
         What::Echo => return echo::serve(),
     };

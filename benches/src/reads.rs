@@ -176,11 +176,12 @@ impl Caller {
 }
 
 /// Processor time of this process so far.
-fn computed() -> Duration {
+pub(crate) fn computed() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-fn computed_since(before: Duration) -> Duration {
+/// Processor time of this process since then.
+pub(crate) fn computed_since(before: Duration) -> Duration {
     computed().saturating_sub(before)
 }

@@ -2,6 +2,7 @@
 //!
 //! It measures the whole programs from outside; `benches/` is the client that speaks gRPC. Method and results: docs/benchmarks.md.
 
+mod audit;
 mod cores;
 mod figure;
 mod keyed;
@@ -11,6 +12,7 @@ mod place;
 mod probe;
 mod reading;
 mod reads;
+mod redaction;
 mod report;
 mod restart;
 mod sandbox;
@@ -56,14 +58,24 @@ struct Counts {
     keyed: usize,
     open_tasks: usize,
     restarts: usize,
+    events: u64,
 }
 
 impl Counts {
     const fn of(options: &Options) -> Self {
         if options.quick {
-            Self { starts: 5, tasks: 40, processes: 20, slices: 2, keyed: 20, open_tasks: 1_000, restarts: 2 }
+            Self { starts: 5, tasks: 40, processes: 20, slices: 2, keyed: 20, open_tasks: 1_000, restarts: 2, events: 100_000 }
         } else {
-            Self { starts: 30, tasks: 400, processes: 200, slices: 12, keyed: 200, open_tasks: 10_000, restarts: 5 }
+            Self {
+                starts: 30,
+                tasks: 400,
+                processes: 200,
+                slices: 12,
+                keyed: 200,
+                open_tasks: 10_000,
+                restarts: 5,
+                events: 1_000_000,
+            }
         }
     }
 }
@@ -112,9 +124,13 @@ enum Part {
     Reads,
     /// Tasks that ask a target outside
     Keyed,
-    // The last, for it leaves its tasks behind.
+    /// Redaction of clean text
+    Redaction,
+    // The last, for they leave their tasks and records behind.
     /// Restarts with open tasks
     Restart,
+    /// Appends to a long audit log, queries and checks of it
+    Audit,
 }
 
 impl Part {
@@ -133,6 +149,8 @@ impl Part {
             Self::Sandbox => sandbox::process(place, counts.processes).map(one),
             Self::Reads => reads::chain(place, counts.slices).map(|(figure, notes)| (vec![figure], notes)),
             Self::Keyed => keyed::fetches(place, counts.keyed).map(one),
+            Self::Redaction => redaction::clean(root, place, counts.starts / 3).map(|(figure, note)| (vec![figure], vec![note])),
+            Self::Audit => audit::long_log(place, counts.events),
             Self::Restart => restart::with_open_tasks(place, counts.open_tasks, counts.restarts).map(one),
         }
     }

@@ -391,6 +391,7 @@ fn ports(
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
+        audit_search: store.clone(),
         audit_tree: store.clone(),
         payload_store: store.clone(),
         approval_store: store.clone(),

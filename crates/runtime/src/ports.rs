@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, AuditTree, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher, PayloadStore,
-    Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
+    ApprovalStore, AuditLog, AuditSearch, AuditTree, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher,
+    PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
 };
 
 use crate::reconcile::Compiler;
@@ -16,6 +16,8 @@ pub struct Ports {
     pub task_log: Arc<dyn TaskLog>,
     /// Audit.
     pub audit_log: Arc<dyn AuditLog>,
+    /// Records of the audit logs, by what they say.
+    pub audit_search: Arc<dyn AuditSearch>,
     /// Trees of the audit logs, for proofs.
     pub audit_tree: Arc<dyn AuditTree>,
     /// Payloads.

@@ -70,6 +70,39 @@ pub(super) struct Keyed {
     pub(super) repeated: usize,
 }
 
+/// Appends to an audit log.
+#[derive(Debug, Deserialize)]
+pub(super) struct Log {
+    pub(super) single_us: Vec<u64>,
+    pub(super) bare_us: Vec<u64>,
+    pub(super) events: u64,
+    pub(super) computed_us: u64,
+    pub(super) wall_us: u64,
+    pub(super) leaf_bytes: u64,
+    pub(super) records: u64,
+    pub(super) checks_us: Vec<u64>,
+    pub(super) searches: Vec<(String, Vec<u64>)>,
+}
+
+/// Questions to an audit log.
+#[derive(Debug, Deserialize)]
+pub(super) struct Queries {
+    pub(super) records: u64,
+    pub(super) queries: Vec<(String, Vec<u64>)>,
+    pub(super) found: Vec<usize>,
+    pub(super) proof_bytes: usize,
+    pub(super) checks_us: Vec<u64>,
+}
+
+/// Processor time of covering a text.
+#[derive(Debug, Deserialize)]
+pub(super) struct Redaction {
+    pub(super) bytes: u64,
+    pub(super) secrets_us: Vec<u64>,
+    pub(super) personal_us: Vec<u64>,
+    pub(super) covered: [usize; 2],
+}
+
 fn command(place: &Place, what: &str) -> Command {
     let mut command = place.command("scalbotics-bench");
     command.args([what, "--context", CONTEXT, "--config-dir"]).arg(place.path("config"));
@@ -140,4 +173,23 @@ pub(super) fn tasks(
         command.arg("--beside").arg(beside).arg("--database").arg(place.database());
     }
     answer(&mut command)
+}
+
+/// Appends so many records to the log of a daemon that does not run.
+pub(super) fn log(place: &Place, tenant: &str, events: u64) -> Result<Log> {
+    let mut command = place.command("scalbotics-bench");
+    command.args(["log", "--tenant", tenant, "--events", &events.to_string()]).arg("--data").arg(place.path("box/data"));
+    answer(command.arg("--beside").arg(place.path("box")))
+}
+
+/// Asks the audit log of a daemon that serves.
+pub(super) fn queries(place: &Place, rounds: usize, checks: usize) -> Result<Queries> {
+    let mut command = command(place, "query");
+    answer(command.args(["--rounds", &rounds.to_string(), "--checks", &checks.to_string()]))
+}
+
+/// Covers the clean text of a folder.
+pub(super) fn redaction(place: &Place, text: &Path, rounds: usize) -> Result<Redaction> {
+    let mut command = place.command("scalbotics-bench");
+    answer(command.args(["redact", "--rounds", &rounds.to_string()]).arg("--text").arg(text))
 }

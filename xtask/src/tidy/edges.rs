@@ -10,7 +10,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("proto", &[]),
     ("verify", &[]),
     ("xtask", &[]),
-    ("bench", &["proto", "core", "identity"]),
+    ("bench", &["proto", "core", "identity", "store"]),
     ("repo-review", &[]),
     ("adapters", &["core"]),
     ("identity", &["core"]),

@@ -9,7 +9,9 @@ pub mod merkle;
 pub mod proof_text;
 mod record;
 mod restore_note;
+mod search;
 pub mod tile;
 
 pub use record::{DecisionNote, HeadNote, Kind, OutcomeNote, RECORD_LEN_MAX, RESTORE_ACTION, Record};
 pub use restore_note::{LostNote, RestoreNote};
+pub use search::{Facts, Filter, Order, Ruled};

@@ -5,6 +5,7 @@
 
 mod approval_store;
 mod audit_log;
+mod audit_search;
 mod audit_tree;
 mod checkpoint_keeper;
 mod clock;
@@ -32,6 +33,7 @@ mod wrapping_keys;
 
 pub use approval_store::{ApprovalFilter, ApprovalStore};
 pub use audit_log::{AuditEntry, AuditLog, AuditQuery, LogHead};
+pub use audit_search::{AuditFound, AuditSearch, Search};
 pub use audit_tree::AuditTree;
 pub use checkpoint_keeper::{CheckpointKeeper, KeepError, Kept};
 pub use clock::Clock;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::stream;
+use scalbotics_core::audit::Order;
 use scalbotics_core::audit::checkpoint::origin;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::policy::Resource;
@@ -18,6 +19,7 @@ use scalbotics_runtime::audit;
 use scalbotics_runtime::evidence::Wanted;
 use tonic::{Request, Response, Status};
 
+use super::audit_names;
 use super::call::Call;
 use super::context::Context;
 use super::convert::{self, store_failure};
@@ -74,15 +76,16 @@ impl Audits {
 
     async fn list(&self, call: &Call, request: &v1::ListAuditRecordsRequest) -> Result<v1::ListAuditRecordsResponse, Failure> {
         let limit = convert::limit(request.page_size, PAGE_DEFAULT)?;
-        let task = match request.task.as_str() {
-            "" => None,
-            text => Some(text.parse().map_err(|error: scalbotics_core::ids::Error| Failure::invalid("task", error.to_string()))?),
-        };
+        let wanted = convert::audit_search(request, limit)?;
         self.enter(call, &request.parent).await?;
-        let query = AuditQuery { from: request.from_index, limit, task, ..AuditQuery::default() };
-        let entries = self.0.ports.audit_log.read(call.tenant()?, &query).await.map_err(|error| store_failure(&error))?;
-        let next_index = entries.last().filter(|_| entries.len() >= limit).map_or(0, |last| last.index.saturating_add(1));
-        Ok(v1::ListAuditRecordsResponse { records: entries.into_iter().map(convert::audit_record).collect(), next_index })
+        let search = audit_names::resolve(&self.0.ports, call.tenant()?, wanted).await?;
+        let found = self.0.ports.audit_search.search(call.tenant()?, &search).await.map_err(|error| store_failure(&error))?;
+        let oldest_first = search.order == Order::OldestFirst;
+        Ok(v1::ListAuditRecordsResponse {
+            records: found.entries.into_iter().map(convert::audit_record).collect(),
+            next_index: found.next.filter(|_| oldest_first).unwrap_or_default(),
+            next_page_token: found.next.map(|next| next.to_string()).unwrap_or_default(),
+        })
     }
 
     async fn tail(&self, call: &Arc<Call>, request: &v1::TailAuditRecordsRequest) -> Result<Answers<v1::AuditRecord>, Failure> {

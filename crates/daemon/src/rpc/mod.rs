@@ -7,6 +7,7 @@
 mod agent_service;
 mod approval_service;
 mod audit;
+mod audit_names;
 mod audit_service;
 mod authenticate;
 mod call;

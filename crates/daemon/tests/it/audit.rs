@@ -146,3 +146,63 @@ async fn sem_7_3_a_login_stands_in_the_installation_log_too() {
     let logins = |records: Vec<Record>| records.into_iter().filter(|record| record.action == "session.login").count();
     assert_eq!(logins(records(&mut world, "system").await), 1);
 }
+
+/// Indexes and actions of the records that a filter finds, page after page of two, newest first.
+async fn found(world: &World, token: &str, filter: v1::AuditFilter) -> Result<Vec<(u64, Record)>, Code> {
+    let mut audit = AuditServiceClient::new(world.channel.clone());
+    let mut request = v1::ListAuditRecordsRequest { page_size: 2, order_by: "index desc".to_owned(), ..Default::default() };
+    request.filter = Some(filter);
+    let mut all = Vec::new();
+    loop {
+        let page = audit.list_audit_records(with(token, request.clone())).await.map_err(|status| status.code())?.into_inner();
+        assert!(page.records.len() <= 2 && page.next_index == 0);
+        all.extend(page.records.iter().map(|record| (record.index, serde_json::from_str(&record.json).unwrap())));
+        request.page_token = page.next_page_token;
+        if request.page_token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_query_records_are_found_by_what_they_say_and_of_the_own_tenant_alone() {
+    let world = World::closed().await;
+    let (ann, nobody) = (world.token("ann").await, world.token("nobody").await);
+    let mut tasks = TaskServiceClient::new(world.channel.clone());
+    for _ in 0..3 {
+        tasks.list_tasks(with(&ann, v1::ListTasksRequest::default())).await.unwrap();
+        tasks.list_tasks(with(&nobody, v1::ListTasksRequest::default())).await.unwrap_err();
+    }
+    let any = v1::AuditFilter::default();
+    let by = |actor: &str| v1::AuditFilter { actor: actor.to_owned(), ..any.clone() };
+    // The records of reads are written within a second.
+    let denied = v1::AuditFilter { decision: "deny".to_owned(), action: "task.list".to_owned(), ..by("humans/nobody") };
+    let mut records = Vec::new();
+    while records.len() < 3 {
+        records = found(&world, &ann, denied.clone()).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    let uid = world.uid("nobody").to_string();
+    assert!(
+        records.iter().all(|(_, record)| record.actor.to_string() == uid && record.decision.as_ref().is_some_and(|d| !d.allow))
+    );
+    assert!(records.windows(2).all(|pair| pair[0].0 > pair[1].0), "the newest first");
+    assert_eq!(found(&world, &ann, by(&uid)).await.unwrap().len(), found(&world, &ann, by("humans/nobody")).await.unwrap().len());
+    let allowed = v1::AuditFilter { decision: "allow".to_owned(), ..by("humans/nobody") };
+    assert!(found(&world, &ann, allowed).await.unwrap().iter().all(|(_, record)| record.action != "task.list"));
+    let last = records[0].1.at.unix_ms();
+    let at =
+        |ms: i64| Some(prost_types::Timestamp { seconds: ms / 1_000, nanos: i32::try_from(ms % 1_000 * 1_000_000).unwrap() });
+    let since = v1::AuditFilter { since: at(last + 1), ..denied.clone() };
+    let until = v1::AuditFilter { until: at(last + 1), ..denied.clone() };
+    assert_eq!((found(&world, &ann, since).await.unwrap().len(), found(&world, &ann, until).await.unwrap().len()), (0, 3));
+    // Who may not read the log finds nothing in it, whether what is named is there or not.
+    for actor in ["humans/ann", "humans/ghost"] {
+        assert_eq!(found(&world, &nobody, by(actor)).await, Err(Code::PermissionDenied));
+    }
+    assert_eq!(found(&world, &ann, by("humans/ghost")).await, Err(Code::NotFound));
+    assert_eq!(found(&world, &ann, by("tenants/other/humans/ann")).await, Err(Code::InvalidArgument));
+    // Failed logins are the installation's, and stand in no tenant's log.
+    let installations = v1::AuditFilter { action: "session.authenticate".to_owned(), ..any };
+    assert!(found(&world, &ann, installations).await.unwrap().is_empty());
+}

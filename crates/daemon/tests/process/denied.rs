@@ -47,6 +47,13 @@ fn a_denied_call_fails_the_task_and_says_why() {
         record["record"]["decision"]["id"] == decision && record["record"]["decision"]["allow"] == false
     };
     assert!(records.iter().any(|record| denial(&record)), "no denial {decision} in the log");
+    // And is found there by who was denied, though another task of the same agent went well since.
+    let asked = ["audit", "query", "--on-behalf-of", "agents/clerk", "--decision", "deny", "--since", "1h"];
+    let found = installation.ann(&asked).exits(0).json();
+    let found = found.as_array().unwrap();
+    assert!(found.iter().any(|record| denial(&record)) && found.iter().all(|record| record["decision"] == "deny"), "{found:#?}");
+    installation.ann(&["audit", "query", "--actor", "agents/ghost"]).exits(10);
+    installation.ann(&["audit", "query", "--since", "yesterday"]).exits(2);
 }
 
 /// Says that all is done, whatever became of what it asked for.

@@ -101,6 +101,7 @@ impl Bed {
         let mut ports = Ports {
             task_log: Arc::new(CrashingLog { inner: Arc::clone(&disk.store), crash: Arc::clone(&crash) }),
             audit_log: disk.store.clone(),
+            audit_search: disk.store.clone(),
             audit_tree: disk.store.clone(),
             payload_store: disk.store.clone(),
             approval_store: disk.store.clone(),

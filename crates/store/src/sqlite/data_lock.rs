@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use super::OpenError;
 
@@ -12,6 +13,11 @@ const NAME: &str = "lock";
 
 /// Longest text read from a lock file, in bytes: a process id.
 const TEXT_LEN_MAX: u64 = 32;
+
+/// Looks at a lock that this very process wrote down, and the time between two. A child that was started meanwhile has every open file
+/// until it becomes another program, some milliseconds on a busy machine, and the lock with it.
+const LOOKS: usize = 25;
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// The held lock; released when dropped.
 #[derive(Debug)]
@@ -26,10 +32,18 @@ impl DataLock {
         let io = |source| OpenError::Io { path: path.clone(), source };
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked { dir: dir.to_owned(), pid: holder(&mut file) }),
-            Err(TryLockError::Error(source)) => return Err(io(source)),
+        for look in 1.. {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let pid = holder(&mut file);
+                    if pid != Some(std::process::id()) || look == LOOKS {
+                        return Err(OpenError::Locked { dir: dir.to_owned(), pid });
+                    }
+                    std::thread::park_timeout(BETWEEN);
+                }
+                Err(TryLockError::Error(source)) => return Err(io(source)),
+            }
         }
         file.set_len(0).map_err(io)?;
         // The id is for people; on a full disk the lock holds without it.
@@ -40,6 +54,7 @@ impl DataLock {
 
 fn holder(file: &mut File) -> Option<u32> {
     let mut text = String::new();
+    file.rewind().ok()?;
     file.take(TEXT_LEN_MAX).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }

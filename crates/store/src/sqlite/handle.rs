@@ -22,6 +22,7 @@ use super::failure::Failure;
 use super::fault::Fault;
 use super::fold::{self, FoldFault, Folded};
 use super::growth::Growth;
+use super::index::Indexer;
 use super::job::{Class, Job, Tx, Work};
 use super::kept::Kept;
 use super::readers::Readers;
@@ -61,6 +62,7 @@ struct Inner {
     readers: Readers,
     callers: Arc<Callers>,
     growth: Arc<Growth>,
+    index: Arc<Indexer>,
     fatal: watch::Receiver<Option<String>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -72,6 +74,7 @@ impl Drop for Inner {
         if let Some(thread) = self.thread.take() {
             let _panicked = thread.join();
         }
+        self.index.close();
     }
 }
 
@@ -111,12 +114,14 @@ impl SqliteStore {
         let growth = Arc::new(Growth::default());
         let reserve = Reserve::open(dir, options.reserve_len);
         let epoch = i64::try_from(facts.writer_epoch).unwrap_or(i64::MAX);
-        let writer = Writer { conn, epoch, checkpointer, reserve, growth: Arc::clone(&growth), fatal, lock };
+        let index = Arc::new(Indexer::new(&path));
+        let grown = (Arc::clone(&growth), Arc::clone(&index));
+        let writer = Writer { conn, epoch, checkpointer, reserve, growth: grown.0, index: grown.1, fatal, lock };
         let (jobs, queue) = mpsc::channel(QUEUE_LEN);
         let callers = Arc::default();
         let (desk, thread) = writer::start(writer, queue).map_err(|error| io(&path, error))?;
         let (wal_len, jobs, fatal, thread) = (options.wal_len, Some(jobs), fatal_seen, Some(thread));
-        let inner = Inner { path, wal_len, facts, desk, jobs, readers, callers, growth, fatal, thread };
+        let inner = Inner { path, wal_len, facts, desk, jobs, readers, callers, growth, index, fatal, thread };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -175,6 +180,11 @@ impl SqliteStore {
 
     pub(super) fn growth(&self) -> &Growth {
         &self.inner.growth
+    }
+
+    /// The index of the audit logs.
+    pub(super) fn index(&self) -> &Arc<Indexer> {
+        &self.inner.index
     }
 
     /// Runs `read` on a reading thread.

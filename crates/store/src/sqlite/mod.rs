@@ -9,6 +9,7 @@
 mod anchored;
 mod approvals;
 mod audit_log;
+mod audit_search;
 mod audit_tail;
 mod audit_tree;
 mod backup;
@@ -27,6 +28,7 @@ mod gaps;
 mod group;
 mod growth;
 mod handle;
+mod index;
 mod job;
 mod journal;
 mod kept;

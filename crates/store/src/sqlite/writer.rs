@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::failure::Failure;
 use super::group;
 use super::growth::Growth;
+use super::index::Indexer;
 use super::job::Job;
 use super::logs::Logs;
 use super::reserve::{Change, Reserve};
@@ -43,6 +44,7 @@ pub(super) struct Writer {
     pub(super) checkpointer: Checkpointer,
     pub(super) reserve: Reserve,
     pub(super) growth: Arc<Growth>,
+    pub(super) index: Arc<Indexer>,
     pub(super) fatal: Arc<Fatal>,
     /// Last, so that the data is given up only when the connection is closed.
     pub(super) lock: DataLock,
@@ -135,6 +137,7 @@ impl Writer {
                 }
                 for (tenant, size) in done.grown {
                     self.growth.reached(&tenant, size);
+                    self.index.reached(&tenant, size);
                 }
                 Ok(())
             }
@@ -186,7 +189,8 @@ pub(super) mod tests {
         let growth = Arc::new(Growth::default());
         conn.execute("INSERT INTO installation (one, id, writer_epoch) VALUES (1, x'00', 7)", []).unwrap();
         let reserve = Reserve::open(dir, 4_096);
-        (Writer { conn, epoch: 7, checkpointer, reserve, growth, fatal: Arc::new(fatal), lock }, seen)
+        let index = Arc::new(Indexer::new(&path));
+        (Writer { conn, epoch: 7, checkpointer, reserve, growth, index, fatal: Arc::new(fatal), lock }, seen)
     }
 
     pub(in crate::sqlite) type Answer = tokio::sync::oneshot::Receiver<Result<(), StoreError>>;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 use scalbotics_core::ids::InstallationId;
@@ -38,6 +39,26 @@ fn a_second_process_is_told_who_has_it() {
     assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
     drop(store);
     open(dir.path());
+}
+
+/// A child has the lock's file until it becomes its program: that is no second daemon.
+#[test]
+fn children_that_start_meanwhile_keep_no_store_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert!(std::process::Command::new("/bin/true").status().unwrap().success());
+                }
+            });
+        }
+        let opened: Result<Vec<_>, _> =
+            (0..40).map(|_| SqliteStore::open(dir.path(), &options()).map(|store| store.writer_epoch())).collect();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(opened.unwrap().len(), 40);
+    });
 }
 
 #[tokio::test]

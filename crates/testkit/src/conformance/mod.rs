@@ -4,6 +4,7 @@
 
 mod approval_store;
 mod audit_log;
+mod audit_search;
 mod decision_store;
 mod epochs;
 mod log_tree;

@@ -1,19 +1,20 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, AuditTree, DecisionStore, Epochs, PayloadStore, PrivacyStore, Registry, Roster, SecretStore,
-    ServiceRegistry, TaskLog, WrapStore,
+    ApprovalStore, AuditLog, AuditSearch, AuditTree, DecisionStore, Epochs, PayloadStore, PrivacyStore, Registry, Roster,
+    SecretStore, ServiceRegistry, TaskLog, WrapStore,
 };
 
 use super::{
-    approval_store, audit_log, decision_store, epochs, log_tree, payload_store, privacy_store, registry, secret_store,
-    service_registry, task_log,
+    approval_store, audit_log, audit_search, decision_store, epochs, log_tree, payload_store, privacy_store, registry,
+    secret_store, service_registry, task_log,
 };
 
 /// Everything that one store implements.
 pub trait Store:
     TaskLog
     + AuditLog
+    + AuditSearch
     + AuditTree
     + PayloadStore
     + ApprovalStore
@@ -31,6 +32,7 @@ pub trait Store:
 impl<S> Store for S where
     S: TaskLog
         + AuditLog
+        + AuditSearch
         + AuditTree
         + PayloadStore
         + ApprovalStore
@@ -49,6 +51,7 @@ impl<S> Store for S where
 pub async fn all(store: &dyn Store) {
     task_log::suite(store).await;
     audit_log::suite(store).await;
+    audit_search::suite(store).await;
     log_tree::suite(store).await;
     payload_store::suite(store).await;
     privacy_store::suite(store).await;

@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use async_trait::async_trait;
-use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle;
+use scalbotics_core::audit::{Facts, Order, Record};
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, AuditTree, LogHead, SealedDecision, StoreError};
+use scalbotics_core::ports::{
+    AuditEntry, AuditFound, AuditLog, AuditQuery, AuditSearch, AuditTree, LogHead, SealedDecision, Search, StoreError,
+};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -70,6 +72,27 @@ impl AuditLog for MemoryStore {
     async fn grown(&self, tenant: &TenantId, size: u64) -> Result<(), StoreError> {
         let longer = |_: &u64| self.tables().logs.get(tenant).is_some_and(|log| log.records.len() as u64 > size);
         self.commits.subscribe().wait_for(longer).await.map(|_| ()).map_err(|_| StoreError::Closing)
+    }
+}
+
+#[async_trait]
+impl AuditSearch for MemoryStore {
+    async fn search(&self, tenant: &TenantId, search: &Search) -> Result<AuditFound, StoreError> {
+        let tables = self.tables();
+        let Some(log) = tables.logs.get(tenant) else { return Ok(AuditFound::default()) };
+        let all = (0..).zip(&log.records).map(|(index, (_, leaf))| AuditEntry { index, leaf: leaf.clone() });
+        let wanted = |entry: &AuditEntry| Facts::of_leaf(&entry.leaf).is_some_and(|facts| search.filter.wants(&facts));
+        let mut found: Vec<AuditEntry> = all.filter(wanted).collect();
+        match search.order {
+            Order::OldestFirst => found.retain(|entry| search.start.is_none_or(|start| entry.index >= start)),
+            Order::NewestFirst => {
+                found.retain(|entry| search.start.is_none_or(|start| entry.index <= start));
+                found.reverse();
+            }
+        }
+        let next = found.get(search.limit.clamp(1, PAGE_MAX)).map(|entry| entry.index);
+        found.truncate(search.limit.clamp(1, PAGE_MAX));
+        Ok(AuditFound { entries: found, next })
     }
 }
 

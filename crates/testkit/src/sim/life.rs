@@ -72,6 +72,7 @@ impl Life {
         let ports = Ports {
             task_log: Arc::new(Log { stage: Arc::clone(&stage), store: Arc::clone(&store) }),
             audit_log: store.clone(),
+            audit_search: store.clone(),
             audit_tree: store.clone(),
             payload_store: reads.clone(),
             approval_store: store.clone(),

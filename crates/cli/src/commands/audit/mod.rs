@@ -1,6 +1,7 @@
 //! `audit`: the log of what happened.
 
 mod export;
+mod query;
 mod verb;
 mod verify;
 

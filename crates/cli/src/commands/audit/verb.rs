@@ -11,6 +11,7 @@ use tokio_stream::StreamExt as _;
 use tonic::transport::Channel;
 
 use super::export::{self, Export};
+use super::query::{self, Query};
 use super::verify;
 use crate::codes;
 use crate::commands::exec_verb;
@@ -40,6 +41,9 @@ pub(crate) enum Verb {
         #[arg(long, conflicts_with = "follow")]
         task: Option<String>,
     },
+    /// Find records by time, actor, action, decision or task.
+    #[command(before_help = "Example: scalbotics audit query --actor agents/clerk --decision deny --since 24h")]
+    Query(Query),
     /// Show one record, as it was hashed.
     #[command(before_help = "Example: scalbotics audit show 41")]
     Show {
@@ -99,7 +103,12 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
         }
         Verb::Tiles { offline: arguments } => Some(handed_on("tiles", arguments)),
         Verb::Witness { arguments } => Some(handed_on("witness", arguments)),
-        Verb::Verify { offline: None } | Verb::Tail { .. } | Verb::Show { .. } | Verb::Prove { .. } | Verb::Export(_) => None,
+        Verb::Verify { offline: None }
+        | Verb::Tail { .. }
+        | Verb::Show { .. }
+        | Verb::Prove { .. }
+        | Verb::Query(_)
+        | Verb::Export(_) => None,
     }
 }
 
@@ -113,6 +122,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
     match verb {
         Verb::Tail { lines, follow, task } => tail(session, *lines, *follow, task.as_deref(), printer).await,
         Verb::Show { index } => show(session, *index, printer).await,
+        Verb::Query(query) => query::query(session, query, printer).await,
         Verb::Export(export) => export::export(session, export, printer).await,
         Verb::Prove { index, from, to } => prove(session, (*index, *from, *to), printer).await,
         Verb::Verify { .. } => verify::verify(session, printer).await,
@@ -121,34 +131,43 @@ pub(crate) async fn run(session: &Session, verb: &Verb, printer: &Printer) -> Re
     }
 }
 
-fn record_json(record: &v1::AuditRecord) -> Value {
+/// A record, and beside it what people read of it.
+pub(super) fn record_json(record: &v1::AuditRecord) -> Value {
+    let value: Value = serde_json::from_str(&record.json).unwrap_or(Value::Null);
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let at = value.pointer("/at").and_then(Value::as_i64).and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
+    let ruling = match value.pointer("/decision/allow").and_then(Value::as_bool) {
+        Some(true) => "allow",
+        Some(false) => "deny",
+        None => "",
+    };
     json!({
         "name": record.index.to_string(),
         "index": record.index,
+        "time": at.map(|at| at.to_string()),
+        "actor": if text("/actor/uid").is_empty() { text("/actor/kind") } else { text("/actor/uid") },
+        "decision": ruling,
         "leaf_hash": record.leaf_hash,
-        "record": serde_json::from_str::<Value>(&record.json).unwrap_or(Value::Null),
+        "record": value,
     })
 }
 
-fn line(record: &v1::AuditRecord) -> String {
-    let value: Value = serde_json::from_str(&record.json).unwrap_or(Value::Null);
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let time = value.pointer("/at").and_then(Value::as_i64).and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok());
-    let time = time.map(|t| t.to_string()).unwrap_or_default();
-    let actor = [text("/actor/kind"), text("/actor/uid")].join(" ");
-    let ruling = match value.pointer("/decision/allow").and_then(Value::as_bool) {
-        Some(true) => "allow",
-        Some(false) => "DENY",
-        None => "",
-    };
-    let parts = [text("/kind"), text("/action"), actor, ruling.to_owned(), text("/outcome/word"), text("/task"), text("/effect")];
+fn line(item: &Value) -> String {
+    let text = |pointer: &str| item.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let actor = [text("/record/actor/kind"), text("/record/actor/uid")].join(" ");
+    // What was denied is what is looked for.
+    let ruling = if text("/decision") == "deny" { "DENY".to_owned() } else { text("/decision") };
+    let record = |part: &str| text(&format!("/record/{part}"));
+    let parts = [record("kind"), record("action"), actor, ruling, record("outcome/word"), record("task"), record("effect")];
     let parts: Vec<String> = parts.into_iter().filter(|part| !part.trim().is_empty()).collect();
-    escape(&format!("{:>6}  {time:<24}  {}", record.index, parts.join("  ")))
+    let index = item.pointer("/index").and_then(Value::as_u64).unwrap_or_default();
+    escape(&format!("{index:>6}  {:<24}  {}", text("/time"), parts.join("  ")))
 }
 
 /// Prints one record as `audit tail` does.
 pub(crate) fn print(record: &v1::AuditRecord, printer: &Printer) -> Result<(), Failure> {
-    printer.item(&record_json(record), || line(record))
+    let item = record_json(record);
+    printer.item(&item, || line(&item))
 }
 
 async fn page(session: &Session, from: u64, task: &str) -> Result<v1::ListAuditRecordsResponse, Failure> {

@@ -3,6 +3,7 @@
 mod agent;
 mod approval;
 mod audit;
+mod audit_filter;
 mod decision;
 mod failure;
 mod filter;
@@ -22,6 +23,7 @@ mod tool;
 pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, proof_failure, verified};
+pub(super) use audit_filter::{AuditWanted, Named, audit_search};
 pub(super) use decision::{decision, erased_decision};
 pub(super) use failure::{
     approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,

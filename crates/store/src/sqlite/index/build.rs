@@ -1,0 +1,97 @@
+//! Making the index of whole segments.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use scalbotics_core::audit::Facts;
+use scalbotics_core::failpoint;
+use scalbotics_core::ports::StoreError;
+
+use super::super::column::word;
+use super::super::failure::{corrupt, failed};
+use super::super::logs::entry;
+use super::entries::{Entries, SEGMENT};
+use super::file::{End, File, Stopped, Term, Times};
+
+/// Fields by which records are found.
+pub(super) const ACTOR: &str = "actor";
+pub(super) const CHAIN: &str = "chain";
+pub(super) const ACTION: &str = "action";
+pub(super) const KIND: &str = "kind";
+pub(super) const DECISION: &str = "decision";
+
+/// The value of [`DECISION`].
+pub(super) const fn decided(allow: bool) -> &'static str {
+    if allow { "allow" } else { "deny" }
+}
+
+/// How far the log is indexed, `None` where the file is of another log than this one: an older database was put back, or another one.
+pub(super) fn end_of(core: &Connection, file: &File, log: i64, size: u64) -> Result<Option<u64>, Stopped> {
+    let Some(End { segments, last_hash }) = file.end(log).map_err(Stopped::Index)? else {
+        return Ok(Some(0));
+    };
+    let reached = segments.saturating_mul(SEGMENT);
+    if reached > size {
+        return Ok(None);
+    }
+    let last = entry(log, reached.saturating_sub(1))?;
+    let hash: [u8; 32] = core
+        .prepare_cached("SELECT leaf_hash FROM audit_leaf WHERE entry = ?1")
+        .and_then(|mut select| select.query_row([last], |row| row.get(0)))
+        .map_err(failed("read a leaf hash"))?;
+    Ok((hash == last_hash).then_some(segments))
+}
+
+/// What one segment says, and its times.
+struct Segment {
+    terms: BTreeMap<Term, Entries>,
+    times: Times,
+    last_hash: [u8; 32],
+}
+
+fn terms_of(facts: &Facts<'_>) -> Result<Vec<Term>, StoreError> {
+    let mut terms =
+        vec![(ACTOR, facts.actor.to_string()), (ACTION, facts.action.clone().into_owned()), (KIND, word(&facts.kind)?)];
+    terms.extend(facts.chain.iter().map(|principal| (CHAIN, principal.to_string())));
+    terms.extend(facts.decision.iter().map(|ruled| (DECISION, decided(ruled.allow).to_owned())));
+    Ok(terms)
+}
+
+fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError> {
+    let first = segment.saturating_mul(SEGMENT);
+    let range = (entry(log, first)?, entry(log, first.saturating_add(SEGMENT))?);
+    let mut select = core
+        .prepare_cached("SELECT leaf, leaf_hash FROM audit_leaf WHERE entry >= ?1 AND entry < ?2 ORDER BY entry")
+        .map_err(failed("read the audit log"))?;
+    let mut rows = select.query(range).map_err(failed("read the audit log"))?;
+    let mut made = Segment { terms: BTreeMap::new(), times: Times::default(), last_hash: [0; 32] };
+    let mut place = 0;
+    while let Some(row) = rows.next().map_err(failed("read the audit log"))? {
+        let leaf = row.get_ref(0).map(|value| value.as_blob().unwrap_or_default()).map_err(failed("read the audit log"))?;
+        let facts = Facts::of_leaf(leaf).ok_or_else(|| corrupt(format!("leaf {} is not a record", first + place)))?;
+        for term in terms_of(&facts)? {
+            made.terms.entry(term).or_insert(Entries::NONE).add(usize::try_from(place).unwrap_or(usize::MAX));
+        }
+        made.times.add(place, facts.at.unix_ms());
+        made.last_hash = row.get(1).map_err(failed("read the audit log"))?;
+        place += 1;
+    }
+    if place == SEGMENT { Ok(made) } else { Err(corrupt(format!("the audit log lacks a leaf behind {}", first + place))) }
+}
+
+/// Indexes one segment, which is whole.
+pub(super) fn segment(core: &Connection, file: &File, log: i64, segment: u64) -> Result<(), Stopped> {
+    let made = read(core, log, segment)?;
+    let write = || -> rusqlite::Result<()> {
+        let tx = file.conn.unchecked_transaction()?;
+        for (term, entries) in &made.terms {
+            file.put_entries(file.make_term(log, term)?, segment, entries)?;
+        }
+        file.put_segment(log, segment, &made.last_hash, &made.times)?;
+        failpoint!("commit.before");
+        tx.commit()?;
+        failpoint!("commit.after");
+        Ok(())
+    };
+    write().map_err(Stopped::Index)
+}
