@@ -163,7 +163,7 @@ impl Gatherer<'_> {
             let is_token = self.contents.token == Some(commitment);
             let opened = match opened {
                 Opened::With(token) if is_token && !self.live_token && !is_over(&token.bytes, self.now) => Opened::Withheld,
-                opened => opened,
+                opened @ (Opened::With(_) | Opened::Withheld | Opened::Erased) => opened,
             };
             gathered.has_token |= is_token && matches!(opened, Opened::With(_));
             gathered.open(commitment, opened);
