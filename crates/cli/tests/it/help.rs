@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 14] = [
+const NOUNS: [&str; 15] = [
     "scalbotics",
+    "admin",
     "agent",
     "approval",
     "audit",

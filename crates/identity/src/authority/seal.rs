@@ -206,7 +206,7 @@ mod tests {
             edit(&mut sealed);
             cipher.open(&sealed)
         };
-        assert_eq!(change(&|s| s.tenant = tenant("evil")), Err(CipherError::Refused));
+        assert_eq!(change(&|s| s.tenant = tenant("evil")), Err(CipherError::KeyGone), "no key of theirs wraps it");
         assert_eq!(change(&|s| s.tenant = tenant("nobody")), Err(CipherError::NoKey { tenant: tenant("nobody") }));
         assert_eq!(change(&|s| s.reference.id = PayloadId::from_u128(2)), Err(CipherError::Refused));
         assert_eq!(change(&|s| s.reference.commitment = Digest::of_bytes(b"")), Err(CipherError::Refused));
@@ -243,7 +243,7 @@ mod tests {
         cipher.remove(&tenant("acme"));
         assert_eq!(cipher.open(&sealed), Err(CipherError::NoKey { tenant: tenant("acme") }));
         cipher.insert(tenant("acme"), TenantKey::generate().unwrap());
-        assert_eq!(cipher.open(&sealed), Err(CipherError::Refused));
+        assert_eq!(cipher.open(&sealed), Err(CipherError::KeyGone));
     }
 
     #[test]
