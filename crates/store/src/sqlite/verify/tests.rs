@@ -317,3 +317,34 @@ async fn security_18_each_damage_of_a_third_part_is_found_and_named() {
 async fn security_18_each_damage_of_a_fourth_part_is_found_and_named() {
     tried(3).await;
 }
+
+#[test]
+fn what_is_found_in_a_leaf_is_what_it_says_when_it_is_read_as_a_whole() {
+    let world = World::new("acme", 1);
+    let hostile = [
+        "a",
+        "x\",\"at\":5,\"kind\":\"task\",\"task\":\"task_0\",\"tenant\":\"other\",\"",
+        ",\"tenant\":\"other\"",
+        "\\",
+        "\\\",\"kind\":\"rpc\"",
+        "\u{1f600}\u{0}\n",
+    ];
+    let mut found = 0;
+    for text in hostile {
+        for (number, kind) in [Kind::Rpc, Kind::Intent, Kind::Head].into_iter().enumerate() {
+            let mut record = world.record(kind, text);
+            record.target = (number > 0).then(|| text.to_owned());
+            record.trace = (number > 1).then(|| text.to_owned());
+            record.task = (number != 1).then(|| TaskId::from_u128(u128::MAX - number as u128));
+            let leaf = record.canonical().unwrap();
+            let whole: Shown<'_> = serde_json::from_slice(&leaf).unwrap();
+            let quick = Shown::found(std::str::from_utf8(&leaf).unwrap());
+            assert!(quick.is_none() || quick.as_ref() == Some(&whole), "{quick:?} of {}", String::from_utf8_lossy(&leaf));
+            found += usize::from(quick.is_some());
+        }
+    }
+    assert!(found >= 15, "{found}: most are found");
+    for bad in ["", "{}", ",\"tenant\":\"", "\u{e9},\"tenant\":\"acme\"", ",\"at\":x,,\"kind\":\"rpc\",\"tenant\":\"a\""] {
+        assert_eq!(Shown::found(bad), None, "{bad}");
+    }
+}
