@@ -1,0 +1,128 @@
+//! What runs beside the API, and what it is given.
+
+use std::sync::Arc;
+
+use scalbotics_core::ports::{CheckpointKeeper, Clock};
+use scalbotics_core::tenant::TenantId;
+use scalbotics_identity::authority::issuer::Issuer;
+use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::holder::key::Jwk;
+use scalbotics_identity::holder::tls::ClockTime;
+use scalbotics_identity::holder::trust;
+use scalbotics_runtime::audit::{Checkpointer, Keepers, Quota};
+use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::reconcile::{POLL_MS, REMOTE_POLL_MS, Reconciler, States};
+use scalbotics_runtime::{Ports, Supervisor, approval, evidence, privacy, secret, task};
+use scalbotics_store::SqliteStore;
+use tokio_rustls::TlsAcceptor;
+
+use crate::anchor;
+use crate::clock::Guarded;
+use crate::config::Config;
+use crate::keys::Certifier;
+use crate::rpc::{self};
+use crate::start_error::{BoxError, StartError};
+
+/// What the evidence of a `dev` installation says of itself (semantics §5.5).
+const DEV_STAMP: &str = "dev: approver keys not separated";
+
+/// Where login assertions that were used are remembered, below the data directory.
+const USED_ASSERTIONS: &str = "logins";
+
+/// Looks at the repository, a remote one less often.
+pub(super) fn reconciler(config: &Config, ports: &Ports, metrics: &Arc<Metrics>) -> Arc<Reconciler> {
+    let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
+    Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(metrics), poll_ms)
+}
+
+/// Answers to approvals, stamped where keys are not separated.
+pub(super) fn approvals(config: &Config, ports: &Ports, tasks: &task::Service, is_dev: bool) -> approval::Service {
+    let approvals = approval::Service::new(ports.clone(), tasks, config.trust_domain.as_str());
+    if is_dev { approvals.stamped(DEV_STAMP) } else { approvals }
+}
+
+/// Starts remembering the logs' heads outside of the database.
+pub(super) fn anchored(
+    config: &Config,
+    ports: &Ports,
+    remembered: anchor::Anchor,
+    (checkpointer, supervisor): (&Checkpointer, &Supervisor),
+) -> Arc<anchor::Keeper> {
+    let anchor = Arc::new(anchor::Keeper::new(ports.clone(), config.tenant.clone(), &config.keystore, remembered));
+    anchor.start(checkpointer.signed(), supervisor);
+    anchor
+}
+
+/// What is erased, and what must not be; it looks at the clock before anything is written under it.
+pub(super) async fn privacy_of(
+    config: &Config,
+    (ports, ground): (&Ports, privacy::Ground),
+    store: &SqliteStore,
+    (supervisor, quota): (&Supervisor, &Arc<Quota>),
+) -> Result<privacy::Service, StartError> {
+    let whose = (config.tenant.clone(), store.last_commit_at());
+    let terms = (ground, config.settings.retention.terms());
+    let opened = privacy::Service::open(ports.clone(), terms, whose, supervisor.clone(), Arc::clone(quota)).await;
+    opened.map_err(|error| StartError::System { attempt: "read how far erasing has come", source: error.into() })
+}
+
+/// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
+pub(super) fn sign_logs(
+    config: &Config,
+    ports: &Ports,
+    supervisor: &Supervisor,
+    (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
+    (keepers, incarnation): (Vec<Arc<dyn CheckpointKeeper>>, u64),
+) -> (Arc<Checkpointer>, Arc<Keepers>) {
+    let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
+    let trust_domain = config.trust_domain.as_str().to_owned();
+    let checkpointer = Checkpointer::new(ports.clone(), trust_domain, system.clone(), tenants, Arc::clone(metrics));
+    let checkpointer = Arc::new(checkpointer.in_incarnation(incarnation));
+    checkpointer.start(supervisor);
+    let most = config.settings.audit.max_unwitnessed;
+    let numbers = (Arc::clone(metrics), Arc::clone(quota));
+    let keepers = Keepers::start((ports.clone(), system), keepers, most, &checkpointer.signed(), supervisor, numbers);
+    (checkpointer, keepers)
+}
+
+/// Masks that know the values of a tenant's secrets, so that the log covers them before a tool runs.
+pub(super) async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<secret::Masks> {
+    if let Err(error) = masks.of(tenant).await {
+        tracing::warn!(%error, "values of secrets cannot be read yet");
+    }
+    masks
+}
+
+/// The logins that were used and would still be taken.
+pub(super) fn used_logins(config: &Config, clock: &Guarded) -> Result<Arc<rpc::UsedAssertions>, StartError> {
+    let used = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
+    used.map(Arc::new).map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
+}
+
+/// Evidence of tasks, with the key of their tokens.
+pub(super) fn evidence_of(
+    config: &Config,
+    ports: &Ports,
+    states: States,
+    issuer: &Issuer,
+) -> Result<evidence::Service, StartError> {
+    let key = serde_json::to_value(Jwk::from(issuer.public()))
+        .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
+    Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), key))
+}
+
+pub(super) fn acceptor(
+    config: &Config,
+    certifier: Certifier,
+    trust: &trust::File,
+    (clock, supervisor): (Arc<Guarded>, &Supervisor),
+) -> Result<TlsAcceptor, StartError> {
+    let failed = |source: BoxError| StartError::Certificate { source };
+    let (identity, not_after) = certifier.issue(clock.now())?;
+    let serving = ServingCertificate::new(&identity).map_err(|error| failed(error.into()))?;
+    let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
+    let time = Arc::new(ClockTime(clock.clone()));
+    let tls = server_config(Arc::clone(&serving), &roots, &config.trust_domain, time).map_err(|error| failed(error.into()))?;
+    certifier.keep_renewed(serving, not_after, clock, supervisor);
+    Ok(TlsAcceptor::from(Arc::new(tls)))
+}

@@ -1,0 +1,11 @@
+//! Everything built, in one readable order.
+
+mod checks;
+mod loops;
+mod parts;
+mod start;
+
+pub use checks::check;
+pub(crate) use checks::compiler;
+pub(crate) use parts::{git, offline, roots};
+pub use start::{Start, start};

@@ -1,0 +1,180 @@
+//! Keys, store and ports, as the configuration names them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use scalbotics_adapters::git::Source as GitSource;
+use scalbotics_adapters::model::openai::OpenAi;
+use scalbotics_adapters::tool::LocalRunner;
+use scalbotics_adapters::tool::http::Fetcher;
+use scalbotics_adapters::tool::process::Sandbox;
+use scalbotics_core::egress::Roots;
+use scalbotics_core::ports::{CheckpointKeeper, Clock, DesiredSource, IdSource};
+use scalbotics_identity::authority::approvers::Approvers;
+use scalbotics_identity::authority::issuer::Issuer;
+use scalbotics_identity::authority::keystore::Keystore;
+use scalbotics_identity::authority::seal::TenantCipher;
+use scalbotics_identity::holder::trust;
+use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::model::{Router, Runner};
+use scalbotics_runtime::reconcile::{POLL_MS, Reconciler, States};
+use scalbotics_runtime::{Ports, privacy, secret, task};
+use scalbotics_store::{Options, SqliteStore};
+
+use super::checks::compiler;
+use super::start::Start;
+use crate::clock::Guarded;
+use crate::config::{Config, Sink};
+use crate::covering;
+use crate::following::{Following, USER};
+use crate::id_source::UuidIds;
+use crate::keepers::keepers;
+use crate::keyring::Keyring;
+use crate::keys::{self, Certifier};
+use crate::own_secrets::{OwnSecrets, reserved};
+use crate::places::Places;
+use crate::roots;
+use crate::start_error::StartError;
+use crate::workspaces::InForceWorkspaces;
+
+/// Where the sandbox keeps its locks, below the data directory.
+const SANDBOX_DIR: &str = "sandbox";
+
+/// What the loops reach, and what has to be told of the state in force.
+pub(super) struct Outside {
+    pub(super) ports: Ports,
+    pub(super) ground: privacy::Ground,
+    pub(super) masks: Arc<secret::Masks>,
+    pub(super) models: Arc<Runner>,
+    pub(super) keepers: Vec<Arc<dyn CheckpointKeeper>>,
+}
+
+/// The secret half of what is built, and whom it believes.
+pub(super) struct Keys {
+    pub(super) keystore: Keystore,
+    pub(super) trust: trust::File,
+    pub(super) issuer: Issuer,
+    pub(super) certifier: Certifier,
+    pub(super) roots: Roots,
+}
+
+/// The ports of a store that no daemon serves, and the states that its tasks ran under; nothing runs.
+///
+/// # Errors
+/// [`StartError`].
+pub(crate) fn offline(
+    config: &Config,
+    (store, clock): (&SqliteStore, &Arc<Guarded>),
+    incarnation: u64,
+) -> Result<(Ports, States), StartError> {
+    let keys = unlock(config)?;
+    let places = Arc::new(Places::of(config));
+    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
+    let metrics = Arc::new(Metrics::default());
+    let built = ports(config, &keys, store, clock, (&workspaces, places, &Start::default()), (&metrics, incarnation))?;
+    let states = Reconciler::polling(built.ports.clone(), config.tenant.clone(), metrics, POLL_MS).states();
+    Ok((built.ports, states))
+}
+
+pub(super) fn unlock(config: &Config) -> Result<Keys, StartError> {
+    let trust = keys::trust(config)?;
+    let keystore = keys::keystore(config)?;
+    let issuer = keys::issuer(config, &keystore)?;
+    let certifier = Certifier::new(config, &keystore)?;
+    let roots = roots(config)?;
+    Ok(Keys { keystore, trust, issuer, certifier, roots })
+}
+
+/// The authorities that are believed about other machines' servers beside the system's.
+pub(crate) fn roots(config: &Config) -> Result<Roots, StartError> {
+    let path = config.ca_bundle.as_deref();
+    let failed = |source| StartError::Roots { path: path.map(PathBuf::from).unwrap_or_default(), source };
+    roots::read(path).map_err(failed)
+}
+
+pub(super) fn open_store(config: &Config) -> Result<SqliteStore, StartError> {
+    let dir = &config.data_dir;
+    let store = SqliteStore::open(dir, &Options::new(config.installation));
+    let store = store.map_err(|source| StartError::Store { dir: dir.clone(), source })?;
+    let found = store.installation();
+    if found == config.installation { Ok(store) } else { Err(StartError::OtherInstallation { dir: dir.clone(), found }) }
+}
+
+/// The local repository, or copy, at the configured branch.
+pub(crate) fn git(config: &Config) -> GitSource {
+    GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
+}
+
+pub(super) fn desired_source(config: &Config, secrets: &OwnSecrets, roots: &Roots) -> Arc<dyn DesiredSource> {
+    let local = git(config);
+    let Some(address) = config.remote.clone() else { return Arc::new(local) };
+    let repository = &config.settings.repository;
+    Arc::new(Following {
+        local,
+        copy: config.repository.clone(),
+        reference: format!("refs/heads/{}", repository.branch),
+        address,
+        user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
+        token: repository.token.as_ref().map(|name| secrets.of(name)),
+        roots: roots.clone(),
+    })
+}
+
+pub(super) fn ports(
+    config: &Config,
+    keys: &Keys,
+    store: &SqliteStore,
+    clock: &Arc<Guarded>,
+    (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, &Start),
+    (metrics, incarnation): (&Arc<Metrics>, u64),
+) -> Result<Outside, StartError> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
+    let ids: Arc<dyn IdSource> = Arc::new(UuidIds::new(Arc::clone(&clock)));
+    let cipher = TenantCipher::from_keystore(&keys.keystore);
+    let cipher = cipher.map_err(|error| StartError::Keystore { path: config.keystore.clone(), source: error.into() })?;
+    let signer = keys::log_signer(config, &keys.keystore, &keys.trust, incarnation)?;
+    let sandbox_dir = config.data_dir.join(SANDBOX_DIR);
+    let sandbox = Sandbox::open(options.sandbox_program.clone(), &sandbox_dir);
+    let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
+    let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
+    let redaction = &config.settings.redaction;
+    covering::configure(redaction);
+    let masks = secret::Masks::new(store.clone(), cipher.clone()).telling(Arc::new(covering::know));
+    let masks = Arc::new(masks.detecting(redaction.detect(Sink::Outputs), redaction.detect(Sink::Prompts)));
+    let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
+    let source = Arc::new(source.reserving(reserved(config)));
+    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
+    let tools = tools.with_fetcher(Fetcher::default().trusting(keys.roots.clone()));
+    let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _).trusting(keys.roots.clone());
+    let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
+    let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
+    let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
+    let own = (Arc::clone(&clock), Arc::clone(&masks));
+    let secrets = OwnSecrets::new(config.tenant.clone(), (store.clone(), cipher.clone()), own);
+    let desired_source = desired_source(config, &secrets, &keys.roots);
+    let keyring = Arc::new(Keyring::new(config.clone(), Arc::clone(&cipher)));
+    let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: keyring };
+    let ports = Ports {
+        task_log: Arc::new(task::RecentTasks::new(store.clone())),
+        audit_log: store.clone(),
+        audit_search: store.clone(),
+        audit_tree: store.clone(),
+        payload_store: store.clone(),
+        approval_store: store.clone(),
+        decision_store: store.clone(),
+        epochs: store.clone(),
+        secret_store: store.clone(),
+        roster: store.clone(),
+        services: store.clone(),
+        registry: store,
+        cipher,
+        clock,
+        ids,
+        tools: Arc::new(tools),
+        signer: Arc::new(signer),
+        statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
+        desired_source,
+        compiler: Arc::new(compiler(config, places)),
+    };
+    Ok(Outside { ports, ground, masks, models, keepers: keepers(config, &secrets, &keys.roots) })
+}

@@ -1,0 +1,142 @@
+//! The order in which a daemon comes to serve: keys, store, time, ports, loops, API.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use scalbotics_core::ports::Clock;
+use scalbotics_core::tenant::TenantId;
+use scalbotics_runtime::audit::{Auditor, Quota};
+use scalbotics_runtime::metrics::Metrics;
+use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
+use tokio::net::TcpListener;
+
+use super::loops::{acceptor, anchored, approvals, evidence_of, learnt, privacy_of, reconciler, sign_logs, used_logins};
+use super::parts::{Keys, Outside, open_store, ports, unlock};
+use crate::admin;
+use crate::anchor;
+use crate::clock::{Guarded, System};
+use crate::config::Config;
+use crate::open_files;
+use crate::places::Places;
+use crate::rpc::{self, Context, Installation, Limits};
+use crate::running::Running;
+use crate::start_error::StartError;
+use crate::workspaces::InForceWorkspaces;
+
+/// What a start may be told beside the configuration.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The program that the sandbox runs as its helper: the daemon itself.
+    pub sandbox_program: PathBuf,
+    /// Whether it serves although no witness has confirmed the log: an act of the operator, which is audited.
+    pub unwitnessed: bool,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self { sandbox_program: "/proc/self/exe".into(), unwitnessed: false }
+    }
+}
+
+/// Builds and starts the daemon; when this returns it serves.
+///
+/// # Errors
+/// [`StartError`]; nothing was served then.
+pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
+    open_files::raise(config.settings.limits.connections);
+    let (api, admin) = listeners(&config).await?;
+    let keys = unlock(&config)?;
+    let store = open_store(&config)?;
+    let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
+    let clock = Arc::new(Guarded::new(System, store.last_commit_at().max(Some(remembered.at))));
+    let places = Arc::new(Places::of(&config));
+    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
+    let metrics = Arc::new(Metrics::default());
+    let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, &options), (&metrics, remembered.incarnation))?;
+    let Outside { ports, ground, masks, models, keepers } = outside;
+    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
+    anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
+    let supervisor = Supervisor::new(Arc::clone(&metrics));
+    let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
+
+    let reconciler = reconciler(&config, &ports, &metrics);
+    workspaces.follow(reconciler.states().watch());
+    models.follow(reconciler.states().watch());
+    reconciler.start(&supervisor).await;
+    let tasks =
+        task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
+    let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
+    let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
+    let approvals = approvals(&config, &ports, &tasks, keys.trust.dev);
+    let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
+    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
+    let anchor = anchored(&config, &ports, remembered, (&checkpointer, &supervisor));
+    let used_assertions = used_logins(&config, &clock)?;
+    let Keys { trust, issuer, certifier, .. } = keys;
+    let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
+    let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
+    let context = Arc::new(Context {
+        evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
+        store,
+        validator: issuer.validator(&[]),
+        issuer,
+        services: people.services(),
+        people,
+        tasks,
+        models,
+        approvals,
+        privacy,
+        secrets,
+        decisions: Decisions::new(&ports),
+        quota,
+        states: reconciler.states(),
+        reconciler,
+        auditor,
+        keepers,
+        anchor,
+        runtime_metrics: metrics,
+        limits: Limits::new(config.settings.limits.clone()),
+        supervisor: supervisor.clone(),
+        metrics: Arc::default(),
+        used_assertions,
+        installation: installation(&config, clock.now()),
+        clock,
+        ports,
+    });
+    let (routes, health) = rpc::routes(&context, config.settings.limits.message_bytes)
+        .map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })?;
+    let addresses = (local(&api)?, local(&admin)?);
+    let server = rpc::Server::new(api, Arc::clone(&context), routes, acceptor, config.settings.limits.connections);
+    context.privacy.start();
+    supervisor.spawn_essential("api", server.serve());
+    supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
+    tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
+    Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// The addresses of the API and of the admin pages, taken before anything else is done.
+pub(super) async fn listeners(config: &Config) -> Result<(TcpListener, TcpListener), StartError> {
+    let api = listen(config.settings.server.listen, "server.listen").await?;
+    Ok((api, listen(config.settings.server.admin_listen, "server.admin_listen").await?))
+}
+
+pub(super) fn installation(config: &Config, started_at: scalbotics_core::time::Timestamp) -> Installation {
+    Installation {
+        id: config.installation,
+        trust_domain: config.trust_domain.clone(),
+        tenant: config.tenant.clone(),
+        dev: config.settings.installation.dev,
+        remote: config.remote.as_ref().map(ToString::to_string),
+        started_at,
+    }
+}
+
+pub(super) async fn listen(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen { address, key, source })
+}
+
+pub(super) fn local(listener: &TcpListener) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|error| StartError::System { attempt: "name a listener's address", source: error.into() })
+}
