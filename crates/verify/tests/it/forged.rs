@@ -315,6 +315,24 @@ fn what_is_named_is_opened_or_withheld() {
     assert!(honest.to_text().contains("1 commitments or texts: withheld"), "{}", honest.to_text());
 }
 
+#[test]
+fn what_is_said_to_be_erased_is_withheld() {
+    let input = |bundle: &mut Value| record(bundle, "submitted")["args"].as_str().unwrap().to_owned();
+    refused("it is opened", "commitment", |bundle| bundle["erased"] = json!([input(bundle)]));
+    for odd in [json!([]), json!(""), json!(["x"])] {
+        let odd = report(|bundle| bundle["erased"] = odd.clone());
+        assert_eq!(odd.refusal().map(|refusal| refusal.reason), Some("schema"), "{}", odd.to_text());
+    }
+    let honest = report(|bundle| {
+        let input = input(bundle);
+        bundle["openings"].as_array_mut().unwrap().retain(|opening| opening["commitment"] != input);
+        bundle["withheld"] = json!([input]);
+        bundle["erased"] = json!([input]);
+    });
+    assert_eq!(honest.refusal(), None, "{}", honest.to_text());
+    assert!(honest.to_text().contains("1 commitments or texts: erased"), "{}", honest.to_text());
+}
+
 /// The verifier key of a seed under a name, and the line that it signs.
 fn note_key(name: &str, kind: u8, seed: u8) -> (String, impl Fn(&str) -> String) {
     let pair = Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap();
