@@ -9,7 +9,7 @@ use super::Store;
 use crate::fixture::World;
 
 /// Records of the log: more than an index that is made in steps takes at once.
-const RECORDS: u32 = 5_000;
+const RECORDS: u32 = 2_600;
 
 /// A task that some records are of.
 const TASK: TaskId = TaskId::from_u128(77);
@@ -37,7 +37,7 @@ pub(super) async fn suite(store: &dyn Store) {
         Filter { task: Some(TASK), ..any.clone() },
         Filter { task: Some(TASK), actor: Some(human), ..any.clone() },
         Filter { since: at(100), until: at(300), ..any.clone() },
-        Filter { since: at(4_990), ..any.clone() },
+        Filter { since: at(2_590), ..any.clone() },
         Filter { until: at(3), actor: Some(agent), ..any.clone() },
         Filter { actor: Some(agent), action: Some("action.rare".to_owned()), ..any },
     ] {
@@ -66,7 +66,7 @@ async fn agrees(store: &dyn Store, world: &World, records: &[Record], filter: &F
     let wants = |record: &Record| Facts::of_leaf(&record.canonical().unwrap()).is_some_and(|facts| filter.wants(&facts));
     let wanted: Vec<u64> = (0..).zip(records).filter(|(_, record)| wants(record)).map(|(index, _)| index).collect();
     for order in [Order::OldestFirst, Order::NewestFirst] {
-        for start in [None, Some(0), Some(2_047), Some(2_048), Some(4_100), Some(u64::from(RECORDS)), Some(u64::MAX)] {
+        for start in [None, Some(0), Some(2_047), Some(2_048), Some(u64::MAX)] {
             let mut wanted = wanted.clone();
             match order {
                 Order::OldestFirst => wanted.retain(|index| start.is_none_or(|start| *index >= start)),
@@ -75,7 +75,7 @@ async fn agrees(store: &dyn Store, world: &World, records: &[Record], filter: &F
                     wanted.reverse();
                 }
             }
-            for limit in [1, 700, 1_000] {
+            for limit in [1, 700] {
                 let pages = if limit == 1 { 3 } else { usize::MAX };
                 let search = Search { filter: filter.clone(), order, start, limit };
                 let found = some(store, world, &search, pages).await;
