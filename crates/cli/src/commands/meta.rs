@@ -1,7 +1,9 @@
 //! Help, completions and man pages, all from the one tree.
 
+use std::ffi::OsString;
 use std::path::Path;
 
+use super::{exec, handed_on};
 use crate::codes;
 use crate::failure::{EXIT_CODES, Exit, Failure};
 use crate::output::print_data;
@@ -62,6 +64,11 @@ pub(super) fn help(topic: &[String]) -> Result<(), Failure> {
         return print_data(&environment());
     }
     let mut tree = tree::command();
+    // What is handed on is the daemon's to help with.
+    let asked = ["scalbotics"].iter().chain(&words).chain(&["--help"]).map(OsString::from).collect::<Vec<_>>();
+    if let Some(words) = handed_on(&tree, &asked) {
+        return exec(words);
+    }
     tree.build();
     let mut command = &mut tree;
     for word in &words {

@@ -24,7 +24,14 @@ fn every_leaf(check: impl Fn(&str, &clap::Command)) {
     found.iter().for_each(|(path, leaf)| check(path, leaf));
 }
 
-const HANDED_ON: [&str; 3] = ["scalbotics initialize", "scalbotics dev", "scalbotics config"];
+const HANDED_ON: [&str; 6] = [
+    "scalbotics initialize",
+    "scalbotics dev",
+    "scalbotics config",
+    "scalbotics admin backup",
+    "scalbotics admin restore",
+    "scalbotics admin start",
+];
 
 /// Words of a shell line; quotes are single or double and hold no quotes.
 fn words(line: &str) -> Vec<String> {

@@ -258,10 +258,12 @@ mod tests {
             "REPOSITORY_UNREADABLE",
             "DESIRED_STATE_REFUSED",
         ];
+        let anchored = ["DATA_OLDER", "DATA_FORKED", "ANCHOR_UNUSABLE"];
         let more = ["DATA_IN_USE", "DATA_UNUSABLE", "ADDRESS_IN_USE", "SANDBOX_UNUSABLE", "DEV_FAILED", "INTERNAL"];
-        let verbs = ["WITNESS_UNUSABLE", "EXPORT_FAILED"];
+        let verbs =
+            ["WITNESS_UNUSABLE", "EXPORT_FAILED", "BACKUP_FAILED", "BACKUP_UNUSABLE", "RESTORE_FAILED", "RESTORE_UNFINISHED"];
         for code in codes::ALL {
-            let named = [&starting[..], &more, &verbs].iter().any(|names| names.contains(&code.name()));
+            let named = [&starting[..], &anchored, &more, &verbs].iter().any(|names| names.contains(&code.name()));
             let internal = code.name().starts_with("SETUP_") || named;
             assert_eq!(grpc(*code) == Code::Internal, internal, "{}", code.name());
         }
