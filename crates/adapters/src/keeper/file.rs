@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use scalbotics_core::audit::checkpoint::NOTE_LEN_MAX;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
+use scalbotics_core::time::Span;
 
 use super::judge;
 
@@ -33,6 +34,10 @@ impl CheckpointKeeper for File {
 
     fn is_witness(&self) -> bool {
         false
+    }
+
+    fn apart(&self) -> Span {
+        Span::from_ms(0)
     }
 
     async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {

@@ -54,9 +54,7 @@ pub trait CheckpointKeeper: Send + Sync + std::fmt::Debug {
     fn is_witness(&self) -> bool;
 
     /// Least time between two checkpoints that it is given; it gets the newest one then.
-    fn apart(&self) -> Span {
-        Span::from_ms(0)
-    }
+    fn apart(&self) -> Span;
 
     /// Gives it a checkpoint, with the proof that the log grew out of what it knows.
     ///

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
+use scalbotics_core::time::Span;
 use scalbotics_identity::holder::signed_note::{self, Cosigned, Verifier};
 
 /// A witness whose answers are verified by its key.
@@ -23,6 +24,10 @@ impl<K: CheckpointKeeper> CheckpointKeeper for Verified<K> {
 
     fn is_witness(&self) -> bool {
         true
+    }
+
+    fn apart(&self) -> Span {
+        self.inner.apart()
     }
 
     async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
@@ -62,6 +67,10 @@ mod tests {
 
         fn is_witness(&self) -> bool {
             true
+        }
+
+        fn apart(&self) -> Span {
+            Span::from_ms(0)
         }
 
         async fn keep(&self, _: &AddCheckpoint) -> Result<Kept, KeepError> {

@@ -14,6 +14,7 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::payload::{Payload, Sealed};
 use scalbotics_core::ports::{AuditLog, CheckpointKeeper, CipherError, KeepError, Kept, PayloadCipher, StoreError};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Span;
 use scalbotics_runtime::approval;
 use scalbotics_runtime::audit::{Checkpointer, Keepers, Quota};
 use scalbotics_testkit::PlainCipher;
@@ -51,6 +52,10 @@ impl CheckpointKeeper for Witness {
         true
     }
 
+    fn apart(&self) -> Span {
+        Span::from_ms(0)
+    }
+
     async fn keep(&self, request: &AddCheckpoint) -> Result<Kept, KeepError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if self.away.load(Ordering::Relaxed) {
@@ -82,6 +87,10 @@ impl CheckpointKeeper for Bad {
 
     fn is_witness(&self) -> bool {
         true
+    }
+
+    fn apart(&self) -> Span {
+        Span::from_ms(0)
     }
 
     async fn keep(&self, _: &AddCheckpoint) -> Result<Kept, KeepError> {
