@@ -26,11 +26,8 @@ fn held(server: &GitServer) -> Checkpoint {
     Checkpoint::of_note(&format!("{note}\n")).unwrap()
 }
 
-#[test]
-fn sem_7_3_checkpoints_go_to_a_branch_that_only_moves_forward() {
-    let installation = Installation::new();
-    let server = GitServer::new(&installation.path("served"));
-    let address = server.repository("kept.git");
+/// Lets an installation keep its checkpoints at this address, with a token in its secret store.
+fn keep_at(installation: &Installation, address: &str) {
     let daemon = installation.start();
     installation.secret(ANN, &["put", "checkpoint-token"], TOKEN.as_bytes()).exits(0);
     drop(daemon);
@@ -38,7 +35,14 @@ fn sem_7_3_checkpoints_go_to_a_branch_that_only_moves_forward() {
     let config = std::fs::read_to_string(&path).unwrap();
     let branch = format!("[audit.checkpoint_git]\nurl = \"{address}\"\ntoken = \"checkpoint-token\"\nevery = \"1s\"\n");
     std::fs::write(&path, format!("{config}\n{branch}")).unwrap();
+}
 
+#[test]
+fn sem_7_3_checkpoints_go_to_a_branch_that_only_moves_forward() {
+    let installation = Installation::new();
+    let server = GitServer::new(&installation.path("served"));
+    let address = server.repository("kept.git");
+    keep_at(&installation, &address);
     let daemon = installation.start();
     let first = standing(&installation, |keeper| keeper["size"].as_u64() > Some(0));
     assert_eq!((&first["witness"], &first["trouble"]), (&Value::from(false), &Value::from("")));
@@ -75,15 +79,7 @@ fn a_branch_that_holds_another_log_is_left_alone() {
     let (first, second) = (Installation::new(), Installation::new());
     let server = GitServer::new(&first.path("served"));
     let address = server.repository("kept.git");
-    for installation in [&first, &second] {
-        let daemon = installation.start();
-        installation.secret(ANN, &["put", "checkpoint-token"], TOKEN.as_bytes()).exits(0);
-        drop(daemon);
-        let path = installation.config();
-        let config = std::fs::read_to_string(&path).unwrap();
-        let branch = format!("[audit.checkpoint_git]\nurl = \"{address}\"\ntoken = \"checkpoint-token\"\nevery = \"1s\"\n");
-        std::fs::write(&path, format!("{config}\n{branch}")).unwrap();
-    }
+    [&first, &second].into_iter().for_each(|installation| keep_at(installation, &address));
     let daemon = first.start();
     standing(&first, |keeper| keeper["size"].as_u64() > Some(0));
     drop(daemon);

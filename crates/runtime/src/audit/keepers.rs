@@ -194,36 +194,28 @@ impl Keepers {
         let mut done = 0;
         loop {
             let newest = signed.borrow_and_update().clone();
+            // Nothing new needs no pause: the first checkpoint of a start is given as soon as it is there.
+            let mut pause_ms = 0;
             if newest.size > done {
                 match self.offer(keeper.as_ref(), &newest, &mut known).await {
                     Ok(()) => {
                         (done, failures) = (newest.size, 0);
                         self.confirmed_by(keeper.as_ref());
                         self.kept(number, &newest);
+                        pause_ms = keeper.apart().as_ms();
                     }
                     Err(error) => {
                         failures = failures.saturating_add(1);
                         self.failed(number, &error, failures);
+                        pause_ms = PAUSE_MAX_MS.min(PAUSE_MIN_MS << failures.saturating_sub(1).min(16));
                     }
                 }
             }
-            let pause_ms = match failures {
-                0 => keeper.apart().as_ms(),
-                _ => PAUSE_MAX_MS.min(PAUSE_MIN_MS << failures.saturating_sub(1).min(16)),
-            };
             tokio::select! {
                 biased;
                 () = owner.draining() => return,
                 () = tokio::time::sleep(Duration::from_millis(pause_ms)), if pause_ms > 0 => {}
                 changed = signed.changed(), if pause_ms == 0 => if changed.is_err() { return },
-            }
-            // After a pause there may be nothing new yet.
-            if failures == 0 && pause_ms > 0 && signed.borrow().size <= done {
-                tokio::select! {
-                    biased;
-                    () = owner.draining() => return,
-                    changed = signed.changed() => if changed.is_err() { return },
-                }
             }
         }
     }
