@@ -25,6 +25,7 @@ mod models;
 mod pinned;
 mod port;
 mod program;
+mod ready;
 mod real;
 mod tool;
 
@@ -39,11 +40,13 @@ fn main() -> ExitCode {
         Some(SUBCOMMAND) => sandbox_main(args),
         Some(fixture::TOOL) => tool::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(fixture::DRIVER) => endings::driver(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
+        Some(ready::READY_DRIVER) => ready::driver(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(real::REAL) => real::main(&args.map(|arg| arg.into_string().unwrap()).collect::<Vec<_>>()),
         Some(_) | None => {
             let trials = confinement::TESTS
                 .iter()
                 .chain(endings::TESTS)
+                .chain(ready::TESTS)
                 .chain(calls::TESTS)
                 .chain(pinned::TESTS)
                 .chain(models::TESTS)

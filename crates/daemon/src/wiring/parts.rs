@@ -134,7 +134,7 @@ pub(super) fn ports(
     let cipher = cipher.map_err(|error| StartError::Keystore { path: config.keystore.clone(), source: error.into() })?;
     let signer = keys::log_signer(config, &keys.keystore, &keys.trust, incarnation)?;
     let sandbox_dir = config.data_dir.join(SANDBOX_DIR);
-    let sandbox = Sandbox::open(options.sandbox_program.clone(), &sandbox_dir);
+    let sandbox = Sandbox::open(options.sandbox_program.clone(), &sandbox_dir).and_then(Sandbox::with_helpers_ready);
     let sandbox = sandbox.map_err(|source| StartError::Sandbox { dir: sandbox_dir, source })?;
     let (store, cipher) = (Arc::new(store.clone()), Arc::new(cipher));
     let redaction = &config.settings.redaction;

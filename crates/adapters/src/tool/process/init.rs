@@ -52,6 +52,7 @@ pub(super) fn run(lock: &Path) -> Result<(), Failed> {
         return Err(Refusal::new("be pid 1", "init was started outside a sandbox", "start tools through the daemon").into());
     }
     let _hold = held(Hold::follow(lock))?;
+    report(&Report::Ready);
     let (mut spec, input) = wire::decode(io::stdin().lock())
         .map_err(|error| Refusal::new("read the job", error, "nothing: the daemon that wanted it is gone"))?;
     let program = spec.argv.first().cloned().unwrap_or_default();

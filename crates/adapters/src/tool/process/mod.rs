@@ -13,6 +13,9 @@
 //! The socket is standard input of both helpers: it carries the job down, reports up, and its end is the lifeline. When pid 1
 //! ends, the kernel kills every process of the namespace, also ones that forked twice and closed everything.
 //!
+//! After a job the daemon may start the next pair of helpers at once, which then waits for one: a call waits for the tool's start
+//! alone ([`Sandbox::with_helpers_ready`]).
+//!
 //! **Invariant:** while any process of an attempt lives, a shared lock on the attempt's file is held; see [`Scope`].
 //!
 //! **Invariant:** what cannot be confined does not run: each missing kernel facility is a [`Refusal`].
@@ -23,9 +26,11 @@ mod init;
 mod job;
 mod mounts;
 mod outcome;
+mod pair;
 mod paths;
 mod pinned;
 mod readonly;
+mod ready;
 mod sandbox;
 mod scope;
 mod syscalls;

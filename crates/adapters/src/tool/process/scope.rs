@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, fstat, openat};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, openat, renameat_with};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -62,6 +62,11 @@ impl Scope {
     /// Makes the lock file; an attempt runs once, so an existing one is an error.
     pub(super) fn begin(&self, run_dir: &Path) -> io::Result<()> {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.file(run_dir)).map(drop)
+    }
+
+    /// The same with a lock file that helpers without a job hold: their locks go with the file.
+    pub(super) fn begin_with(&self, run_dir: &Path, waiting: &Path) -> io::Result<()> {
+        Ok(renameat_with(CWD, waiting, CWD, self.file(run_dir), RenameFlags::NOREPLACE)?)
     }
 
     /// Looks whether processes live, and closes the attempt for good when none does.

@@ -36,6 +36,8 @@ pub(super) struct Spec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Report {
+    /// Init holds the attempt's lock and reads its job.
+    Ready,
     /// The tool is about to be started; without this line it never was.
     Starting,
     /// The tool was not started.
@@ -49,6 +51,9 @@ pub(super) enum Report {
     /// There were too many processes; all are dead.
     ProcessLimit,
 }
+
+/// The line of [`Report::Ready`].
+pub(super) const READY: &[u8; 8] = b"\"ready\"\n";
 
 /// The bytes that go down.
 pub(super) fn encode(job: &Job, scratch: PathBuf, copies: PathBuf) -> Result<Zeroizing<Vec<u8>>, Refusal> {
@@ -159,6 +164,11 @@ mod tests {
         }
         let huge = Job { input: vec![0; INPUT_BYTES_MAX + 1], ..job };
         assert!(encode(&huge, "/s".into(), "/c".into()).is_err());
+    }
+
+    #[test]
+    fn ready_is_one_known_line() {
+        assert_eq!(serde_json::to_string(&Report::Ready).unwrap() + "\n", String::from_utf8_lossy(READY));
     }
 
     #[test]
