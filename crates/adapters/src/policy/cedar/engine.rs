@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cedar_policy::{Authorizer, Context, Entities, Entity, EntityUid, PolicySet, Schema};
+use cedar_policy::{Authorizer, Entities, Entity, EntityUid, Schema};
 use scalbotics_core::desired::{Finding, PolicyFile};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::policy::{Answer, Request, Resource, tool_action};
@@ -12,13 +12,14 @@ use scalbotics_core::ports::PolicyEngine;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
 
-use super::applicable::Applicable;
+use super::applicable::{Applicable, Policies};
+use super::arguments::Given;
 use super::compile::{Bundle, compile, finding};
 use super::place::Place;
 use super::reached::{Lately, Reached};
 use super::schema::{self, INNER_ACTIONS, RPC_ACTIONS};
 use super::slice::{Kinds, Slice};
-use super::{answer, arguments, slice};
+use super::{answer, slice};
 
 /// Domain tag of the digest that stands where no entities could be made from a request.
 const NO_SLICE_TAG: &str = "scalbotics/policy-no-slice/v1";
@@ -33,7 +34,7 @@ pub struct Engine {
     kinds: Kinds,
     bundle: Digest,
     #[cfg(test)]
-    policies: Arc<PolicySet>,
+    policies: Arc<cedar_policy::PolicySet>,
     places: BTreeMap<String, Place>,
     actions: BTreeMap<String, Action>,
     lately: Lately,
@@ -45,7 +46,7 @@ struct Action {
     /// The action and its groups, as entities.
     entities: Vec<Entity>,
     /// The policies that can apply to it, by the type of the principal.
-    policies: BTreeMap<&'static str, Arc<PolicySet>>,
+    policies: BTreeMap<&'static str, Arc<Policies>>,
     /// For a tool's action, the tool and the resource that a request must name.
     tool: Option<(Arc<Definition>, Resource)>,
 }
@@ -103,26 +104,29 @@ impl Engine {
             Ok(reached) => reached,
             Err((digest, error)) => return answer::refusal(self.bundle, digest, error),
         };
-        if let Some(answer) = reached.answer_to(request) {
-            return answer;
-        }
-        let question = action.ok_or_else(|| UNKNOWN_ACTION.to_owned()).and_then(|action| {
-            let question = self.question(request, action, &reached)?;
-            let kind = slice::kind(&request.principal).and_then(|kind| action.policies.get(kind));
-            Ok((question, action, kind.ok_or("the principal is of a type that the policy schema lacks")?))
-        });
-        match question {
-            Ok((question, action, policies)) => {
-                let response = self.authorizer.is_authorized(&question, policies, &reached.entities);
-                let answer = answer::of(&response, self.bundle, reached.digest, &self.places);
-                // Calls of tools have arguments, which seldom come again and may be long.
-                if action.tool.is_none() {
-                    reached.keep_answer(request, &answer);
-                }
-                answer
-            }
+        match self.decide(request, action, &reached) {
+            Ok(answer) => answer,
             Err(error) => answer::refusal(self.bundle, reached.digest, error),
         }
+    }
+
+    /// The answer to a request that reaches this, a kept one where policies read the same.
+    fn decide(&self, request: &Request, action: Option<&Action>, reached: &Reached) -> Result<Answer, String> {
+        let action = action.ok_or(UNKNOWN_ACTION)?;
+        let given = action.given(request)?;
+        let kind = slice::kind(&request.principal).and_then(|kind| action.policies.get(kind));
+        let policies = kind.ok_or("the principal is of a type that the policy schema lacks")?;
+        let read = policies.reads.part_of(&request.context);
+        if let Some(answer) = read.as_ref().and_then(|read| reached.answer_to(read)) {
+            return Ok(answer);
+        }
+        let question = self.question(action, given, reached)?;
+        let response = self.authorizer.is_authorized(&question, &policies.set, &reached.entities);
+        let answer = answer::of(&response, self.bundle, reached.digest, &self.places);
+        if let Some(read) = read {
+            reached.keep_answer(read, &answer);
+        }
+        Ok(answer)
     }
 
     /// Makes what a request reaches, or says why that cannot be, with the digest of the slice as far as there is one.
@@ -141,9 +145,9 @@ impl Engine {
         Ok(self.lately.keep(reached))
     }
 
-    /// Turns a request into Cedar's, checked against the schema.
-    fn question(&self, request: &Request, action: &Action, reached: &Reached) -> Result<cedar_policy::Request, String> {
-        let context = action.context(request)?;
+    /// What Cedar is asked, checked against the schema.
+    fn question(&self, action: &Action, given: Given<'_>, reached: &Reached) -> Result<cedar_policy::Request, String> {
+        let context = given.context()?;
         let (principal, resource) = (reached.principal.clone(), reached.resource.clone());
         let checked = cedar_policy::Request::new(principal, action.uid.clone(), resource, context, Some(&self.schema));
         checked.map_err(|_| "the request does not fit the policy schema: the action takes other types".to_owned())
@@ -155,7 +159,7 @@ impl Engine {
         let action = self.actions.get(&request.action);
         let reached = self.reach(request, action).map_err(|(_, error)| error)?;
         let action = action.ok_or(UNKNOWN_ACTION)?;
-        Ok((self.question(request, action, &reached)?, reached.entities.clone()))
+        Ok((self.question(action, action.given(request)?, &reached)?, reached.entities.clone()))
     }
 
     /// The schema, for tests that compare with it.
@@ -166,7 +170,7 @@ impl Engine {
 
     /// The policies, for tests that ask Cedar directly.
     #[cfg(test)]
-    pub(super) fn policies(&self) -> &PolicySet {
+    pub(super) fn policies(&self) -> &cedar_policy::PolicySet {
         &self.policies
     }
 }
@@ -191,13 +195,14 @@ impl Action {
         Some(Self { uid, entities, policies, tool })
     }
 
-    fn context(&self, request: &Request) -> Result<Context, String> {
-        let Some((tool, expected)) = &self.tool else { return arguments::rpc_context(&request.context) };
+    /// The context of a request, if this action takes such a one.
+    fn given<'a>(&'a self, request: &'a Request) -> Result<Given<'a>, String> {
+        let Some((tool, expected)) = &self.tool else { return Given::of_rpc(&request.context) };
         // Tier and effect are bound to the digest that policies were validated with (security row 9).
         if !names(&request.resource, expected) {
             return Err("the tool of the request is not the one that policies were validated with".to_owned());
         }
-        arguments::tool_context(tool, &request.context)
+        Given::of_call(tool, &request.context)
     }
 }
 

@@ -13,6 +13,7 @@ mod compile;
 mod engine;
 mod place;
 mod reached;
+mod reads;
 pub mod schema;
 mod shape;
 mod slice;

@@ -2,11 +2,11 @@
 //! and making entities of them takes longer than deciding.
 //!
 //! **Invariant:** an entry is found by everything that it was made of, so it is what would be made now.
-//! **Invariant:** an answer is kept with the context that it was given for. Policies see nothing but the request, and one engine
-//! has one bundle of them, so the answer to the same request is the same.
+//! **Invariant:** an answer is kept with what policies read of the context that it was given for. They see nothing but the request,
+//! and one engine has one bundle of them, so where they read the same the answer is the same.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cedar_policy::{Entities, EntityUid};
 use scalbotics_core::digest::Digest;
@@ -16,6 +16,9 @@ use serde_json::Value;
 
 /// Entries kept of each sort: a few kilobytes each, the tools of the agents that are at work and the tasks that people look at.
 const KEPT_MAX: usize = 64;
+
+/// Answers kept of an entry: what a task has taken in changes once or twice.
+const ANSWERS_MAX: usize = 4;
 
 /// What a request reaches, and what it is found by.
 pub(super) struct Reached {
@@ -28,8 +31,8 @@ pub(super) struct Reached {
     pub(super) resource: EntityUid,
     /// Everything, with the action and its groups.
     pub(super) entities: Entities,
-    /// The first answer, with the context of its request.
-    answered: OnceLock<(Value, Answer)>,
+    /// The first answers, each with what was read of the context.
+    answered: Mutex<Vec<(Value, Answer)>>,
 }
 
 impl Reached {
@@ -41,17 +44,21 @@ impl Reached {
         entities: Entities,
     ) -> Self {
         let by = (request.principal.clone(), request.action.clone(), request.resource.clone());
-        Self { by, digest, principal, resource, entities, answered: OnceLock::new() }
+        Self { by, digest, principal, resource, entities, answered: Mutex::default() }
     }
 
-    /// What this request was answered, if it was.
-    pub(super) fn answer_to(&self, request: &Request) -> Option<Answer> {
-        self.answered.get().filter(|(context, _)| *context == request.context).map(|(_, answer)| answer.clone())
+    /// What was answered where this was read of the context, if it was.
+    pub(super) fn answer_to(&self, read: &Value) -> Option<Answer> {
+        let answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        answered.iter().find(|(known, _)| known == read).map(|(_, answer)| answer.clone())
     }
 
-    /// Keeps the answer to this request, unless there is one.
-    pub(super) fn keep_answer(&self, request: &Request, answer: &Answer) {
-        self.answered.get_or_init(|| (request.context.clone(), answer.clone()));
+    /// Keeps an answer, unless there are enough.
+    pub(super) fn keep_answer(&self, read: Value, answer: &Answer) {
+        let mut answered = self.answered.lock().unwrap_or_else(PoisonError::into_inner);
+        if answered.len() < ANSWERS_MAX {
+            answered.push((read, answer.clone()));
+        }
     }
 
     fn is_of(&self, request: &Request) -> bool {

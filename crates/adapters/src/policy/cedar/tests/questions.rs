@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::Engine;
 use super::super::schema::RPC_ACTIONS;
-use crate::policy::fixture::{agent, call, file, human, name, principal, resource, rpc, tools};
+use crate::policy::fixture::{agent, call, file, human, name, principal, resource, rpc, tainted, tools};
 
 fn engine(text: &str) -> Engine {
     Engine::compile(&[file("policies/a.cedar", text)], &tools()).unwrap()
@@ -91,6 +91,44 @@ fn what_was_answered_before_is_answered_again_to_that_request_only() {
     }
     let allowed = wanted.iter().filter(|answer| answer.verdict == Verdict::Allow).count();
     assert_eq!((allowed, wanted.len()), (4, 10));
+}
+
+/// The answer that was kept for one call is not given to another that policies see another way, or that none may see.
+#[test]
+fn a_kept_answer_is_for_what_policies_read() {
+    let texts = [
+        "permit (principal, action in Action::\"tool.call\", resource) unless { context.taint.contains(\"web\") };",
+        "permit (principal, action in Action::\"tool.call\", resource) when { context.task.workflow == \"refund\" };",
+        "permit (principal, action == Action::\"tool/shapes\", resource) when { context.args has count };",
+        "permit (principal, action, resource);",
+    ];
+    let clerk = || agent(1, "clerk", &[]);
+    let mut requests = vec![
+        call(clerk(), "shapes", json!({})),
+        call(clerk(), "shapes", json!({ "count": 1 })),
+        call(clerk(), "shapes", json!({ "count": 1.0 })),
+        call(clerk(), "shapes", json!({ "count": "one" })),
+        call(clerk(), "shapes", json!({ "more": 1 })),
+        call(clerk(), "http.fetch", json!({ "url": "https://example.com/" })),
+        call(clerk(), "http.fetch", json!({ "url": "https://0x7f.1/" })),
+    ];
+    for taint in [&["file"][..], &["web"], &["file", "web"], &["agent"], &["model"], &["tool"]] {
+        requests.push(tainted(clerk(), "shapes", json!({}), taint));
+    }
+    for (part, value) in [("taint", json!("web")), ("task", json!({})), ("more", json!(1)), ("args", json!([]))] {
+        let mut request = call(clerk(), "shapes", json!({}));
+        request.context[part] = value;
+        requests.push(request);
+    }
+    let mut other = call(clerk(), "shapes", json!({}));
+    other.context["task"]["workflow"] = json!("other");
+    requests.push(other);
+    for text in texts {
+        let asked = engine(text);
+        for request in requests.iter().chain(requests.iter().rev()) {
+            assert_eq!(asked.answer(request), engine(text).answer(request), "{text}: {request:?}");
+        }
+    }
 }
 
 fn refused(engine: &Engine, request: &Request, part: &str) {
