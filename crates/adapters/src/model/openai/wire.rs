@@ -1,8 +1,11 @@
 //! The body of a request.
 
+use std::borrow::Cow;
+
 use scalbotics_core::model::tool_calls::spell;
 use scalbotics_core::model::{Message, Model, Request, Role, ToolCall, ToolChoice, ToolSpec};
 use scalbotics_core::tenant::Name;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Longest name of a function that the API takes, in bytes.
@@ -26,57 +29,124 @@ impl Cap {
     }
 }
 
-/// The bytes of the body.
-pub(super) fn body(model: &Model, request: &Request, cap: Cap) -> Vec<u8> {
-    let mut body = Map::new();
-    let mut put = |key: &str, value: Value| drop(body.insert(key.to_owned(), value));
-    put("model", model.model.as_str().into());
-    put("messages", request.messages.iter().map(message).collect());
-    put("stream", true.into());
-    put("stream_options", json!({"include_usage": true}));
-    put(cap.field(), request.tokens_max.into());
-    if !request.tools.is_empty() {
-        put("tools", request.tools.iter().map(tool).collect());
-    }
-    match &request.tool_choice {
-        // Without tools there is nothing to choose, and servers refuse the field.
-        Some(_) if request.tools.is_empty() => {}
-        Some(ToolChoice::None) => put("tool_choice", "none".into()),
-        Some(ToolChoice::Required) => put("tool_choice", "required".into()),
-        Some(ToolChoice::Tool(name)) => put("tool_choice", json!({"type": "function", "function": {"name": spell(name)}})),
-        None => {}
-    }
-    if let Some(schema) = &request.output_schema {
-        put("response_format", json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}));
-    }
-    Value::Object(body).to_string().into_bytes()
+/// The body, as it is written.
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Said<'a>>,
+    stream: bool,
+    stream_options: StreamOptions,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Typed<Function<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
 }
 
-fn message(message: &Message) -> Value {
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+/// A message; its content is null where it has none.
+#[derive(Serialize)]
+struct Said<'a> {
+    role: &'static str,
+    content: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Typed<Asked<'a>>>,
+}
+
+/// Anything about a function.
+#[derive(Serialize)]
+struct Typed<T> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    function: T,
+}
+
+/// A function that is offered.
+#[derive(Serialize)]
+struct Function<'a> {
+    name: String,
+    description: &'a str,
+    parameters: &'a Value,
+}
+
+/// A function that was asked for.
+#[derive(Serialize)]
+struct Asked<'a> {
+    name: String,
+    arguments: Cow<'a, str>,
+}
+
+impl<T> Typed<T> {
+    const fn of(id: Option<String>, function: T) -> Self {
+        Self { id, kind: "function", function }
+    }
+}
+
+/// The bytes of the body.
+pub(super) fn body(model: &Model, request: &Request, cap: Cap) -> Vec<u8> {
+    let tool_choice = match &request.tool_choice {
+        // Without tools there is nothing to choose, and servers refuse the field.
+        Some(_) if request.tools.is_empty() => None,
+        Some(ToolChoice::None) => Some("none".into()),
+        Some(ToolChoice::Required) => Some("required".into()),
+        Some(ToolChoice::Tool(name)) => Some(json!({"type": "function", "function": {"name": spell(name)}})),
+        None => None,
+    };
+    let format = |schema| json!({"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}});
+    let limit = |named: Cap| (cap == named).then_some(request.tokens_max);
+    let body = Body {
+        model: model.model.as_str(),
+        messages: request.messages.iter().map(message).collect(),
+        stream: true,
+        stream_options: StreamOptions { include_usage: true },
+        max_completion_tokens: limit(Cap::Completion),
+        max_tokens: limit(Cap::Plain),
+        tools: request.tools.iter().map(tool).collect(),
+        tool_choice,
+        response_format: request.output_schema.as_ref().map(format),
+    };
+    // Texts, numbers and values of JSON: nothing in it can fail to be written.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+fn message(message: &Message) -> Said<'_> {
     let content = message.content.as_str();
+    let said = |role| Said { role, content: Some(content), tool_call_id: None, tool_calls: Vec::new() };
     match message.role {
-        Role::System => json!({"role": "system", "content": content}),
-        Role::User => json!({"role": "user", "content": content}),
-        Role::Tool => json!({"role": "tool", "content": content, "tool_call_id": message.tool_call_id}),
-        Role::Assistant if message.tool_calls.is_empty() => json!({"role": "assistant", "content": content}),
+        Role::System => said("system"),
+        Role::User => said("user"),
+        Role::Tool => Said { tool_call_id: message.tool_call_id.as_deref(), ..said("tool") },
+        Role::Assistant if message.tool_calls.is_empty() => said("assistant"),
         Role::Assistant => {
-            let calls: Value = message.tool_calls.iter().map(call).collect();
-            let content = if content.is_empty() { Value::Null } else { content.into() };
-            json!({"role": "assistant", "content": content, "tool_calls": calls})
+            let content = Some(content).filter(|content| !content.is_empty());
+            Said { content, tool_calls: message.tool_calls.iter().map(call).collect(), ..said("assistant") }
         }
     }
 }
 
-fn tool(tool: &ToolSpec) -> Value {
-    let function = json!({"name": spell(&tool.name), "description": tool.description, "parameters": tool.parameters});
-    json!({"type": "function", "function": function})
+fn tool(tool: &ToolSpec) -> Typed<Function<'_>> {
+    Typed::of(None, Function { name: spell(&tool.name), description: &tool.description, parameters: &tool.parameters })
 }
 
 /// A call as the model asked for it, in a form that every server can read: templates parse the arguments.
-fn call(call: &ToolCall) -> Value {
+fn call(call: &ToolCall) -> Typed<Asked<'_>> {
     let readable = serde_json::from_str::<Map<String, Value>>(&call.arguments).is_ok();
-    let arguments = if readable { call.arguments.clone() } else { json!({"unreadable": call.arguments}).to_string() };
-    json!({"id": call.id, "type": "function", "function": {"name": function_name(&call.name), "arguments": arguments}})
+    let unreadable = || json!({"unreadable": call.arguments}).to_string().into();
+    let arguments = if readable { call.arguments.as_str().into() } else { unreadable() };
+    Typed::of(Some(call.id.clone()), Asked { name: function_name(&call.name), arguments })
 }
 
 /// The name of a function as the API allows it, also of one that the model made up.
