@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use scalbotics_core::agent::Agent;
 use scalbotics_core::failpoint;
-use scalbotics_core::ids::{HumanUid, InstallationId, ServiceUid};
+use scalbotics_core::ids::{AgentUid, HumanUid, InstallationId, ServiceUid};
 use scalbotics_core::ports::{Human, StoreError};
 use scalbotics_core::service::Service;
-use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -45,11 +46,13 @@ struct Facts {
     last_commit_at: Option<Timestamp>,
 }
 
-/// Rows that every call looks up.
+/// Rows that every call, or every decision about one, looks up.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
     pub(super) humans: Kept<HumanUid, Human>,
     pub(super) services: Kept<ServiceUid, Service>,
+    pub(super) agents: Kept<AgentUid, Agent>,
+    pub(super) named_agents: Kept<(TenantId, Name), Agent>,
 }
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Rows that every call looks up, kept until one of their table is written: who calls.
+//! Rows that every call and every decision look up, kept until one of their table is written: who calls, and who acts.
 //!
 //! **Invariant:** whoever asks after a change was acknowledged sees it. The writer forgets all rows when the change is durable
 //! and before it says so; a row that was read before that moment is not kept after it.

@@ -56,19 +56,19 @@ impl Registry for SqliteStore {
     }
 
     async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {
-        let (tenant, name) = (tenant.clone(), name.clone());
-        self.look_up(move |conn| {
+        let (by, tenant, name) = ((tenant.clone(), name.clone()), tenant.clone(), name.clone());
+        let read = self.look_up(move |conn| {
             let row = conn
                 .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 AND name = ?2")
                 .and_then(|mut select| select.query_row((tenant.as_str(), name.as_str()), columns).optional())
                 .map_err(failed("read an agent"))?;
             row.map(agent).transpose()
-        })
-        .await
+        });
+        self.callers().named_agents.get(by, read).await
     }
 
     async fn agent(&self, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
-        self.look_up(move |conn| stored_agent(conn, uid)).await
+        self.callers().agents.get(uid, self.look_up(move |conn| stored_agent(conn, uid))).await
     }
 
     async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
@@ -78,7 +78,12 @@ impl Registry for SqliteStore {
             put_agent(tx.conn, &agent)?;
             noted.write(tx)
         };
-        self.write(class, apply, |()| ()).await
+        let callers = Arc::clone(self.callers());
+        let forget = move |()| {
+            callers.agents.forget();
+            callers.named_agents.forget();
+        };
+        self.write(class, apply, forget).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Many at once: group commit keeps order, and one job's failure fails no other.
 
+use scalbotics_core::agent::Agent;
 use scalbotics_core::audit::Kind;
 use scalbotics_core::ports::{AuditLog, Batch, Human, Registry, StoreError, TaskLog};
 use scalbotics_core::tenant::TenantId;
@@ -79,18 +80,26 @@ async fn nobody_sees_an_epoch_that_is_over() {
     let store = open(dir.path());
     let world = World::new("acme", 1);
     let human = |epoch| Human { epoch, ..world.human.clone() };
-    let put = async |epoch| store.put_human(human(epoch), world.record(Kind::Rpc, "human.put").into()).await.unwrap();
+    let agent = |epoch| Agent { epoch, ..world.agent.clone() };
+    let put = async |epoch| {
+        store.put_agent(agent(epoch), world.record(Kind::Rpc, "agent.put").into()).await.unwrap();
+        store.put_human(human(epoch), world.record(Kind::Rpc, "human.put").into()).await.unwrap();
+    };
     put(1).await;
     let (acknowledged, seen) = tokio::sync::watch::channel(1);
     let mut asking = tokio::task::JoinSet::new();
     for _ in 0..3 {
-        let (store, seen, uid) = (store.clone(), seen.clone(), world.human.uid);
+        let (store, seen, uid, acting) = (store.clone(), seen.clone(), world.human.uid, world.agent.clone());
         asking.spawn(async move {
             let mut last = 0;
             while last <= CHANGES {
                 let least = *seen.borrow();
                 last = store.human_by_uid(uid).await.unwrap().unwrap().epoch;
-                assert!(last >= least, "epoch {last} was over when {least} was acknowledged");
+                let by_uid = store.agent(acting.uid).await.unwrap().unwrap().epoch;
+                let by_name = store.agent_by_name(&acting.tenant, &acting.name).await.unwrap().unwrap().epoch;
+                for now in [last, by_uid, by_name] {
+                    assert!(now >= least, "epoch {now} was over when {least} was acknowledged");
+                }
                 tokio::task::yield_now().await;
             }
         });
