@@ -6,6 +6,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+/// Length of the text of a digest, in digits.
+const TEXT_LEN: usize = 64;
+
 /// A SHA-256 digest; its text is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -67,14 +70,21 @@ impl Digest {
     }
 }
 
+impl Digest {
+    /// The 64 digits.
+    fn text(&self) -> [u8; TEXT_LEN] {
+        // Records and events are full of digests, and formatting each byte took a twentieth of a task's time.
+        let mut text = [0; TEXT_LEN];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            *pair = [hex_digit(byte >> 4), hex_digit(byte & 15)];
+        }
+        text
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Records and events are full of digests, and formatting each byte took a twentieth of a task's time.
-        let mut text = [b'0'; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
-        }
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -101,7 +111,7 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let refuse = || ParseError { text: text.chars().take(80).collect() };
-        let digits: &[u8; 64] = text.as_bytes().try_into().map_err(|_| refuse())?;
+        let digits: &[u8; TEXT_LEN] = text.as_bytes().try_into().map_err(|_| refuse())?;
         let mut bytes = [0; 32];
         let (pairs, _) = digits.as_chunks::<2>();
         for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
@@ -113,7 +123,8 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = self.text();
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
     }
 }
 

@@ -14,6 +14,10 @@ const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Length of the text of 128 bits in base 32, in characters.
 const TEXT_LEN: usize = 26;
 
+/// Digits that are made of 64 bits together, and those bits.
+const PART_LEN: usize = 12;
+const PART_MASK: u128 = (1 << (5 * PART_LEN)) - 1;
+
 /// Why a text is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -33,12 +37,18 @@ pub enum Error {
     },
 }
 
-fn encode(value: u128) -> String {
-    let mut text = String::with_capacity(TEXT_LEN);
-    for place in (0..TEXT_LEN).rev() {
-        let digit = (value >> (5 * place)) & 31;
-        let digit = usize::try_from(digit).unwrap_or(0);
-        text.push(char::from(DIGITS.get(digit).copied().unwrap_or(b'0')));
+/// The digits of 128 bits, the greatest first.
+fn encode(value: u128) -> [u8; TEXT_LEN] {
+    let mut text = [0; TEXT_LEN];
+    let mut rest = value;
+    for part in text.rchunks_mut(PART_LEN) {
+        // Arithmetic with 128 bits costs several times as much, and records are full of ids.
+        let mut digits = u64::try_from(rest & PART_MASK).unwrap_or_default();
+        for place in part.iter_mut().rev() {
+            *place = usize::try_from(digits & 31).ok().and_then(|digit| DIGITS.get(digit)).copied().unwrap_or(b'0');
+            digits >>= 5;
+        }
+        rest >>= 5 * PART_LEN;
     }
     text
 }
@@ -58,15 +68,18 @@ const fn value_of(digit: u8) -> Option<u8> {
 
 fn decode(text: &str) -> Option<u128> {
     let digits: &[u8; TEXT_LEN] = text.as_bytes().try_into().ok()?;
-    let mut value: u128 = 0;
-    for (place, byte) in digits.iter().enumerate() {
-        let digit = value_of(*byte)?;
-        if place == 0 && digit > 7 {
-            return None;
-        }
-        value = (value << 5) | u128::from(digit);
+    // 26 digits are 130 bits.
+    if digits.first().is_none_or(|first| *first > b'7') {
+        return None;
     }
-    Some(value)
+    let (first, parts) = digits.as_rchunks::<PART_LEN>();
+    let joined = |value: u128, part: &[u8; PART_LEN]| Some(value << (5 * PART_LEN) | u128::from(number(part)?));
+    parts.iter().try_fold(u128::from(number(first)?), joined)
+}
+
+/// The number that some digits are, no more than [`PART_LEN`].
+fn number(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0, |number: u64, digit| Some(number << 5 | u64::from(value_of(*digit)?)))
 }
 
 macro_rules! id {
@@ -90,11 +103,20 @@ macro_rules! id {
             pub const fn as_u128(self) -> u128 {
                 self.0
             }
+
+            /// Prefix, underscore and digits.
+            fn text(self) -> [u8; $prefix.len() + 1 + TEXT_LEN] {
+                let mut text = [b'_'; $prefix.len() + 1 + TEXT_LEN];
+                let (prefix, rest) = text.split_at_mut($prefix.len());
+                prefix.copy_from_slice($prefix.as_bytes());
+                rest.iter_mut().skip(1).zip(encode(self.0)).for_each(|(place, digit)| *place = digit);
+                text
+            }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "{}_{}", Self::PREFIX, encode(self.0))
+                f.write_str(std::str::from_utf8(&self.text()).map_err(|_| fmt::Error)?)
             }
         }
 
@@ -118,7 +140,8 @@ macro_rules! id {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                let text = self.text();
+                serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
             }
         }
 

@@ -3,9 +3,11 @@
 //! **Invariant:** [`canonical`] of a [`parse`]d text never denotes another value than the text did: duplicate keys and
 //! integers beyond ±(2^53 − 1), which RFC 8785 would round, are refused (semantics §2.2).
 
-use std::cmp::Ordering;
+mod text;
+
 use std::fmt;
 
+use serde::Serialize;
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
@@ -159,84 +161,15 @@ pub fn parse_within(text: &[u8], len_max: usize) -> Result<Value, Error> {
 /// # Errors
 /// [`Error::Number`] when a number of the value would be rounded.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    write(value, &mut bytes)?;
-    Ok(bytes)
-}
-
-/// Every audit record passes here, so what is no fraction is written without a detour.
-fn write(value: &Value, bytes: &mut Vec<u8>) -> Result<(), Error> {
-    match value {
-        Value::Null => bytes.extend_from_slice(b"null"),
-        Value::Bool(true) => bytes.extend_from_slice(b"true"),
-        Value::Bool(false) => bytes.extend_from_slice(b"false"),
-        Value::Number(number) => return write_number(number, bytes),
-        Value::String(text) => return write_text(text, bytes),
-        Value::Array(items) => {
-            bytes.push(b'[');
-            for (place, item) in items.iter().enumerate() {
-                if place > 0 {
-                    bytes.push(b',');
-                }
-                write(item, bytes)?;
-            }
-            bytes.push(b']');
-        }
-        Value::Object(map) => {
-            let mut fields: Vec<(&String, &Value)> = map.iter().collect();
-            fields.sort_unstable_by(|(a, _), (b, _)| by_utf16(a, b));
-            bytes.push(b'{');
-            for (place, (name, field)) in fields.into_iter().enumerate() {
-                if place > 0 {
-                    bytes.push(b',');
-                }
-                write_text(name, bytes)?;
-                bytes.push(b':');
-                write(field, bytes)?;
-            }
-            bytes.push(b'}');
-        }
-    }
-    Ok(())
-}
-
-/// The order of RFC 8785 §3.2.3; ASCII has the same one by its bytes.
-fn by_utf16(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
-}
-
-/// JSON's own escapes are those of RFC 8785 §3.2.2.2.
-fn write_text(text: &str, bytes: &mut Vec<u8>) -> Result<(), Error> {
-    serde_json::to_writer(bytes, text).map_err(|error| Error::Refused { reason: error.to_string() })
-}
-
-fn write_number(number: &Number, bytes: &mut Vec<u8>) -> Result<(), Error> {
-    let (exact, whole) = match (number.as_u64(), number.as_i64(), number.as_f64()) {
-        (Some(n), _, _) => (n <= INTEGER_MAX, true),
-        (None, Some(n), _) => (n.unsigned_abs() <= INTEGER_MAX, true),
-        (None, None, Some(n)) => (n.is_finite() && !(n.fract() == 0.0 && n.abs() > INTEGER_MAX_F64), false),
-        (None, None, None) => (false, false),
-    };
-    if !exact {
-        return Err(Error::Number { number: number.to_string() });
-    }
-    let refused = |error: serde_json::Error| Error::Refused { reason: error.to_string() };
-    if whole {
-        serde_json::to_writer(bytes, number).map_err(refused)
-    } else {
-        let written = serde_json_canonicalizer::to_vec(number).map_err(refused)?;
-        bytes.extend_from_slice(&written);
-        Ok(())
-    }
+    canonical_of(value)
 }
 
 /// The canonical bytes of anything that serializes, for records that are hashed or signed.
 ///
 /// # Errors
-/// [`Error`] when the value does not serialize to JSON or holds a number that would be rounded.
-pub fn canonical_of<T: serde::Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    let value = serde_json::to_value(value).map_err(|error| Error::Refused { reason: error.to_string() })?;
-    canonical(&value)
+/// [`Error`] when the value does not serialize to JSON, has a key twice, or holds a number that would be rounded.
+pub fn canonical_of<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
+    text::of(value)
 }
 
 #[cfg(test)]

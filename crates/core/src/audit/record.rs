@@ -43,25 +43,43 @@ pub enum Kind {
     Head,
 }
 
+impl Kind {
+    /// The word for it in a leaf.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rpc => "rpc",
+            Self::Decision => "decision",
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+            Self::Approval => "approval",
+            Self::Secret => "secret",
+            Self::Task => "task",
+            Self::Installation => "installation",
+            Self::Head => "head",
+        }
+    }
+}
+
 /// A decision as the log shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionNote {
-    /// Its id; the whole of it is in the decision store.
-    pub id: DecisionId,
     /// Whether it allows.
     pub allow: bool,
-    /// The word for the denial.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub denial: Option<String>,
-    /// Policies that determined it, as `policies/ops.cedar:14`.
-    pub policies: Vec<String>,
     /// Digests of the policy bundles asked.
     pub bundles: Vec<Digest>,
-    /// Digests of the entity slices asked with.
-    pub slices: Vec<Digest>,
     /// Commitment to the whole decision, as it is sealed; only where a task's commit seals it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commitment: Option<Digest>,
+    /// The word for the denial.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denial: Option<String>,
+    /// Its id; the whole of it is in the decision store.
+    pub id: DecisionId,
+    /// Policies that determined it, as `policies/ops.cedar:14`.
+    pub policies: Vec<String>,
+    /// Digests of the entity slices asked with.
+    pub slices: Vec<Digest>,
 }
 
 impl DecisionNote {
@@ -108,14 +126,14 @@ impl DecisionNote {
 /// An outcome as the log shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutcomeNote {
-    /// The word: `ok`, `landed`, `failed`, `not_landed`, `in_doubt`, `denied`, `waiting`, …
-    pub word: String,
     /// Which attempt, for an effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u32>,
     /// Commitment to the result or reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commitment: Option<Digest>,
+    /// The word: `ok`, `landed`, `failed`, `not_landed`, `in_doubt`, `denied`, `waiting`, …
+    pub word: String,
 }
 
 /// The head of another log, as the installation log shows it: what witnesses cosign covers it too.
@@ -124,79 +142,81 @@ pub struct OutcomeNote {
 pub struct HeadNote {
     /// Origin of that log.
     pub origin: String,
-    /// Number of its leaves.
-    pub size: u64,
     /// RFC 6962 root over them.
     pub root: Digest,
+    /// Number of its leaves.
+    pub size: u64,
 }
 
 /// One record. Absent fields are left out of the canonical JSON.
+///
+/// Fields stand here, and in the notes, by name, as the leaf has them: they are written as they come, and none has to be moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// 1.
-    pub version: u16,
-    /// When.
-    pub at: Timestamp,
-    /// Whose log.
-    pub tenant: TenantId,
-    /// What kind of thing.
-    pub kind: Kind,
-    /// Who acted.
-    pub actor: Uid,
-    /// For whom, the human first; empty when the actor acts for itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub chain: Vec<Uid>,
-    /// The grants between them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub grants: Vec<GrantId>,
     /// The policy action: `task.submit`, `tool/fs.read`.
     pub action: String,
-    /// The resource: an id, or a commitment where the id is a name of a person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// The task.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<TaskId>,
-    /// Sequence number of the event of the task that this is the record of, from 0: none is left out unseen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seq: Option<u64>,
-    /// Of a submission: digest of what was submitted ([`crate::evidence::Submission`]).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub submission: Option<Digest>,
-    /// The effect.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub effect: Option<EffectId>,
-    /// The tier of the called tool.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tier: Option<Tier>,
-    /// The call digest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<Digest>,
-    /// Commitment to the arguments.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub args: Option<Digest>,
-    /// The decision.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decision: Option<DecisionNote>,
+    /// Who acted.
+    pub actor: Uid,
     /// The approval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<ApprovalId>,
+    /// Commitment to the arguments.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub args: Option<Digest>,
+    /// When.
+    pub at: Timestamp,
+    /// The call digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<Digest>,
+    /// For whom, the human first; empty when the actor acts for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Uid>,
+    /// The decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<DecisionNote>,
+    /// The effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<EffectId>,
+    /// The grants between them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<GrantId>,
+    /// The head of another log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<HeadNote>,
+    /// What kind of thing.
+    pub kind: Kind,
     /// What became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<OutcomeNote>,
     /// The request that caused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// W3C trace id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub trace: Option<String>,
-    /// The head of another log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<HeadNote>,
     /// A restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<Box<RestoreNote>>,
+    /// Sequence number of the event of the task that this is the record of, from 0: none is left out unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Of a submission: digest of what was submitted ([`crate::evidence::Submission`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submission: Option<Digest>,
+    /// The resource: an id, or a commitment where the id is a name of a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// Whose log.
+    pub tenant: TenantId,
+    /// The tier of the called tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
+    /// W3C trace id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// 1.
+    pub version: u16,
 }
 
 impl Record {
@@ -336,6 +356,50 @@ mod tests {
                 (one, other) => panic!("{at}: {one:?} and {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_kind_has_one_word() {
+        let all = [
+            Kind::Rpc,
+            Kind::Decision,
+            Kind::Intent,
+            Kind::Outcome,
+            Kind::Approval,
+            Kind::Secret,
+            Kind::Task,
+            Kind::Installation,
+            Kind::Head,
+        ];
+        for kind in all {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+        }
+    }
+
+    #[test]
+    fn fields_of_a_leaf_come_in_order() {
+        let mut full = record(1, "x");
+        full.chain = vec![full.actor];
+        full.grants = vec![GrantId::from_u128(1)];
+        full.task = Some(TaskId::from_u128(2));
+        full.effect = Some(EffectId::from_u128(3));
+        full.request = Some(RequestId::from_u128(4));
+        full.approval = Some(ApprovalId::from_u128(5));
+        let digest = Some(Digest::from_bytes([7; 32]));
+        (full.submission, full.call, full.args) = (digest, digest, digest);
+        full.decision = Some(DecisionNote {
+            id: DecisionId::from_u128(6),
+            allow: false,
+            denial: Some("policy".to_owned()),
+            policies: vec!["policies/ops.cedar:14".to_owned()],
+            bundles: digest.into_iter().collect(),
+            slices: digest.into_iter().collect(),
+            commitment: digest,
+        });
+        full.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: Some(1), commitment: digest });
+        full.head = Some(HeadNote { origin: "o".to_owned(), size: 1, root: Digest::from_bytes([8; 32]) });
+        (full.seq, full.tier, full.trace) = (Some(7), Some(Tier::Risky), Some("0af7651916cd43dd8448eb211c80319c".to_owned()));
+        assert_eq!(full.canonical().unwrap(), serde_json::to_vec(&full).unwrap());
     }
 
     fn head(size: u64) -> Record {

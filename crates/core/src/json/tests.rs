@@ -69,6 +69,75 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Fields that come in no order, numbers of every width, names that need escapes.
+#[derive(serde::Serialize)]
+struct Mixed {
+    z: Option<u8>,
+    #[serde(rename = "\"a\\\u{1}")]
+    quoted: i16,
+    a: Inner,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<i64, f32>,
+    #[serde(rename = "\u{fb33}")]
+    late: Box<serde_json::value::RawValue>,
+    #[serde(rename = "\u{1f600}")]
+    early: (u128, i128, char, ()),
+    ab: f64,
+    aa: Vec<Either>,
+}
+
+#[derive(serde::Serialize)]
+struct Inner {
+    b: bool,
+    a: Vec<u8>,
+}
+
+#[derive(serde::Serialize)]
+enum Either {
+    One,
+    Other(u32),
+    Both { y: i8, x: u16 },
+}
+
+#[test]
+fn what_serializes_is_written_as_its_tree_of_values_is() {
+    let mixed = Mixed {
+        z: None,
+        quoted: -1,
+        a: Inner { b: true, a: vec![1, 2] },
+        more: [(-7, 0.1), (3, f32::NAN), (i64::MAX, 1.0)].into(),
+        late: serde_json::value::RawValue::from_string("{ \"b\" : 1.0, \"a\":[ -0 ] }".to_owned()).unwrap(),
+        early: (7, -7, '\u{7f}', ()),
+        ab: 1.5e-9,
+        aa: vec![Either::One, Either::Other(2), Either::Both { y: -3, x: 4 }],
+    };
+    let tree = serde_json::to_value(&mixed).unwrap();
+    let text = String::from_utf8(canonical_of(&mixed).unwrap()).unwrap();
+    assert_eq!(text, serde_json_canonicalizer::to_string(&tree).unwrap());
+    let refused = canonical_of(&Mixed { ab: 1e21, ..mixed }).unwrap_err();
+    assert!(matches!(refused, Error::Number { .. }), "it is no integer that is exact: {refused}");
+}
+
+#[test]
+fn what_would_be_rounded_or_stands_twice_is_refused() {
+    #[derive(serde::Serialize)]
+    struct Twice {
+        b: u8,
+        a: u8,
+        #[serde(rename = "b")]
+        again: u8,
+    }
+    assert!(matches!(canonical_of(&Twice { b: 1, a: 2, again: 3 }), Err(Error::Refused { .. })));
+    assert!(matches!(canonical_of(&u64::MAX), Err(Error::Number { .. })));
+    assert!(matches!(canonical_of(&[i64::MIN]), Err(Error::Number { .. })));
+    assert!(matches!(canonical_of(&u128::MAX), Err(Error::Number { .. })));
+    assert!(matches!(canonical_of(&i128::MIN), Err(Error::Number { .. })));
+    assert!(matches!(canonical_of(&9_007_199_254_740_992.0_f64), Err(Error::Number { .. })));
+    let raw = serde_json::value::RawValue::from_string("[9007199254740993]".to_owned()).unwrap();
+    assert!(matches!(canonical_of(&raw), Err(Error::Number { .. })));
+    assert!(matches!(canonical_of(&std::collections::BTreeMap::from([((1, 2), 3)])), Err(Error::Refused { .. })));
+}
+
 proptest! {
     #[test]
     fn what_another_implementation_writes(value in value()) {

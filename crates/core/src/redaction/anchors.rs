@@ -86,7 +86,11 @@ const BITMAP_LEN: usize = 512;
 /// A table of anchors.
 pub(super) struct Anchors {
     bitmap: [u64; BITMAP_LEN],
-    /// In order of bytes.
+    /// For each word of the table, how many bits are set before it.
+    before: [u16; BITMAP_LEN],
+    /// For each bit that is set, where its anchors begin; and where all end.
+    starts: Vec<usize>,
+    /// In order of their bits.
     asks: Vec<(u32, Ask)>,
 }
 
@@ -104,12 +108,23 @@ impl Anchors {
                 }
             }
         }
-        asks.sort_by_key(|(gram, _)| *gram);
+        asks.sort_by_key(|(gram, _)| (bit_of(*gram), *gram));
         let mut bitmap = [0; BITMAP_LEN];
         for (gram, _) in &asks {
             mark(&mut bitmap, *gram);
         }
-        Self { bitmap, asks }
+        let mut before = [0; BITMAP_LEN];
+        let mut set = 0;
+        for (before, bits) in before.iter_mut().zip(bitmap) {
+            *before = set;
+            set += u16::try_from(bits.count_ones()).unwrap_or_default();
+        }
+        let bits = asks.chunk_by(|(one, _), (other, _)| bit_of(*one) == bit_of(*other)).map(<[_]>::len);
+        let ends = bits.scan(0, |end, len| {
+            *end += len;
+            Some(*end)
+        });
+        Self { bitmap, before, starts: std::iter::once(0).chain(ends).collect(), asks }
     }
 
     /// Whether anybody may have to be asked about these bytes.
@@ -120,9 +135,19 @@ impl Anchors {
     /// Who is asked about these bytes.
     pub(super) fn asked(&self, gram: u32) -> impl Iterator<Item = Ask> + '_ {
         let gram = folded(gram);
-        let first = self.asks.partition_point(|(other, _)| *other < gram);
-        let rest = self.asks.get(first..).unwrap_or_default();
-        rest.iter().take_while(move |(other, _)| *other == gram).map(|(_, ask)| *ask)
+        let of_bit = self.of_bit(gram).unwrap_or_default();
+        of_bit.iter().filter(move |(other, _)| *other == gram).map(|(_, ask)| *ask)
+    }
+
+    /// All whose bit is that of these bytes: the table is asked at every few bytes of a text, so that is no search.
+    fn of_bit(&self, gram: u32) -> Option<&[(u32, Ask)]> {
+        let (word, bit) = bit_of(gram);
+        let bits = self.bitmap.get(word)?;
+        if bits >> bit & 1 == 0 {
+            return None;
+        }
+        let rank = usize::from(*self.before.get(word)?) + usize::try_from((bits & ((1 << bit) - 1)).count_ones()).ok()?;
+        self.asks.get(*self.starts.get(rank)?..*self.starts.get(rank + 1)?)
     }
 }
 
@@ -165,6 +190,9 @@ mod tests {
         assert_eq!(asked(b"PASS"), [Ask::Setting]);
         assert!(asked(b"ghp_").iter().any(|ask| matches!(ask, Ask::Rule(_, 0))));
         assert!(asked(b"zzzz").is_empty());
+        for (gram, ask) in &ALL.asks {
+            assert!(ALL.may_hold(*gram) && ALL.asked(*gram).any(|other| other == *ask), "{ask:?}");
+        }
         let marked: u32 = ALL.bitmap.iter().map(|bits| bits.count_ones()).sum();
         assert!(marked < 700, "{marked}");
     }

@@ -3,10 +3,8 @@
 //! **Invariant:** what is found from a place on follows from [`LOOK_BACK`] bytes before it and [`LOOK_AHEAD`] behind it, so that it does not
 //! matter in which pieces a text arrives.
 
-use std::sync::LazyLock;
-
 use super::anchors::{self, Anchors, Ask, GRAM_LEN};
-use super::bytes::{at, behind_escape};
+use super::bytes::{at, behind_escape, run, run_back};
 use super::span::{Finds, Span};
 use super::{encoded, header, personal, private_key, rules, setting};
 
@@ -71,7 +69,8 @@ pub(super) fn scan(text: &[u8], (from, to): (usize, usize), detectors: Detectors
             anchors.asked(gram).for_each(|ask| answer(text, place, ask, detectors, carry, spans));
         }
     });
-    classes(text, (from, to), detectors, carry, spans);
+    carry.run_len = runs(text, (from, to), carry.run_len, |place, first| long_run(text, place, first, detectors, spans));
+    singles(text, (from, to), detectors, spans);
 }
 
 /// Calls for each place from `from` to `to` at which four bytes stand.
@@ -79,11 +78,8 @@ pub(super) fn scan(text: &[u8], (from, to): (usize, usize), detectors: Detectors
 pub(super) fn grams(text: &[u8], from: usize, to: usize, mut call: impl FnMut(usize, u32)) {
     let end = (to + GRAM_LEN - 1).min(text.len());
     let bytes = text.get(from..end).unwrap_or_default();
-    let Some((head, rest)) = bytes.split_at_checked(GRAM_LEN - 1) else { return };
-    let mut gram = head.iter().fold(0_u32, |gram, byte| (gram >> 8) | (u32::from(*byte) << 24));
-    for (place, byte) in (from..).zip(rest) {
-        gram = (gram >> 8) | (u32::from(*byte) << 24);
-        call(place, gram);
+    for (place, gram) in (from..).zip(bytes.array_windows::<GRAM_LEN>()) {
+        call(place, u32::from_le_bytes(*gram));
     }
 }
 
@@ -121,54 +117,63 @@ fn answer(text: &[u8], place: usize, ask: Ask, detectors: Detectors, carry: &mut
     }
 }
 
-/// What a byte may begin.
-const RUN: u8 = 1;
-const DIGIT: u8 = 2;
-const AT: u8 = 4;
-const TILDE: u8 = 8;
-const ESCAPE: u8 = 16;
+/// For each byte, as a bit, whether it stands in the runs that are looked at for their own sake.
+static RUNS: [u64; 4] = [run_bits(0), run_bits(64), run_bits(128), run_bits(192)];
 
-/// What a byte may begin.
-const fn class(byte: u8) -> u8 {
-    match byte {
-        b'0'..=b'9' => RUN | DIGIT,
-        b'a'..=b'z' | b'A'..=b'Z' | b'+' | b'/' | b'_' | b'-' | b'.' => RUN,
-        b'@' => AT,
-        b'~' => TILDE,
-        b'%' | b'\\' => ESCAPE,
-        _ => 0,
+const fn run_bits(first: u8) -> u64 {
+    let (mut bits, mut place) = (0, 0);
+    while place < 64 {
+        let byte = first + place;
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'.') {
+            bits |= 1 << place;
+        }
+        place += 1;
     }
+    bits
 }
 
-static CLASSES: LazyLock<[u8; 256]> = LazyLock::new(|| {
-    let mut classes = [0; 256];
-    (0..=u8::MAX).zip(&mut classes).for_each(|(byte, place)| *place = class(byte));
-    classes
-});
+fn is_in_run(byte: u8) -> bool {
+    RUNS.get(usize::from(byte >> 6)).is_some_and(|bits| bits >> (byte & 63) & 1 == 1)
+}
 
-/// Looks at bytes one by one: runs of letters and digits, numbers, at signs, escapes.
-#[inline(never)]
-fn classes(text: &[u8], (from, to): (usize, usize), detectors: Detectors, carry: &mut Carry, spans: &mut Vec<Span>) {
-    let mut before = from.checked_sub(1).map_or(0, |place| class(at(text, place)));
-    let classes: &[u8; 256] = &CLASSES;
-    let mut run_start = from.checked_sub(carry.run_len);
-    let mut next_look = from + until_next_look(carry.run_len) - 1;
-    for (place, byte) in (from..).zip(text.get(from..to.min(text.len())).unwrap_or_default()) {
-        let now = classes.get(usize::from(*byte)).copied().unwrap_or_default();
-        if now & RUN == 0 {
-            run_start = Some(place + 1);
-            next_look = place + RUN_LEN_MIN;
-        } else if place == next_look {
-            let first = run_start.is_some_and(|start| place + 1 - start == RUN_LEN_MIN);
-            long_run(text, place + 1 - RUN_LEN_MIN, first, detectors, spans);
-            next_look += PIECE_LEN - PIECE_OVERLAP;
-        }
-        if now & (DIGIT | AT | TILDE | ESCAPE) != 0 {
-            single(text, place, now, before, detectors, spans);
-        }
-        before = now;
+/// Bytes among which a sign is looked for at once.
+const BLOCK_LEN: usize = 32;
+
+/// Calls for each run of letters and digits that gets long from `from` to `to`, where it begins, and for later parts of it; `before` is how many
+/// of them stand before `from` in a row, answered is how many stand before `to`.
+///
+/// A run that is long has a byte at each place that is as far from the last as it must be long: the others are not looked at.
+fn runs(text: &[u8], (from, to): (usize, usize), before: usize, mut call: impl FnMut(usize, bool)) -> usize {
+    let text = text.get(..to.min(text.len())).unwrap_or_default();
+    let end_of = |place: usize| run(text, place, text.len(), is_in_run);
+    let mut end = end_of(from);
+    parts(from, before, end, &mut call);
+    if end == text.len() {
+        return before + end - from;
     }
-    carry.run_len = run_start.map_or(carry.run_len + to - from, |start| to - start);
+    // What stands at `end` is in no run, and all before it was looked at.
+    while end + RUN_LEN_MIN < text.len() {
+        let start = run_back(text, end + RUN_LEN_MIN + 1, RUN_LEN_MIN, is_in_run);
+        if start > end + 1 {
+            end = start - 1;
+            continue;
+        }
+        end = end_of(start);
+        parts(start, 0, end, &mut call);
+        if end == text.len() {
+            return end - start;
+        }
+    }
+    text.len() - run_back(text, text.len(), RUN_LEN_MIN, is_in_run)
+}
+
+/// Calls for the parts of a run that are seen between two places, `before` bytes of which stand before the first.
+fn parts(from: usize, before: usize, end: usize, call: &mut impl FnMut(usize, bool)) {
+    let mut place = from + until_next_look(before) - 1;
+    while place < end {
+        call(place + 1 - RUN_LEN_MIN, before + place + 1 - from == RUN_LEN_MIN);
+        place += PIECE_LEN - PIECE_OVERLAP;
+    }
 }
 
 /// How many more letters and digits until a run of so many is looked at again.
@@ -180,28 +185,63 @@ const fn until_next_look(run_len: usize) -> usize {
     }
 }
 
+/// Looks at signs that may be the middle of something, and where personal data is looked for at the first digits of numbers.
+fn singles(text: &[u8], (from, to): (usize, usize), detectors: Detectors, spans: &mut Vec<Span>) {
+    let blocks = text.get(from..to.min(text.len())).unwrap_or_default().chunks(BLOCK_LEN);
+    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
+        if !holds_single(block, detectors.personal) {
+            continue;
+        }
+        for (place, byte) in
+            (first..).zip(block).filter(|(_, byte)| is_sign(**byte) || (detectors.personal && byte.is_ascii_digit()))
+        {
+            single(text, place, *byte, detectors, spans);
+        }
+    }
+}
+
+/// Whether one of the bytes is looked at: without a branch, so that many are compared at once.
+fn holds_single(block: &[u8], digits: bool) -> bool {
+    let mut found = block.iter().fold(false, |found, byte| found | is_sign(*byte));
+    if digits {
+        found |= block.iter().fold(false, |found, byte| found | byte.is_ascii_digit());
+    }
+    found
+}
+
+const fn is_sign(byte: u8) -> bool {
+    (byte == b'@') | (byte == b'~') | (byte == b'%') | (byte == b'\\')
+}
+
 /// A byte that may be the middle of something.
-#[cold]
-fn single(text: &[u8], place: usize, now: u8, before: u8, detectors: Detectors, spans: &mut Vec<Span>) {
-    if now & DIGIT != 0 && (before & DIGIT != 0 || !detectors.personal) {
+fn single(text: &[u8], place: usize, byte: u8, detectors: Detectors, spans: &mut Vec<Span>) {
+    let (before, next) = (place.checked_sub(1).map_or(0, |place| at(text, place)), at(text, place + 1));
+    let passed = match byte {
+        b'%' => !next.is_ascii_hexdigit() || !detectors.encoded,
+        b'\\' => !matches!(next, b'u' | b'x') || !detectors.encoded,
+        b'~' => before != b'Q',
+        b'@' => !detectors.context && !detectors.personal,
+        // A digit.
+        _ => before.is_ascii_digit(),
+    };
+    if passed {
         return;
     }
     let (view, base) = view(text, place);
     let at = place - base;
     let finds = &mut Finds::new(spans, base, view.len());
-    if now & DIGIT != 0 {
-        personal::find_number(view, at, finds);
-    } else if now & AT != 0 {
-        if detectors.context {
-            header::find_user_info(view, at, finds);
+    match byte {
+        b'@' => {
+            if detectors.context {
+                header::find_user_info(view, at, finds);
+            }
+            if detectors.personal {
+                personal::find_email(view, at, finds);
+            }
         }
-        if detectors.personal {
-            personal::find_email(view, at, finds);
-        }
-    } else if now & TILDE != 0 {
-        rules::find_azure_secret(view, at, finds);
-    } else if detectors.encoded {
-        encoded::find_in_escapes(view, at, detectors, finds);
+        b'~' => rules::find_azure_secret(view, at, finds),
+        b'%' | b'\\' => encoded::find_in_escapes(view, at, detectors, finds),
+        _ => personal::find_number(view, at, finds),
     }
 }
 

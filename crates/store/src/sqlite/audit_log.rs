@@ -2,15 +2,15 @@
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
-use scalbotics_core::audit::Record;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::merkle::Frontier;
+use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::{AuditEntry, AuditLog, AuditQuery, LogHead, SealedDecision, StoreError};
 use scalbotics_core::tenant::TenantId;
 
 use super::SqliteStore;
-use super::column::{PAGE_MAX, blob, count, integer, page, word};
+use super::column::{PAGE_MAX, blob, count, integer, page};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
 use super::journal::{check_decisions, write_decisions};
@@ -120,7 +120,7 @@ fn read(conn: &Connection, tenant: &TenantId, query: &AuditQuery) -> Result<Vec<
 
 /// The entries that are asked for, of those in the range.
 fn window(conn: &Connection, query: &AuditQuery, (from, until): (i64, i64), limit: usize) -> Result<Vec<AuditEntry>, StoreError> {
-    let kind = query.kind.as_ref().map(word).transpose()?;
+    let kind = query.kind.map(Kind::as_str);
     let since = query.since.map(|since| since.unix_ms());
     let limit = page(limit);
     let columns = |row: &rusqlite::Row<'_>| Ok(AuditEntry { index: index_of(row.get(0)?), leaf: row.get(1)? });

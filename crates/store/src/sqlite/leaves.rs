@@ -5,14 +5,14 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::tenant::TenantId;
 
-use super::column::{blob, word};
+use super::column::blob;
 use super::failure::{corrupt, refused};
 
 /// One record as it will be stored.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub(super) at: i64,
-    pub(super) kind: String,
+    pub(super) kind: &'static str,
     pub(super) task: Option<[u8; 16]>,
     pub(super) bytes: Vec<u8>,
     pub(super) hash: Digest,
@@ -23,7 +23,7 @@ impl Leaf {
         let bytes = record.canonical().map_err(|error| refused("encode an audit record", error))?;
         Ok(Self {
             at: record.at.unix_ms(),
-            kind: word(&record.kind)?,
+            kind: record.kind.as_str(),
             task: record.task.map(|task| blob(task.as_u128())),
             hash: merkle::leaf_hash(&bytes),
             bytes,

@@ -214,17 +214,34 @@ impl<'l> Shown<'l> {
     /// JSON are in order, so the task stands just before the tenant, both behind the kind, and a quote inside of a text has a
     /// backslash before it. `None` where it is not found so, which says nothing.
     fn found(leaf: &'l str) -> Option<Self> {
-        let (before, tenant) = leaf.rsplit_once(",\"tenant\":\"")?;
-        let (tenant, _) = tenant.split_once('"')?;
+        let tenant_at = last(leaf, TENANT)?;
+        let (before, tenant) = leaf.split_at_checked(tenant_at)?;
+        let tenant = quoted(tenant.get(TENANT.len()..)?.strip_prefix("\":\"")?)?;
         // A task's id has one length.
         let task = before.len().checked_sub(TASK_LEN).and_then(|at| before.get(at..));
         let task = task.and_then(|task| task.strip_prefix(",\"task\":\"")?.strip_suffix('"'));
-        let (before, kind) = before.rsplit_once(",\"kind\":\"")?;
-        let (kind, _) = kind.split_once('"')?;
-        let (_, at) = before.split_once(",\"at\":")?;
-        let at = at.split(',').next()?.parse().ok()?;
+        let kind_at = last(before, KIND)?;
+        let (before, kind) = before.split_at_checked(kind_at)?;
+        let kind = quoted(kind.get(KIND.len()..)?.strip_prefix('"')?)?;
+        let at = before.as_bytes().array_windows().position(|key| key == AT)?;
+        let at = before.get(at + AT.len()..)?.split(',').next()?.parse().ok()?;
         Some(Self { at, kind, task, tenant })
     }
+}
+
+/// Keys that are looked for, as many bytes of them as are compared at once.
+const TENANT: &[u8; 8] = b",\"tenant";
+const KIND: &[u8; 8] = b",\"kind\":";
+const AT: &[u8; 6] = b",\"at\":";
+
+/// Where a key stands last.
+fn last(text: &str, key: &[u8; 8]) -> Option<usize> {
+    text.as_bytes().array_windows().rposition(|other| other == key)
+}
+
+/// What stands before the next quote.
+fn quoted(text: &str) -> Option<&str> {
+    text.split('"').next()
 }
 
 /// Length of `,"task":"task_…"`.

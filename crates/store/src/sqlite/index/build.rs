@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use scalbotics_core::audit::Facts;
+use scalbotics_core::audit::{Facts, Kind};
 use scalbotics_core::failpoint;
 use scalbotics_core::ports::StoreError;
+use scalbotics_core::principal::Uid;
 
-use super::super::column::word;
 use super::super::failure::{corrupt, failed};
 use super::super::logs::entry;
 use super::entries::{Entries, SEGMENT};
@@ -42,19 +42,42 @@ pub(super) fn end_of(core: &Connection, file: &File, log: i64, size: u64) -> Res
     Ok((hash == last_hash).then_some(segments))
 }
 
-/// What one segment says, and its times.
+/// What one segment says, and its times. Terms are written once a segment and not once a leaf.
+#[derive(Default)]
 struct Segment {
-    terms: BTreeMap<Term, Entries>,
+    actors: BTreeMap<Uid, Entries>,
+    principals: BTreeMap<Uid, Entries>,
+    actions: BTreeMap<String, Entries>,
+    kinds: BTreeMap<Kind, Entries>,
+    decisions: BTreeMap<bool, Entries>,
     times: Times,
     last_hash: [u8; 32],
 }
 
-fn terms_of(facts: &Facts<'_>) -> Result<Vec<Term>, StoreError> {
-    let mut terms =
-        vec![(ACTOR, facts.actor.to_string()), (ACTION, facts.action.clone().into_owned()), (KIND, word(&facts.kind)?)];
-    terms.extend(facts.chain.iter().map(|principal| (CHAIN, principal.to_string())));
-    terms.extend(facts.decision.iter().map(|ruled| (DECISION, decided(ruled.allow).to_owned())));
-    Ok(terms)
+impl Segment {
+    fn add(&mut self, place: u64, facts: &Facts<'_>) {
+        let at = usize::try_from(place).unwrap_or(usize::MAX);
+        self.actors.entry(facts.actor).or_default().add(at);
+        facts.chain.iter().for_each(|principal| self.principals.entry(*principal).or_default().add(at));
+        match self.actions.get_mut(facts.action.as_ref()) {
+            Some(entries) => entries.add(at),
+            None => self.actions.entry(facts.action.clone().into_owned()).or_default().add(at),
+        }
+        self.kinds.entry(facts.kind).or_default().add(at);
+        facts.decision.iter().for_each(|ruled| self.decisions.entry(ruled.allow).or_default().add(at));
+        self.times.add(place, facts.at.unix_ms());
+    }
+
+    fn terms(&self) -> impl Iterator<Item = (Term, &Entries)> {
+        let actions = self.actions.iter().map(|(action, entries)| ((ACTION, action.clone()), entries));
+        let kinds = self.kinds.iter().map(|(kind, entries)| ((KIND, kind.as_str().to_owned()), entries));
+        let decisions = self.decisions.iter().map(|(allow, entries)| ((DECISION, decided(*allow).to_owned()), entries));
+        of_uids(ACTOR, &self.actors).chain(of_uids(CHAIN, &self.principals)).chain(actions).chain(kinds).chain(decisions)
+    }
+}
+
+fn of_uids<'s>(field: &'static str, uids: &'s BTreeMap<Uid, Entries>) -> impl Iterator<Item = (Term, &'s Entries)> + use<'s> {
+    uids.iter().map(move |(uid, entries)| ((field, uid.to_string()), entries))
 }
 
 fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError> {
@@ -64,15 +87,12 @@ fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError
         .prepare_cached("SELECT leaf, leaf_hash FROM audit_leaf WHERE entry >= ?1 AND entry < ?2 ORDER BY entry")
         .map_err(failed("read the audit log"))?;
     let mut rows = select.query(range).map_err(failed("read the audit log"))?;
-    let mut made = Segment { terms: BTreeMap::new(), times: Times::default(), last_hash: [0; 32] };
+    let mut made = Segment::default();
     let mut place = 0;
     while let Some(row) = rows.next().map_err(failed("read the audit log"))? {
         let leaf = row.get_ref(0).map(|value| value.as_blob().unwrap_or_default()).map_err(failed("read the audit log"))?;
         let facts = Facts::of_leaf(leaf).ok_or_else(|| corrupt(format!("leaf {} is not a record", first + place)))?;
-        for term in terms_of(&facts)? {
-            made.terms.entry(term).or_insert(Entries::NONE).add(usize::try_from(place).unwrap_or(usize::MAX));
-        }
-        made.times.add(place, facts.at.unix_ms());
+        made.add(place, &facts);
         made.last_hash = row.get(1).map_err(failed("read the audit log"))?;
         place += 1;
     }
@@ -84,8 +104,8 @@ pub(super) fn segment(core: &Connection, file: &File, log: i64, segment: u64) ->
     let made = read(core, log, segment)?;
     let write = || -> rusqlite::Result<()> {
         let tx = file.conn.unchecked_transaction()?;
-        for (term, entries) in &made.terms {
-            file.put_entries(file.make_term(log, term)?, segment, entries)?;
+        for (term, entries) in made.terms() {
+            file.put_entries(file.make_term(log, &term)?, segment, entries)?;
         }
         file.put_segment(log, segment, &made.last_hash, &made.times)?;
         failpoint!("commit.before");

@@ -21,6 +21,12 @@ const CHECK_LEN: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Entries([u64; WORDS]);
 
+impl Default for Entries {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 impl Entries {
     /// None.
     pub(super) const NONE: Self = Self([0; WORDS]);

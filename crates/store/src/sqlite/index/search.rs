@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use rusqlite::Connection;
 use scalbotics_core::audit::{Facts, Filter, Order};
-use scalbotics_core::ports::{AuditEntry, AuditFound, Search, StoreError};
+use scalbotics_core::ports::{AuditEntry, AuditFound, Search};
 
-use super::super::column::{PAGE_MAX, blob, word};
+use super::super::column::{PAGE_MAX, blob};
 use super::super::failure::{corrupt, failed};
 use super::super::logs::{entry, index_of};
 use super::build::{ACTION, ACTOR, CHAIN, DECISION, KIND, decided, end_of};
@@ -196,7 +196,7 @@ impl Walk<'_> {
     /// The terms of the filter; `None` where no indexed leaf says one of them.
     fn terms(&self, view: &View) -> Result<Option<Vec<i64>>, Stopped> {
         let mut terms = Vec::new();
-        for term in terms_of(&self.wanted.filter)? {
+        for term in terms_of(&self.wanted.filter) {
             match view.file.term(self.log, &term).map_err(Stopped::Index)? {
                 Some(id) => terms.push(id),
                 None => return Ok(None),
@@ -206,16 +206,14 @@ impl Walk<'_> {
     }
 }
 
-fn terms_of(filter: &Filter) -> Result<Vec<Term>, StoreError> {
+fn terms_of(filter: &Filter) -> Vec<Term> {
     let mut terms: Vec<Term> = Vec::new();
     terms.extend(filter.actor.iter().map(|actor| (ACTOR, actor.to_string())));
     terms.extend(filter.on_behalf_of.iter().map(|principal| (CHAIN, principal.to_string())));
     terms.extend(filter.action.iter().map(|action| (ACTION, action.clone())));
     terms.extend(filter.allowed.iter().map(|allowed| (DECISION, decided(*allowed).to_owned())));
-    if let Some(kind) = &filter.kind {
-        terms.push((KIND, word(kind)?));
-    }
-    Ok(terms)
+    terms.extend(filter.kind.iter().map(|kind| (KIND, kind.as_str().to_owned())));
+    terms
 }
 
 #[cfg(test)]
