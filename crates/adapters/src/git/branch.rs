@@ -14,6 +14,9 @@ const NAME: &str = "scalboticsd";
 /// Bytes of a file that is read back; what we write is a tenth of it.
 const FILE_LEN_MAX: u64 = 1 << 20;
 
+/// Loose objects beyond which they are packed, as git's own default has it: each commit makes three, and each of them is a file.
+const LOOSE_MAX: u32 = 6_700;
+
 /// A repository that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the repository at {place} cannot be used")]
@@ -87,6 +90,24 @@ impl Branch {
         self.try_commit(file, bytes, message, at).map_err(|source| self.unusable(source))
     }
 
+    /// Packs what the commits of some weeks have left, with the `git` program that is found in `programs` (directories as in `PATH`); does
+    /// nothing while it is little. Blocking.
+    ///
+    /// # Errors
+    /// [`BranchError`]; nothing is lost then.
+    pub fn pack(&self, programs: &str) -> Result<(), BranchError> {
+        self.try_pack(programs, LOOSE_MAX).map_err(|source| self.unusable(source))
+    }
+
+    fn try_pack(&self, programs: &str, loose_max: u32) -> Result<(), BoxError> {
+        let mut command = super::program(programs);
+        command.arg("--git-dir").arg(&self.path).arg("-c").arg(format!("gc.auto={loose_max}"));
+        command.args(["-c", "gc.autoDetach=false", "-c", "core.hooksPath=/dev/null", "gc", "--auto", "--quiet"]);
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() { Ok(()) } else { Err(format!("git gc: {}", said.trim()).into()) }
+    }
+
     fn try_head(&self) -> Result<Option<String>, BoxError> {
         let repository = source::open(&self.path)?;
         let Some(mut reference) = repository.try_find_reference(self.reference.as_str())? else { return Ok(None) };
@@ -124,5 +145,36 @@ impl Branch {
 
     fn unusable(&self, source: BoxError) -> BranchError {
         BranchError { place: format!("{} at {}", self.path.display(), self.reference), source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_months_of_commits_leave_is_packed_and_stays_what_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let branch = Branch::new(dir.path().join("kept.git"), "refs/heads/kept".to_owned());
+        branch.make().unwrap();
+        for number in 0..300_i64 {
+            let at = Timestamp::from_unix_ms(number * 600_000);
+            branch.commit("checkpoint", number.to_string().as_bytes(), "one more", at).unwrap();
+        }
+        let loose = || {
+            let folders = std::fs::read_dir(dir.path().join("kept.git/objects")).unwrap().map(|entry| entry.unwrap().path());
+            let of_two = folders.filter(|path| path.file_name().is_some_and(|name| name.len() == 2));
+            of_two.map(|path| std::fs::read_dir(path).unwrap().count()).sum::<usize>()
+        };
+        let head = branch.head().unwrap();
+        let programs = std::env::var("PATH").unwrap();
+        branch.pack(&programs).unwrap();
+        assert_eq!(loose(), 900, "little is left as it is");
+        branch.try_pack(&programs, 10).unwrap();
+        assert!(loose() < 100, "{} are left", loose());
+        assert_eq!((branch.head().unwrap(), branch.read("checkpoint").unwrap()), (head, Some(b"299".to_vec())));
+        branch.commit("checkpoint", b"300", "one more", Timestamp::from_unix_ms(1)).unwrap();
+        assert_eq!(branch.read("checkpoint").unwrap(), Some(b"300".to_vec()));
+        assert!(branch.pack("/nonexistent").is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! they are loaded, links and submodules are refused, and YAML is parsed within a budget.
 
 mod branch;
+mod program;
 pub mod remote;
 mod source;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod walk;
 mod yaml;
 
 pub use branch::{Branch, BranchError};
+use program::program;
 use source::BoxError;
 pub use source::Source;
 pub use yaml::Yaml;

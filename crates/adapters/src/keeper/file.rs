@@ -2,12 +2,14 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use scalbotics_core::audit::checkpoint::NOTE_LEN_MAX;
 use scalbotics_core::audit::proof_text::AddCheckpoint;
 use scalbotics_core::ports::{CheckpointKeeper, KeepError, Kept};
 use scalbotics_core::time::Span;
+use tokio::sync::Mutex;
 
 use super::judge;
 
@@ -16,13 +18,15 @@ use super::judge;
 pub struct File {
     name: String,
     path: PathBuf,
+    /// Held by the thread that writes: a share that hangs has one of them, however often it is tried again.
+    turn: Arc<Mutex<()>>,
 }
 
 impl File {
     /// The file at this path; its directory must be there.
     #[must_use]
     pub fn new(path: PathBuf) -> Self {
-        Self { name: format!("file {}", path.display()), path }
+        Self { name: format!("file {}", path.display()), path, turn: Arc::default() }
     }
 }
 
@@ -41,20 +45,26 @@ impl CheckpointKeeper for File {
     }
 
     async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
-        let (path, note) = (self.path.clone(), checkpoint.note.clone());
-        let kept = tokio::task::spawn_blocking(move || keep(&path, &note)).await;
+        let under_way = |_| KeepError::Unreachable { source: "the one before is being written still".into() };
+        let turn = Arc::clone(&self.turn).try_lock_owned().map_err(under_way)?;
+        let (path, given) = (self.path.clone(), checkpoint.clone());
+        let write = move || {
+            let _turn = turn;
+            keep(&path, &given)
+        };
+        let kept = tokio::task::spawn_blocking(write).await;
         kept.unwrap_or_else(|panicked| Err(KeepError::Unreachable { source: Box::new(panicked) }))
     }
 }
 
-fn keep(path: &Path, note: &str) -> Result<Kept, KeepError> {
+fn keep(path: &Path, given: &AddCheckpoint) -> Result<Kept, KeepError> {
     let io = |source: std::io::Error| KeepError::Unreachable { source: source.into() };
     match read(path) {
-        Ok(old) => judge(Some(&old), note)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => judge(None, note)?,
+        Ok(old) => judge(Some(&old), given)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => judge(None, given)?,
         Err(error) => return Err(io(error)),
     }
-    replace(path, note.as_bytes()).map(|()| Kept::Stored).map_err(io)
+    replace(path, given.note.as_bytes()).map(|()| Kept::Stored).map_err(io)
 }
 
 fn read(path: &Path) -> std::io::Result<String> {
@@ -65,7 +75,9 @@ fn read(path: &Path) -> std::io::Result<String> {
 
 /// Writes beside the file, onto the disk, and renames.
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
+    // The whole name and more: nobody else's file, nor that of a second checkpoint beside it.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
     let mut file = std::fs::File::create(&beside)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -77,36 +89,55 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use scalbotics_core::audit::checkpoint::Checkpoint;
-    use scalbotics_core::digest::Digest;
+    use scalbotics_core::audit::merkle::{consistency_proof, leaf_hash, root};
 
     use super::*;
 
-    fn note(origin: &str, size: u64, root: &[u8]) -> String {
-        let checkpoint = Checkpoint { origin: origin.to_owned(), size, root: Digest::of_bytes(root) };
-        format!("{}\n\u{2014} {origin} AAAAAAAAAAAA\n", checkpoint.text())
+    /// The checkpoint of a log with so many leaves, which begin with `first`, and the proof from `old_size`.
+    fn given(origin: &str, (size, first): (u8, u8), old_size: usize) -> AddCheckpoint {
+        let leaves: Vec<_> = (0..size).map(|leaf| leaf_hash(&[leaf, first])).collect();
+        let checkpoint = Checkpoint { origin: origin.to_owned(), size: u64::from(size), root: root(&leaves) };
+        let note = format!("{}\n\u{2014} {origin} AAAAAAAAAAAA\n", checkpoint.text());
+        AddCheckpoint { old_size: old_size as u64, proof: consistency_proof(&leaves, old_size).unwrap_or_default(), note }
+    }
+
+    #[tokio::test]
+    async fn a_share_that_hangs_has_one_thread() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = File::new(dir.path().join("checkpoint"));
+        let hangs = file.turn.lock().await;
+        assert!(matches!(file.keep(&given("o", (5, 0), 0)).await, Err(KeepError::Unreachable { .. })));
+        drop(hangs);
+        assert_eq!(file.keep(&given("o", (5, 0), 0)).await.unwrap(), Kept::Stored);
     }
 
     #[test]
     fn a_file_never_goes_back() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("checkpoint");
-        let give = |note: &str| keep(&path, note).map_err(|error| error.to_string());
-        assert_eq!(give(&note("o", 5, b"five")), Ok(Kept::Stored));
-        assert_eq!(give(&note("o", 5, b"five")), Ok(Kept::Stored), "twice");
-        assert_eq!(give(&note("o", 9, b"nine")), Ok(Kept::Stored));
+        let path = dir.path().join("acme.checkpoint");
+        let others = dir.path().join("acme.new");
+        std::fs::write(&others, "somebody's").unwrap();
+        let give = |given: &AddCheckpoint| keep(&path, given).map_err(|error| error.to_string());
+        assert_eq!(give(&given("o", (5, 0), 0)), Ok(Kept::Stored));
+        assert_eq!(give(&given("o", (5, 0), 0)), Ok(Kept::Stored), "twice");
+        let newest = given("o", (9, 0), 5);
+        assert_eq!(give(&newest), Ok(Kept::Stored));
         for (bad, why) in [
-            (note("o", 8, b"eight"), "it knows the log at size 8"),
-            (note("o", 9, b"other"), "it knows another history of the log"),
-            (note("other", 10, b"ten"), "the place holds a checkpoint of another log"),
-            ("nonsense".to_owned(), "checkpoint is not a signed note"),
+            (given("o", (8, 0), 5), "it knows the log at size 9"),
+            (given("o", (9, 1), 5), "it knows another history of the log"),
+            (given("o", (12, 1), 9), "it knows another history of the log"),
+            (given("other", (10, 0), 9), "the place holds a checkpoint of another log"),
+            (AddCheckpoint { note: "nonsense".to_owned(), ..newest.clone() }, "checkpoint is not a signed note"),
         ] {
-            assert_eq!(give(&bad), Err(why.replace("size 8", "size 9")), "{bad}");
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), note("o", 9, b"nine"));
+            assert_eq!(give(&bad), Err(why.to_owned()), "{bad:?}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), newest.note);
         }
+        let ten = given("o", (10, 0), 9);
         std::fs::write(&path, "mine").unwrap();
-        assert_eq!(give(&note("o", 10, b"ten")), Err("the place holds something else than a checkpoint".to_owned()));
+        assert_eq!(give(&ten), Err("the place holds something else than a checkpoint".to_owned()));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine", "what somebody else wrote stays");
+        assert_eq!(std::fs::read_to_string(&others).unwrap(), "somebody's");
         let absent = dir.path().join("absent").join("checkpoint");
-        assert!(matches!(keep(&absent, &note("o", 1, b"one")), Err(KeepError::Unreachable { .. })));
+        assert!(matches!(keep(&absent, &ten), Err(KeepError::Unreachable { .. })));
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn of(conversation: &Conversation) -> Result<Written, Stuck> {
         route: frame.route.models.clone(),
         messages,
         tools: frame.specs.clone(),
-        tool_choice: None,
+        tool_choice: frame.route.tool_choice.clone().filter(|_| conversation.turns.is_empty()),
         output_schema: None,
         tokens_max: frame.route.output_tokens_max,
     };

@@ -107,6 +107,12 @@ impl Conversation {
         if turn.reply.finish == Finish::Filtered {
             return Err(Stuck::new(Failure::ModelFailed, "the server held an answer of the model back"));
         }
+        if let Some(wanted) = self.frame.route.tool_choice.as_ref().filter(|_| self.turns.len() == 1)
+            && !turn.calls(wanted, &self.frame)
+        {
+            let words = format!("the first answer had to call {}, and does not", wanted.words());
+            return Err(Stuck::new(Failure::ModelFailed, words));
+        }
         if turn.wishes.is_empty() {
             return turn.last_word();
         }

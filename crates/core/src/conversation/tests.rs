@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::desired::{Agent, Bootstrap, Skill, Snapshot, with_builtins};
 use crate::digest::Digest;
-use crate::model::{self, Finish, Message, Model, Reply, Request, Role, Route, ToolCall, Usage};
+use crate::model::{self, Finish, Message, Model, Reply, Request, Role, Route, ToolCall, ToolChoice, Usage};
 use crate::task::{Budget, Failure};
 use crate::tenant::{Name, TenantId};
 use crate::tool::Tier;
@@ -42,7 +42,7 @@ fn agent(turns_max: u64) -> Agent {
         mounts: Vec::new(),
         programs: BTreeSet::new(),
         budget: Budget::default(),
-        model: Some(Route { models: vec![name("small")], output_tokens_max: 100, turns_max }),
+        model: Some(Route { models: vec![name("small")], output_tokens_max: 100, turns_max, tool_choice: None }),
         tier_max: Tier::Risky,
         bootstrap: bootstrap.into_iter().map(|(name, text)| (name.to_owned(), file(text))).collect(),
         skills: [("mail", Some(vec![name("fs.read")])), ("post", Some(vec![])), ("walk", None)].map(skill).into_iter().collect(),
@@ -261,6 +261,54 @@ fn answers_of_steps_are_json() {
     assert_eq!(value(" {\"a\":1} "), Some(json!({"a": 1})));
     assert_eq!(value("```json\n{\"a\":1}\n```"), Some(json!({"a": 1})));
     assert_eq!(value("It is {\"a\":1}."), None);
+}
+
+#[test]
+fn what_the_first_answer_has_to_call_it_calls_or_the_task_ends() {
+    let begun = |choice: &ToolChoice| {
+        let mut agent = agent(30);
+        agent.model.as_mut().unwrap().tool_choice = Some(choice.clone());
+        Conversation::new(Frame::new(&snapshot(100_000), &agent, "take stock", &json!({})).unwrap())
+    };
+    let read = ToolChoice::Tool(name("fs.read"));
+    let stock = ToolChoice::Tool(name("workflow.stock"));
+    let (path, none): (&str, &[(&str, &str)]) = ("{\"path\":\"m\"}", &[]);
+    for (choice, calls, obeys) in [
+        (&read, &[("fs_read", path)][..], true),
+        (&read, &[("fs.list", path), ("fs.read", path)], true),
+        // What is wrong with a call is said to the model, as of any other.
+        (&read, &[("fs.read", "no json")], true),
+        (&read, &[("fs.list", path)], false),
+        (&read, none, false),
+        (&stock, &[("workflow_stock", path)], true),
+        (&stock, &[("stock", path)], false),
+        (&ToolChoice::Required, &[("fs.list", path)], true),
+        (&ToolChoice::Required, none, false),
+    ] {
+        let mut talk = begun(choice);
+        assert_eq!(asked(&talk).tool_choice.as_ref(), Some(choice));
+        says(&mut talk, 1, &reply("A word.", calls));
+        match talk.next() {
+            Ok(Move::Ask { request, .. }) => assert!(obeys && request.request().tool_choice.is_none(), "{choice:?} {calls:?}"),
+            Ok(Move::Call { step, .. }) => {
+                assert!(obeys, "{choice:?} {calls:?}");
+                talk.take(&step, Heard::Failed { words: "no".to_owned() }).unwrap();
+            }
+            Ok(Move::Done { .. }) => panic!("{choice:?} {calls:?}: it ended well"),
+            Err(stuck) => {
+                assert!(!obeys && stuck.failure == Failure::ModelFailed, "{choice:?} {calls:?} {stuck}");
+                assert!(stuck.words.contains(&choice.words()), "{stuck}");
+            }
+        }
+    }
+    // From the second turn on the model chooses: it may say its last word.
+    let mut talk = begun(&read);
+    says(&mut talk, 1, &reply("", &[("fs_read", path)]));
+    let (step, ..) = call_of(&talk);
+    talk.take(&step, landed(b"{}")).unwrap();
+    assert_eq!(asked(&talk).tool_choice, None);
+    says(&mut talk, 2, &reply("Done.", &[]));
+    assert!(matches!(talk.next(), Ok(Move::Done { .. })));
 }
 
 fn heard() -> impl Strategy<Value = Heard> {

@@ -10,7 +10,7 @@ use super::request::{Shown, show};
 use super::{Conversation, Frame, Move, Stuck};
 use crate::json;
 use crate::model::tool_calls::meant;
-use crate::model::{ARGUMENTS_LEN_MAX, Reply, ToolCall};
+use crate::model::{ARGUMENTS_LEN_MAX, Reply, ToolCall, ToolChoice};
 use crate::task::Failure;
 use crate::tenant::Name;
 use crate::workflow::{Next, Workflow};
@@ -73,6 +73,16 @@ impl Turn {
     pub(super) fn new(number: usize, reply: Reply, frame: &Frame) -> Self {
         let wishes = reply.message.tool_calls.iter().map(|call| wish(call, frame)).collect();
         Self { number, reply, wishes }
+    }
+
+    /// Whether the answer keeps to what it had to call; servers that know no such choice leave it to the model.
+    pub(super) fn calls(&self, wanted: &ToolChoice, frame: &Frame) -> bool {
+        let calls = &self.reply.message.tool_calls;
+        match wanted {
+            ToolChoice::None => calls.is_empty(),
+            ToolChoice::Required => !calls.is_empty(),
+            ToolChoice::Tool(name) => calls.iter().any(|call| meant(&call.name, &frame.specs) == Some(name)),
+        }
     }
 
     /// The step key of a call, from 0.

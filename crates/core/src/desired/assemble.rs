@@ -1,6 +1,6 @@
 //! From a commit's files to a snapshot, or to everything that is wrong with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::finding::{Finding, line_of, line_of_path};
 use super::read::{self, Files, Source};
 use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PROGRAMS_MAX, PolicyFile, Snapshot};
 use super::{destinations, links, overlay};
-use crate::model::{Model, OUTPUT_TOKENS_MAX, Route, RouteFile};
+use crate::model::{CALL, Model, OUTPUT_TOKENS_MAX, Route, RouteFile, TOOLS_MAX, ToolChoice};
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
 use crate::tool::{Builtin, Definition, Tier};
@@ -105,13 +105,36 @@ fn route(file: &Source<AgentFile>, models: &BTreeMap<Name, Arc<Model>>, findings
     let wanted: &RouteFile = file.value.model.as_ref()?;
     let caps = wanted.route.iter().filter_map(|id| models.get(id)).map(|model| model.output_tokens_max);
     match wanted.resolve(caps.min().unwrap_or(OUTPUT_TOKENS_MAX)) {
-        Ok(route) => Some(route),
+        Ok(route) => {
+            check_choice(file, &route, findings);
+            Some(route)
+        }
         Err((field, why)) => {
             let next = "mend the field, or the models that the route names";
             let finding = Finding::new(&file.path, FindingKind::Value, format!("model.{field} is refused"), why, next);
             findings.push(finding.at(line_of(&file.text, field)));
             None
         }
+    }
+}
+
+/// What a first answer has to call is something that the model is offered.
+fn check_choice(file: &Source<AgentFile>, route: &Route, findings: &mut Vec<Finding>) {
+    let Some(choice) = &route.tool_choice else { return };
+    // In the order in which a conversation offers them, and no more of them.
+    let tools: BTreeSet<&str> = file.value.tools.iter().map(Name::as_str).filter(|tool| *tool != CALL).collect();
+    let workflows = file.value.workflows.iter().map(|id| format!("{}.{id}", crate::conversation::WORKFLOW));
+    let mut offered = workflows.chain(tools.into_iter().map(str::to_owned)).take(TOOLS_MAX);
+    let fits = match choice {
+        ToolChoice::Tool(name) => offered.any(|other| other == name.as_str()),
+        ToolChoice::Required => offered.next().is_some(),
+        ToolChoice::None => true,
+    };
+    if !fits {
+        let why = format!("it wants {}, which the agent's model is not offered", choice.words());
+        let next = "name one of the agent's `tools`, one of its `workflows` as `workflow.ID`, or `required` where it has any";
+        let finding = Finding::new(&file.path, FindingKind::Reference, "model.tool_choice is refused", why, next);
+        findings.push(finding.at(line_of(&file.text, "tool_choice")));
     }
 }
 
@@ -196,7 +219,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
 /// Refuses what stands twice in the lists of an agent.
 fn check_lists(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
     for (field, names) in [("tools", &file.value.tools), ("workflows", &file.value.workflows)] {
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for name in names.iter().filter(|name| !seen.insert(*name)) {
             let what = format!("`{name}` stands twice in {field}");
             let finding = Finding::new(&file.path, FindingKind::Value, what, "a list names each once", "remove one of them");

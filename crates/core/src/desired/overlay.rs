@@ -204,6 +204,7 @@ impl Narrowing<'_> {
                 None => had.turns_max,
                 Some(wanted) => Some(self.at_most(id, &format!("turns_max {wanted} of agent"), wanted, base.turns_max)),
             },
+            tool_choice: had.tool_choice,
         })
     }
 

@@ -287,6 +287,33 @@ fn models_and_routes() {
         let text: String = findings.iter().map(|finding| format!("{finding}\n")).collect();
         assert!(findings.len() == 1 && findings[0].kind == kind && text.contains(part), "{change}\n{text}");
     }
+    for (change, fits) in [
+        (json!({"tool_choice": "required"}), true),
+        (json!({"tool_choice": "fs.read"}), true),
+        (json!({"tool_choice": "workflow.walk"}), true),
+        (json!({"tool_choice": "fs.write"}), false),
+        (json!({"tool_choice": "walk"}), false),
+        (json!({"tool_choice": "model.call"}), false),
+        (json!({"tool_choice": "workflow.gone"}), false),
+        (json!({"tool_choice": {"type": "function"}}), false),
+    ] {
+        let mut route = json!({"route": ["small"]});
+        route.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        let mut files = good();
+        files.insert("agents/clerk.yaml".to_owned(), agent(&json!({ "model": route })));
+        match assemble(files) {
+            Ok(snapshot) => {
+                assert!(fits && snapshot.agents[&name("clerk")].model.as_ref().unwrap().tool_choice.is_some(), "{change}");
+            }
+            Err(findings) => {
+                let text = findings[0].to_string();
+                assert!(!fits && findings.len() == 1, "{change}\n{findings:?}");
+                assert!(text.contains("tool_choice") || text.contains("expected a string"), "{change}\n{text}");
+            }
+        }
+    }
+    let none = json!({"tools": [], "workflows": [], "model": {"route": ["small"], "tool_choice": "required"}});
+    check("agents/clerk.yaml", agent(&none), (Some(11), K::Reference, "it wants a tool, which the agent's model is not offered"));
     let literal = format!("\"api_key\": \"{}\"", ["s", "k-Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd"].concat());
     check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "of the kind `secret`"));
 }

@@ -55,6 +55,18 @@ pub enum ToolChoice {
     Tool(Name),
 }
 
+impl ToolChoice {
+    /// What is to be called, in words for a person.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::None => "no tool".to_owned(),
+            Self::Required => "a tool".to_owned(),
+            Self::Tool(name) => format!("`{name}`"),
+        }
+    }
+}
+
 /// Why a request is not sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OUTPUT_TOKENS_MAX, ROUTE_MAX, TURNS_MAX};
+use super::{OUTPUT_TOKENS_MAX, ROUTE_MAX, TURNS_MAX, ToolChoice};
 use crate::tenant::Name;
 
 /// Most tokens of one answer where nothing is said: a long page.
 const OUTPUT_TOKENS: u64 = 4_096;
+
+/// What is written for any tool at all.
+const REQUIRED: &str = "required";
 
 /// Most turns of one task where nothing is said.
 const TURNS: u64 = 30;
@@ -24,6 +27,10 @@ pub struct RouteFile {
     /// Most turns of one task, 1 to 200; 30 where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turns_max: Option<u64>,
+    /// What the first answer of a task has to call: one of the agent's tools, one of its workflows as `workflow.ID`, or `required`
+    /// for any of them. From the second turn on the model chooses; it does from the first where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<Name>,
 }
 
 /// Which models drive an agent.
@@ -35,6 +42,8 @@ pub struct Route {
     pub output_tokens_max: u64,
     /// Most turns of one task.
     pub turns_max: u64,
+    /// What the first answer of a task has to call.
+    pub tool_choice: Option<ToolChoice>,
 }
 
 impl RouteFile {
@@ -52,7 +61,9 @@ impl RouteFile {
         if !(1..=TURNS_MAX).contains(&turns_max) {
             return Err(("turns_max", format!("a task has 1 to {TURNS_MAX} turns")));
         }
-        Ok(Route { models: self.route.clone(), output_tokens_max, turns_max })
+        let choice = |name: Name| if name.as_str() == REQUIRED { ToolChoice::Required } else { ToolChoice::Tool(name) };
+        let tool_choice = self.tool_choice.clone().map(choice);
+        Ok(Route { models: self.route.clone(), output_tokens_max, turns_max, tool_choice })
     }
 }
 
@@ -66,10 +77,20 @@ mod tests {
             route: ids.iter().map(|id| Name::parse(id).unwrap()).collect(),
             output_tokens_max,
             turns_max,
+            tool_choice: None,
         };
         let plain = route(&["a", "b"], None, None).resolve(10_000).unwrap();
         assert_eq!((plain.output_tokens_max, plain.turns_max, plain.models.len()), (4_096, 30, 2));
         assert_eq!(route(&["a"], None, None).resolve(512).unwrap().output_tokens_max, 512);
+        for (written, wanted) in [
+            (None, None),
+            (Some("required"), Some(ToolChoice::Required)),
+            (Some("fs.read"), Some(ToolChoice::Tool(Name::parse("fs.read").unwrap()))),
+        ] {
+            let tool_choice = written.map(|text| Name::parse(text).unwrap());
+            let file = RouteFile { tool_choice, ..route(&["a"], None, None) };
+            assert_eq!(file.resolve(512).unwrap().tool_choice, wanted);
+        }
         for (file, field) in [
             (route(&[], None, None), "route"),
             (route(&["a", "a"], None, None), "route"),

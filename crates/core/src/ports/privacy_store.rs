@@ -11,6 +11,15 @@ use crate::payload::Sealed;
 use crate::privacy::{Erasure, Hold, Marks, Scope};
 use crate::tenant::TenantId;
 
+/// Answers to requests that are forgotten; what asks again for them is a new request then.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Forgotten {
+    /// The one under this key.
+    Key(String),
+    /// All whose keys begin so.
+    Beginning(String),
+}
+
 /// What becomes durable in one commit; empty parts change nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivacyChange {
@@ -28,8 +37,8 @@ pub struct PrivacyChange {
     pub lift: Option<HoldId>,
     /// An order to erase as it stands now.
     pub erasure: Option<Erasure>,
-    /// Beginnings of the keys of answers to requests that go too.
-    pub forget_answers: Vec<String>,
+    /// Answers to requests that go too.
+    pub forget_answers: Vec<Forgotten>,
     /// How far the work has come.
     pub marks: Option<Marks>,
     /// A record that nobody asked for.

@@ -36,12 +36,6 @@ impl Keep {
             Class::Statements => least(&[self.reasons, self.arguments]),
         }
     }
-
-    /// Whether anything is ever erased by age.
-    #[must_use]
-    pub fn is_limited(&self) -> bool {
-        Class::ALL.iter().any(|class| self.of(*class).is_some())
-    }
 }
 
 #[cfg(test)]
@@ -63,6 +57,5 @@ mod tests {
         ] {
             assert_eq!(keep.of(class), wanted, "{class:?}");
         }
-        assert!(keep.is_limited() && !Keep::default().is_limited());
     }
 }

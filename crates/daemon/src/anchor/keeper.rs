@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scalbotics_core::digest::Digest;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::StoreError;
+use scalbotics_core::ports::{PrivacyStore, StoreError};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::private_file::{self, SECRET_MODE};
 use scalbotics_runtime::audit::Signed;
@@ -45,6 +45,7 @@ struct Written {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     ports: Ports,
+    privacy: Arc<dyn PrivacyStore>,
     /// Whose logs there are.
     tenants: Vec<TenantId>,
     /// Whose people there are.
@@ -57,10 +58,16 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A keeper that goes on from `anchor`.
-    pub(crate) fn new(ports: Ports, tenant: TenantId, keystore: &Path, anchor: Anchor) -> Self {
+    pub(crate) fn new(
+        (ports, privacy): (Ports, Arc<dyn PrivacyStore>),
+        tenant: TenantId,
+        keystore: &Path,
+        anchor: Anchor,
+    ) -> Self {
         let tenants = vec![TenantId::system(), tenant.clone()];
         let (keystore, incarnation) = (keystore.to_owned(), anchor.incarnation);
-        Self { ports, tenants, tenant, keystore, incarnation, written: Mutex::new(Written { anchor, standings: None }) }
+        let written = Mutex::new(Written { anchor, standings: None });
+        Self { ports, privacy, tenants, tenant, keystore, incarnation, written }
     }
 
     /// Which incarnation of the installation this is.
@@ -92,7 +99,7 @@ impl Keeper {
         self.told(self.write().await);
     }
 
-    /// Writes both files now: somebody was just suspended, and a database that is put back must not forget it.
+    /// Writes both files now: somebody was just suspended, or a hold placed, and a database that is put back must not forget it.
     pub(crate) async fn standings_changed(&self) {
         self.told(self.write().await);
     }
@@ -110,7 +117,7 @@ impl Keeper {
     /// # Errors
     /// [`Error::Store`].
     pub(crate) async fn now(&self) -> Result<(Anchor, Standings), Error> {
-        let standings = Standings::read(&self.ports, &self.tenant).await?;
+        let standings = Standings::read(&self.ports, self.privacy.as_ref(), &self.tenant).await?;
         let before = self.written.lock().await.anchor.clone();
         Ok((self.anchor_behind(before).await?, standings))
     }
@@ -140,7 +147,7 @@ impl Keeper {
     }
 
     async fn write_standings(&self, written: &mut Written) -> Result<(), Error> {
-        let standings = Standings::read(&self.ports, &self.tenant).await?;
+        let standings = Standings::read(&self.ports, self.privacy.as_ref(), &self.tenant).await?;
         let text = serde_json::to_vec(&standings).map_err(|error| sealed::Error::Form { what: error.to_string() })?;
         let digest = Some(Digest::of_bytes(&text));
         if written.standings != digest {

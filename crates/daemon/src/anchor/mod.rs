@@ -25,4 +25,4 @@ pub(crate) use standings::{AgentMark, KIND as STANDINGS_KIND, Standings, enrolme
 #[cfg(test)]
 pub(crate) use standings::{HumanMark, ServiceMark};
 pub(crate) use start::{ask_witnesses, remembered};
-use witnesses::are_with_us;
+use witnesses::{Said, hear};

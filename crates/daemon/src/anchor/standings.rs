@@ -1,4 +1,4 @@
-//! The standings: what was taken away from whom, as a restored database must not give it back (semantics §7.4).
+//! The standings: what was taken away from whom, and what must not be erased, as a restored database must not forget it (semantics §7.4).
 //!
 //! Names of people stand in none of it: a human is a uid, and an enrolment its digest.
 
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
-use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::ports::{Human, PrivacyStore, StoreError};
+use scalbotics_core::privacy::Hold;
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_runtime::Ports;
@@ -75,6 +76,9 @@ pub(crate) struct Standings {
     pub(crate) services: Vec<ServiceMark>,
     /// Agents, all of them.
     pub(crate) agents: Vec<AgentMark>,
+    /// Legal holds: a restored database that did not know of one would erase what it is on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) holds: Vec<Hold>,
 }
 
 impl Standings {
@@ -85,24 +89,32 @@ impl Standings {
 
     /// What nobody remembers: a restore then suspends everybody.
     pub(crate) const fn unknown() -> Self {
-        Self { version: VERSION, complete: false, humans: Vec::new(), services: Vec::new(), agents: Vec::new() }
+        Self {
+            version: VERSION,
+            complete: false,
+            humans: Vec::new(),
+            services: Vec::new(),
+            agents: Vec::new(),
+            holds: Vec::new(),
+        }
     }
 
     /// As the registry is now.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) async fn read(ports: &Ports, tenant: &TenantId) -> Result<Self, StoreError> {
+    pub(super) async fn read(ports: &Ports, privacy: &dyn PrivacyStore, tenant: &TenantId) -> Result<Self, StoreError> {
         let mut humans: Vec<HumanMark> = ports.roster.humans(tenant).await?.into_iter().map(human).collect();
         let mut services: Vec<ServiceMark> = ports.services.services(tenant).await?.into_iter().map(service).collect();
         let mut agents: Vec<AgentMark> = ports.roster.agents(tenant).await?.into_iter().map(agent).collect();
+        let holds = privacy.holds(tenant).await?;
         let complete = humans.len().saturating_add(services.len()).saturating_add(agents.len()) <= PRINCIPALS_MAX;
         if !complete {
             humans.truncate(PRINCIPALS_MAX);
             services.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()));
             agents.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()).saturating_sub(services.len()));
         }
-        Ok(Self { version: VERSION, complete, humans, services, agents })
+        Ok(Self { version: VERSION, complete, humans, services, agents, holds })
     }
 }
 

@@ -12,7 +12,7 @@ use scalbotics_runtime::Ports;
 use scalbotics_runtime::audit::Quota;
 use scalbotics_store::SqliteStore;
 
-use super::{Anchor, are_with_us, load, verify};
+use super::{Anchor, Said, hear, load, verify};
 use crate::config::Config;
 use crate::start_error::StartError;
 
@@ -33,18 +33,22 @@ pub(crate) async fn ask_witnesses(
     unwitnessed: bool,
 ) -> Result<(), StartError> {
     let refused = |source| StartError::Anchor { dir: config.data_dir.clone(), source };
-    let are_with_us = are_with_us(ports, keepers).await.map_err(refused)?;
+    let said = hear(ports, keepers).await.map_err(refused)?;
     if unwitnessed {
         let (at, system) = (ports.clock.now(), TenantId::system());
         let mut record = Record::new(Kind::Installation, at, system, Uid::Daemon, "installation.start_unwitnessed");
-        let word = if are_with_us { "confirmed" } else { "not_confirmed" };
+        let word = if said == Said::Confirmed { "confirmed" } else { "not_confirmed" };
         record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
         ports.audit_log.append(vec![record], Vec::new()).await.map_err(|error| refused(error.into()))?;
-    } else if !are_with_us {
+        return Ok(());
+    }
+    if said == Said::Nothing {
         tracing::error!(
             "no witness has confirmed the log: only reads are served until one does, or until `admin start --unwitnessed`"
         );
-        quota.read_only(true);
+    }
+    if said != Said::Confirmed {
+        quota.await_witness(said == Said::Nothing);
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) fn make(config: &Config, out: &Path, dry_run: bool) -> Result<Value, 
     let incarnation = anchor::load(&config.keystore, config.installation, &trust.log_keys).ok().flatten();
     let incarnation = incarnation.map_or(1, |anchor| anchor.incarnation);
     let database = config.data_dir.join(manifest::DATABASE);
-    let len = std::fs::metadata(&database).map_err(|source| Error::Place { path: database.clone(), source })?.len();
+    let len = std::fs::metadata(&database).map_err(|source| Error::Out { path: database.clone(), source })?.len();
     let len = len.saturating_add(std::fs::metadata(config.data_dir.join("core.db-wal")).map_or(0, |found| found.len()));
     if dry_run {
         place::check(out)?;
@@ -53,7 +53,7 @@ pub(super) fn make(config: &Config, out: &Path, dry_run: bool) -> Result<Value, 
     let found = manifest::verify(place.dir())?;
     let checkpoint = found.store.newest_checkpoint(&TenantId::system()).map_err(|error| Error::damaged(place.dir(), error))?;
     let path = place.dir().join(manifest::DATABASE);
-    let (len, sha256) = manifest::digest(&path).map_err(|source| Error::Place { path: path.clone(), source })?;
+    let (len, sha256) = manifest::digest(&path).map_err(|source| Error::Out { path: path.clone(), source })?;
     let at = Guarded::new(System, None).now();
     let manifest = Manifest {
         version: manifest::VERSION,
@@ -89,7 +89,7 @@ fn mode() -> std::fs::Permissions {
 /// Refuses to begin what would fill the disk.
 fn room(at: &Path, len: u64) -> Result<(), Error> {
     let there = at.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/"));
-    let found = rustix::fs::statvfs(there).map_err(|error| Error::Place { path: there.to_owned(), source: error.into() })?;
+    let found = rustix::fs::statvfs(there).map_err(|error| Error::Out { path: there.to_owned(), source: error.into() })?;
     let (free, needed) = (found.f_bavail.saturating_mul(found.f_frsize), len.saturating_add(SPARE));
     if free < needed { Err(Error::NoRoom { path: PathBuf::from(there), needed, free }) } else { Ok(()) }
 }

@@ -29,9 +29,18 @@ pub(crate) enum Error {
         /// The place.
         path: PathBuf,
     },
-    /// A file or directory cannot be used.
+    /// A file or directory of a restore cannot be used.
     #[error("`{}` cannot be used", path.display())]
     Place {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The place of a backup, or the database that it is made of, cannot be used.
+    #[error("`{}` cannot be used", path.display())]
+    Out {
         /// Which.
         path: PathBuf,
         /// What the system said.
@@ -115,7 +124,9 @@ impl Error {
             Self::Start(source) => source.code(),
             Self::Data(OpenError::Locked { .. }) => codes::DATA_IN_USE,
             Self::Damaged { .. } | Self::Manifest { .. } => codes::BACKUP_UNUSABLE,
-            Self::Busy { .. } | Self::Exists { .. } | Self::NoRoom { .. } | Self::Copy(_) => codes::BACKUP_FAILED,
+            Self::Busy { .. } | Self::Exists { .. } | Self::Out { .. } | Self::NoRoom { .. } | Self::Copy(_) => {
+                codes::BACKUP_FAILED
+            }
             Self::NotConfirmed
             | Self::NoAdmin
             | Self::NoHuman { .. }
@@ -132,7 +143,7 @@ impl Error {
             Self::Start(source) => return source.next_step(),
             Self::Busy { .. } => "wait for the other backup",
             Self::Exists { .. } => "name a place that is free; no backup is ever overwritten",
-            Self::Place { .. } => "check the path, who owns it, and whether its disk is writable and has room",
+            Self::Place { .. } | Self::Out { .. } => "check the path, who owns it, and whether its disk is writable and has room",
             Self::NoRoom { .. } | Self::Copy(CopyError::Full { .. }) => "name a place on a disk with more room, or free some",
             Self::Copy(_) => "look at the disk of the copy and, with `scalbotics doctor`, at the database",
             Self::Damaged { .. } | Self::Manifest { .. } => "take another backup of this installation; this one is not used",

@@ -4,9 +4,9 @@
 //! that nothing is served before the new anchor stands; whoever is killed in between runs the same restore again.
 
 use std::collections::BTreeSet;
-use std::fs::{DirBuilder, File};
+use std::fs::{DirBuilder, File, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +65,10 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
     let _held = Held::take(&config.data_dir)?;
     let stage = Stage::make(&config.data_dir)?;
     let copy = stage.dir.join(manifest::DATABASE);
-    std::fs::copy(wanted.from.join(manifest::DATABASE), &copy).map_err(|source| Error::Place { path: copy, source })?;
+    // Whoever may read the backup where it was kept does not so read the database.
+    let copied = std::fs::copy(wanted.from.join(manifest::DATABASE), &copy);
+    let own = copied.and_then(|_| std::fs::set_permissions(&copy, Permissions::from_mode(SECRET_MODE)));
+    own.map_err(|source| Error::Place { path: copy, source })?;
     let epoch = remembered.anchor.as_ref().map_or(0, |anchor| anchor.writer_epoch);
     raise_writer_epoch(&stage.dir, epoch)?;
     let rewritten = rewrite_copy(config, &stage.dir, (&remembered, &wanted.keep), plan).await?;
@@ -81,7 +84,8 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
     Ok(json!({
         "restored": wanted.from, "incarnation": incarnation, "lost": done.lost, "tasks_ended": done.tasks.tasks,
         "effects_in_doubt": done.tasks.in_doubt, "approvals_lapsed": done.tasks.approvals, "agents_suspended": done.agents,
-        "humans_suspended": done.humans, "services_suspended": done.services, "replaced": replaced, "log_key": done.log_key,
+        "humans_suspended": done.humans, "services_suspended": done.services, "holds_placed_again": done.holds,
+        "replaced": replaced, "log_key": done.log_key,
     }))
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::checkpoint::system_origin;
 use scalbotics_core::audit::{Kind, LostNote, OutcomeNote, Record, RestoreNote};
+use scalbotics_core::ids::HoldId;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{Note, StoreError};
+use scalbotics_core::ports::{Note, PrivacyChange, PrivacyStore as _, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_identity::holder::signed_note::Verifier;
@@ -55,6 +56,8 @@ pub(super) struct Done {
     pub(super) agents: u64,
     pub(super) humans: Vec<String>,
     pub(super) services: Vec<String>,
+    /// Legal holds that the backup did not know.
+    pub(super) holds: u64,
     /// The key under which witnesses know the installation log from now on.
     pub(super) log_key: String,
 }
@@ -80,6 +83,7 @@ pub(super) async fn all(
     let (ports, states): (Ports, States) = wiring::offline(config, (store, clock), note.incarnation)?;
     let (tenant, incarnation) = (&config.tenant, note.incarnation);
     tell(&ports, tenant, &note).await?;
+    let holds = place_holds((&ports, store), tenant, &remembered.standings).await?;
     let tasks = put_back(ports.clone(), states, tenant).await?;
     let agents = suspend_agents(&ports, tenant, &remembered.standings).await?;
     let humans = suspend_humans(&ports, tenant, (&remembered.standings, keep)).await?;
@@ -92,10 +96,10 @@ pub(super) async fn all(
     let log_key = key.renamed(&system_origin(domain, incarnation)).map_err(Error::step("name the log key"))?.to_string();
     let before = remembered.anchor.clone().unwrap_or_else(|| Anchor::empty(config.installation, note.backup_at));
     let fresh = Anchor { incarnation, writer_epoch: store.writer_epoch(), restoring: false, ..before };
-    let keeper = anchor::Keeper::new(ports, tenant.clone(), &config.keystore, fresh);
+    let keeper = anchor::Keeper::new((ports, Arc::new(store.clone())), tenant.clone(), &config.keystore, fresh);
     let (anchor, standings) =
         keeper.now().await.map_err(|error| Error::Step { attempt: "read the new anchor", source: in_words(&error).into() })?;
-    let done = Done { lost: plan::shown(&note), tasks, agents, humans, services, log_key };
+    let done = Done { lost: plan::shown(&note), tasks, agents, humans, services, holds, log_key };
     Ok(Rewritten { anchor, standings, done })
 }
 
@@ -120,6 +124,24 @@ fn record(ports: &Ports, tenant: &TenantId, (action, uid): (&str, String), stand
     };
     record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
     record.into()
+}
+
+/// Places the holds that the backup does not know; one that was lifted since stays until it is lifted again.
+async fn place_holds(
+    (ports, store): (&Ports, &SqliteStore),
+    tenant: &TenantId,
+    standings: &Standings,
+) -> Result<u64, StoreError> {
+    let known: BTreeSet<HoldId> = store.holds(tenant).await?.iter().map(|hold| hold.id).collect();
+    let mut placed = 0;
+    for hold in standings.holds.iter().filter(|hold| hold.tenant == *tenant && !known.contains(&hold.id)) {
+        let mut record = Record::new(Kind::Installation, ports.clock.now(), tenant.clone(), Uid::Daemon, "privacy.hold_restored");
+        record.target = Some(format!("{} on {}", hold.id, hold.scope));
+        let change = PrivacyChange { hold: Some(hold.clone()), record: Some(record), ..PrivacyChange::of(tenant.clone()) };
+        store.change(change).await?;
+        placed += 1;
+    }
+    Ok(placed)
 }
 
 async fn suspend_agents(ports: &Ports, tenant: &TenantId, standings: &Standings) -> Result<u64, StoreError> {

@@ -17,6 +17,7 @@ use scalbotics_core::in_words;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, KeepError, Kept};
 use scalbotics_core::time::{Span, Timestamp};
 use scalbotics_runtime::secret;
+use tokio::sync::Mutex;
 
 use crate::config::{Config, programs};
 use crate::following::USER;
@@ -41,6 +42,8 @@ pub(super) struct Git {
     roots: Roots,
     /// The file of those authorities, for the `git` program.
     ca_bundle: Option<PathBuf>,
+    /// Held by the thread that pushes: a remote that hangs has one of them, however often it is asked again.
+    turn: Arc<Mutex<()>>,
 }
 
 impl Git {
@@ -58,6 +61,7 @@ impl Git {
             clock: secrets.clock(),
             roots,
             ca_bundle: config.ca_bundle.clone(),
+            turn: Arc::default(),
         }
     }
 
@@ -87,12 +91,18 @@ impl CheckpointKeeper for Git {
     /// # Cancel safety
     /// Cancel safe: a push that was begun ends on its own thread, and is found by the next.
     async fn keep(&self, checkpoint: &AddCheckpoint) -> Result<Kept, KeepError> {
+        let under_way = |_| KeepError::Unreachable { source: "an earlier push is under way still".into() };
+        let turn = Arc::clone(&self.turn).try_lock_owned().map_err(under_way)?;
         let remote = self.remote().await?;
         let mut references = remote.look(Service::Push).await.map_err(said)?;
         let there = references.remove(self.branch.reference());
         let place = Place { remote, branch: self.branch.clone(), ca_bundle: self.ca_bundle.clone() };
-        let (note, now) = (checkpoint.note.clone(), self.clock.now());
-        let pushed = tokio::task::spawn_blocking(move || place.push(there.as_deref(), &note, now)).await;
+        let (given, now) = (checkpoint.clone(), self.clock.now());
+        let push = move || {
+            let _turn = turn;
+            place.push(there.as_deref(), &given, now)
+        };
+        let pushed = tokio::task::spawn_blocking(push).await;
         pushed.unwrap_or_else(|panicked| Err(unreachable(panicked)))
     }
 }
@@ -106,7 +116,7 @@ struct Place {
 
 impl Place {
     /// Brings the copy to where the remote stands, commits the note on top of it, and pushes.
-    fn push(&self, there: Option<&str>, note: &str, now: Timestamp) -> Result<Kept, KeepError> {
+    fn push(&self, there: Option<&str>, given: &AddCheckpoint, now: Timestamp) -> Result<Kept, KeepError> {
         let (remote, branch) = (&self.remote, &self.branch);
         branch.make().map_err(unreachable)?;
         let here = branch.head().map_err(unreachable)?;
@@ -115,7 +125,8 @@ impl Place {
         }
         let held = branch.read(FILE).map_err(unreachable)?;
         let held = held.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        judge(held.as_deref(), note)?;
+        judge(held.as_deref(), given)?;
+        let note = given.note.as_str();
         let fresh = Checkpoint::of_note(note).map_err(|error| KeepError::Refused { why: error.to_string() })?;
         let is_held = held.is_some_and(|held| Checkpoint::of_note(&held).is_ok_and(|held| held.size == fresh.size));
         if !is_held {
@@ -126,6 +137,9 @@ impl Place {
             let programs = programs();
             let means = (programs.as_str(), self.ca_bundle.as_deref());
             remote.push(branch.path(), branch.reference(), means).map_err(said)?;
+            if let Err(error) = branch.pack(&programs) {
+                tracing::warn!(error = in_words(&error), "the copy of the branch is not packed, and grows");
+            }
         }
         Ok(Kept::Stored)
     }
@@ -146,5 +160,34 @@ fn said(error: RemoteError) -> KeepError {
         | RemoteError::NotGit { .. }
         | RemoteError::Fetch { .. }
         | RemoteError::Push { .. } => KeepError::Refused { why: in_words(&error) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Guarded, System};
+
+    #[tokio::test]
+    async fn a_push_that_hangs_has_no_second_one_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Git {
+            name: "git".to_owned(),
+            apart: Span::from_ms(0),
+            address: Address::parse("http://127.0.0.1:9/kept.git").unwrap(),
+            user: USER.to_owned(),
+            token: None,
+            branch: Branch::new(folder.path().join(COPY), "refs/heads/checkpoints".to_owned()),
+            clock: Arc::new(Guarded::new(System, None)),
+            roots: Roots::default(),
+            ca_bundle: None,
+            turn: Arc::default(),
+        };
+        let checkpoint = AddCheckpoint { old_size: 0, proof: Vec::new(), note: String::new() };
+        let asked = async || in_words(&git.keep(&checkpoint).await.unwrap_err());
+        let hangs = git.turn.lock().await;
+        assert!(asked().await.contains("under way still"));
+        drop(hangs);
+        assert!(!asked().await.contains("under way"), "whoever is done lets the next one in");
     }
 }

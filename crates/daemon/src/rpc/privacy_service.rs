@@ -107,7 +107,7 @@ impl Privacy {
         };
         let about = about.ok_or_else(|| Failure::not_found(text))?;
         let caller = call.caller(&request.request_id)?;
-        let held = self.0.privacy.hold(&caller, &about, &request.reason, request.validate_only).await;
+        let held = self.0.marked(self.0.privacy.hold(&caller, &about, &request.reason, request.validate_only)).await;
         Ok(show(call, held.map_err(|error| convert::privacy_failure(&error, text))?, &request.reason))
     }
 
@@ -124,7 +124,7 @@ impl Privacy {
         let named: Named<HoldId> = names::parse("name", "holds", &request.name, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
         let caller = call.caller(&request.request_id)?;
-        let lifted = self.0.privacy.lift(&caller, named.id, &request.reason, request.validate_only).await;
+        let lifted = self.0.marked(self.0.privacy.lift(&caller, named.id, &request.reason, request.validate_only)).await;
         Ok(show(call, lifted.map_err(|error| convert::privacy_failure(&error, &request.name))?, ""))
     }
 

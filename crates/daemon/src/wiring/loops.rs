@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::ports::{CheckpointKeeper, Clock};
+use scalbotics_core::ports::{CheckpointKeeper, Clock, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
@@ -30,9 +30,9 @@ const DEV_STAMP: &str = "dev: approver keys not separated";
 const USED_ASSERTIONS: &str = "logins";
 
 /// Looks at the repository, a remote one less often.
-pub(super) fn reconciler(config: &Config, ports: &Ports, metrics: &Arc<Metrics>) -> Arc<Reconciler> {
+pub(super) fn reconciler(config: &Config, ports: &Ports, (metrics, quota): (&Arc<Metrics>, &Arc<Quota>)) -> Arc<Reconciler> {
     let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
-    Reconciler::polling(ports.clone(), config.tenant.clone(), Arc::clone(metrics), poll_ms)
+    Reconciler::polling(ports.clone(), config.tenant.clone(), (Arc::clone(metrics), Arc::clone(quota)), poll_ms)
 }
 
 /// Answers to approvals, stamped where keys are not separated.
@@ -44,11 +44,13 @@ pub(super) fn approvals(config: &Config, ports: &Ports, tasks: &task::Service, i
 /// Starts remembering the logs' heads outside of the database.
 pub(super) fn anchored(
     config: &Config,
-    ports: &Ports,
+    (ports, store): (&Ports, &SqliteStore),
     remembered: anchor::Anchor,
     (checkpointer, supervisor): (&Checkpointer, &Supervisor),
 ) -> Arc<anchor::Keeper> {
-    let anchor = Arc::new(anchor::Keeper::new(ports.clone(), config.tenant.clone(), &config.keystore, remembered));
+    let both = (ports.clone(), Arc::new(store.clone()) as Arc<dyn PrivacyStore>);
+    let keeper = anchor::Keeper::new(both, config.tenant.clone(), &config.keystore, remembered);
+    let anchor = Arc::new(keeper);
     anchor.start(checkpointer.signed(), supervisor);
     anchor
 }
@@ -77,7 +79,7 @@ pub(super) fn sign_logs(
     let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
     let trust_domain = config.trust_domain.as_str().to_owned();
     let checkpointer = Checkpointer::new(ports.clone(), trust_domain, system.clone(), tenants, Arc::clone(metrics));
-    let checkpointer = Arc::new(checkpointer.in_incarnation(incarnation));
+    let checkpointer = Arc::new(checkpointer.in_incarnation(incarnation).minding(Arc::clone(quota)));
     checkpointer.start(supervisor);
     let most = config.settings.audit.max_unwitnessed;
     let numbers = (Arc::clone(metrics), Arc::clone(quota));

@@ -17,7 +17,7 @@ use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
-use scalbotics_runtime::reconcile::{POLL_MS, Reconciler, States};
+use scalbotics_runtime::reconcile::{Reconciler, States};
 use scalbotics_runtime::{Ports, privacy, secret, task};
 use scalbotics_store::{Options, SqliteStore};
 
@@ -72,7 +72,7 @@ pub(crate) fn offline(
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
     let built = ports(config, &keys, store, clock, (&workspaces, places, &Start::default()), (&metrics, incarnation))?;
-    let states = Reconciler::polling(built.ports.clone(), config.tenant.clone(), metrics, POLL_MS).states();
+    let states = Reconciler::new(built.ports.clone(), config.tenant.clone(), metrics).states();
     Ok((built.ports, states))
 }
 

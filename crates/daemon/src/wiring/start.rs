@@ -61,7 +61,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let supervisor = Supervisor::new(Arc::clone(&metrics));
     let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
-    let reconciler = reconciler(&config, &ports, &metrics);
+    let reconciler = reconciler(&config, &ports, (&metrics, &quota));
     workspaces.follow(reconciler.states().watch());
     models.follow(reconciler.states().watch());
     reconciler.start(&supervisor).await;
@@ -72,7 +72,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let approvals = approvals(&config, &ports, &tasks, keys.trust.dev);
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
-    let anchor = anchored(&config, &ports, remembered, (&checkpointer, &supervisor));
+    let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;

@@ -109,6 +109,20 @@ fn one_backup_is_made_at_a_time() {
     backup(&installation, "out");
 }
 
+#[test]
+fn a_place_that_is_none_is_refused_and_what_is_somebodys_stays() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let notes = installation.path("mine.part").join("notes.txt");
+    std::fs::create_dir(notes.parent().unwrap()).unwrap();
+    std::fs::write(&notes, "mine").unwrap();
+    for (place, says) in [("absent/out", "cannot be used"), ("mine", "cannot be used"), (".", "is there already")] {
+        let refused = admin(&installation, &["backup", "--out", installation.path(place).to_str().unwrap()]).exits(1);
+        assert!(refused.stderr.contains("BACKUP_FAILED") && refused.stderr.contains(says), "{refused:#?}");
+    }
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
+}
+
 /// Runs the child in a mount namespace, as root or as a user that is root there.
 #[test]
 fn a_full_disk_makes_no_backup() {

@@ -104,6 +104,13 @@ impl Desired {
         self.put("agents/clerk.yaml", agent);
     }
 
+    /// Has the first answer of each task call this, or `required` for anything.
+    pub(crate) fn has_to_call(&mut self, tool: &str) {
+        let mut agent: Value = serde_json::from_str(&self.files["agents/clerk.yaml"]).unwrap();
+        agent["model"]["tool_choice"] = json!(tool);
+        self.put("agents/clerk.yaml", agent);
+    }
+
     fn update_agent(&mut self) {
         let Some(text) = self.files.get("agents/clerk.yaml") else { return };
         let mut agent: Value = serde_json::from_str(text).unwrap();

@@ -276,6 +276,28 @@ fn after_the_first_word_no_other_model_is_asked() {
 }
 
 #[test]
+fn what_the_first_answer_has_to_call_is_told_to_the_server_and_held_against_its_answer() {
+    let server = ScriptedServer::choosing(0, |asked| match (turn(asked), asked.contents().join(" ").contains("obey")) {
+        (0, true) => read("work/a"),
+        _ => Answer::Say("Nothing to read.".to_owned()),
+    })
+    .unwrap();
+    let installation = driven_by(&server, |desired| desired.has_to_call("fs.read"));
+    std::fs::write(installation.path("work/a"), "a").unwrap();
+    let _daemon = installation.start();
+    let shown = installation.rest(&submit(&installation, "obey", &[]));
+    assert_eq!(shown["status"], "COMPLETED", "{shown:#}");
+    let asked = server.asked();
+    assert_eq!(asked[0].body["tool_choice"], json!({ "type": "function", "function": { "name": "fs_read" } }));
+    assert!(asked.len() == 2 && asked[1].body.get("tool_choice").is_none(), "from the second turn on it chooses itself");
+    // A server that knows no such choice does not turn a forced call into a free one.
+    let shown = installation.rest(&submit(&installation, "do as you like", &[]));
+    assert_eq!((&shown["status"], &shown["failure"]), (&json!("FAILED"), &json!("MODEL_FAILED")), "{shown:#}");
+    assert!(shown["failure_detail"].as_str().unwrap().contains("had to call `fs.read`"), "{shown:#}");
+    installation.verify_audit();
+}
+
+#[test]
 fn a_step_of_a_workflow_sends_its_schema_to_the_server() {
     let schema = json!({ "type": "object", "required": ["good"], "properties": { "good": { "type": "boolean" } } });
     let server = ScriptedServer::choosing(0, |_| Answer::Say("{\"good\": true}".to_owned())).unwrap();

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use scalbotics_testkit::model::{Answer, ScriptedServer};
 use scalbotics_testkit::tls::{Authority, Front};
@@ -176,4 +177,64 @@ fn a_bundle_that_is_none_stops_the_start_and_says_why() {
             assert!(answer.stderr.contains("egress.ca_bundle"), "{answer:#?}");
         }
     }
+}
+
+#[test]
+fn keepers_of_a_companys_own_authority() {
+    let authority = Authority::new("Acme authority");
+    let taken = Arc::new(Mutex::new(Vec::new()));
+    let takes = Arc::clone(&taken);
+    let web = Web::serve(move |_, request| {
+        takes.lock().unwrap().push(String::from_utf8_lossy(&request.body).into_owned());
+        page(200, "text/plain", "")
+    });
+    let hook = Front::new(web.port, authority.certificate(&HERE));
+    let installation = Installation::new();
+    let file = bundle(&authority, &installation.path("."));
+    let (port, _) = crate::installation::ports();
+    // Its folder is its own as soon as it runs.
+    let key = crate::witness::key(&installation);
+    let witness = crate::witness::start(&installation, port);
+    let cosigns = Front::new(port, authority.certificate(&HERE));
+    let bare = std::fs::read_to_string(installation.config()).unwrap();
+    let configure = |hook: u16, cosigns: u16, bundle: Option<&Path>| {
+        let egress = bundle.map(|path| format!("[egress]\nca_bundle = \"{}\"\n", path.display())).unwrap_or_default();
+        let audit = format!(
+            "[audit]\nwitnesses = [{{ key = \"{key}\", url = \"https://localhost:{cosigns}\" }}]\n\
+             checkpoint_webhook = \"https://localhost:{hook}/kept\"\n"
+        );
+        std::fs::write(installation.config(), format!("{bare}\n{egress}{audit}")).unwrap();
+    };
+    let keepers = |wanted: &dyn Fn(&Value) -> bool| {
+        crate::process::until("both keepers", std::time::Duration::from_secs(60), || {
+            let status = installation.ann(&["status"]).exits(0).json();
+            let keepers = status["keepers"].as_array().unwrap().clone();
+            (keepers.len() == 2 && keepers.iter().all(wanted)).then_some(keepers)
+        })
+    };
+    // Nobody is believed, and nobody is told anything.
+    let wrong = |port| Front::new(port, authority.certificate(&["elsewhere.example"]));
+    let old = |port| Front::new(port, authority.expired(&HERE));
+    let fronts = [(wrong(web.port), wrong(port)), (old(web.port), old(port))];
+    for (hook, cosigns, bundle) in [
+        (&hook, &cosigns, None),
+        (&fronts[0].0, &fronts[0].1, Some(file.as_path())),
+        (&fronts[1].0, &fronts[1].1, Some(file.as_path())),
+    ] {
+        configure(hook.port(), cosigns.port(), bundle);
+        let daemon = installation.start();
+        for keeper in keepers(&|keeper| keeper["trouble"] != "") {
+            assert!(keeper["trouble"].as_str().unwrap().contains("certificate") && keeper["size"] == 0, "{keeper:#}");
+        }
+        let _ended = daemon.stop();
+    }
+    assert!(taken.lock().unwrap().is_empty(), "a server that nobody believes was told something");
+
+    configure(hook.port(), cosigns.port(), Some(&file));
+    let daemon = installation.start();
+    keepers(&|keeper| keeper["size"].as_u64() > Some(0) && keeper["trouble"] == "");
+    let note = taken.lock().unwrap().last().cloned().unwrap();
+    assert!(scalbotics_core::audit::checkpoint::Checkpoint::of_note(&note).is_ok(), "{note}");
+    let _ended = daemon.stop();
+    drop(witness);
 }

@@ -1,6 +1,7 @@
 //! Yesterday's backup put in the place of the newest database: nothing runs again, nobody is un-suspended, no approval comes back, and the
 //! logs say what was lost.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -95,7 +96,8 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     installation.ann(&["agent", "suspend", "clerk", "--yes"]).exits(0);
     installation.ann(&["human", "suspend", "bob", "--yes"]).exits(0);
     let sizes = installation.ann(&["audit", "verify"]).exits(0).json()["records"].as_u64().unwrap();
-    // Killed: the suspensions are remembered without a clean end.
+    let held = installation.ann(&["admin", "hold", "add", "--task", &finished, "--reason", "case 4711"]).exits(0).json();
+    // Killed: the suspensions, and the hold, are remembered without a clean end.
     daemon.kill();
     let lines = installation.ledger.lines();
 
@@ -103,9 +105,13 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     assert_eq!(plan["suspended_humans"], serde_json::json!(["bob"]), "{plan:#}");
     let not_confirmed = admin(&installation, &["restore", "--from", yesterday.to_str().unwrap()]).exits(1);
     assert_eq!(not_confirmed.error_in_words().code, "RESTORE_FAILED", "{not_confirmed:#?}");
+    let readable = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(yesterday.join("core.db"), readable).unwrap();
     let done = restore(&installation, &yesterday);
+    let mode = std::fs::metadata(installation.root.join("data/core.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the mode of the backup became that of the database");
     assert_eq!((&done["incarnation"], &done["humans_suspended"]), (&Value::from(2), &serde_json::json!(["bob"])), "{done:#}");
-    assert_eq!(done["tasks_ended"], 4, "{done:#}");
+    assert_eq!((&done["tasks_ended"], &done["holds_placed_again"]), (&Value::from(4), &Value::from(1)), "{done:#}");
     assert!(done["agents_suspended"].as_u64() >= Some(1), "{done:#}");
 
     let daemon = installation.start();
@@ -122,6 +128,12 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     assert_eq!(clerk["standing"], "suspended", "{clerk:#}");
     assert_ne!(installation.bob(&["approval", "list"]).code, 0, "a human who was suspended may act");
     assert_eq!(installation.ann(&["human", "show", "bob"]).exits(0).json()["standing"], "suspended");
+    // What must not be erased is known still, though its reason is lost.
+    let holds = installation.ann(&["admin", "hold", "list"]).exits(0).json();
+    assert_eq!(holds.as_array().unwrap().len(), 1, "{holds:#}");
+    assert_eq!(holds[0]["name"], held["name"], "{holds:#}");
+    let refused = installation.ann(&["admin", "erase", "--task", &finished, "--reason", "tidy", "--yes"]);
+    assert_eq!(refused.error().code, "LEGAL_HOLD", "{refused:#?}");
     // No approval comes back.
     installation.ann(&["human", "resume", "bob"]).exits(0);
     installation.bob(&["login"]).exits(0);

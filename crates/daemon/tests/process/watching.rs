@@ -15,6 +15,9 @@ use crate::process::until;
 /// Time that a look, a restart and a busy machine take.
 const SEEN_MAX: Duration = Duration::from_secs(40);
 
+/// Time in which a watch looks more than once.
+const LOOKS: Duration = Duration::from_secs(5);
+
 /// A command that prints JSON lines until it is ended.
 struct Watch {
     child: Child,
@@ -81,8 +84,15 @@ fn status_is_watched_through_a_restart() {
 fn approvals_are_watched_and_mine_are_those_of_others() {
     let installation = Installation::new();
     let daemon = installation.start();
+    // One that sees nothing goes on as well, through several looks at nobody.
+    let idle = Watch::start(&installation, BOB, &["approval", "watch"]);
+    std::thread::sleep(LOOKS);
+    let _ended = daemon.stop();
+    std::thread::sleep(LOOKS);
+    let daemon = installation.start();
     let task = id(&installation.submit(Class::Opaque, "first", Times::default()));
     let first = installation.approval_of(&task);
+    assert_eq!(idle.next("what comes after a restart", |_| true)["name"], first.as_str());
     let watch = Watch::start(&installation, BOB, &["approval", "watch", "--mine"]);
     assert_eq!(watch.next("what waits already", |_| true)["name"], first.as_str());
     let task = id(&installation.submit(Class::Opaque, "second", Times::default()));

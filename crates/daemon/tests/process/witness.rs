@@ -20,7 +20,7 @@ const NAME: &str = "witness.test/w1";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running witness; killed when dropped.
-struct Witness {
+pub(crate) struct Witness {
     child: Child,
 }
 
@@ -39,7 +39,7 @@ fn command(installation: &Installation, more: &[&str]) -> Command {
 }
 
 /// The witness's key.
-fn key(installation: &Installation) -> String {
+pub(crate) fn key(installation: &Installation) -> String {
     Answer::of(&mut command(installation, &["--keygen"])).exits(0).stdout.trim().to_owned()
 }
 
@@ -50,7 +50,7 @@ fn log_key(installation: &Installation) -> String {
     keys.into_iter().find(|key| key.contains("/audit/system+")).unwrap()
 }
 
-fn start(installation: &Installation, port: u16) -> Witness {
+pub(crate) fn start(installation: &Installation, port: u16) -> Witness {
     started(command(installation, &["--listen", &format!("127.0.0.1:{port}"), "--log", &log_key(installation)]), port)
 }
 

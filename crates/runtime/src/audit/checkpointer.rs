@@ -1,5 +1,6 @@
 //! Signs the heads of the audit logs: at start, at least every ten seconds or thousand entries, and at shutdown (semantics §7.3).
 //!
+//! **Invariant:** while only reads are served, since no witness has confirmed the log, nothing is signed.
 //! **Invariant:** the installation log is signed last, and holds the head of every tenant's log that grew: so whoever keeps, or
 //! cosigns, its checkpoint keeps all logs.
 
@@ -13,6 +14,7 @@ use scalbotics_core::ports::{AuditQuery, LogHead, SignError, StoreError};
 use scalbotics_core::tenant::TenantId;
 use tokio::sync::watch;
 
+use super::Quota;
 use crate::metrics::Metrics;
 use crate::{Ports, Supervisor};
 
@@ -55,6 +57,8 @@ pub struct Checkpointer {
     metrics: Arc<Metrics>,
     signed: watch::Sender<Signed>,
     incarnation: u64,
+    /// Says whether a witness has to confirm the logs first.
+    quota: Arc<Quota>,
 }
 
 /// Why a head was not signed.
@@ -79,13 +83,22 @@ impl Checkpointer {
     /// A checkpointer of the installation log, which is that of the tenant `system`, and of these tenants' logs.
     #[must_use]
     pub fn new(ports: Ports, trust_domain: String, system: TenantId, tenants: Vec<TenantId>, metrics: Arc<Metrics>) -> Self {
-        Self { ports, trust_domain, system, tenants, metrics, signed: watch::Sender::new(Signed::default()), incarnation: 1 }
+        let (signed, quota) = (watch::Sender::new(Signed::default()), Arc::default());
+        Self { ports, trust_domain, system, tenants, metrics, signed, incarnation: 1, quota }
     }
 
     /// The same in an incarnation of the installation: its log is another one than before the restore.
     #[must_use]
     pub const fn in_incarnation(mut self, incarnation: u64) -> Self {
         self.incarnation = incarnation;
+        self
+    }
+
+    /// The same where nothing is signed as long as `quota` has only reads served: the database may be an older one, and two heads of one
+    /// size under one key are a fork, which no witness forgives (semantics §7.4).
+    #[must_use]
+    pub fn minding(mut self, quota: Arc<Quota>) -> Self {
+        self.quota = quota;
         self
     }
 
@@ -132,6 +145,10 @@ impl Checkpointer {
     }
 
     async fn sign(&self, known: &mut Known, step: u64) {
+        if self.quota.is_read_only() {
+            self.show().await;
+            return;
+        }
         // A log that cannot be read or signed does not keep the others from it.
         if !known.looked
             && let Some(heads) = told(&self.system, self.recorded().await)
@@ -161,6 +178,18 @@ impl Checkpointer {
         let fresh = if is_due { told(&self.system, self.sign_one(&self.system, &head).await) } else { None };
         let stored = (checkpoint_size(&head), head.checkpoint.unwrap_or_default());
         self.tell(known, fresh.unwrap_or(stored), sizes);
+    }
+
+    /// Tells what was signed before this start, so that witnesses are asked about it.
+    async fn show(&self) {
+        let mut sizes = BTreeMap::new();
+        let mut stored = (0, String::new());
+        for tenant in self.tenants.iter().chain([&self.system]) {
+            let Some(head) = told(tenant, self.ports.audit_log.head(tenant).await.map_err(Error::from)) else { return };
+            sizes.insert(tenant.clone(), head.size);
+            stored = (checkpoint_size(&head), head.checkpoint.unwrap_or_default());
+        }
+        self.tell(&Known::default(), stored, sizes);
     }
 
     fn tell(&self, known: &Known, (size, note): (u64, String), sizes: BTreeMap<TenantId, u64>) {

@@ -230,7 +230,7 @@ impl Keepers {
 
     /// A witness has seen that the log is the one that it knows: what waited for that goes on.
     fn confirmed_by(&self, keeper: &dyn CheckpointKeeper) {
-        if keeper.is_witness() && self.quota.read_only(false) {
+        if keeper.is_witness() && self.quota.confirm() {
             tracing::info!(keeper = keeper.name(), "a witness has confirmed the log: everything is served");
         }
     }
@@ -273,7 +273,7 @@ impl Keepers {
         let mut shared = self.shared();
         let Some(standing) = shared.outside.keepers.get_mut(number) else { return };
         let trouble = in_words(error);
-        if standing.is_witness && self.quota.is_read_only() && matches!(error, KeepError::Knows { .. } | KeepError::Forked) {
+        if standing.is_witness && self.quota.is_unconfirmed() && matches!(error, KeepError::Knows { .. } | KeepError::Forked) {
             self.refuted.send_replace(Some(format!("witness {}: {trouble}", standing.name)));
         }
         if standing.trouble.as_deref() != Some(&trouble) {

@@ -34,6 +34,8 @@ pub struct Quota {
     holds_risky: AtomicBool,
     /// Whether nothing begins: no witness has confirmed the log since the start.
     reads_only: AtomicBool,
+    /// Whether no witness has confirmed the log since the start, and nobody has said that it does not matter.
+    unconfirmed: AtomicBool,
     buckets: Mutex<BTreeMap<TenantId, Bucket>>,
 }
 
@@ -51,6 +53,7 @@ impl Quota {
             per_day: AtomicU64::new(per_day),
             holds_risky: AtomicBool::new(false),
             reads_only: AtomicBool::new(false),
+            unconfirmed: AtomicBool::new(false),
             buckets: Mutex::new(BTreeMap::new()),
         }
     }
@@ -65,10 +68,23 @@ impl Quota {
         self.holds_risky.store(hold, Ordering::Release);
     }
 
-    /// Whether only reads are served from now on, since no witness has confirmed the log since the start (semantics §7.4); answers whether
-    /// that is a change.
-    pub fn read_only(&self, only: bool) -> bool {
-        self.reads_only.swap(only, Ordering::AcqRel) != only
+    /// No witness has confirmed the log since the start (semantics §7.4): one that knows it otherwise is believed, and where there was
+    /// something to confirm `only_reads` are served until one has.
+    pub fn await_witness(&self, only_reads: bool) {
+        self.unconfirmed.store(true, Ordering::Release);
+        self.reads_only.store(only_reads, Ordering::Release);
+    }
+
+    /// A witness has confirmed the log; answers whether only reads were served until now.
+    pub fn confirm(&self) -> bool {
+        self.unconfirmed.store(false, Ordering::Release);
+        self.reads_only.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether no witness has confirmed the log yet.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.unconfirmed.load(Ordering::Acquire)
     }
 
     /// Whether only reads are served.

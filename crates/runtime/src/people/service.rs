@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::ids::HumanUid;
-use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::ports::{Human, Note, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::{Name, TenantId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::Mutex;
 
@@ -219,19 +221,12 @@ impl Service {
             Moved::Gone => return Err(Error::Gone { name: name.clone() }),
             Moved::To(standing, epoch) => Agent { standing, epoch, ..old },
         };
-        if only_check {
-            return Ok(Changed { now: agent, audited: false });
+        let target = agent.uid.to_string();
+        let moved = made(&change, (&target, agent), only_check, |agent, note| registry.put_agent(agent, note)).await?;
+        if moved.audited && moved.now.standing != Standing::Active {
+            self.tasks.halt(Uid::Agent(moved.now.uid));
         }
-        let note = change.note(&agent.uid.to_string(), &agent)?;
-        match registry.put_agent(agent.clone(), note).await {
-            Ok(()) => {
-                if agent.standing != Standing::Active {
-                    self.tasks.halt(Uid::Agent(agent.uid));
-                }
-                Ok(Changed { now: agent, audited: true })
-            }
-            Err(error) => raced(&change, error).await,
-        }
+        Ok(moved)
     }
 
     async fn present(&self, tenant: &TenantId, name: &Name) -> Result<Human, Error> {
@@ -255,14 +250,8 @@ impl Service {
 
     /// The same, with another target of the record than the human alone.
     async fn put_as(&self, change: &Change<'_>, target: &str, human: Human, only_check: bool) -> Result<Changed<Human>, Error> {
-        if only_check {
-            return Ok(Changed { now: human, audited: false });
-        }
-        let note = change.note(target, &human)?;
-        match self.changes.ports.registry.put_human(human.clone(), note).await {
-            Ok(()) => Ok(Changed { now: human, audited: true }),
-            Err(error) => raced(change, error).await,
-        }
+        let registry = &self.changes.ports.registry;
+        made(change, (target, human), only_check, |human, note| registry.put_human(human, note)).await
     }
 }
 
@@ -278,12 +267,26 @@ pub(super) fn joined(name: &Name, old: &[Name], roles: &Roles) -> Result<Vec<Nam
     if groups.len() > GROUPS_MAX { Err(Error::TooManyGroups { name: name.clone() }) } else { Ok(groups) }
 }
 
-/// The same request may have come in twice at once: then the other one won, and its answer is the answer.
-pub(super) async fn raced<T: serde::de::DeserializeOwned>(change: &Change<'_>, error: StoreError) -> Result<Changed<T>, Error> {
-    if matches!(error, StoreError::Taken { .. })
-        && let Some(known) = change.known().await?
-    {
-        return Ok(known);
+/// Makes a change of a principal durable by `put`; `target` is what the audit record says that it is about. With `only_check` says what
+/// would be.
+pub(super) async fn made<T, F>(
+    change: &Change<'_>,
+    (target, now): (&str, T),
+    only_check: bool,
+    put: impl FnOnce(T, Note) -> F,
+) -> Result<Changed<T>, Error>
+where
+    T: Clone + Serialize + DeserializeOwned,
+    F: Future<Output = Result<(), StoreError>>,
+{
+    if only_check {
+        return Ok(Changed { now, audited: false });
     }
-    Err(ChangeError::from(error).into())
+    let note = change.note(target, &now)?;
+    match put(now.clone(), note).await {
+        Ok(()) => Ok(Changed { now, audited: true }),
+        // The same request may have come in twice at once: then the other one won, and its answer is the answer.
+        Err(error @ StoreError::Taken { .. }) => change.known().await?.ok_or_else(|| ChangeError::from(error).into()),
+        Err(error) => Err(ChangeError::from(error).into()),
+    }
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use super::roll::{self, Newcomer};
-use super::service::{joined, raced};
+use super::service::{joined, made};
 use super::standing::Moved;
 use super::{Error, Move, Roles};
 use crate::change::{Change, ChangeError, Changed, Changes};
@@ -183,13 +183,7 @@ impl Services {
         service: Service,
         only_check: bool,
     ) -> Result<Changed<Service>, Error> {
-        if only_check {
-            return Ok(Changed { now: service, audited: false });
-        }
-        let note = change.note(target, &service)?;
-        match self.changes.ports.services.put_service(service.clone(), note).await {
-            Ok(()) => Ok(Changed { now: service, audited: true }),
-            Err(error) => raced(change, error).await,
-        }
+        let services = &self.changes.ports.services;
+        made(change, (target, service), only_check, |service, note| services.put_service(service, note)).await
     }
 }

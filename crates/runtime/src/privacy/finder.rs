@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::{HumanUid, PayloadId, TaskId};
-use scalbotics_core::ports::{AuditEntry, AuditQuery, StoredEvent};
-use scalbotics_core::principal::Uid;
-use scalbotics_core::privacy::{Class, Released, released};
+use scalbotics_core::ports::{AuditEntry, AuditQuery, Forgotten, StoredEvent};
+use scalbotics_core::principal::{Chain, Uid};
+use scalbotics_core::privacy::{Class, Released, Scope, released};
 use scalbotics_core::task::Event;
 use scalbotics_core::tenant::TenantId;
 
@@ -42,7 +42,7 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 pub(super) struct Matter {
     released: BTreeMap<PayloadId, Released>,
-    answers: BTreeSet<String>,
+    answers: BTreeSet<Forgotten>,
 }
 
 impl Matter {
@@ -55,8 +55,8 @@ impl Matter {
         self.released.values().copied()
     }
 
-    /// Beginnings of the keys of answers to requests that said it.
-    pub(super) fn answers(self) -> Vec<String> {
+    /// The answers to requests that said it.
+    pub(super) fn answers(self) -> Vec<Forgotten> {
         self.answers.into_iter().collect()
     }
 }
@@ -75,10 +75,7 @@ pub(super) fn record_of(entry: &AuditEntry) -> Result<Record, Error> {
 
 /// The human that a record is about: for whom was acted, or who acted.
 pub(super) fn human_of(record: &Record) -> Option<HumanUid> {
-    match record.chain.first().unwrap_or(&record.actor) {
-        Uid::Human(uid) => Some(*uid),
-        Uid::Agent(_) | Uid::Service(_) | Uid::Daemon => None,
-    }
+    human(*record.chain.first().unwrap_or(&record.actor))
 }
 
 /// The decision about a call of the API that a record notes; those about calls of tools are found in journals.
@@ -133,16 +130,37 @@ impl Finder<'_> {
             Part::Task(task) => self.add_task(*task, &mut matter).await?,
             Part::Words(task, who) => self.add_words(*task, *who, &mut matter).await?,
             Part::Decisions(decisions) => decisions.iter().for_each(|one| matter.keep(*one)),
-            Part::Answers(beginning) => drop(matter.answers.insert(beginning.clone())),
+            Part::Answers(beginning) => drop(matter.answers.insert(Forgotten::Beginning(beginning.clone()))),
         }
         Ok(matter)
     }
 
-    /// Payloads of one class that a task's journal refers to.
-    pub(super) async fn of_class(&self, task: TaskId, class: Class) -> Result<Vec<Released>, Error> {
+    /// Payloads of one class that a task's journal refers to, each with whoever said it.
+    pub(super) async fn of_class(&self, task: TaskId, class: Class) -> Result<Vec<(Released, Option<HumanUid>)>, Error> {
         let mut found = Vec::new();
-        self.each_event(task, |event| found.extend(released(event).into_iter().filter(|one| one.class == class))).await?;
+        self.each_event(task, |event| {
+            let of_class = released(event).into_iter().filter(|one| one.class == class);
+            found.extend(of_class.map(|one| (one, speaker(event))));
+        })
+        .await?;
         Ok(found)
+    }
+
+    /// What holds on a part could be about: its task, the human whom that ran for, and whoever said something that goes with it.
+    pub(super) async fn scopes(&self, part: &Part) -> Result<BTreeSet<Scope>, Error> {
+        let mut scopes = BTreeSet::new();
+        let (task, everything) = match part {
+            Part::Task(task) => (*task, true),
+            Part::Words(task, _) => (*task, false),
+            Part::Decisions(_) | Part::Answers(_) => return Ok(scopes),
+        };
+        scopes.insert(Scope::Task(task));
+        self.each_event(task, |event| {
+            let owner = if let Event::Submitted { envelope, .. } = event { human_in(&envelope.chain) } else { None };
+            scopes.extend(owner.or(speaker(event).filter(|_| everything)).map(Scope::Human));
+        })
+        .await?;
+        Ok(scopes)
     }
 
     async fn add_task(&self, task: TaskId, found: &mut Matter) -> Result<(), Error> {
@@ -167,26 +185,10 @@ impl Finder<'_> {
 
     /// What somebody said about a task of somebody else's.
     async fn add_words(&self, task: TaskId, who: Uid, found: &mut Matter) -> Result<(), Error> {
-        self.each_event(task, |event| match event {
-            Event::ApprovalGranted { by, .. } | Event::ApprovalDenied { by, .. } | Event::Settled { by, .. } if *by == who => {
+        self.each_event(task, |event| {
+            if speaker(event).map(Uid::Human) == Some(who) {
                 released(event).into_iter().filter(|one| one.class != Class::Results).for_each(|one| found.keep(one));
             }
-            Event::Submitted { .. }
-            | Event::ApprovalRequested { .. }
-            | Event::ApprovalGranted { .. }
-            | Event::ApprovalDenied { .. }
-            | Event::ApprovalExpired { .. }
-            | Event::Intended { .. }
-            | Event::CallDenied { .. }
-            | Event::Landed { .. }
-            | Event::CallFailed { .. }
-            | Event::NotLanded { .. }
-            | Event::InDoubt { .. }
-            | Event::Settled { .. }
-            | Event::CancelRequested { .. }
-            | Event::Completed { .. }
-            | Event::Failed { .. }
-            | Event::Canceled => {}
         })
         .await
     }
@@ -215,16 +217,51 @@ impl Finder<'_> {
     }
 }
 
-/// Beginnings of the keys under which the request that caused an event is remembered: what is kept is a digest of what it said.
-fn answers(event: &Event) -> Vec<String> {
+/// The human at the beginning of a chain.
+fn human_in(chain: &Chain) -> Option<HumanUid> {
+    chain.principals.first().and_then(|principal| human(principal.uid))
+}
+
+const fn human(uid: Uid) -> Option<HumanUid> {
+    match uid {
+        Uid::Human(uid) => Some(uid),
+        Uid::Agent(_) | Uid::Service(_) | Uid::Daemon => None,
+    }
+}
+
+/// The human whose words an event refers to.
+const fn speaker(event: &Event) -> Option<HumanUid> {
+    match event {
+        Event::ApprovalGranted { by, .. } | Event::ApprovalDenied { by, .. } | Event::Settled { by, .. } => human(*by),
+        Event::Submitted { .. }
+        | Event::ApprovalRequested { .. }
+        | Event::ApprovalExpired { .. }
+        | Event::Intended { .. }
+        | Event::CallDenied { .. }
+        | Event::Landed { .. }
+        | Event::CallFailed { .. }
+        | Event::NotLanded { .. }
+        | Event::InDoubt { .. }
+        | Event::CancelRequested { .. }
+        | Event::Completed { .. }
+        | Event::Failed { .. }
+        | Event::Canceled => None,
+    }
+}
+
+/// The answers by which the request that caused an event is remembered: what is kept is a digest of what it said.
+fn answers(event: &Event) -> Vec<Forgotten> {
     match event {
         Event::Submitted { envelope, .. } => {
             let submitter = envelope.chain.submitter().map(|principal| principal.uid);
             let key = &envelope.idempotency_key;
-            submitter.filter(|_| !key.is_empty()).map(|who| format!("{who}/task.submit/{key}")).into_iter().collect()
+            let key = submitter.filter(|_| !key.is_empty()).map(|who| format!("{who}/task.submit/{key}"));
+            key.map(Forgotten::Key).into_iter().collect()
         }
-        Event::ApprovalGranted { by, .. } | Event::ApprovalDenied { by, .. } => vec![format!("{by}/approval.decide/")],
-        Event::Settled { by, .. } => vec![format!("{by}/task.settle/")],
+        Event::ApprovalGranted { by, .. } | Event::ApprovalDenied { by, .. } => {
+            vec![Forgotten::Beginning(format!("{by}/approval.decide/"))]
+        }
+        Event::Settled { by, .. } => vec![Forgotten::Beginning(format!("{by}/task.settle/"))],
         Event::ApprovalRequested { .. }
         | Event::ApprovalExpired { .. }
         | Event::Intended { .. }

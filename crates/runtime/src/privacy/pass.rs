@@ -46,9 +46,6 @@ impl Works {
             marks.believed_at = Some(now);
             self.keep(&marks).await?;
         }
-        if !self.terms.keep.is_limited() {
-            return Ok(Passed::All);
-        }
         let mut passed = Passed::All;
         for class in Class::ALL {
             let Some(span) = self.terms.keep.of(class) else { continue };
@@ -57,7 +54,7 @@ impl Works {
                 break;
             }
         }
-        // Also what was taken before a crash, and no record says yet.
+        // Also what was taken before a crash, and no record says yet; whatever is kept now.
         self.settle(marks, now).await?;
         Ok(passed)
     }
@@ -131,14 +128,18 @@ impl Works {
                 continue;
             }
             let released = match (class, record.task) {
-                (Class::Decisions, _) => decision_of(&record).into_iter().collect(),
+                (Class::Decisions, _) => decision_of(&record).into_iter().map(|one| (one, None)).collect(),
                 (_, Some(task)) if record.action == TASK_END => self.finder().of_class(task, class).await?,
                 (_, _) => Vec::new(),
             };
-            let fresh = self.fresh(released).await?;
-            if !fresh.is_empty() {
-                step.scopes.extend(scopes);
-                step.released.extend(fresh.into_iter().map(|one| (one.id, one)));
+            for (one, speaker) in released {
+                // What somebody said about a task of somebody else's is theirs too.
+                let said: BTreeSet<Scope> = speaker.map(Scope::Human).into_iter().collect();
+                if Hold::find(holds, &said).is_some() || self.is_destroyed(&one).await? {
+                    continue;
+                }
+                step.scopes.extend(scopes.iter().copied().chain(said));
+                step.released.insert(one.id, one);
             }
         }
         Ok(step)

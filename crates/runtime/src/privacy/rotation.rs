@@ -22,7 +22,8 @@ impl Works {
         let _one = self.one.lock().await;
         let mut marks = self.store().marks(&self.tenant).await?;
         let now = self.now();
-        let rested = marks.rotated_at.is_none_or(|at| now.since_ms(at) >= GAP_MS);
+        // A rotation that is still to come was made under a clock that has been set back since.
+        let rested = marks.rotated_at.is_none_or(|at| at > now || now.since_ms(at) >= GAP_MS);
         if let Some(due) = marks.rotation_due.filter(|_| rested && !marks.rewrapping) {
             self.rotate(due, now, &mut marks).await?;
         }
@@ -38,8 +39,9 @@ impl Works {
     }
 
     async fn rotate(&self, due: Timestamp, now: Timestamp, marks: &mut Marks) -> Result<(), Error> {
-        // A crash behind the rotation and before its mark: then the key that it retired is younger than the wish.
-        let rotated = self.retired().await?.last().is_some_and(|key| key.retired_at >= due);
+        // A crash behind the rotation and before its mark: then the key that it retired is younger than the wish. One that is retired
+        // in the future tells of a clock that was wrong, and of nothing else.
+        let rotated = self.retired().await?.iter().any(|key| (due..=now).contains(&key.retired_at));
         if !rotated {
             let tenant = self.tenant.clone();
             self.with_keys("rotated", move |keys| keys.rotate(&tenant, now)).await?;

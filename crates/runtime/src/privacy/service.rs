@@ -7,7 +7,6 @@ use scalbotics_core::agent::Standing as Whether;
 use scalbotics_core::ids::{ErasureId, HoldId, TaskId};
 use scalbotics_core::payload::Sealed;
 use scalbotics_core::ports::{Human, Note, PrivacyChange, StoreError};
-use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::{Erasure, HOLDS_MAX, Hold, Marks, REASON_LEN_MAX, Scope};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -88,7 +87,8 @@ impl Service {
         quota: Arc<Quota>,
     ) -> Result<Self, Error> {
         let (one, wake, trust) = (tokio::sync::Mutex::default(), tokio::sync::Notify::new(), Trust::default());
-        let works = Works { ports: ports.clone(), ground, terms, tenant, trust, supervisor, one, wake };
+        let own = Arc::clone(&quota);
+        let works = Works { ports: ports.clone(), ground, terms, tenant, trust, supervisor, quota: own, one, wake };
         works.begin(newest).await?;
         Ok(Self { works: Arc::new(works), changes: Changes::new(ports, quota) })
     }
@@ -122,7 +122,7 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let found = self.erasable(about).await?;
+        let (found, scopes) = self.erasable(about).await?;
         let count = self.works.count(&found).await?;
         let sealed = self.changes.vault.seal(self.tenant(), reason.as_bytes().to_vec())?;
         let order = Erasure {
@@ -139,7 +139,6 @@ impl Service {
             return Ok(Changed { now: order, audited: false });
         }
         let note = noted(&change, (scope, &sealed), &order)?;
-        let scopes: BTreeSet<Scope> = found.tasks.into_iter().map(Scope::Task).chain([scope]).collect();
         let ordered = PrivacyChange {
             unless_held: Some(scopes.clone()),
             payloads: vec![sealed],
@@ -289,22 +288,22 @@ impl Service {
         Ok(self.changes.begin(caller, action, body.as_bytes()))
     }
 
-    /// What there is to erase, unless something needs it still or a hold is on it.
-    async fn erasable(&self, about: &About) -> Result<Found, Error> {
+    /// What there is to erase, unless something needs it still or a hold is on it; and what a hold on it could be about.
+    async fn erasable(&self, about: &About) -> Result<(Found, BTreeSet<Scope>), Error> {
         if let About::Human(human) = about
             && human.standing != Whether::Offboarded
         {
             return Err(Error::StillThere { name: human.name.clone() });
         }
         let found = self.works.found(about.scope()).await?;
-        let mut scopes: BTreeSet<Scope> = found.tasks.iter().copied().map(Scope::Task).chain([about.scope()]).collect();
+        let mut scopes = BTreeSet::from([about.scope()]);
+        for part in &found.parts {
+            scopes.extend(self.works.finder().scopes(part).await?);
+        }
         let mut running = Vec::new();
         for task in &found.tasks {
             let state = self.changes.ports.task_log.state(self.tenant(), *task).await?;
             let state = state.ok_or_else(|| Error::NotFound { what: task.to_string() })?;
-            if let Some(Uid::Human(uid)) = state.envelope.chain.principals.first().map(|principal| principal.uid) {
-                scopes.insert(Scope::Human(uid));
-            }
             if !state.status.is_final() {
                 running.push(*task);
             }
@@ -312,7 +311,7 @@ impl Service {
         self.refuse_held(&scopes).await?;
         match running.first() {
             Some(task) => Err(Error::Unfinished { task: *task, count: running.len() }),
-            None => Ok(found),
+            None => Ok((found, scopes)),
         }
     }
 

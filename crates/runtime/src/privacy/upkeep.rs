@@ -60,20 +60,29 @@ impl Works {
     /// Until the drain begins.
     pub(super) async fn run(&self) {
         loop {
-            let pause_ms = match self.once().await {
-                Ok(Passed::More) => MORE_MS,
-                Ok(Passed::All | Passed::Stopped) => PASS_MS,
-                Err(Error::Draining) => return,
-                Err(error) => {
-                    tracing::warn!(error = scalbotics_core::in_words(&error), "erasing stands still, and is tried again");
-                    RETRY_MS
-                }
-            };
+            let Some(pause_ms) = self.look().await else { return };
             tokio::select! {
                 biased;
                 () = self.supervisor.draining() => return,
                 () = self.wake.notified() => {}
                 () = tokio::time::sleep(Duration::from_millis(pause_ms)) => {}
+            }
+        }
+    }
+
+    /// Does what there is to do; answers how long to rest then, in milliseconds, or nothing once the drain has begun.
+    async fn look(&self) -> Option<u64> {
+        if self.quota.is_read_only() {
+            // No witness has said that this is the newest database: one that was put back knows nothing of the newest holds.
+            return Some(RETRY_MS);
+        }
+        match self.once().await {
+            Ok(Passed::More) => Some(MORE_MS),
+            Ok(Passed::All | Passed::Stopped) => Some(PASS_MS),
+            Err(Error::Draining) => None,
+            Err(error) => {
+                tracing::warn!(error = scalbotics_core::in_words(&error), "erasing stands still, and is tried again");
+                Some(RETRY_MS)
             }
         }
     }

@@ -16,6 +16,7 @@ use super::Error;
 use super::finder::{Finder, Found};
 use super::trust::Trust;
 use super::upkeep::{Ground, Terms};
+use crate::audit::Quota;
 use crate::{Ports, Supervisor};
 
 /// Most payloads that one commit destroys.
@@ -33,6 +34,7 @@ pub(super) struct Works {
     pub(super) tenant: TenantId,
     pub(super) trust: Trust,
     pub(super) supervisor: Supervisor,
+    pub(super) quota: Arc<Quota>,
     /// Whoever changes marks or destroys holds it.
     pub(super) one: Mutex<()>,
     /// Told when there is something to do at once.
@@ -64,11 +66,15 @@ impl Works {
         record
     }
 
+    pub(super) async fn is_destroyed(&self, one: &Released) -> Result<bool, Error> {
+        Ok(self.store().is_destroyed(&self.tenant, one.id).await?)
+    }
+
     /// Those that are not destroyed yet.
     pub(super) async fn fresh(&self, all: impl IntoIterator<Item = Released>) -> Result<Vec<Released>, Error> {
         let mut fresh = Vec::new();
         for one in all {
-            if !self.store().is_destroyed(&self.tenant, one.id).await? {
+            if !self.is_destroyed(&one).await? {
                 fresh.push(one);
             }
         }

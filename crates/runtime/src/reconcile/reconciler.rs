@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::registration::register;
 use super::{InForce, States, Status};
+use crate::audit::Quota;
 use crate::metrics::Metrics;
 use crate::{Ports, Supervisor};
 
@@ -34,6 +35,7 @@ pub struct Reconciler {
     ports: Ports,
     tenant: TenantId,
     metrics: Arc<Metrics>,
+    quota: Arc<Quota>,
     in_force: watch::Sender<Option<Arc<InForce>>>,
     states: States,
     status: Mutex<Status>,
@@ -46,12 +48,13 @@ impl Reconciler {
     /// A reconciler of one tenant's repository; nothing is in force yet.
     #[must_use]
     pub fn new(ports: Ports, tenant: TenantId, metrics: Arc<Metrics>) -> Arc<Self> {
-        Self::polling(ports, tenant, metrics, POLL_MS)
+        Self::polling(ports, tenant, (metrics, Arc::default()), POLL_MS)
     }
 
-    /// The same, looking once in so many milliseconds.
+    /// The same, looking once in so many milliseconds; while `quota` has only reads served, no other commit comes into force than the one
+    /// that was in force last (semantics §7.4).
     #[must_use]
-    pub fn polling(ports: Ports, tenant: TenantId, metrics: Arc<Metrics>, poll_ms: u64) -> Arc<Self> {
+    pub fn polling(ports: Ports, tenant: TenantId, (metrics, quota): (Arc<Metrics>, Arc<Quota>), poll_ms: u64) -> Arc<Self> {
         let poll = Duration::from_millis(poll_ms);
         let (in_force, current) = watch::channel(None);
         let states = States::new(ports.clone(), current);
@@ -59,6 +62,7 @@ impl Reconciler {
             ports,
             tenant,
             metrics,
+            quota,
             in_force,
             states,
             status: Mutex::default(),
@@ -83,7 +87,8 @@ impl Reconciler {
     /// Looks once, and where the newest commit is refused or cannot be had brings the last good one into force; then polls in the background.
     pub async fn start(self: &Arc<Self>, supervisor: &Supervisor) -> Status {
         let status = self.look().await;
-        if status.in_force.is_none() && (!status.findings.is_empty() || status.unreadable.is_some()) {
+        let is_refused = !status.findings.is_empty() || status.unreadable.is_some();
+        if status.in_force.is_none() && (is_refused || self.quota.is_read_only()) {
             self.restore_last_good().await;
         }
         let (this, owner) = (Arc::clone(self), supervisor.clone());
@@ -109,6 +114,10 @@ impl Reconciler {
     /// Looks now; returns when the newest commit is in force or refused.
     pub async fn look(&self) -> Status {
         let _one_at_a_time = self.looking.lock().await;
+        if self.quota.is_read_only() {
+            // Agents would be registered, and a record written, in a database that may be an older one.
+            return self.status();
+        }
         match self.ports.desired_source.head().await {
             Ok(head) => self.consider(head).await,
             Err(error) => self.unreadable(&error),

@@ -1,11 +1,14 @@
 //! Desired state: what comes into force, what does not, and what running tasks keep.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::Kind;
 use scalbotics_core::ports::Roster as _;
 use scalbotics_core::task::{Failure, Status};
+use scalbotics_runtime::audit::Quota;
+use scalbotics_runtime::reconcile::{POLL_MS, Reconciler};
 use scalbotics_runtime::task::SubmitError;
 use scalbotics_testkit::Reply;
 use serde_json::json;
@@ -44,6 +47,26 @@ async fn after_a_restart_over_a_bad_commit_the_last_good_one_is_found() {
     let status = next.reconciler.status();
     assert_eq!((status.in_force.as_deref(), status.head.as_deref()), (Some("c1"), Some("c2")));
     assert!(!status.findings.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_4_while_only_reads_are_served_no_other_commit_comes_into_force() {
+    let bed = Bed::new().await;
+    let mut files = standard();
+    files.push(("agents/scribe", json!({"id": "scribe"})));
+    bed.disk.repo.commit("c2", &files);
+    let quota = Arc::new(Quota::default());
+    quota.await_witness(true);
+    let own = (Arc::clone(&bed.metrics), Arc::clone(&quota));
+    let reconciler = Reconciler::polling(bed.ports.clone(), bed.tenant().clone(), own, POLL_MS);
+    let before = bed.records().await.len();
+    let status = reconciler.start(&bed.supervisor).await;
+    assert_eq!(status.in_force.as_deref(), Some("c1"), "what was in force last is, so that reads are decided");
+    assert_eq!(reconciler.look().await.in_force.as_deref(), Some("c1"));
+    assert_eq!((bed.records().await.len(), bed.disk.store.agents(bed.tenant()).await.unwrap().len()), (before, 1));
+    quota.confirm();
+    assert_eq!(reconciler.look().await.in_force.as_deref(), Some("c2"));
+    assert_eq!(bed.disk.store.agents(bed.tenant()).await.unwrap().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -149,7 +149,7 @@ fn start(bed: &Bed, keepers: Vec<Arc<dyn CheckpointKeeper>>, most: Option<u64>) 
     let (domain, tenants) = ("example.org".to_owned(), vec![bed.tenant().clone()]);
     let system = TenantId::system();
     let checkpointer = Checkpointer::new(bed.ports.clone(), domain, system.clone(), tenants, Arc::clone(&bed.metrics));
-    let checkpointer = Arc::new(checkpointer);
+    let checkpointer = Arc::new(checkpointer.minding(Arc::clone(&bed.quota)));
     checkpointer.start(&bed.supervisor);
     let numbers = (Arc::clone(&bed.metrics), Arc::clone(&bed.quota));
     Keepers::start((bed.ports.clone(), system), keepers, most, &checkpointer.signed(), &bed.supervisor, numbers)
@@ -241,4 +241,54 @@ async fn sem_7_3_beyond_the_limit_tier_2_waits_until_a_witness_cosigned() {
     assert!(!keepers.outside().holds(), "{:?}", keepers.outside());
     bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
     bed.ended(task).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_4_nothing_is_signed_until_a_witness_has_confirmed_what_was_signed_before() {
+    let bed = Bed::new().await;
+    let witness = Witness::new("w");
+    let before = start(&bed, vec![witness.clone()], None);
+    grow(&bed, 3).await;
+    seconds(12).await;
+    let seen = witness.size();
+    assert!(seen > 0 && before.refuted().borrow().is_none());
+    // The next start, whose witness is away at first.
+    let (store, now) = (Arc::new(bed.disk.store.restarted()), bed.ports.clock.now());
+    let disk = Disk { store, now, ..bed.disk.clone() };
+    bed.supervisor.drain(Duration::from_secs(5)).await;
+    let bed = Bed::over(disk, Crash::at(None), |_| ()).await;
+    let stored = bed.disk.store.head(&TenantId::system()).await.unwrap();
+    bed.quota.await_witness(true);
+    witness.away.store(true, Ordering::Relaxed);
+    let keepers = start(&bed, vec![witness.clone()], None);
+    grow(&bed, 1_500).await;
+    seconds(120).await;
+    let now = bed.disk.store.head(&TenantId::system()).await.unwrap();
+    assert_eq!((now.size, &now.checkpoint), (stored.size, &stored.checkpoint), "no head is written and nothing signed");
+    assert!(bed.disk.store.head(bed.tenant()).await.unwrap().checkpoint != now.checkpoint);
+    witness.away.store(false, Ordering::Relaxed);
+    seconds(90).await;
+    assert!(!bed.quota.is_unconfirmed() && !bed.quota.is_read_only());
+    assert!(witness.size() > stored.size && keepers.refuted().borrow().is_none(), "all goes on by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_4_a_log_without_a_checkpoint_is_refuted_by_a_witness_that_knows_a_longer_one() {
+    for unwitnessed in [false, true] {
+        let bed = Bed::new().await;
+        if !unwitnessed {
+            bed.quota.await_witness(false);
+        }
+        assert!(!bed.quota.is_read_only(), "a new installation is served");
+        let keepers = start(&bed, vec![Arc::new(Bad(Some(u64::MAX)))], None);
+        grow(&bed, 3).await;
+        seconds(30).await;
+        assert_eq!(keepers.refuted().borrow().is_some(), !unwitnessed, "unless somebody has said that it does not matter");
+    }
+    let bed = Bed::new().await;
+    bed.quota.await_witness(false);
+    let keepers = start(&bed, vec![Witness::new("good")], None);
+    grow(&bed, 3).await;
+    seconds(30).await;
+    assert!(!bed.quota.is_unconfirmed() && keepers.refuted().borrow().is_none());
 }

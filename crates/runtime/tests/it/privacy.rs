@@ -417,3 +417,87 @@ async fn what_a_crash_interrupted_is_finished_at_the_next_start() {
     assert_eq!(life.records("privacy.erased").await.len(), 1, "once is enough");
     assert!(!life.bed.events(task).await.iter().any(|event| matches!(event, Event::Failed { .. })));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_said_is_held_with_the_task_and_with_who_said_it() {
+    let keep = Keep { reasons: days(1), ..Keep::default() };
+    let mut life = Life::new(keep).await;
+    let (task, ada) = (life.ended().await, life.bed.ada());
+    let bob = Human { standing: Standing::Offboarded, ..life.bed.disk.bob.clone() };
+    life.bed.disk.store.put_human(bob.clone(), life.bed.disk.world.record(Kind::Rpc, "human.offboard").into()).await.unwrap();
+    let bob = About::Human(Box::new(bob));
+    let of_ada = About::Human(Box::new(life.bed.disk.world.human.clone()));
+    for about in [About::Task(task), of_ada] {
+        let hold = life.privacy.hold(&ada, &about, "the approval has to be proven", false).await.unwrap().now;
+        let refused = life.erase(&bob).await;
+        assert!(matches!(refused, Err(Error::Held { hold: named, .. }) if named == hold.id), "what he said is of {about:?}");
+        life.privacy.lift(&ada, hold.id, "proven", false).await.unwrap();
+    }
+    let hold = life.privacy.hold(&ada, &bob, "the court wants to hear him", false).await.unwrap().now;
+    let refused = life.erase(&About::Task(task)).await;
+    assert!(matches!(refused, Err(Error::Held { hold: named, .. }) if named == hold.id), "it has words of his");
+    life = life.later(2, keep).await;
+    life.privacy.run_once().await.unwrap();
+    assert_eq!(life.left(task, Some(Class::Statements)).await, 1, "nor by age");
+    life.privacy.lift(&ada, hold.id, "heard", false).await.unwrap();
+    life.privacy.run_once().await.unwrap();
+    assert_eq!(life.left(task, Some(Class::Statements)).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_wrong_keeps_no_later_erasure_from_turning_the_key() {
+    let life = Life::new(Keep::default()).await;
+    let (one, other, now) = (life.ended().await, life.ended().await, life.bed.ports.clock.now());
+    let life = life.after(now.plus_ms(400 * DAY_MS), Keep::default()).await;
+    life.erase(&About::Task(one)).await.unwrap();
+    life.privacy.run_once().await.unwrap();
+    let life = life.after(now.plus_ms(DAY_MS), Keep::default()).await;
+    life.erase(&About::Task(other)).await.unwrap();
+    life.privacy.run_once().await.unwrap();
+    assert_eq!(life.records("privacy.key_rotated").await.len(), 2);
+    assert_eq!(life.cipher.retired(life.bed.tenant()).unwrap().len(), 2, "the key that sealed the other is retired too");
+    life.privacy.run_once().await.unwrap();
+    assert_eq!(life.records("privacy.key_rotated").await.len(), 2, "and rests");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_went_by_age_before_a_crash_is_recorded_also_when_everything_is_kept_now() {
+    let life = Life::new(Keep::default()).await;
+    let marks = scalbotics_core::privacy::Marks { unrecorded: [(Class::Results, 3)].into(), ..Default::default() };
+    let change = scalbotics_core::ports::PrivacyChange {
+        marks: Some(marks),
+        ..scalbotics_core::ports::PrivacyChange::of(life.bed.tenant().clone())
+    };
+    life.bed.disk.store.change(change).await.unwrap();
+    life.privacy.run_once().await.unwrap();
+    let [record] = life.records("privacy.aged").await.try_into().unwrap();
+    assert_eq!(record.target.as_deref(), Some("results: 3"));
+    assert_eq!(life.records("privacy.key_rotated").await.len(), 1, "backups forget it too");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_1_an_erasure_forgets_no_other_request() {
+    let life = Life::new(Keep::default()).await;
+    let submit = async |key: &str| life.bed.tasks.submit(&keyed(life.bed.ada(), key), &submission("publish-flow")).await.unwrap();
+    let (first, second) = (submit("1").await.task, submit("10").await.task);
+    life.bed.asked(first).await;
+    life.bed.tasks.cancel(&life.bed.ada(), first).await.unwrap();
+    life.bed.ended(first).await;
+    life.erase(&About::Task(first)).await.unwrap();
+    assert_eq!(submit("10").await.task, second, "its key begins like that of the one that was erased");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_4_nothing_goes_by_itself_while_no_witness_has_confirmed_the_log() {
+    let keep = Keep { results: days(1), ..Keep::default() };
+    let life = Life::new(keep).await;
+    let task = life.ended().await;
+    let life = life.later(2, keep).await;
+    life.bed.quota.await_witness(true);
+    life.privacy.start();
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(life.left(task, Some(Class::Results)).await > 0);
+    assert!(life.bed.quota.confirm());
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(life.left(task, Some(Class::Results)).await, 0);
+}

@@ -57,7 +57,7 @@ impl DesiredSource for Repo {
 /// Who drives an agent, if `models` names somebody.
 fn route(value: &Value) -> Option<Route> {
     let models = value.as_array()?.iter().map(|id| name(id.as_str().unwrap())).collect();
-    Some(Route { models, output_tokens_max: 100, turns_max: 10 })
+    Some(Route { models, output_tokens_max: 100, turns_max: 10, tool_choice: None })
 }
 
 fn model(value: Value, tenant: &TenantId) -> Arc<Model> {

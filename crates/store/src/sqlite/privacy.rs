@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use scalbotics_core::ids::PayloadId;
-use scalbotics_core::ports::{PrivacyChange, PrivacyStore, StoreError};
+use scalbotics_core::ports::{Forgotten, PrivacyChange, PrivacyStore, StoreError};
 use scalbotics_core::privacy::{Erasure, HOLDS_MAX, Hold, Marks, Scope};
 use scalbotics_core::tenant::TenantId;
 
@@ -213,13 +213,13 @@ fn destroy_each(conn: &Connection, tenant: &TenantId, ids: &[PayloadId]) -> Resu
     Ok(destroyed)
 }
 
-/// Forgets answers whose keys begin so.
-fn forget(conn: &Connection, beginnings: &[String]) -> Result<(), StoreError> {
-    let mut delete = conn
-        .prepare_cached("DELETE FROM answer WHERE key >= ?1 AND key < ?1 || char(1114111)")
-        .map_err(failed("forget answers"))?;
-    for beginning in beginnings {
-        delete.execute([beginning]).map_err(failed("forget answers"))?;
+fn forget(conn: &Connection, answers: &[Forgotten]) -> Result<(), StoreError> {
+    for forgotten in answers {
+        let (statement, key) = match forgotten {
+            Forgotten::Key(key) => ("DELETE FROM answer WHERE key = ?1", key),
+            Forgotten::Beginning(beginning) => ("DELETE FROM answer WHERE key >= ?1 AND key < ?1 || char(1114111)", beginning),
+        };
+        conn.prepare_cached(statement).and_then(|mut delete| delete.execute([key])).map_err(failed("forget answers"))?;
     }
     Ok(())
 }

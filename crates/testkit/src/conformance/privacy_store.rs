@@ -2,7 +2,9 @@
 
 use scalbotics_core::ids::{ErasureId, HoldId, PayloadId, TaskId};
 use scalbotics_core::payload::{Ref, Sealed};
-use scalbotics_core::ports::{DecisionStore, IdSource as _, PayloadStore, PrivacyChange, Rewrapped, StoreError, StoredAnswer};
+use scalbotics_core::ports::{
+    DecisionStore, Forgotten, IdSource as _, PayloadStore, PrivacyChange, Rewrapped, StoreError, StoredAnswer,
+};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::{Class, Erasure, Hold, Marks, Scope};
 use scalbotics_core::tenant::TenantId;
@@ -74,17 +76,27 @@ async fn decision(store: &dyn Store, world: &World) {
 
 async fn answers(store: &dyn Store, world: &World) {
     let answer = StoredAnswer { body: scalbotics_core::digest::Digest::of_bytes(b"goal"), answer: b"a".to_vec(), at: AT };
-    for key in ["hum_1/task.submit/a", "hum_1/task.submit/b", "hum_1/task.cancel/a", "hum_12/task.submit/a"] {
+    for key in [
+        "hum_1/task.submit/a",
+        "hum_1/task.submit/b",
+        "hum_1/task.cancel/a",
+        "hum_1/task.cancel/ab",
+        "hum_1/task.settle/a",
+        "hum_12/task.submit/a",
+    ] {
         let mut batch = world.submit();
         batch.answer = Some((key.to_owned(), answer.clone()));
         store.commit(batch).await.unwrap();
     }
-    let forget_answers = vec!["hum_1/task.submit/".to_owned()];
+    let (all, one) = ("hum_1/task.submit/".to_owned(), "hum_1/task.cancel/a".to_owned());
+    let forget_answers = vec![Forgotten::Beginning(all), Forgotten::Key(one)];
     store.change(PrivacyChange { forget_answers, ..PrivacyChange::of(world.tenant.clone()) }).await.unwrap();
     for (key, kept) in [
         ("hum_1/task.submit/a", false),
         ("hum_1/task.submit/b", false),
-        ("hum_1/task.cancel/a", true),
+        ("hum_1/task.cancel/a", false),
+        ("hum_1/task.cancel/ab", true),
+        ("hum_1/task.settle/a", true),
         ("hum_12/task.submit/a", true),
     ] {
         assert_eq!(store.answer(key, AT).await.unwrap().is_some(), kept, "{key}");

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use scalbotics_core::ids::PayloadId;
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{PrivacyChange, PrivacyStore, Rewrapped, StoreError, WrapStore};
+use scalbotics_core::ports::{Forgotten, PrivacyChange, PrivacyStore, Rewrapped, StoreError, WrapStore};
 use scalbotics_core::privacy::{Erasure, HOLDS_MAX, Hold, Marks};
 use scalbotics_core::tenant::TenantId;
 
@@ -63,8 +63,11 @@ fn apply(tables: &mut Tables, change: PrivacyChange) -> Result<u64, StoreError> 
     for id in change.destroy {
         destroyed += u64::from(destroy(tables, &tenant, id));
     }
-    for beginning in &change.forget_answers {
-        tables.answers.retain(|key, _| !key.starts_with(beginning.as_str()));
+    for forgotten in &change.forget_answers {
+        tables.answers.retain(|key, _| match forgotten {
+            Forgotten::Key(whole) => key != whole,
+            Forgotten::Beginning(beginning) => !key.starts_with(beginning.as_str()),
+        });
     }
     for sealed in change.payloads {
         if sealed.tenant != tenant {

@@ -1,9 +1,9 @@
 //! A branch of the local copy, pushed to the remote.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use super::{Error, Remote};
+use crate::git::program;
 
 /// Seconds after which a push that moves less than a byte a second is given up.
 const STALL_SECONDS: &str = "60";
@@ -36,18 +36,15 @@ impl Remote {
         if let Some(authorization) = self.authorization() {
             settings.push(("http.extraHeader", format!("Authorization: {}", authorization.as_str())));
         }
-        let mut command = Command::new("git");
+        let mut command = program(programs);
         command.arg("--git-dir").arg(copy);
         command.args(["push", "--quiet", "--no-verify", "--", self.address.as_str(), &format!("{reference}:{reference}")]);
-        command.env_clear().env("PATH", programs).env("HOME", "/nonexistent");
-        command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "/bin/false");
-        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
         command.env("GIT_CONFIG_COUNT", settings.len().to_string());
         for (at, (key, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{at}"), key).env(format!("GIT_CONFIG_VALUE_{at}"), value);
         }
         let failed = |said: String| Error::Push { address: self.address.to_string(), said };
-        let output = command.stdin(Stdio::null()).output();
+        let output = command.output();
         let output = output.map_err(|error| failed(format!("the program does not start: {error}")))?;
         if output.status.success() {
             return Ok(());

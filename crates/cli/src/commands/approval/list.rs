@@ -47,13 +47,14 @@ pub(super) async fn list(session: &Session, args: &ListArgs, printer: &Printer) 
     let whose = Whose::of(session, args.mine)?;
     let status = if args.all { v1::ApprovalStatus::Unspecified } else { v1::ApprovalStatus::Waiting };
     let mut found = Vec::new();
-    let mut page_token = args.page_token.clone();
-    loop {
-        let answer = page(session, status, args.limit, page_token).await?;
+    let (mut page_token, mut left) = (args.page_token.clone(), args.limit);
+    // Where requests of others are left out, a page may have few that are wanted.
+    while left > 0 {
+        let answer = page(session, status, left, page_token).await?;
         page_token = answer.next_page_token;
         found.extend(answer.approvals.into_iter().filter(|approval| whose.has(approval)));
-        // Where requests of others are left out, a page may have few that are wanted.
-        if page_token.is_empty() || !args.mine || found.len() >= usize::try_from(args.limit).unwrap_or(0) {
+        left = left_of(args.limit, found.len());
+        if page_token.is_empty() || !args.mine {
             break;
         }
     }
@@ -75,18 +76,36 @@ pub(super) async fn list(session: &Session, args: &ListArgs, printer: &Printer) 
     Ok(())
 }
 
+/// How many of `limit` may come yet, where so many were found.
+fn left_of(limit: i32, found: usize) -> i32 {
+    limit.saturating_sub(i32::try_from(found).unwrap_or(i32::MAX))
+}
+
 /// Prints requests that wait as they come, and what became of each.
 pub(super) async fn watch(session: &mut Session, args: &WatchArgs, printer: &Printer) -> Result<(), Failure> {
     let whose = Whose::of(session, args.mine)?;
     let mut waiting = BTreeSet::new();
+    // Somebody who is away from the beginning on may be the wrong address.
+    look(session, &whose, &mut waiting, printer).await?;
+    let mut is_away = false;
     loop {
-        match waiting_now(session, &whose).await {
-            Ok(now) => told(session, &mut waiting, now, printer).await?,
-            Err(failure) if watching::is_away(&failure) && !waiting.is_empty() => printer.detail_note(&failure.what),
+        watching::pause(session).await?;
+        match look(session, &whose, &mut waiting, printer).await {
+            Ok(()) => is_away = false,
+            Err(failure) if watching::is_away(&failure) => {
+                if !std::mem::replace(&mut is_away, true) {
+                    printer.detail_note(&failure.what);
+                }
+            }
             Err(failure) => return Err(failure),
         }
-        watching::pause(session).await?;
     }
+}
+
+/// Looks once, and prints what has changed.
+async fn look(session: &Session, whose: &Whose, waiting: &mut BTreeSet<String>, printer: &Printer) -> Result<(), Failure> {
+    let now = waiting_now(session, whose).await?;
+    told(session, waiting, now, printer).await
 }
 
 async fn waiting_now(session: &Session, whose: &Whose) -> Result<Vec<v1::Approval>, Failure> {
@@ -174,6 +193,13 @@ impl Whose {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_asks_for_no_more_than_there_is_room_for() {
+        for (limit, found, left) in [(50, 0, 50), (50, 30, 20), (50, 50, 0), (1, 9, -8), (1_000, usize::MAX, 1_000 - i32::MAX)] {
+            assert_eq!(left_of(limit, found), left);
+        }
+    }
 
     #[test]
     fn mine_are_those_that_were_not_made_for_me() {
