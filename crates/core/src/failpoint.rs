@@ -17,6 +17,14 @@ pub const NAMES: &[&str] = &[
     "keys.after",
     "rewrap.before",
     "rewrap.after",
+    "restore.copy.before",
+    "restore.copy.after",
+    "restore.rewrite.after",
+    "restore.anchor.after",
+    "restore.aside.after",
+    "restore.swap.after",
+    "restore.standings.after",
+    "restore.done.after",
 ];
 
 /// Runs the hook of the named failpoint in a test build; nothing at all in the shipped one.

@@ -167,3 +167,57 @@ fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, Error> {
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::audit::Kind;
+    use scalbotics_core::ports::AuditLog as _;
+    use scalbotics_store::{Options, SqliteStore};
+    use scalbotics_testkit::fixture::World;
+
+    use super::*;
+
+    /// All files below a folder.
+    fn walk(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { walk(&path) } else { vec![path] }).collect()
+    }
+
+    /// A tile that is shorter than it was is another one, wherever it was cut: nothing is written over it, and no later checkpoint beside it.
+    #[tokio::test]
+    async fn a_tile_cut_at_any_place_is_refused() {
+        let (dir, world) = (tempfile::tempdir().unwrap(), World::new("acme", 1));
+        let (data, out) = (dir.path().join("data"), dir.path().join("tiles"));
+        std::fs::create_dir(&data).unwrap();
+        let store = SqliteStore::open(&data, &Options::new(scalbotics_core::ids::InstallationId::from_u128(1))).unwrap();
+        let signed = async |count: usize| {
+            let records = (0..count).map(|number| world.record(Kind::Rpc, &format!("action.{number}"))).collect();
+            store.append(records, Vec::new()).await.unwrap();
+            let head = store.head(&world.tenant).await.unwrap();
+            let checkpoint = Checkpoint { origin: "acme.test/audit/acme".to_owned(), size: head.size, root: head.root };
+            let note = format!("{}\n\u{2014} acme.test/audit/acme AAAAAAAA\n", checkpoint.text());
+            store.put_checkpoint(&world.tenant, head.size, head.root, &note).await.unwrap();
+        };
+        signed(20).await;
+        tiles(&data, &world.tenant, &out).unwrap();
+        let before = std::fs::read(out.join(CHECKPOINT)).unwrap();
+        let mut cut = 0;
+        for path in walk(&out) {
+            let whole = std::fs::read(&path).unwrap();
+            for len in 0..whole.len() {
+                std::fs::write(&path, &whole[..len]).unwrap();
+                let refused = tiles(&data, &world.tenant, &out);
+                assert!(matches!(refused, Err(Error::Other { .. })), "{} at {len}: {refused:?}", path.display());
+                cut += 1;
+            }
+            std::fs::write(&path, &whole).unwrap();
+        }
+        assert!(cut > 20 * 32, "{cut}");
+        assert_eq!(tiles(&data, &world.tenant, &out).unwrap()["files_written"], 0);
+        assert_eq!(std::fs::read(out.join(CHECKPOINT)).unwrap(), before);
+        // The store is open all the while, and grows: what is new is added.
+        signed(300).await;
+        let added = tiles(&data, &world.tenant, &out).unwrap();
+        assert_eq!((&added["size"], added["files_written"].as_u64() >= Some(4)), (&json!(320), true), "{added:#}");
+    }
+}

@@ -15,6 +15,9 @@ use crate::config::Config;
 use crate::keys;
 use crate::start_error::BoxError;
 
+/// Times that a change is tried when other processes write the keystore too.
+const TRIES_MAX: u32 = 10;
+
 /// The wrapping keys of this installation.
 #[derive(Debug)]
 pub(crate) struct Keyring {
@@ -37,14 +40,21 @@ impl Keyring {
     fn change(
         &self,
         attempt: &'static str,
-        change: impl FnOnce(&mut Keystore) -> Result<(), keystore::Error>,
+        change: impl Fn(&mut Keystore) -> Result<(), keystore::Error>,
     ) -> Result<(), KeyringError> {
         let _one = self.one.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut keystore = self.open(attempt)?;
-        failpoint!("keys.before");
-        change(&mut keystore).map_err(|error| failed(attempt)(error.into()))?;
-        failpoint!("keys.after");
-        self.cipher.replace(&keystore).map_err(|error| failed(attempt)(error.into()))
+        for tried in 1.. {
+            let mut keystore = self.open(attempt)?;
+            failpoint!("keys.before");
+            match change(&mut keystore) {
+                // Another process, an `initialize`, wrote it in between: what it wrote stays.
+                Err(keystore::Error::Changed) if tried < TRIES_MAX => continue,
+                changed => changed.map_err(|error| failed(attempt)(error.into()))?,
+            }
+            failpoint!("keys.after");
+            return self.cipher.replace(&keystore).map_err(|error| failed(attempt)(error.into()));
+        }
+        Ok(())
     }
 }
 

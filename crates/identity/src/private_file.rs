@@ -155,6 +155,16 @@ pub fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Error> {
     sync_directory(path)
 }
 
+/// Holds the directory of a file for one process at a time, until what is answered is dropped; those who ask wait.
+///
+/// # Errors
+/// [`Error::Read`].
+pub fn lock_directory(path: &Path) -> Result<File, Error> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let held = File::open(directory).and_then(|file| file.lock().map(|()| file));
+    held.map_err(|source| Error::Read { path: directory.to_owned(), source })
+}
+
 /// Creates the file with `bytes` and `mode`; of two racing creators exactly one wins.
 ///
 /// # Errors

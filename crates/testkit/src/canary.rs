@@ -3,6 +3,8 @@
 //! Nothing here looks like a secret before it is made: a kind is a text in which `|` parts what must not stand together, and `{class len}`
 //! stands for so many random signs.
 
+mod personal;
+
 /// What was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canary {

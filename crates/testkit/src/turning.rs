@@ -41,7 +41,8 @@ impl PayloadCipher for TurningCipher {
         let keys = self.keys();
         let mut known = std::iter::once(&keys.current).chain(keys.retired.keys());
         if !known.any(|number| sealed.wrapped_key == Self::wrapped(&sealed.tenant, *number)) {
-            return Err(CipherError::KeyGone);
+            let was_here = (0..keys.current).any(|number| sealed.wrapped_key == Self::wrapped(&sealed.tenant, number));
+            return Err(if was_here { CipherError::KeyGone } else { CipherError::KeyUnknown });
         }
         PlainCipher.open(&Sealed { wrapped_key: sealed.tenant.as_str().as_bytes().to_vec(), ..sealed.clone() })
     }

@@ -50,6 +50,16 @@ pub(crate) struct Policies<'d> {
     pub(crate) files: Vec<(Cow<'d, str>, Cow<'d, str>)>,
 }
 
+/// What a tool was.
+#[derive(Debug)]
+pub(crate) struct Defined<'d> {
+    pub(crate) digest: Hash,
+    /// The domain tag of its digest.
+    pub(crate) tag: &'d str,
+    /// What the digest is of, behind the tag.
+    pub(crate) text: Cow<'d, str>,
+}
+
 /// The installation log's part.
 #[derive(Debug)]
 pub(crate) struct Installation<'d> {
@@ -61,6 +71,8 @@ pub(crate) struct Installation<'d> {
 #[derive(Debug)]
 pub(crate) struct Bundle<'d> {
     pub(crate) calls: Vec<Called<'d>>,
+    /// DER, the daemon's first.
+    pub(crate) certificates: Vec<Vec<u8>>,
     pub(crate) installation: Option<Installation<'d>>,
     pub(crate) issuer: Option<Value<'d>>,
     pub(crate) checkpoint: Cow<'d, str>,
@@ -73,6 +85,8 @@ pub(crate) struct Bundle<'d> {
     pub(crate) submission: Value<'d>,
     pub(crate) task: &'d str,
     pub(crate) tenant: &'d str,
+    /// In order of digest.
+    pub(crate) tools: Vec<Defined<'d>>,
     pub(crate) trust_domain: &'d str,
     /// In order.
     pub(crate) withheld: Vec<Hash>,
@@ -150,6 +164,19 @@ fn policies<'d>(value: Value<'d>, place: &dyn Fn() -> String) -> Result<Policies
     if in_order { Ok(Policies { bundle, files }) } else { Err(schema(&place(), "files that are not in order of path")) }
 }
 
+fn defined<'d>(value: Value<'d>, place: &dyn Fn() -> String) -> Result<Defined<'d>, Refusal> {
+    let mut fields = fields::of(value, place)?;
+    let (digest, tag) = (fields.hash("digest")?, fields.plain("tag")?);
+    let text = fields.value("text")?.text().ok_or_else(|| schema(&place(), "a definition that is no text"))?;
+    fields.done()?;
+    Ok(Defined { digest, tag, text })
+}
+
+fn certificate((index, value): (usize, Value<'_>)) -> Result<Vec<u8>, Refusal> {
+    let der = value.plain().and_then(base::from_base64);
+    der.ok_or_else(|| schema(&format!("certificates[{index}]"), "not canonical base64"))
+}
+
 /// Items of a list, each with its place; `key` puts them in their order.
 fn ordered<'d, T, K: Ord>(
     list: impl Iterator<Item = Value<'d>>,
@@ -186,6 +213,7 @@ impl<'d> Bundle<'d> {
         let no_place = String::new;
         let mut fields = fields::of(root, &no_place)?;
         let calls = ordered(fields.list("calls")?, "calls", called, |called: &Called<'d>| called.effect)?;
+        let certificates = fields.list("certificates")?.enumerate().map(certificate).collect::<Result<_, _>>()?;
         let erased = fields.optional("erased").map(erased).transpose()?.unwrap_or_default();
         let format = fields.plain("format")?;
         if format != FORMAT {
@@ -202,11 +230,14 @@ impl<'d> Bundle<'d> {
             other => return Err(schema("state", &format!("`{}` is neither `ended` nor `open`", shown(other)))),
         };
         let submission = fields.value("submission")?;
-        let (task, tenant, trust_domain) = (fields.plain("task")?, fields.plain("tenant")?, fields.plain("trust_domain")?);
+        let (task, tenant) = (fields.plain("task")?, fields.plain("tenant")?);
+        let tools = ordered(fields.list("tools")?, "tools", defined, |defined: &Defined<'d>| defined.digest)?;
+        let trust_domain = fields.plain("trust_domain")?;
         let withheld = ordered(fields.list("withheld")?, "withheld", digest, |hash: &Hash| *hash)?;
         fields.done()?;
         Ok(Self {
             calls,
+            certificates,
             installation,
             issuer,
             checkpoint,
@@ -217,6 +248,7 @@ impl<'d> Bundle<'d> {
             submission,
             task,
             tenant,
+            tools,
             trust_domain,
             withheld,
             erased,

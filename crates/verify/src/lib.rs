@@ -25,6 +25,7 @@
 
 mod base;
 mod bundle;
+mod certificate;
 mod fields;
 mod hash;
 mod json;

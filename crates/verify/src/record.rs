@@ -36,6 +36,13 @@ pub(crate) struct Head<'d> {
     pub(crate) size: u64,
 }
 
+/// A restore, as a log tells of it.
+#[derive(Debug)]
+pub(crate) struct Restored<'d> {
+    /// Of each log: whose, and how many records the backup had.
+    pub(crate) kept: Vec<(&'d str, u64)>,
+}
+
 /// Who acted: what kind, and the id; the daemon has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Uid<'d> {
@@ -63,8 +70,11 @@ pub(crate) struct Record<'d> {
     pub(crate) head: Option<Head<'d>>,
     pub(crate) kind: &'d str,
     pub(crate) outcome: Option<Became<'d>>,
+    pub(crate) restored: Option<Restored<'d>>,
     pub(crate) seq: Option<u64>,
     pub(crate) submission: Option<Hash>,
+    /// The target, where it is a plain text.
+    pub(crate) target: Option<&'d str>,
     pub(crate) task: Option<&'d str>,
     pub(crate) tenant: &'d str,
     pub(crate) tier: Option<u64>,
@@ -117,6 +127,26 @@ fn head<'d>(value: Value<'d>, place: &dyn Fn() -> String) -> Result<Head<'d>, Re
     Ok(Head { origin, root, size })
 }
 
+fn restored<'d>(value: Value<'d>, place: &dyn Fn() -> String) -> Result<Restored<'d>, Refusal> {
+    let mut fields = fields::of(value, place)?;
+    fields.hash("backup")?;
+    fields.moment("backup_at")?;
+    fields.optional("checkpoint").map(|value| head(value, place)).transpose()?;
+    fields.natural("incarnation")?;
+    let lost = |value: Value<'d>| {
+        let mut fields = fields::of(value, place)?;
+        let kept = fields.natural("kept")?;
+        fields.optional_hash("root")?;
+        fields.optional_natural("size")?;
+        let tenant = fields.plain("tenant")?;
+        fields.done()?;
+        Ok((tenant, kept))
+    };
+    let kept = fields.list("lost")?.map(lost).collect::<Result<_, _>>()?;
+    fields.done()?;
+    Ok(Restored { kept })
+}
+
 /// The kinds that a record has.
 const KINDS: [&str; 9] = ["rpc", "decision", "intent", "outcome", "approval", "secret", "task", "installation", "head"];
 
@@ -137,8 +167,9 @@ impl<'d> Record<'d> {
         let kind = fields.plain("kind")?;
         let outcome = fields.optional("outcome").map(|value| became(value, place)).transpose()?;
         let _request = fields.optional_plain("request")?;
+        let restored = fields.optional("restored").map(|value| restored(value, place)).transpose()?;
         let (seq, submission) = (fields.optional_natural("seq")?, fields.optional_hash("submission")?);
-        let _target = fields.optional("target");
+        let target = fields.optional("target").and_then(Value::plain);
         let (task, tenant) = (fields.optional_plain("task")?, fields.plain("tenant")?);
         let tier = fields.optional_natural("tier")?;
         let _trace = fields.optional_plain("trace")?;
@@ -162,8 +193,10 @@ impl<'d> Record<'d> {
             head,
             kind,
             outcome,
+            restored,
             seq,
             submission,
+            target,
             task,
             tenant,
             tier,

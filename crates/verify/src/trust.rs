@@ -3,7 +3,7 @@
 use crate::json::{Document, Value};
 use crate::key::Key;
 use crate::note::Verifier;
-use crate::{Refusal, fields};
+use crate::{Refusal, certificate, fields};
 
 /// Longest trust file that is read, in bytes.
 pub const TRUST_LEN_MAX: usize = 256 << 10;
@@ -17,6 +17,8 @@ pub(crate) struct Trust {
     pub(crate) note_keys: Vec<Verifier>,
     /// Keys whose enrolments count.
     pub(crate) approver_admins: Vec<Key>,
+    /// Root certificates, DER.
+    pub(crate) roots: Vec<Vec<u8>>,
     /// Keys that sign tokens.
     pub(crate) token_keys: Vec<Key>,
     /// Whether approver keys are not separated.
@@ -44,7 +46,9 @@ impl Trust {
         let key = |what: &str| Refusal::new("trust", what, "a key that is not one");
         let approver_admins = fields.list("approver_admins")?.map(|jwk| Key::of_jwk(jwk).ok_or_else(|| key("approver_admins")));
         let approver_admins = approver_admins.collect::<Result<_, _>>()?;
-        fields.value("ca_bundle_pem")?;
+        let pem = fields.value("ca_bundle_pem")?.text();
+        let roots = pem.and_then(|pem| certificate::of_pem(&pem));
+        let roots = roots.ok_or_else(|| Refusal::new("trust", "ca_bundle_pem", "certificates that are none"))?;
         let dev = fields.value("dev")?.boolean().ok_or_else(|| Refusal::new("trust", "dev", "neither yes nor no"))?;
         let note_key = |value: Value<'_>, witness: bool| {
             let parsed = value.plain().and_then(Verifier::parse).filter(|verifier| verifier.is_witness() == witness);
@@ -60,7 +64,7 @@ impl Trust {
         let witnesses = list(fields.optional("witness_keys"));
         note_keys.extend(witnesses.into_iter().map(|text| note_key(text, true)).collect::<Result<Vec<_>, _>>()?);
         fields.done()?;
-        Ok(Self { trust_domain, note_keys, approver_admins, token_keys, dev })
+        Ok(Self { trust_domain, note_keys, approver_admins, roots, token_keys, dev })
     }
 }
 
@@ -95,6 +99,7 @@ mod tests {
             &GOOD.replace("09d2d927", "09D2D927"),
             &GOOD.replace("OKP", "EC"),
             &GOOD.replace("false", "0"),
+            &GOOD.replace(r#""ca_bundle_pem":"""#, r#""ca_bundle_pem":"x""#),
             &GOOD.replace("\"trust_domain\"", "\"token_keys\":{},\"trust_domain\""),
             &" ".repeat(TRUST_LEN_MAX + 1),
         ] {

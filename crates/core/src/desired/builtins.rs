@@ -13,10 +13,7 @@ use crate::egress::{self, Method};
 use crate::tenant::Name;
 use crate::time::Span;
 use crate::tool::schema::{self, Schema};
-use crate::tool::{Builtin, Definition, EffectClass, Kind, Tier};
-
-/// Domain tag of built-in tools' digests.
-const DIGEST_TAG: &str = "scalbotics/builtin-tool/v1";
+use crate::tool::{BUILTIN_TAG, Builtin, Definition, EffectClass, Kind, Tier};
 
 /// Wall-clock limit of a built-in tool, in milliseconds; a search of 512 MiB takes a few seconds.
 const TIMEOUT_MS: u64 = 60_000;
@@ -96,7 +93,7 @@ fn define(builtin: Builtin) -> Result<Definition, DefineError> {
     let identity = json!({
         "id": builtin.id(), "description": description, "input": input, "output": output, "tier": tier, "effect": effect,
     });
-    let digest = Digest::of_parts(DIGEST_TAG, &[&crate::json::canonical(&identity)?]);
+    let bytes = crate::json::canonical(&identity)?;
     Ok(Definition {
         id: Name::parse(builtin.id())?,
         description: description.to_owned(),
@@ -109,7 +106,8 @@ fn define(builtin: Builtin) -> Result<Definition, DefineError> {
         settle_after: Span::from_ms(0),
         timeout: Span::from_ms(if builtin == Builtin::ProcessRun { RUN_TIMEOUT_MS } else { TIMEOUT_MS }),
         kind: Kind::Builtin(builtin),
-        digest,
+        digest: Digest::of_parts(BUILTIN_TAG, &[&bytes]),
+        text: String::from_utf8_lossy(&bytes).into(),
     })
 }
 

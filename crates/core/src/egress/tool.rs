@@ -7,13 +7,10 @@ use crate::digest::Digest;
 use crate::tenant::Name;
 use crate::time::Span;
 use crate::tool::schema::Schema;
-use crate::tool::{Definition, Kind};
+use crate::tool::{Definition, HTTP_TAG, Kind};
 
 /// What the name of a destination's tool begins with.
 pub const TOOL_PREFIX: &str = "http.fetch.";
-
-/// Domain tag of the digests of destinations' tools.
-const DIGEST_TAG: &str = "scalbotics/destination-tool/v1";
 
 /// Most bytes of a request's body; what a task passes on fits several times into a payload.
 pub const BODY_LEN_MAX: u64 = 1 << 20;
@@ -71,7 +68,8 @@ impl Definition {
             key_ttl: destination.key_ttl,
             settle_after: Span::from_ms(0),
             timeout: destination.timeout,
-            digest: Digest::of_parts(DIGEST_TAG, &[&bytes]),
+            digest: Digest::of_parts(HTTP_TAG, &[&bytes]),
+            text: String::from_utf8_lossy(&bytes).into(),
             kind: Kind::Http(Box::new(destination)),
         })
     }

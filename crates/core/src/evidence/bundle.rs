@@ -1,6 +1,7 @@
 //! The bundle, and its one text.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -56,6 +57,15 @@ pub struct Called {
     pub inputs: Vec<ResolvedInput>,
 }
 
+/// What a tool was: what its digest is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defined {
+    /// The domain tag of the digest.
+    pub tag: &'static str,
+    /// The canonical JSON of the definition.
+    pub text: Arc<str>,
+}
+
 /// The tenant's checkpoint as the installation log holds it (semantics §7.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cosigned {
@@ -76,7 +86,9 @@ pub struct Bundle {
     pub ended: bool,
     /// The tenant's checkpoint, a C2SP signed note.
     pub checkpoint: String,
-    /// The task's records, in order of index.
+    /// The daemon's certificate and the one of the CA that issued it, as it serves with them: DER, the daemon's first.
+    pub certificates: Vec<Vec<u8>>,
+    /// The task's records, in order of index; uses of secrets among them.
     pub records: Vec<Entry>,
     /// The installation log's part, if there is one.
     pub installation: Option<Cosigned>,
@@ -90,6 +102,8 @@ pub struct Bundle {
     pub calls: BTreeMap<EffectId, Called>,
     /// Texts of the policies that were asked, by digest of their bundle.
     pub policies: BTreeMap<Digest, Vec<PolicyFile>>,
+    /// What the tools were that the task was submitted under and that it called, by digest.
+    pub tools: BTreeMap<Digest, Defined>,
     /// The public key that signed the human's token, a JWK; only where the token is opened.
     pub issuer: Option<Value>,
 }
@@ -123,6 +137,10 @@ fn bundle((digest, files): (&Digest, &Vec<PolicyFile>)) -> Value {
     json!({ "bundle": digest, "files": files })
 }
 
+fn defined((digest, defined): (&Digest, &Defined)) -> Value {
+    json!({ "digest": digest, "tag": defined.tag, "text": &*defined.text })
+}
+
 impl Bundle {
     /// The bundle's text.
     ///
@@ -146,7 +164,9 @@ impl Bundle {
             put("erased", self.erased.iter().map(Digest::to_string).collect());
         }
         put("calls", self.calls.iter().map(called).collect());
+        put("certificates", self.certificates.iter().map(|der| STANDARD.encode(der)).collect());
         put("policies", self.policies.iter().map(bundle).collect());
+        put("tools", self.tools.iter().map(defined).collect());
         if let Some(issuer) = &self.issuer {
             put("issuer", issuer.clone());
         }

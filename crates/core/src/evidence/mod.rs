@@ -7,5 +7,5 @@
 mod bundle;
 mod submission;
 
-pub use bundle::{Bundle, Called, Cosigned, Entry, FORMAT, LEN_MAX, Opening};
+pub use bundle::{Bundle, Called, Cosigned, Defined, Entry, FORMAT, LEN_MAX, Opening};
 pub use submission::Submission;

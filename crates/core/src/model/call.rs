@@ -14,13 +14,10 @@ use crate::json;
 use crate::tenant::Name;
 use crate::time::Span;
 use crate::tool::schema::Schema;
-use crate::tool::{Definition, EffectClass, Kind, Tier};
+use crate::tool::{Definition, EffectClass, Kind, MODEL_TAG, Tier};
 
 /// The id of the tool.
 pub const CALL: &str = "model.call";
-
-/// Domain tag of its digest.
-const DIGEST_TAG: &str = "scalbotics/model-call/v1";
 
 /// Longest that a whole route may take, in milliseconds; each model has shorter limits of its own.
 const TIMEOUT_MS: u64 = 3_600_000;
@@ -48,6 +45,7 @@ fn define() -> Option<Definition> {
     // desired state names, and policy may forbid by route.
     let (tier, effect) = (Tier::Read, EffectClass::Pure);
     let identity = json!({ "id": CALL, "description": DESCRIPTION, "input": input, "tier": tier, "effect": effect });
+    let bytes = json::canonical(&identity).ok()?;
     Some(Definition {
         id: Name::parse(CALL).ok()?,
         description: DESCRIPTION.to_owned(),
@@ -59,7 +57,8 @@ fn define() -> Option<Definition> {
         settle_after: Span::from_ms(0),
         timeout: Span::from_ms(TIMEOUT_MS),
         kind: Kind::Model,
-        digest: Digest::of_parts(DIGEST_TAG, &[&json::canonical(&identity).ok()?]),
+        digest: Digest::of_parts(MODEL_TAG, &[&bytes]),
+        text: String::from_utf8_lossy(&bytes).into(),
     })
 }
 

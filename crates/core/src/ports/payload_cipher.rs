@@ -16,6 +16,10 @@ pub enum CipherError {
     /// The bytes were changed, or belong to another payload or tenant.
     #[error("payload does not open")]
     Refused,
+    /// Its key is wrapped by a tenant key that is not here and was not destroyed: the keystore is not the one that it was written with, or
+    /// the bytes were changed. Nothing was erased.
+    #[error("payload is wrapped by a key that the keystore never had: put back the keystore that belongs to the database")]
+    KeyUnknown,
     /// Its key is wrapped by a tenant key that was destroyed: it was erased.
     #[error("payload is wrapped by a key that was destroyed")]
     KeyGone,

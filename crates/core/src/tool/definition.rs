@@ -1,5 +1,7 @@
 //! A tool ready to be called: manifest or built-in, with parsed schemas and its digest.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{EffectClass, Manifest, ManifestError, Tier, schema::Schema};
@@ -9,8 +11,17 @@ use crate::model::Request;
 use crate::tenant::Name;
 use crate::time::Span;
 
-/// Domain tag of tool digests.
-const DIGEST_TAG: &str = "scalbotics/tool/v1";
+/// Domain tag of the digests of own tools.
+pub(crate) const PROCESS_TAG: &str = "scalbotics/tool/v1";
+
+/// Domain tag of the digests of built-in tools.
+pub(crate) const BUILTIN_TAG: &str = "scalbotics/builtin-tool/v1";
+
+/// Domain tag of the digest of questions to models.
+pub(crate) const MODEL_TAG: &str = "scalbotics/model-call/v1";
+
+/// Domain tag of the digests of destinations' tools.
+pub(crate) const HTTP_TAG: &str = "scalbotics/destination-tool/v1";
 
 /// Longest that one run may take, in milliseconds: an hour, so that a drain ends some day.
 const TIMEOUT_MAX_MS: u64 = 3_600_000;
@@ -69,6 +80,19 @@ pub enum Kind {
     Http(Box<Destination>),
 }
 
+impl Kind {
+    /// The domain tag of digests of such tools.
+    #[must_use]
+    pub const fn digest_tag(&self) -> &'static str {
+        match self {
+            Self::Builtin(_) => BUILTIN_TAG,
+            Self::Model => MODEL_TAG,
+            Self::Process(_) => PROCESS_TAG,
+            Self::Http(_) => HTTP_TAG,
+        }
+    }
+}
+
 /// A tool ready to be called.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Definition {
@@ -94,6 +118,8 @@ pub struct Definition {
     pub kind: Kind,
     /// Digest of everything above: another digest is another tool (semantics §3.3).
     pub digest: Digest,
+    /// The canonical JSON that the digest is of, behind [`Kind::digest_tag`]: what evidence shows of the tool.
+    pub text: Arc<str>,
 }
 
 impl Definition {
@@ -118,7 +144,8 @@ impl Definition {
             key_ttl: manifest.key_ttl,
             settle_after: manifest.settle_after,
             timeout: manifest.timeout,
-            digest: Digest::of_parts(DIGEST_TAG, &[&bytes]),
+            digest: Digest::of_parts(PROCESS_TAG, &[&bytes]),
+            text: String::from_utf8_lossy(&bytes).into(),
             kind: Kind::Process(Box::new(manifest)),
         })
     }

@@ -10,6 +10,7 @@ mod tier;
 
 pub(crate) use call::call_digest_of_ids;
 pub use call::{Call, ResolvedInput, call_digest};
+pub(crate) use definition::{BUILTIN_TAG, HTTP_TAG, MODEL_TAG};
 pub use definition::{Builtin, Definition, Kind};
 pub use effect_class::EffectClass;
 pub use manifest::{KeyPassing, Limits, Manifest, ManifestError, SecretPassing, WorkspaceAccess};

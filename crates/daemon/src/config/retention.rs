@@ -9,8 +9,11 @@ use scalbotics_runtime::privacy::{BACKUPS, Terms};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Shortest time, in milliseconds: what has just ended is still read, and a key must outlive what was sealed under it a moment ago.
-const LEAST_MS: u64 = 3_600_000;
+/// Shortest time that payloads are kept, in milliseconds: what has just ended is still read, and `30s` was meant to be `30d`.
+const LEAST_MS: u64 = 60_000;
+
+/// Shortest time that old wrapping keys stay, in milliseconds: a key must outlive what was sealed under it a moment ago.
+const LEAST_BACKUPS_MS: u64 = 3_600_000;
 
 /// `[retention]`: how long payloads are kept after the end of their task; what is not named is kept until somebody erases it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -63,9 +66,10 @@ impl Retention {
             ("retention.reasons", self.reasons),
             ("retention.prompts", self.prompts),
             ("retention.decisions", self.decisions),
-            ("retention.backups", Some(self.backups)),
         ];
-        let short = |span: &Option<Span>| span.is_some_and(|span| span.as_ms() < LEAST_MS);
-        spans.into_iter().find(|(_, span)| short(span)).map(|(key, _)| (key, "it is shorter than 1h".to_owned()))
+        let backups = ("retention.backups", Some(self.backups), LEAST_BACKUPS_MS, "it is shorter than 1h");
+        let spans = spans.into_iter().map(|(key, span)| (key, span, LEAST_MS, "it is shorter than 1m")).chain([backups]);
+        let mut spans = spans.map(|(key, span, least_ms, why)| (key, span.is_some_and(|span| span.as_ms() < least_ms), why));
+        spans.find(|(_, is_short, _)| *is_short).map(|(key, _, why)| (key, why.to_owned()))
     }
 }

@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use scalbotics_core::failpoint;
 use scalbotics_core::ports::Signer;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
@@ -65,22 +66,29 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
     let _held = Held::take(&config.data_dir)?;
     let stage = Stage::make(&config.data_dir)?;
     let copy = stage.dir.join(manifest::DATABASE);
+    failpoint!("restore.copy.before");
     // Whoever may read the backup where it was kept does not so read the database.
     let copied = std::fs::copy(wanted.from.join(manifest::DATABASE), &copy);
     let own = copied.and_then(|_| std::fs::set_permissions(&copy, Permissions::from_mode(SECRET_MODE)));
     own.map_err(|source| Error::Place { path: copy, source })?;
+    failpoint!("restore.copy.after");
     let epoch = remembered.anchor.as_ref().map_or(0, |anchor| anchor.writer_epoch);
     raise_writer_epoch(&stage.dir, epoch)?;
     let rewritten = rewrite_copy(config, &stage.dir, (&remembered, &wanted.keep), plan).await?;
     settle(&stage.dir)?;
     let found = manifest::verify(&stage.dir)?;
     drop(found.store);
+    failpoint!("restore.rewrite.after");
     let Rewritten { anchor: new, standings, done } = rewritten;
     let now = Anchor { restoring: true, ..remembered.anchor.unwrap_or_else(|| Anchor::empty(config.installation, manifest.at)) };
     put(&Anchor::path(&config.keystore), anchor::KIND, &now, &signer)?;
+    failpoint!("restore.anchor.after");
     let replaced = stage.swap(&config.data_dir, incarnation)?;
+    failpoint!("restore.swap.after");
     put(&Standings::path(&config.keystore), anchor::STANDINGS_KIND, &standings, &signer)?;
+    failpoint!("restore.standings.after");
     put(&Anchor::path(&config.keystore), anchor::KIND, &new, &signer)?;
+    failpoint!("restore.done.after");
     Ok(json!({
         "restored": wanted.from, "incarnation": incarnation, "lost": done.lost, "tasks_ended": done.tasks.tasks,
         "effects_in_doubt": done.tasks.in_doubt, "approvals_lapsed": done.tasks.approvals, "agents_suspended": done.agents,
@@ -168,6 +176,7 @@ impl Stage {
                 moved = true;
             }
         }
+        failpoint!("restore.aside.after");
         let (copy, place) = (self.dir.join(manifest::DATABASE), data.join(manifest::DATABASE));
         std::fs::rename(&copy, &place).map_err(failed(&place))?;
         File::open(data).and_then(|dir| dir.sync_all()).map_err(failed(data))?;

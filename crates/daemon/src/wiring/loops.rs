@@ -101,30 +101,32 @@ pub(super) fn used_logins(config: &Config, clock: &Guarded) -> Result<Arc<rpc::U
     used.map(Arc::new).map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
 }
 
-/// Evidence of tasks, with the key of their tokens.
+/// Evidence of tasks, with the key of their tokens and the daemon's certificates.
 pub(super) fn evidence_of(
     config: &Config,
     ports: &Ports,
     states: States,
-    issuer: &Issuer,
+    (issuer, serving): (&Issuer, Arc<ServingCertificate>),
 ) -> Result<evidence::Service, StartError> {
-    let key = serde_json::to_value(Jwk::from(issuer.public()))
+    let token_key = serde_json::to_value(Jwk::from(issuer.public()))
         .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
-    Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), key))
+    let authority = evidence::Authority { token_key, certificates: Arc::new(move || serving.chain()) };
+    Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), authority))
 }
 
+/// What takes connections, and the certificate that it serves with.
 pub(super) fn acceptor(
     config: &Config,
     certifier: Certifier,
     trust: &trust::File,
     (clock, supervisor): (Arc<Guarded>, &Supervisor),
-) -> Result<TlsAcceptor, StartError> {
+) -> Result<(TlsAcceptor, Arc<ServingCertificate>), StartError> {
     let failed = |source: BoxError| StartError::Certificate { source };
     let (identity, not_after) = certifier.issue(clock.now())?;
     let serving = ServingCertificate::new(&identity).map_err(|error| failed(error.into()))?;
     let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
     let time = Arc::new(ClockTime(clock.clone()));
     let tls = server_config(Arc::clone(&serving), &roots, &config.trust_domain, time).map_err(|error| failed(error.into()))?;
-    certifier.keep_renewed(serving, not_after, clock, supervisor);
-    Ok(TlsAcceptor::from(Arc::new(tls)))
+    certifier.keep_renewed(Arc::clone(&serving), not_after, clock, supervisor);
+    Ok((TlsAcceptor::from(Arc::new(tls)), serving))
 }

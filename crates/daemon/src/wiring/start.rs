@@ -75,10 +75,10 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
-    let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
+    let (acceptor, serving) = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
     let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
-        evidence: evidence_of(&config, &ports, reconciler.states(), &issuer)?,
+        evidence: evidence_of(&config, &ports, reconciler.states(), (&issuer, serving))?,
         store,
         validator: issuer.validator(&[]),
         issuer,

@@ -6,6 +6,7 @@ use scalbotics_core::ports::{AuditLog as _, AuditQuery, TaskLog as _};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use scalbotics_proto::v1::task_service_client::TaskServiceClient;
+use scalbotics_testkit::canary::Maker;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
 use tonic_types::StatusExt as _;
 
@@ -66,4 +67,58 @@ async fn a_task_and_its_records_keep_the_trace() {
     let of_task: Vec<&Record> = records.iter().filter(|record| record.task == Some(id)).collect();
     assert!(of_task.len() > 1 && of_task.iter().any(|record| record.kind == Kind::Task), "{records:#?}");
     assert!(of_task.iter().all(|record| record.trace.as_deref() == Some(TRACE)), "{of_task:#?}");
+}
+
+/// Garbage in the headers of a trace is a stranger's, however long: it is no error, and what stands in it reaches no error, no record and no file.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_in_the_headers_of_a_trace_reach_nothing() {
+    let canaries = [Maker::new(9).each(), Maker::new(9).personal()].concat();
+    let mut world = World::open().await;
+    let token = world.token("ann").await;
+    for (number, canary) in canaries.iter().enumerate() {
+        let secret = &canary.secret;
+        let traceparent = match number % 4 {
+            0 => format!("cc-{TRACE}-00f067aa0ba902b7-01-{secret}"),
+            1 => secret.clone(),
+            2 => format!("00-{secret}-00f067aa0ba902b7-01"),
+            _ => secret.repeat(6_000 / secret.len()),
+        };
+        let headers = [
+            ("traceparent", traceparent),
+            ("tracestate", format!("vendor={secret},{}", "a=b,".repeat(500))),
+            ("baggage", format!("userId={secret};{}", secret.repeat(1_500 / secret.len()))),
+        ];
+        let put = |metadata: &mut MetadataMap| {
+            for (name, value) in &headers {
+                metadata.append(*name, AsciiMetadataValue::try_from(value.as_bytes()).unwrap());
+            }
+        };
+        let mut request = tonic::Request::new(v1::WhoAmIRequest {});
+        put(request.metadata_mut());
+        let refused = SessionServiceClient::new(world.channel.clone()).who_am_i(request).await.unwrap_err();
+        assert!(
+            !format!("{refused:?} {:?}", refused.get_error_details()).contains(secret.as_str()),
+            "{}: {refused:?}",
+            canary.kind
+        );
+        if number % 10 == 0 {
+            let goal = Some(v1::submit_task_request::Goal::Workflow("stamp".to_owned()));
+            let submit = v1::SubmitTaskRequest { agent: "tenants/acme/agents/clerk".to_owned(), goal, ..Default::default() };
+            let mut request = with(&token, submit);
+            put(request.metadata_mut());
+            TaskServiceClient::new(world.channel.clone()).submit_task(request).await.unwrap();
+        }
+    }
+    drop(world.stop().await);
+    let mut looked_at = 0;
+    for entry in std::fs::read_dir(world.plan.root.join(scalbotics_daemon::layout::DATA)).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(content) = std::fs::read(&path) else { continue };
+        looked_at += content.len();
+        let content = String::from_utf8_lossy(&content);
+        for canary in &canaries {
+            assert!(!content.contains(canary.secret.as_str()), "{} is in {}", canary.kind, path.display());
+        }
+    }
+    assert!(looked_at > 100_000, "{looked_at}");
 }

@@ -1,4 +1,4 @@
-//! Secrets of more than a hundred kinds, planted at every door: none is in any sink.
+//! Secrets of more than a hundred kinds and personal data, planted at every door: none is in any sink, backups among them.
 
 use std::collections::HashMap;
 
@@ -18,6 +18,9 @@ const NEEDLE_LEN: usize = 8;
 
 /// A value of the secret store, which no detector would find.
 const KEPT: &str = "quoth the kept nightjar";
+
+/// Personal data is covered wherever it may be.
+const PERSONAL: &str = r#"personal_data = ["logs", "errors", "outputs", "prompts"]"#;
 
 /// Looks for canaries in any form.
 struct Search {
@@ -109,8 +112,9 @@ fn none_is_kept(installation: &Installation, search: &mut Search) {
 
 #[test]
 fn no_canary_of_any_kind_is_in_any_sink() {
-    let canaries = Maker::new(SEED).each();
+    let mut canaries = Maker::new(SEED).each();
     assert!(canaries.len() == SHAPES.len() + CONTEXTS.len() && canaries.len() > 100);
+    canaries.extend(Maker::new(SEED).personal());
     let (text, mut search) = (notes(&canaries), Search::new(canaries.clone()));
     assert!(search.find(text.as_bytes()).len() >= canaries.len(), "the search finds what it looks for");
 
@@ -131,7 +135,7 @@ fn no_canary_of_any_kind_is_in_any_sink() {
     let installation = installation(&server, &web);
     std::fs::write(installation.path("work/notes"), &said).unwrap();
     let settings = std::fs::read_to_string(installation.config()).unwrap();
-    std::fs::write(installation.config(), format!("{settings}\n[redaction]\nsecrets_in_results = true\n")).unwrap();
+    std::fs::write(installation.config(), format!("{settings}\n[redaction]\nsecrets_in_results = true\n{PERSONAL}\n")).unwrap();
     let daemon = installation.start();
     installation.secret(ANN, &["put", "kept"], KEPT.as_bytes()).exits(0);
 
@@ -166,13 +170,15 @@ fn no_canary_of_any_kind_is_in_any_sink() {
         let (status, answer) = daemon.get(&format!("/{}", canary.secret));
         assert_eq!(status, 404, "{answer}");
     }
-    for canary in canaries.iter().filter(|canary| SHAPES.contains(&canary.kind)).step_by(10) {
+    let shaped = canaries.iter().filter(|canary| SHAPES.contains(&canary.kind)).step_by(10);
+    for canary in shaped.chain(canaries.iter().skip(SHAPES.len() + CONTEXTS.len())) {
         let asked = ["policy", "can-i", "--agent", "clerk", "--tool", &canary.text, "--args", "{}", "-o", "json"];
         told.push(("what the API says of a field", installation.ann(&asked).stderr));
     }
     told.push(("the audit log", installation.ann(&["audit", "tail", "--lines", "500", "-o", "jsonl"]).exits(0).stdout));
     told.push(("the metrics", daemon.get("/metrics").1));
     installation.verify_audit();
+    let backup = crate::restore::backup(&installation, "backup");
     // Killed, so that the write-ahead log is left as it is.
     daemon.kill();
     for (sink, text) in &told {
@@ -180,6 +186,10 @@ fn no_canary_of_any_kind_is_in_any_sink() {
         assert!(!text.contains(KEPT), "{sink}: {text}");
     }
     none_is_kept(&installation, &mut search);
+    assert!(installation.root.join("data/core.db-wal").exists(), "the write-ahead log was looked through too");
+    for path in files(&backup) {
+        search.none_in(&path.display().to_string(), &std::fs::read(&path).unwrap());
+    }
     println!("{} canaries, {} bytes looked through", canaries.len(), search.bytes);
     assert!(search.bytes > 500_000);
 }

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::installation::{Installation, id};
+use crate::command::Answer;
+use crate::installation::{Installation, id, shipped};
 use crate::process::until;
 use crate::secrets::{files, search};
 
@@ -235,4 +236,62 @@ fn killed_before_keys_are_wrapped_anew() {
 #[test]
 fn killed_when_keys_are_wrapped_anew() {
     killed_at("rewrap.after");
+}
+
+/// By the wall clock and the configuration alone: a minute after the task's end each class that is kept for a minute goes, and no other; what
+/// somebody holds stays.
+#[test]
+fn each_class_goes_by_itself_when_its_time_is_over() {
+    let installation = installation();
+    let settings = std::fs::read_to_string(installation.config()).unwrap();
+    let keep = |classes: &str| std::fs::write(installation.config(), format!("{settings}\n[retention]\n{classes}\n")).unwrap();
+    keep("goals = \"59s\"");
+    let refused = Answer::of(installation.serve(&shipped()).arg("--check-config"));
+    assert!(refused.code != 0 && refused.stderr.contains("shorter than 1m"), "{refused:#?}");
+    keep("goals = \"1m\"\nreasons = \"1m\"\nresults = \"1d\"");
+    let daemon = installation.start();
+    let (task, approval) = installation.told(MARKER);
+    let (held, held_approval) = installation.told("what a court wants");
+    installation.ann(&["admin", "hold", "add", "--task", &held, "--reason", "a court"]).exits(0);
+    let decisions = installation.decisions(&task);
+    assert!(installation.everything(&task, &approval, &decisions).matches(MARKER).count() >= 6);
+    let long = PATIENCE * 6;
+    until("goals go after a minute", long, || (installation.task(&task)["erased"] == json!(["goal"])).then_some(()));
+    let (trust, mut tries) = (installation.root.join("trust.json"), 0);
+    let mut report = || {
+        tries += 1;
+        let bundle = crate::evidence::export(&installation, &task, &format!("aged-{tries}"), &[]);
+        let report = crate::evidence::verify(&bundle, &trust, &["--json"]).exits(0).json();
+        (String::from_utf8_lossy(&bundle).matches(MARKER).count(), report)
+    };
+    until("reasons go too", long, || crate::evidence::step(&report().1, "approvals", "not_checked").map(drop));
+    let (told, report) = report();
+    assert!(told > 0, "arguments are kept until somebody erases them");
+    let openings = crate::evidence::step(&report, "openings", "not_checked").unwrap()["why"].to_string();
+    assert!(openings.contains("erased, as the exporter says"), "{report:#}");
+    assert!(crate::evidence::step(&report, "calls", "not_checked").is_none(), "{report:#}");
+    assert!(installation.ann(&["task", "result", &task]).exits(0).stdout.contains(MARKER), "results are kept for a day");
+    assert!(daemon.stop().0.success());
+
+    // Their time was shortened meanwhile, and is over at once.
+    keep("goals = \"1m\"\nreasons = \"1m\"\nresults = \"1m\"");
+    let daemon = installation.start();
+    until("results go", PATIENCE, || (installation.ann(&["task", "result", &task]).code != 0).then_some(()));
+    assert_eq!(installation.ann(&["task", "result", &task]).error().code, "PAYLOAD_ERASED");
+    assert!(daemon.stop().0.success());
+    keep("goals = \"1m\"\nreasons = \"1m\"\nresults = \"1m\"\narguments = \"1m\"");
+    let daemon = installation.start();
+    until("arguments and the decisions about them go", PATIENCE, || {
+        (installation.everything(&task, &approval, &decisions).matches(MARKER).count() == 0).then_some(())
+    });
+    // What is held is whole, and the log verifies and says what was done.
+    assert!(installation.task(&held)["goal"].as_str().unwrap().contains("what a court wants"));
+    assert!(installation.ann(&["task", "result", &held]).exits(0).stdout.contains("what a court wants"));
+    installation.ann(&["approval", "show", &held_approval]).exits(0);
+    assert!(installation.actions().iter().any(|action| action == "privacy.aged"), "{:?}", installation.actions());
+    installation.verify_audit();
+    daemon.kill();
+    let mut looked_at = files(&installation.root.join("data"));
+    looked_at.push(installation.log());
+    assert!(search(&looked_at, &[("the marker", MARKER.to_owned())]) > 10_000);
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::command::Answer;
-use crate::installation::{Installation, Times, id, shipped};
+use crate::installation::{ANN, Installation, Times, id, shipped};
 use crate::ledger::Class;
 
 const TIMES: Times = Times { before_ms: 0, after_ms: 0 };
@@ -101,16 +101,23 @@ fn the_bundle_of_the_verifiers_tests_is_like_this() {
             json!({
                 "id": "notice.post", "description": "Posts a notice.", "argv": ["/bin/cat"], "tier": 2, "effect": "opaque",
                 "input": { "type": "object", "required": ["text"], "properties": { "text": text } },
+                "secrets": [{ "name": "secret://acme/board-pin", "env": "BOARD_PIN" }],
             }),
         );
     });
     let _daemon = installation.start();
     let trust = installation.root.join("trust.json");
+    installation.secret(ANN, &["put", "board-pin"], b"4711-never-in-evidence").exits(0);
     let task = installation.run("notice.post", &json!({ "text": "Closed on Monday \u{2014} \"really\"\n\u{1F600}\u{1}" }));
     installation.approve(&installation.approval_of(&task));
     assert_eq!(installation.rest(&task)["status"], "COMPLETED");
     let bundle = export(&installation, &task, "notice", &["--with-live-token"]);
-    verify(&bundle, &trust, &[]).exits(0);
+    let report = verify(&bundle, &trust, &["--json"]).exits(0).json();
+    let said = |name: &str| step(&report, name, "ok").unwrap_or_else(|| panic!("{name}: {report:#}"))["said"].clone();
+    assert_eq!(said("secrets"), "1 uses: secret://acme/board-pin version 1");
+    assert_eq!(said("tools"), "1 definitions of tools hash to the digests that were called or submitted");
+    assert_eq!(said("certificates"), "spiffe://acme.example/system/daemon/main, under a root of the trust file");
+    assert!(!String::from_utf8_lossy(&bundle).contains("4711"), "a value is in no evidence");
     assert!(!String::from_utf8_lossy(&bundle).contains(installation.path(".").parent().unwrap().to_str().unwrap()));
     if std::env::var_os(UPDATE).is_some() {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../verify/tests/data");

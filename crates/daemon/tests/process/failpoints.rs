@@ -23,12 +23,25 @@ const VERIFY_POINTS: [&str; 2] = ["verify.before", "verify.after"];
 /// Those around erasing, each with a test of its own beside the others about it.
 const ERASURE_POINTS: [&str; 6] = ["erase.before", "erase.after", "keys.before", "keys.after", "rewrap.before", "rewrap.after"];
 
+/// Those of a restore, with a test of its own beside the others about it.
+pub(crate) const RESTORE_POINTS: [&str; 8] = [
+    "restore.copy.before",
+    "restore.copy.after",
+    "restore.rewrite.after",
+    "restore.anchor.after",
+    "restore.aside.after",
+    "restore.swap.after",
+    "restore.standings.after",
+    "restore.done.after",
+];
+
 /// How long an entry takes: long enough that a death finds the tool at work.
 const TIMES: Times = Times { before_ms: 60, after_ms: 60 };
 
 #[test]
 fn every_named_failpoint_is_died_at() {
-    assert_eq!([&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS, &ERASURE_POINTS].concat(), scalbotics_core::failpoint::NAMES);
+    let all = [&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS, &ERASURE_POINTS, &RESTORE_POINTS].concat();
+    assert_eq!(all, scalbotics_core::failpoint::NAMES);
 }
 
 #[test]

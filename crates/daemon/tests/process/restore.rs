@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::command::Answer;
-use crate::installation::{Installation, Times, cli, id, shipped};
+use crate::failpoints::RESTORE_POINTS;
+use crate::installation::{Installation, Times, cli, id, mortal, shipped};
 use crate::ledger::{Class, Line};
 use crate::process::until;
 use crate::rollback::{anchor, copy, put_back, refused};
@@ -146,6 +147,10 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     installation.ann(&["agent", "resume", "clerk"]).exits(0);
     nothing_runs(&installation, [&keyed, &opaque, &waits, &slow], &lines);
     settled_ends(&installation, &opaque, &lines);
+    // A stranger sees why a call that the log never saw sent was in doubt: by the restore that the same log tells of.
+    let bundle = crate::evidence::export(&installation, &opaque, "after-restore", &[]);
+    let verified = crate::evidence::verify(&bundle, &installation.root.join("trust.json"), &[]).exits(0);
+    assert!(verified.stdout.contains("1 in doubt by a restore"), "{verified:#?}");
     assert_eq!(installation.ann(&["task", "show", &finished]).exits(0).json()["status"], "COMPLETED");
     assert_ne!(installation.ann(&["task", "show", &late]).code, 0, "what was lost is not there");
     // And it works on.
@@ -209,14 +214,20 @@ fn sem_7_4_a_restore_of_what_is_no_backup_changes_nothing() {
     let missing = from(&installation.path("missing"));
     assert_eq!(missing.exits(1).error_in_words().code, "BACKUP_UNUSABLE");
     let whole = std::fs::read(good.join("core.db")).unwrap();
-    for (number, len) in
-        [0, 1, 100, 2_047, 2_048, 4_096, whole.len() / 2, whole.len() - 2_048, whole.len() - 1].into_iter().enumerate()
-    {
-        let cut = installation.path(&format!("cut-{number}"));
-        copy(&good, &cut);
-        std::fs::write(cut.join("core.db"), &whole[..len]).unwrap();
+    // Cut at pages and beside them, in the header, and all over; the manifest at places all over, for it is read first.
+    let page = usize::from(u16::from_be_bytes([whole[16], whole[17]]));
+    let pages = (0..=whole.len()).step_by(page * (whole.len() / page / 12).max(1));
+    let places =
+        pages.flat_map(|at| [at.saturating_sub(1), at, at + 1]).chain([16, 99, 100, 101, whole.len() / 2, whole.len() - 1]);
+    let manifest = std::fs::read(good.join("manifest")).unwrap();
+    let places = places.filter(|len| *len < whole.len()).map(|len| ("core.db", len, &whole));
+    let cut = installation.path("cut");
+    copy(&good, &cut);
+    for (name, len, bytes) in places.chain((0..manifest.len()).step_by(53).map(|len| ("manifest", len, &manifest))) {
+        std::fs::write(cut.join(name), &bytes[..len]).unwrap();
         let refused = from(&cut).exits(1);
-        assert_eq!(refused.error_in_words().code, "BACKUP_UNUSABLE", "{refused:#?}");
+        assert_eq!(refused.error_in_words().code, "BACKUP_UNUSABLE", "{name} at {len}: {refused:#?}");
+        std::fs::write(cut.join(name), bytes).unwrap();
     }
     for (name, file, at) in
         [("flipped", "core.db", whole.len() / 2), ("forged", "manifest", 40), ("resigned", "manifest", usize::MAX)]
@@ -289,4 +300,62 @@ fn sem_7_4_a_restore_that_was_killed_is_run_again() {
     let left: Vec<_> =
         std::fs::read_dir(installation.root.join("data")).unwrap().flatten().map(|entry| entry.file_name()).collect();
     assert!(!left.iter().any(|name| name == "restoring"), "{left:?}");
+}
+
+/// Dead at each named failpoint of a restore: until its anchor stands what was there is served and whole, and from then on nothing is until the
+/// same restore was run again; after it everything is as if nobody had died.
+#[test]
+fn sem_7_4_a_restore_that_died_at_any_failpoint_serves_nothing_half_done() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let kept = id(&installation.submit(Class::Verifiable, "kept", Times::default()));
+    assert!(!installation.finish(Class::Verifiable, "kept", &kept));
+    let backup = backup(&installation, "backup");
+    let since = id(&installation.submit(Class::Verifiable, "since", Times::default()));
+    assert!(!installation.finish(Class::Verifiable, "since", &since));
+    assert!(daemon.stop().0.success());
+    let (data, keys) = (installation.root.join("data"), installation.root.join("keys"));
+    let (data_before, keys_before) = (installation.path("data-before"), installation.path("keys-before"));
+    copy(&data, &data_before);
+    copy(&keys, &keys_before);
+    let anchored = RESTORE_POINTS.iter().position(|point| *point == "restore.anchor.after").unwrap();
+    let commits = ["commit.before", "commit.after"].map(|point| (point, 1)).into_iter().chain([("commit.after", 3)]);
+    let points = commits.map(|(point, count)| (point, count, false));
+    let named = RESTORE_POINTS.iter().enumerate().map(|(at, point)| (*point, 1, at >= anchored));
+    for (point, count, is_anchored) in points.chain(named) {
+        for (from, to) in [(&data_before, &data), (&keys_before, &keys)] {
+            std::fs::remove_dir_all(to).unwrap();
+            copy(from, to);
+        }
+        let mut command = installation.environment(&mortal());
+        command.args(["admin", "restore", "--yes", "--from"]).arg(&backup).arg("--config").arg(installation.config());
+        let died = Answer::of(command.env("SCALBOTICSD_FAILPOINT", format!("{point}:{count}")));
+        assert_ne!(died.code, 0, "{point} is not reached: {died:#?}");
+        let is_done = point == "restore.done.after";
+        let done = if is_done {
+            None
+        } else {
+            if is_anchored {
+                refused(&installation, "RESTORE_UNFINISHED");
+            } else {
+                let daemon = installation.start();
+                assert_eq!(installation.ann(&["task", "show", &since]).exits(0).json()["status"], "COMPLETED", "{point}");
+                assert_eq!(installation.ann(&["status"]).exits(0).json()["incarnation"], 1, "{point}");
+                installation.verify_audit();
+                assert!(daemon.stop().0.success());
+            }
+            Some(restore(&installation, &backup))
+        };
+        let daemon = installation.start();
+        installation.ann(&["login"]).exits(0);
+        let incarnation = installation.ann(&["status"]).exits(0).json()["incarnation"].clone();
+        assert_eq!(incarnation, done.map_or(Value::from(2), |done| done["incarnation"].clone()), "{point}");
+        assert_eq!(installation.ann(&["task", "show", &kept]).exits(0).json()["status"], "COMPLETED", "{point}");
+        assert_ne!(installation.ann(&["task", "show", &since]).code, 0, "{point}: what was lost is served");
+        let clerk = installation.ann(&["agent", "show", "clerk"]).exits(0).json();
+        assert_eq!(clerk["standing"], "suspended", "{point}");
+        installation.verify_audit();
+        assert!(daemon.stop().0.success());
+        assert!(!data.join("restoring").exists(), "{point}");
+    }
 }

@@ -257,13 +257,29 @@ fn tiles_of_a_log_are_written_once() {
     let installation = Installation::new();
     let daemon = installation.start();
     installation.ann(&["audit", "verify"]).exits(0);
-    drop(daemon);
     let (tiles, config) = (installation.path("tiles"), installation.config());
-    let export = |log: &str| {
+    let to = |log: &str, out: &std::path::Path| {
         let words =
-            ["audit", "tiles", "--offline", "--config", config.to_str().unwrap(), "--log", log, "--out", tiles.to_str().unwrap()];
+            ["audit", "tiles", "--offline", "--config", config.to_str().unwrap(), "--log", log, "--out", out.to_str().unwrap()];
         installation.ann(&words)
     };
+    let export = |log: &str| to(log, &tiles);
+    // Beside the daemon, which goes on writing: each export is whole up to a checkpoint, and the next one adds to it.
+    let live = installation.path("live");
+    let before = to("acme", &live).exits(0).json()["size"].as_u64().unwrap();
+    let writer = std::thread::scope(|scope| {
+        let calls = scope.spawn(|| (0..40).for_each(|_| drop(installation.ann(&["agent", "list"]).exits(0))));
+        while !calls.is_finished() {
+            let exported = to("acme", &live).exits(0).json();
+            assert!(exported["size"].as_u64() >= Some(before), "{exported:#}");
+        }
+        calls.join()
+    });
+    writer.unwrap();
+    until("a checkpoint covers what was written meanwhile", Duration::from_secs(60), || {
+        (to("acme", &live).exits(0).json()["size"].as_u64() > Some(before)).then_some(())
+    });
+    drop(daemon);
     let first = export("acme").exits(0).json();
     assert!(first["files_written"].as_u64() > Some(1), "{first:#}");
     assert_eq!(export("acme").exits(0).json()["files_written"], 0);

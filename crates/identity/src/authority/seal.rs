@@ -4,8 +4,8 @@
 //! destroyed when no backup is kept any more that needs it. A wrapped key begins with the id of the key that wraps it.
 //!
 //! Both layers are XChaCha20-Poly1305. Tenant, payload id and commitment are authenticated with them, so that a row moved
-//! to another tenant, id or commitment does not open. Destroying a wrapped key erases one payload; destroying a tenant's
-//! key erases all of its payloads.
+//! to another tenant, id or commitment does not open. Destroying a wrapped key erases one payload; destroying a retired key erases all that
+//! it wrapped, and its id is remembered: what is wrapped by any other unknown key is damage, not erasure.
 
 mod ring;
 
@@ -206,7 +206,7 @@ mod tests {
             edit(&mut sealed);
             cipher.open(&sealed)
         };
-        assert_eq!(change(&|s| s.tenant = tenant("evil")), Err(CipherError::KeyGone), "no key of theirs wraps it");
+        assert_eq!(change(&|s| s.tenant = tenant("evil")), Err(CipherError::KeyUnknown), "no key of theirs wraps it");
         assert_eq!(change(&|s| s.tenant = tenant("nobody")), Err(CipherError::NoKey { tenant: tenant("nobody") }));
         assert_eq!(change(&|s| s.reference.id = PayloadId::from_u128(2)), Err(CipherError::Refused));
         assert_eq!(change(&|s| s.reference.commitment = Digest::of_bytes(b"")), Err(CipherError::Refused));
@@ -237,13 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn a_destroyed_tenant_key_erases() {
+    fn without_its_tenants_key_a_payload_does_not_open_and_is_not_taken_for_erased() {
         let cipher = cipher();
         let sealed = cipher.seal(&tenant("acme"), &payload(b"x")).unwrap();
         cipher.remove(&tenant("acme"));
         assert_eq!(cipher.open(&sealed), Err(CipherError::NoKey { tenant: tenant("acme") }));
         cipher.insert(tenant("acme"), TenantKey::generate().unwrap());
-        assert_eq!(cipher.open(&sealed), Err(CipherError::KeyGone));
+        assert_eq!(cipher.open(&sealed), Err(CipherError::KeyUnknown));
     }
 
     #[test]

@@ -70,6 +70,13 @@ impl ServingCertificate {
         Ok(Arc::new(Self(RwLock::new(certified_key(identity)?))))
     }
 
+    /// The certificates that new connections are served with, DER, the daemon's own first.
+    #[must_use]
+    pub fn chain(&self) -> Vec<Vec<u8>> {
+        let serving = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        serving.cert.iter().map(|certificate| certificate.to_vec()).collect()
+    }
+
     /// Serves new connections with `identity`; open ones go on.
     ///
     /// # Errors

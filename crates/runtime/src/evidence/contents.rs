@@ -6,7 +6,7 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::EffectId;
 use scalbotics_core::payload::Ref;
 use scalbotics_core::ports::StoredEvent;
-use scalbotics_core::task::{Event, Goal, Intent};
+use scalbotics_core::task::{Doubt, Event, Goal, Intent};
 
 /// References of a journal, by commitment, and its calls.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Contents {
     pub(super) statements: Vec<Digest>,
     /// The commitment to the token.
     pub(super) token: Option<Digest>,
+    /// The number of the event by which an approval lapsed because of a restore: its call was never sent, and is in doubt.
+    pub(super) put_back: Option<u64>,
 }
 
 impl Contents {
@@ -26,6 +28,14 @@ impl Contents {
     pub(super) fn of(events: &[StoredEvent]) -> Self {
         let mut contents = Self::default();
         events.iter().for_each(|stored| contents.add(&stored.event));
+        let put_back = |pair: &[StoredEvent]| match pair {
+            [lapsed, doubted] => {
+                matches!(lapsed.event, Event::ApprovalExpired { .. })
+                    && matches!(doubted.event, Event::InDoubt { doubt: Doubt::Restored, .. })
+            }
+            _ => false,
+        };
+        contents.put_back = events.windows(2).position(put_back).map(|at| at as u64);
         contents
     }
 

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::desired::PolicyFile;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::evidence::{Called, Entry, Opening};
+use scalbotics_core::evidence::{Called, Defined, Entry, Opening};
 use scalbotics_core::ids::{DecisionId, EffectId, TaskId};
 use scalbotics_core::payload::Payload;
 use scalbotics_core::ports::{AuditEntry, AuditQuery, CipherError};
+use scalbotics_core::task::Path;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use serde::Deserialize;
@@ -53,7 +54,17 @@ pub(super) struct Gathered {
     pub(super) erased: BTreeSet<Digest>,
     pub(super) calls: BTreeMap<EffectId, Called>,
     pub(super) policies: BTreeMap<Digest, Vec<PolicyFile>>,
+    pub(super) tools: BTreeMap<Digest, Defined>,
     pub(super) has_token: bool,
+}
+
+/// Records of one task, in order of index.
+#[derive(Debug, Default)]
+struct Found {
+    /// One for each of its first events.
+    numbered: Vec<(AuditEntry, Record)>,
+    /// Uses of secrets between them, which are no events.
+    uses: Vec<(AuditEntry, Record)>,
 }
 
 /// What became of a commitment.
@@ -81,9 +92,9 @@ impl Gathered {
 }
 
 impl Gatherer<'_> {
-    /// Gathers the evidence of the first `count` events; `commit` is what the task runs under.
-    pub(super) async fn gather(&self, count: usize, commit: &str) -> Result<Gathered, Error> {
-        let records = self.records(count).await?;
+    /// Gathers the evidence of the first `count` events; `path` is what the task runs under.
+    pub(super) async fn gather(&self, count: usize, path: &Path) -> Result<Gathered, Error> {
+        let Found { numbered: records, uses } = self.records(count).await?;
         let mut gathered = Gathered::default();
         for (_, record) in &records {
             let outcome = record.outcome.as_ref().and_then(|outcome| outcome.commitment);
@@ -99,9 +110,10 @@ impl Gatherer<'_> {
             self.decision(record, &mut gathered).await?;
         }
         self.calls(&mut gathered).await?;
-        let mut all = [records, answers].concat();
+        let restore = self.restore(&records).await?;
+        let mut all = [records, answers, uses, restore].concat();
         all.sort_by_key(|(entry, _)| entry.index);
-        self.policies(&all, commit, &mut gathered).await;
+        self.texts(&all, path, &mut gathered).await;
         let entry = |(entry, _): (AuditEntry, Record)| Entry { index: entry.index, leaf: entry.leaf, proof: Vec::new() };
         gathered.records = all.into_iter().map(entry).collect();
         Ok(gathered)
@@ -116,25 +128,29 @@ impl Gatherer<'_> {
         Ok((entry, record))
     }
 
-    /// The numbered records of the task, one for each of its first `count` events.
-    async fn records(&self, count: usize) -> Result<Vec<(AuditEntry, Record)>, Error> {
-        let (mut records, mut from) = (Vec::with_capacity(count), 0);
-        while records.len() < count {
+    /// The records of the task's first `count` events, and of the secrets that its calls got between them.
+    async fn records(&self, count: usize) -> Result<Found, Error> {
+        let (mut found, mut from) = (Found { numbered: Vec::with_capacity(count), uses: Vec::new() }, 0);
+        while found.numbered.len() < count {
             let query = AuditQuery { from, limit: PAGE, task: Some(self.task), ..AuditQuery::default() };
             let page = self.ports.audit_log.read(self.tenant, &query).await?;
             let Some(last) = page.last() else { return Err(Error::Unnumbered { task: self.task }) };
             from = last.index.saturating_add(1);
             for entry in page {
                 let (entry, record) = self.parsed(entry)?;
-                // Uses of secrets name the task too, and are no event of it.
-                match record.seq {
-                    Some(seq) if seq == records.len() as u64 && records.len() < count => records.push((entry, record)),
-                    Some(seq) if seq < count as u64 => return Err(self.corrupt("records are not in the order of their events")),
-                    Some(_) | None => {}
+                let done = found.numbered.len();
+                match (record.seq, record.kind) {
+                    (Some(seq), _) if seq == done as u64 && done < count => found.numbered.push((entry, record)),
+                    (Some(seq), _) if seq < count as u64 => {
+                        return Err(self.corrupt("records are not in the order of their events"));
+                    }
+                    // What comes behind the last event of the bundle belongs to a later one.
+                    (None, Kind::Secret) if done < count => found.uses.push((entry, record)),
+                    (Some(_) | None, _) => {}
                 }
             }
         }
-        Ok(records)
+        Ok(found)
     }
 
     /// What opens a commitment of the journal.
@@ -210,6 +226,26 @@ impl Gatherer<'_> {
         Ok(found)
     }
 
+    /// The record of the restore that let an approval lapse: without it nobody sees why a call that was never sent is in doubt.
+    async fn restore(&self, records: &[(AuditEntry, Record)]) -> Result<Vec<(AuditEntry, Record)>, Error> {
+        let lapsed = self.contents.put_back.and_then(|seq| records.iter().find(|(_, record)| record.seq == Some(seq)));
+        let (Some((first, _)), Some((lapsed, _))) = (records.first(), lapsed) else { return Ok(Vec::new()) };
+        let (mut from, mut found) = (first.index, None);
+        while from < lapsed.index {
+            let query = AuditQuery { from, limit: PAGE, kind: Some(Kind::Installation), ..AuditQuery::default() };
+            let page = self.ports.audit_log.read(self.tenant, &query).await?;
+            let Some(last) = page.last() else { break };
+            from = last.index.saturating_add(1);
+            for entry in page.into_iter().filter(|entry| entry.index < lapsed.index) {
+                let (entry, record) = self.parsed(entry)?;
+                if record.restored.is_some() {
+                    found = Some((entry, record));
+                }
+            }
+        }
+        found.map_or_else(|| Err(self.corrupt("a restore has no record")), |restore| Ok(vec![restore]))
+    }
+
     async fn decision_between(&self, id: DecisionId, from: u64, until: u64) -> Result<Option<(AuditEntry, Record)>, Error> {
         let mut from = from;
         while from < until {
@@ -246,19 +282,5 @@ impl Gatherer<'_> {
             gathered.calls.insert(*effect, Called { tool_digest: intent.tool_digest, inputs });
         }
         Ok(())
-    }
-
-    /// The texts of the policies that were asked: of the commit that the task runs under, and of what was in force since.
-    async fn policies(&self, records: &[(AuditEntry, Record)], commit: &str, gathered: &mut Gathered) {
-        let notes = records.iter().filter_map(|(_, record)| record.decision.as_ref());
-        let wanted: BTreeSet<Digest> = notes.flat_map(|note| note.bundles.iter().copied()).collect();
-        let mut known = self.states.recent();
-        known.extend(self.states.at(commit).await);
-        for bundle in wanted {
-            match known.iter().find(|state| state.snapshot.bundle_digest == bundle) {
-                Some(state) => drop(gathered.policies.insert(bundle, state.snapshot.policies.clone())),
-                None => drop(gathered.withheld.insert(bundle)),
-            }
-        }
     }
 }

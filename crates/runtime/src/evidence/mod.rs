@@ -8,7 +8,8 @@ mod error;
 mod gather;
 mod seen;
 mod service;
+mod texts;
 mod token;
 
 pub use error::Error;
-pub use service::{Service, Wanted};
+pub use service::{Authority, Service, Wanted};

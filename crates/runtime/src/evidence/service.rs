@@ -34,6 +34,21 @@ pub struct Wanted {
     pub live_token: bool,
 }
 
+/// What of the installation's authority stands in evidence.
+#[derive(Clone)]
+pub struct Authority {
+    /// The public key of tokens, a JWK.
+    pub token_key: Value,
+    /// The certificates that the daemon serves with at this moment, DER, its own first.
+    pub certificates: Arc<dyn Fn() -> Vec<Vec<u8>> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("token_key", &self.token_key).finish_non_exhaustive()
+    }
+}
+
 /// Evidence, for callers. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Service {
@@ -41,15 +56,15 @@ pub struct Service {
     states: States,
     vault: Vault,
     trust_domain: Arc<str>,
-    issuer: Value,
+    authority: Authority,
 }
 
 impl Service {
-    /// A service over these ports; `issuer` is the public key of tokens, a JWK.
+    /// A service over these ports.
     #[must_use]
-    pub fn new(ports: Ports, states: States, trust_domain: &str, issuer: Value) -> Self {
+    pub fn new(ports: Ports, states: States, trust_domain: &str, authority: Authority) -> Self {
         let vault = Vault::new(&ports);
-        Self { ports, states, vault, trust_domain: trust_domain.into(), issuer }
+        Self { ports, states, vault, trust_domain: trust_domain.into(), authority }
     }
 
     /// The evidence of a task of the caller's tenant: the text of a bundle.
@@ -73,13 +88,14 @@ impl Service {
             live_token: wanted.live_token && submitter == Some(caller.principal.uid),
             now: self.now(),
         };
-        let mut gathered = gatherer.gather(events.len(), &path.commit).await?;
+        let mut gathered = gatherer.gather(events.len(), path).await?;
         let (checkpoint, installation) = self.checkpoint(tenant, &mut gathered).await?;
         let bundle = Bundle {
             trust_domain: self.trust_domain.to_string(),
             submission: Submission::of(envelope, path),
             ended: ends(&events),
             checkpoint,
+            certificates: (self.authority.certificates)(),
             records: gathered.records,
             installation,
             openings: gathered.openings,
@@ -87,7 +103,8 @@ impl Service {
             erased: gathered.erased,
             calls: gathered.calls,
             policies: gathered.policies,
-            issuer: gathered.has_token.then(|| self.issuer.clone()),
+            tools: gathered.tools,
+            issuer: gathered.has_token.then(|| self.authority.token_key.clone()),
         };
         let packed = tokio::task::spawn_blocking(move || bundle.to_bytes()).await;
         match packed {

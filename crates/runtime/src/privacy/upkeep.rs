@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_core::ports::{PrivacyStore, WrapStore, WrappingKeys};
-use scalbotics_core::privacy::Keep;
+use scalbotics_core::privacy::{Class, Keep};
 use scalbotics_core::time::{Span, Timestamp};
 
 use super::Error;
 use super::pass::Passed;
 use super::works::Works;
 
-/// Time between two passes, in milliseconds: an hour late is nothing to what is kept for days.
+/// Longest time between two passes, in milliseconds: an hour late is nothing to what is kept for days. What is kept for less is looked for as
+/// often as it may be over.
 pub const PASS_MS: u64 = 3_600_000;
+
+/// Shortest time between two passes that found nothing more, in milliseconds: each reads a page of the log.
+const PASS_LEAST_MS: u64 = 10_000;
 
 /// Time after which a pass that failed is tried again, in milliseconds.
 const RETRY_MS: u64 = 30_000;
@@ -49,6 +53,14 @@ impl Default for Terms {
     }
 }
 
+impl Terms {
+    /// Time between two passes, in milliseconds.
+    fn pause_ms(&self) -> u64 {
+        let shortest = Class::ALL.into_iter().filter_map(|class| self.keep.of(class)).min();
+        shortest.map_or(PASS_MS, |span| span.as_ms().clamp(PASS_LEAST_MS, PASS_MS))
+    }
+}
+
 impl Works {
     /// Begins to count time; before anything is written under a clock that may be wrong.
     pub(super) async fn begin(&self, newest: Option<Timestamp>) -> Result<(), Error> {
@@ -78,7 +90,7 @@ impl Works {
         }
         match self.once().await {
             Ok(Passed::More) => Some(MORE_MS),
-            Ok(Passed::All | Passed::Stopped) => Some(PASS_MS),
+            Ok(Passed::All | Passed::Stopped) => Some(self.terms.pause_ms()),
             Err(Error::Draining) => None,
             Err(error) => {
                 tracing::warn!(error = scalbotics_core::in_words(&error), "erasing stands still, and is tried again");

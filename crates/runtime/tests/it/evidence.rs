@@ -1,5 +1,7 @@
 //! Evidence of a task: what is gathered, what is withheld, and who gets the token.
 
+use std::sync::Arc;
+
 use scalbotics_core::approval::Answer;
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::TaskId;
@@ -8,13 +10,14 @@ use scalbotics_core::ports::{AuditLog, Registry};
 use scalbotics_core::secret::Secret;
 use scalbotics_core::task::Status;
 use scalbotics_runtime::Caller;
-use scalbotics_runtime::evidence::{Error, Service, Wanted};
+use scalbotics_runtime::evidence::{Authority, Error, Service, Wanted};
 use serde_json::{Value, json};
 
 use super::bed::{Bed, signed_by, submission};
 
 fn service(bed: &Bed) -> Service {
-    Service::new(bed.ports.clone(), bed.reconciler.states(), "example.org", json!({ "kty": "EC" }))
+    let authority = Authority { token_key: json!({ "kty": "EC" }), certificates: Arc::new(|| vec![vec![0x30, 0]]) };
+    Service::new(bed.ports.clone(), bed.reconciler.states(), "example.org", authority)
 }
 
 const fn all(task: TaskId) -> Wanted {
@@ -61,6 +64,10 @@ async fn every_event_has_its_record_and_everything_named_is_opened() {
     assert!(texts(&bundle).contains(&r#"{"to":"world"}"#), "{bundle:#}");
     assert_eq!(bundle["calls"].as_array().unwrap().len(), 1);
     assert!(!bundle["policies"].as_array().unwrap().is_empty());
+    let tools: Vec<&str> = bundle["tools"].as_array().unwrap().iter().filter_map(|tool| tool["digest"].as_str()).collect();
+    assert!(tools.contains(&bundle["calls"][0]["tool_digest"].as_str().unwrap()), "{bundle:#}");
+    assert!(tools.windows(2).all(|pair| pair[0] < pair[1]), "in order, once each");
+    assert_eq!(bundle["certificates"], json!(["MAA="]));
 
     let bare = export(&bed, &bed.ada(), &Wanted { payloads: false, ..all(task) }).await;
     assert_eq!((&bare["openings"], &bare["calls"]), (&json!([]), &json!([])));
@@ -81,12 +88,23 @@ async fn a_foreign_task_is_an_absent_one_and_older_records_are_no_evidence() {
     stranger.principal.tenant = scalbotics_core::tenant::TenantId::parse("other").unwrap();
     assert!(matches!(service(&bed).export(&stranger, &all(task)).await, Err(Error::NotFound { .. })));
 
-    // A use of a secret names the task and is none of its events; it changes nothing.
-    let mut used = bed.disk.world.record(Kind::Secret, "secret.use");
-    used.task = Some(task);
-    bed.disk.store.append(vec![used], Vec::new()).await.unwrap();
+    // A use of a secret names the task and is none of its events: evidence has those before its last event, and no other record.
+    let used = |kind, action| {
+        let mut used = bed.disk.world.record(kind, action);
+        used.task = Some(task);
+        used
+    };
+    let uses = vec![used(Kind::Secret, "secret.use"), used(Kind::Rpc, "task.read")];
+    bed.disk.store.append(uses, Vec::new()).await.unwrap();
     let bundle = export(&bed, &bed.ada(), &all(task)).await;
-    assert!(records(&bundle).iter().all(|record| record.seq.is_some()));
+    assert!(records(&bundle).iter().all(|record| record.seq.is_some()), "behind the last event");
+    let approval = bed.asked(task).await;
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    bed.approvals.decide(&bed.bob(), approval, &bed.signed(&shown, Answer::Approve)).await.unwrap();
+    bed.ended(task).await;
+    let bundle = export(&bed, &bed.ada(), &all(task)).await;
+    let beside: Vec<String> = records(&bundle).into_iter().filter(|record| record.seq.is_none()).map(|one| one.action).collect();
+    assert_eq!(beside, ["secret.use"]);
 }
 
 #[tokio::test(start_paused = true)]

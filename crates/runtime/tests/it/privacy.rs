@@ -12,7 +12,7 @@ use scalbotics_core::ports::{CipherError, Human, PayloadCipher, PayloadStore, Pr
 use scalbotics_core::privacy::{Class, Keep, Released, Scope, released};
 use scalbotics_core::task::{Event, Status};
 use scalbotics_core::time::{Span, Timestamp};
-use scalbotics_runtime::evidence::{Service as Evidence, Wanted};
+use scalbotics_runtime::evidence::{Authority, Service as Evidence, Wanted};
 use scalbotics_runtime::privacy::{About, Error, Ground, Service, Terms};
 use scalbotics_runtime::task::{Error as TaskError, Goal};
 use scalbotics_runtime::{Caller, Decisions};
@@ -166,7 +166,8 @@ async fn evidence_of_an_erased_task_states_what_is_gone() {
     let life = Life::new(Keep::default()).await;
     let task = life.ended().await;
     life.erase(&About::Task(task)).await.unwrap();
-    let evidence = Evidence::new(life.bed.ports.clone(), life.bed.reconciler.states(), "example.org", json!({ "kty": "EC" }));
+    let authority = Authority { token_key: json!({ "kty": "EC" }), certificates: Arc::new(Vec::new) };
+    let evidence = Evidence::new(life.bed.ports.clone(), life.bed.reconciler.states(), "example.org", authority);
     let wanted = Wanted { task, payloads: true, live_token: false };
     let bundle: Value = serde_json::from_slice(&evidence.export(&life.bed.ada(), &wanted).await.unwrap()).unwrap();
     assert_eq!(bundle["openings"], json!([]));

@@ -11,7 +11,7 @@ use scalbotics_testkit::fixture::World;
 use crate::place::{open, options};
 
 /// A store whose every page has moved from the log into the database.
-async fn settled(dir: &Path) -> World {
+pub(crate) async fn settled(dir: &Path) -> World {
     let world = World::new("acme", 1);
     let store = open(dir);
     for _ in 0..20 {
@@ -27,7 +27,7 @@ async fn settled(dir: &Path) -> World {
 }
 
 /// Opens and reads everything; an answer is right or an error.
-async fn exercised(dir: &Path, world: &World) -> Result<(), String> {
+pub(crate) async fn exercised(dir: &Path, world: &World) -> Result<(), String> {
     let store = SqliteStore::open(dir, &options()).map_err(|error| match error {
         OpenError::Corrupt { .. } | OpenError::Engine { .. } | OpenError::Foreign { .. } | OpenError::Newer { .. } => {
             error.to_string()
@@ -87,7 +87,7 @@ async fn a_flip_inside_of_a_leaf_is_always_found() {
 }
 
 /// Frames of a log: where each begins, and whether it ends a commit.
-fn frames(wal: &[u8]) -> Vec<(usize, bool)> {
+pub(crate) fn frames(wal: &[u8]) -> Vec<(usize, bool)> {
     let page_len = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
     let frames = (32..wal.len() - 24).step_by(24 + page_len).take_while(|at| wal[at + 8..at + 16] == wal[16..24]);
     frames.map(|at| (at, wal[at + 4..at + 8] != [0; 4])).collect()

@@ -13,6 +13,7 @@
 
 mod concurrent;
 mod conform;
+mod cut;
 mod damage;
 mod erased;
 mod fold;

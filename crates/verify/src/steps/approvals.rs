@@ -170,7 +170,8 @@ fn own_call(
     if own && allows { Ok(()) } else { Err(record.refuse("approval", "no decision lets who asked approve")) }
 }
 
-/// No record stands in the bundle that is neither of an event of the task nor what a self-approval rests on.
+/// No record stands in the bundle that is neither of an event of the task, nor what a self-approval rests on, nor a use of a secret or a
+/// restore, which other steps look at.
 fn self_approvals(bundle: &Bundle<'_>, seen: &Seen) -> Result<(), Refusal> {
     let mut others = bundle.records.iter().map(|entry| &entry.record).filter(|record| record.seq.is_none());
     let rests = |record: &Record<'_>| {
@@ -178,7 +179,7 @@ fn self_approvals(bundle: &Bundle<'_>, seen: &Seen) -> Result<(), Refusal> {
             record.decision.as_ref().map(|note| note.id).filter(|_| record.kind == "decision" && record.tenant == bundle.tenant);
         id.is_some_and(|id| seen.rested_on.contains(id))
     };
-    match others.find(|record| !rests(record)) {
+    match others.find(|record| record.kind != "secret" && record.restored.is_none() && !rests(record)) {
         Some(stray) => Err(stray.refuse("sequence", "it is no record of this task")),
         None => Ok(()),
     }

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::submission;
 use crate::Refusal;
-use crate::base::to_hex;
 use crate::bundle::Bundle;
 use crate::hash::{self, Hash};
 use crate::json::{Document, Value};
@@ -62,7 +62,7 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
     if open != told {
         return Err(Refusal::new("omitted", "calls", "they are not those of the effects whose arguments are opened"));
     }
-    let pinned = pinned(bundle);
+    let pinned: BTreeMap<&str, Hash> = submission::tools(bundle.submission).collect();
     for (place, called) in bundle.calls.iter().enumerate() {
         let refuse = |what: &str| Refusal::new("call", format!("calls[{place}]"), what);
         let record = first.get(called.effect).ok_or_else(|| refuse("no record is of this effect"))?;
@@ -80,7 +80,7 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
             return Err(refuse("arguments, tool, inputs, chain and grants do not give the call digest of its record"));
         }
         let tool = record.action.strip_prefix("tool/").unwrap_or_default();
-        if pinned.get(tool).is_some_and(|known| *known != to_hex(&called.tool_digest)) {
+        if pinned.get(tool).is_some_and(|known| *known != called.tool_digest) {
             return Err(refuse("the tool is another one than the task was submitted under"));
         }
     }
@@ -90,14 +90,4 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
         found.not_checked.push(format!("{closed} call digests: the arguments are withheld"));
     }
     Ok(found)
-}
-
-/// The digests of the tools that the task was submitted under (semantics §9.3), by id.
-fn pinned<'d>(bundle: &Bundle<'d>) -> BTreeMap<&'d str, &'d str> {
-    let tools = bundle.submission.get("path").and_then(|path| path.get("tools")).and_then(Value::items);
-    let pair = |pair: Value<'d>| {
-        let mut pair = pair.items()?;
-        Some((pair.next()?.plain()?, pair.next()?.plain()?))
-    };
-    tools.into_iter().flatten().filter_map(pair).collect()
 }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod calls;
+mod certificates;
 mod chain;
 mod decisions;
 mod installation;
@@ -9,9 +10,11 @@ mod log;
 mod openings;
 mod policies;
 mod run;
+mod secrets;
 mod statement;
 mod story;
 mod submission;
 mod token;
+mod tools;
 
 pub use run::{Options, verify};

@@ -16,17 +16,17 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
         }
     }
     let named = named(bundle);
-    let texts: BTreeSet<Hash> = bundle.policies.iter().map(|policies| policies.bundle).collect();
+    let policies: BTreeSet<Hash> = bundle.policies.iter().map(|policies| policies.bundle).collect();
+    let tools: BTreeSet<Hash> = bundle.tools.iter().map(|defined| defined.digest).collect();
     let opened: BTreeSet<Hash> = bundle.openings.iter().map(|opening| opening.commitment).collect();
     let withheld: BTreeSet<Hash> = bundle.withheld.iter().copied().collect();
-    for (digests, place) in [(&opened, "openings"), (&withheld, "withheld"), (&texts, "policies")] {
+    let all = [(&opened, "openings"), (&withheld, "withheld"), (&policies, "policies"), (&tools, "tools")];
+    for (digests, place) in all {
         if let Some(stray) = digests.iter().find(|digest| !named.contains(*digest)) {
             return Err(Refusal::new("commitment", place, format!("no record names {}", to_hex(stray))));
         }
     }
-    let known = |digest: &Hash| {
-        u8::from(opened.contains(digest)) + u8::from(withheld.contains(digest)) + u8::from(texts.contains(digest))
-    };
+    let known = |digest: &Hash| all.iter().filter(|(digests, _)| digests.contains(digest)).count();
     if let Some(lost) = named.iter().find(|digest| known(digest) != 1) {
         let what = format!("{} is neither opened nor withheld, or both", to_hex(lost));
         return Err(Refusal::new("omitted", "openings", what));
@@ -50,5 +50,7 @@ fn named(bundle: &Bundle<'_>) -> BTreeSet<Hash> {
     let records = || bundle.records.iter().map(|entry| &entry.record);
     let bundles = records().filter_map(|record| record.decision.as_ref()).flat_map(|note| note.bundles.iter().copied());
     let commitments = records().flat_map(|record| record.commitments().collect::<Vec<_>>());
-    commitments.chain(bundles).chain(submission::commitments(bundle.submission)).collect()
+    let tools =
+        bundle.calls.iter().map(|called| called.tool_digest).chain(submission::tools(bundle.submission).map(|(_, tool)| tool));
+    commitments.chain(bundles).chain(submission::commitments(bundle.submission)).chain(tools).collect()
 }

@@ -1,6 +1,8 @@
 //! All steps in their order.
 
-use super::{approvals, calls, decisions, installation, log, openings, policies, story, submission, token};
+use super::{
+    approvals, calls, certificates, decisions, installation, log, openings, policies, secrets, story, submission, token, tools,
+};
 use crate::Refusal;
 use crate::bundle::{BUNDLE_LEN_MAX, Bundle};
 use crate::json::Document;
@@ -71,10 +73,13 @@ fn steps(bundle: &Bundle<'_>, trust: Option<&Trust>, options: Options, report: &
     report.add("checkpoint", log::checkpoint(bundle, trust));
     report.add("inclusion", log::inclusion(bundle));
     report.add("installation", installation::check(bundle, trust));
+    report.add("certificates", certificates::check(bundle, trust));
     report.add("openings", openings::check(bundle));
     report.add("submission", submission::check(bundle));
     report.add("story", story::check(bundle));
     report.add("calls", calls::check(bundle));
+    report.add("tools", tools::check(bundle));
+    report.add("secrets", secrets::check(bundle));
     report.add("token", token::check(bundle, trust));
     report.add("decisions", decisions::check(bundle));
     report.add("policies", policies::check(bundle));

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::Refusal;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Entry};
 use crate::record::Record;
 use crate::report::Found;
 
 /// The tier that waits for an approval.
 const RISKY: u64 = 2;
+
+/// The action of the record of a restore.
+const RESTORE: &str = "installation.restore";
 
 /// Where an effect stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +24,9 @@ enum Phase {
     Sent,
     /// It is known not to have landed.
     Ready,
-    /// Its approval lapsed. It was never sent as far as this log tells; a restore puts it in doubt, for it may have been since the backup.
-    Lapsed,
+    /// Its approval lapsed, as the record at this place says. It was never sent as far as this log tells; a restore puts it in doubt, for
+    /// it may have been since the backup.
+    Lapsed { at: usize },
     /// Nobody knows.
     Doubt,
     /// Nothing more may happen to it.
@@ -44,6 +48,8 @@ struct Story<'r, 'd> {
     /// Effects by their approval.
     approvals: BTreeMap<&'d str, &'d str>,
     landed: usize,
+    /// The place of the restore that the log tells of: nothing of the task goes out after it.
+    restore: Option<usize>,
     /// Effects in doubt that this log never saw sent.
     restored: usize,
 }
@@ -51,7 +57,10 @@ struct Story<'r, 'd> {
 pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
     sequence(bundle)?;
     let mut story = Story::default();
-    bundle.story().try_for_each(|record| story.take(record))?;
+    bundle.records.iter().try_for_each(|entry| story.take(entry, bundle))?;
+    if let Some(stray) = story.restore.filter(|_| story.restored == 0).and_then(|place| bundle.records.get(place)) {
+        return Err(stray.record.refuse("sequence", "a restore that put nothing of this task in doubt"));
+    }
     let completed = bundle.story().last().is_some_and(|last| last.action == "task.end" && last.word() == "completed");
     let open = |effect: &&Effect<'_, '_>| matches!(effect.phase, Phase::Sent | Phase::Doubt);
     if let Some(effect) = story.effects.values().find(open).filter(|_| completed) {
@@ -109,16 +118,38 @@ pub(super) fn outcome(bundle: &Bundle<'_>, open: bool) -> Result<Found, Refusal>
 }
 
 impl<'r, 'd> Story<'r, 'd> {
-    fn take(&mut self, record: &'r Record<'d>) -> Result<(), Refusal> {
+    /// Takes a record: of an event of the task, or of a restore. What else stands in the bundle other steps look at.
+    fn take(&mut self, entry: &'r Entry<'d>, bundle: &Bundle<'_>) -> Result<(), Refusal> {
+        let record = &entry.record;
+        if record.seq.is_none() {
+            let restored = record.restored.as_ref();
+            return restored
+                .map_or(Ok(()), |restored| self.put_back(record, restored.kept.as_slice(), (entry.index, bundle.tenant)));
+        }
+        let is_after_restore = self.restore.is_some();
         match (record.kind, record.word()) {
+            ("approval", "granted") | ("intent", _) if is_after_restore => {
+                Err(record.refuse("sequence", "a restore ended the task, and it goes on"))
+            }
             ("approval", "waiting") => self.asked(record),
             ("approval", "granted") => self.answered(record, Phase::Granted),
             ("approval", "denied") => self.answered(record, Phase::Over),
-            ("approval", "expired") => self.answered(record, Phase::Lapsed),
+            ("approval", "expired") => self.answered(record, Phase::Lapsed { at: record.place }),
             ("intent", "intended") => self.intended(record),
             ("outcome", word) => self.outcome(record, word),
             ("decision", "denied") | ("task", _) => Ok(()),
             (_, _) => Err(record.refuse("sequence", "no event of a task leaves such a record")),
+        }
+    }
+
+    /// A restore is told by the record behind those that the backup had; the task takes part in one at most, which ends it.
+    fn put_back(&mut self, record: &Record<'_>, kept: &[(&str, u64)], (index, tenant): (u64, &str)) -> Result<(), Refusal> {
+        let is_told = record.kind == "installation" && record.action == RESTORE && record.actor.kind == "daemon";
+        let is_here = record.tenant == tenant && kept == [(tenant, index)] && record.task.is_none();
+        if is_told && is_here && self.restore.replace(record.place).is_none() {
+            Ok(())
+        } else {
+            Err(record.refuse("sequence", "it is not the restore that this log tells of, or the second one"))
         }
     }
 
@@ -163,7 +194,7 @@ impl<'r, 'd> Story<'r, 'd> {
             Phase::Granted => effect.approval,
             Phase::Sent | Phase::Ready => None,
             Phase::Waiting => return refuse("approval", "it goes out before its approval"),
-            Phase::Lapsed | Phase::Doubt | Phase::Over => return refuse("sequence", "it goes out after its end"),
+            Phase::Lapsed { .. } | Phase::Doubt | Phase::Over => return refuse("sequence", "it goes out after its end"),
         };
         if record.approval != uses || attempt != effect.attempt.saturating_add(1) {
             return refuse("approval", "the attempt is not the next one, or not under its own approval, once");
@@ -174,16 +205,26 @@ impl<'r, 'd> Story<'r, 'd> {
 
     fn outcome(&mut self, record: &'r Record<'d>, word: &str) -> Result<(), Refusal> {
         let effect = record.effect.and_then(|id| self.effects.get_mut(id));
-        let effect = effect.filter(|effect| effect.attempt > 0 || matches!(effect.phase, Phase::Lapsed | Phase::Doubt));
+        let effect = effect.filter(|effect| effect.attempt > 0 || matches!(effect.phase, Phase::Lapsed { .. } | Phase::Doubt));
         let effect = effect.ok_or_else(|| record.refuse("sequence", "an outcome of what was never intended"))?;
         same_call(effect.first, record)?;
         let attempt = record.outcome.as_ref().and_then(|outcome| outcome.attempt);
+        let (restore, asked) = (self.restore, effect.first.place);
+        let is_restored = |lapsed: usize| restore.is_some_and(|restore| asked < restore && restore < lapsed);
         let is_current = attempt.is_none_or(|attempt| attempt == effect.attempt);
         let phase = match (effect.phase, word) {
             // What is known of one attempt says nothing about an earlier one.
             (Phase::Sent | Phase::Ready, "landed" | "failed") => Phase::Over,
             (Phase::Sent | Phase::Ready, "not_landed") => Phase::Ready,
-            (Phase::Sent | Phase::Ready | Phase::Lapsed, "in_doubt") => Phase::Doubt,
+            (Phase::Sent | Phase::Ready, "in_doubt") => Phase::Doubt,
+            (Phase::Lapsed { at }, "in_doubt") if is_restored(at) => {
+                self.restored += 1;
+                Phase::Doubt
+            }
+            (Phase::Lapsed { .. }, "in_doubt") => {
+                return Err(record
+                    .refuse("restore", "it was never sent, and no restore since it was asked for says that it may have been"));
+            }
             (Phase::Doubt, "settled_landed") => Phase::Over,
             (Phase::Doubt, "settled_not_landed") => Phase::Ready,
             (_, _) => return Err(record.refuse("outcome", "it does not follow from what was recorded before")),
@@ -191,7 +232,6 @@ impl<'r, 'd> Story<'r, 'd> {
         if !is_current || (effect.phase == Phase::Doubt && record.actor.kind != "human") {
             return Err(record.refuse("outcome", "it is of another attempt, or nobody settled it"));
         }
-        self.restored += usize::from(effect.phase == Phase::Lapsed);
         self.landed += usize::from(word.ends_with("landed") && phase == Phase::Over);
         effect.phase = phase;
         Ok(())

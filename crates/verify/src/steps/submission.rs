@@ -18,6 +18,16 @@ pub(super) fn commitments(submission: Value<'_>) -> impl Iterator<Item = Hash> {
     hash_at(submission, "input").into_iter().chain(goal).chain(token(submission))
 }
 
+/// The tools that the task was submitted under (semantics §9.3): ids and digests.
+pub(super) fn tools<'d>(submission: Value<'d>) -> impl Iterator<Item = (&'d str, Hash)> {
+    let tools = submission.get("path").and_then(|path| path.get("tools")).and_then(Value::items);
+    let pair = |pair: Value<'d>| {
+        let mut pair = pair.items()?;
+        Some((pair.next()?.plain()?, pair.next()?.plain().and_then(base::hash_of_hex)?))
+    };
+    tools.into_iter().flatten().filter_map(pair)
+}
+
 /// The commitment to the token.
 pub(super) fn token(submission: Value<'_>) -> Option<Hash> {
     hash_at(submission, "token")

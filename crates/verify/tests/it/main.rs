@@ -12,9 +12,11 @@
     reason = "tests may unwrap and index"
 )]
 
+mod beside;
 mod forged;
 mod golden;
 mod mutations;
+mod restored;
 mod structure;
 
 /// The bundle, of a task that was approved and ran.

@@ -62,6 +62,7 @@ fn sample() -> Bundle {
         submission: submission(true),
         ended: true,
         checkpoint: "acme.test/audit/acme\n1\nAAAA\n\n\u{2014} x y\n".to_owned(),
+        certificates: vec![vec![0x30, 0]],
         records: vec![Entry { index: 7, leaf: br#"{"at":1}"#.to_vec(), proof: vec![Digest::of_bytes(b"")] }],
         installation: None,
         openings: BTreeMap::new(),
@@ -69,6 +70,7 @@ fn sample() -> Bundle {
         erased: BTreeSet::new(),
         calls: BTreeMap::new(),
         policies: BTreeMap::new(),
+        tools: BTreeMap::new(),
         issuer: None,
     }
 }
@@ -82,9 +84,12 @@ fn a_bundle_is_its_own_canonical_text() {
     bundle.withheld.insert(Digest::of_bytes(b"c"));
     let file = |path: &str| PolicyFile { path: path.to_owned(), text: "permit".to_owned() };
     bundle.policies.insert(Digest::of_bytes(b"p"), vec![file("z"), file("a")]);
+    let text = r#"{"id":"fs.read"}"#;
+    bundle.tools.insert(Digest::of_bytes(b"t"), Defined { tag: "scalbotics/builtin-tool/v1", text: text.into() });
     let bytes = bundle.to_bytes().unwrap();
     let value = crate::json::parse(&bytes).unwrap();
     assert_eq!(crate::json::canonical(&value).unwrap(), bytes);
+    assert_eq!((value.pointer("/tools/0/text"), value.pointer("/certificates/0")), (Some(&json!(text)), Some(&json!("MAA="))));
     assert_eq!(value.pointer("/policies/0/files/0/path"), Some(&json!("a")), "in order of path");
     let forms: Vec<bool> = value["openings"].as_array().unwrap().iter().map(|opening| opening.get("text").is_some()).collect();
     assert_eq!(forms.iter().filter(|text| **text).count(), 1, "what is no text is base64");

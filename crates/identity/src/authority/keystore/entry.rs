@@ -36,6 +36,8 @@ pub enum Kind {
     TenantKey,
     /// Such bytes that wrap nothing new any more; made when they were replaced.
     RetiredTenantKey,
+    /// The 8 bytes of the id of such a key that was destroyed: what it wrapped was erased.
+    DestroyedTenantKey,
     /// 32 bytes that fingerprints of a tenant are made with, once its key was rotated.
     FingerprintKey,
 }
@@ -51,6 +53,7 @@ impl Kind {
             Self::ApproverAdmin => "approver_admin",
             Self::TenantKey => "tenant_key",
             Self::RetiredTenantKey => "retired_tenant_key",
+            Self::DestroyedTenantKey => "destroyed_tenant_key",
             Self::FingerprintKey => "fingerprint_key",
         }
     }

@@ -73,6 +73,9 @@ pub enum Error {
         /// Its length, in bytes.
         len: usize,
     },
+    /// Another process has written the file since it was read.
+    #[error("keystore was changed by another process meanwhile")]
+    Changed,
     /// The map of keys outgrew the file's limit.
     #[error("keystore would be longer than its limit")]
     Full,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::time::Timestamp;
 use zeroize::Zeroizing;
@@ -30,6 +31,8 @@ pub struct Keystore {
     salt: [u8; SALT_LEN],
     keys: Keys,
     entries: BTreeMap<String, Entry>,
+    /// The file as it was read or written last: what another process has written since is never overwritten.
+    seen: Digest,
 }
 
 impl Keystore {
@@ -41,8 +44,11 @@ impl Keystore {
         unlock.check_strength()?;
         let (salt, derivation) = (entropy::bytes()?, unlock.derivation());
         let keys = unlock.derive(derivation, &salt)?;
-        let store = Self { path: path.to_owned(), installation, derivation, salt, keys, entries: BTreeMap::new() };
-        private_file::create(path, &store.encrypt()?, private_file::SECRET_MODE)?;
+        let (path, entries, seen) = (path.to_owned(), BTreeMap::new(), Digest::of_bytes(b""));
+        let mut store = Self { path, installation, derivation, salt, keys, entries, seen };
+        let bytes = store.encrypt()?;
+        private_file::create(&store.path, &bytes, private_file::SECRET_MODE)?;
+        store.seen = Digest::of_bytes(&bytes);
         Ok(store)
     }
 
@@ -62,7 +68,8 @@ impl Keystore {
         }
         let text = aead::open(&keys.encrypt, &header.nonce, bytes, ciphertext).map_err(|_| Error::Altered)?;
         let entries = entry::parse(&text)?;
-        Ok(Self { path: path.to_owned(), installation, derivation: header.derivation, salt: header.salt, keys, entries })
+        let (path, seen) = (path.to_owned(), Digest::of_bytes(&file));
+        Ok(Self { path, installation, derivation: header.derivation, salt: header.salt, keys, entries, seen })
     }
 
     /// The installation that the keystore belongs to.
@@ -122,12 +129,19 @@ impl Keystore {
         self.save()
     }
 
-    /// Writes the file anew, whole or not at all, under a fresh nonce.
+    /// Writes the file anew, whole or not at all, under a fresh nonce; of processes that save at the same time each waits for the other.
     ///
     /// # Errors
+    /// [`Error::Changed`] when another process has written it since it was read: nothing is lost, and whoever opens it anew may try again.
     /// [`Error::File`], [`Error::Full`].
-    pub fn save(&self) -> Result<(), Error> {
-        private_file::replace(&self.path, &self.encrypt()?, private_file::SECRET_MODE)?;
+    pub fn save(&mut self) -> Result<(), Error> {
+        let bytes = self.encrypt()?;
+        let _one_at_a_time = private_file::lock_directory(&self.path)?;
+        if Digest::of_bytes(&private_file::read(&self.path, FILE_LEN_MAX)?) != self.seen {
+            return Err(Error::Changed);
+        }
+        private_file::replace(&self.path, &bytes, private_file::SECRET_MODE)?;
+        self.seen = Digest::of_bytes(&bytes);
         Ok(())
     }
 

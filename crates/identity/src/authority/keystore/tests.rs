@@ -163,6 +163,44 @@ fn changes() {
     assert!(matches!(Keystore::create(&f.path, HERE, &f.unlock), Err(Error::File(private_file::Error::Exists { .. }))));
 }
 
+/// An `initialize` that keeps a missing key beside a daemon that rotates another: neither overwrites what the other wrote.
+#[test]
+fn what_another_process_wrote_meanwhile_is_never_overwritten() {
+    let f = by_key_file();
+    let open = || Keystore::open(&f.path, HERE, &f.unlock).unwrap();
+    let (mut setup, mut daemon) = (open(), open());
+    let secret = || Zeroizing::new(vec![7; 32]);
+    daemon.insert("tenant/acme", Kind::TenantKey, secret(), NOW).unwrap();
+    daemon.save().unwrap();
+    setup.insert("tls", Kind::TenantKey, secret(), NOW).unwrap();
+    assert!(matches!(setup.save(), Err(Error::Changed)));
+    assert!(matches!(setup.relock(&Unlock::KeyFile(KeyFile::generate().unwrap())), Err(Error::Changed)));
+    assert!(open().get("tenant/acme").is_some() && open().get("tls").is_none());
+    daemon.remove("tenant/acme");
+    daemon.save().unwrap();
+    // Many at once: each that did not fail is there.
+    let kept: Vec<String> = std::thread::scope(|scope| {
+        let one = |number: usize| {
+            let (path, unlock) = (&f.path, &f.unlock);
+            scope.spawn(move || {
+                loop {
+                    let mut store = Keystore::open(path, HERE, unlock).unwrap();
+                    let name = format!("tenant/t{number}");
+                    store.insert(&name, Kind::TenantKey, Zeroizing::new(vec![7; 32]), NOW).unwrap();
+                    match store.save() {
+                        Ok(()) => return name,
+                        Err(Error::Changed) => {}
+                        Err(other) => panic!("{other}"),
+                    }
+                }
+            })
+        };
+        let threads: Vec<_> = (0..8).map(one).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(kept.iter().all(|name| open().get(name).is_some()), "{kept:?}");
+}
+
 #[test]
 fn relocking_makes_the_old_means_useless() {
     let f = by_key_file();

@@ -1,6 +1,6 @@
 //! A tenant's wrapping keys: the one that wraps, and those that were replaced.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use aws_lc_rs::hmac;
@@ -18,6 +18,12 @@ const PREFIX: &str = "tenant/";
 
 /// Where it holds those that were replaced: this, the tenant's name, `/` and the key's id.
 const RETIRED_PREFIX: &str = "retired/";
+
+/// Where it remembers those that were destroyed, by what they were called: this, the tenant's name, `/` and the key's id.
+const DESTROYED_PREFIX: &str = "destroyed/";
+
+/// Destroyed keys that are remembered, the newest: a rotation a day for five years, longer than backups are kept.
+const DESTROYED_MAX: usize = 2_000;
 
 /// Where it holds the keys of fingerprints.
 const FINGERPRINT_PREFIX: &str = "fingerprint/";
@@ -88,13 +94,15 @@ pub(super) struct Ring {
     id: Id,
     key: TenantKey,
     retired: BTreeMap<Id, TenantKey>,
+    /// What was destroyed: what these wrapped was erased, and what any other unknown key wrapped was not.
+    destroyed: BTreeSet<Id>,
     /// Of a tenant whose key was rotated: else it is made from the key.
     fingerprint: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Ring {
     pub(super) fn of(key: TenantKey) -> Self {
-        Self { id: key.id(), key, retired: BTreeMap::new(), fingerprint: None }
+        Self { id: key.id(), key, retired: BTreeMap::new(), destroyed: BTreeSet::new(), fingerprint: None }
     }
 
     /// Whether the key of now wraps this.
@@ -117,14 +125,15 @@ impl Ring {
         let key = if *id == self.id { Some(&self.key) } else { self.retired.get(id) };
         match key {
             Some(key) => open(&key.0, aad, sealed),
-            None if sealed.len() == BARE_LEN => Err(CipherError::KeyGone),
-            None => Err(CipherError::Refused),
+            None if sealed.len() != BARE_LEN => Err(CipherError::Refused),
+            None if self.destroyed.contains(id) => Err(CipherError::KeyGone),
+            None => Err(CipherError::KeyUnknown),
         }
     }
 
-    /// What a key without id that opens with none of ours is: before the first rotation nothing was ever destroyed.
-    const fn unknown(&self) -> CipherError {
-        if self.fingerprint.is_some() { CipherError::KeyGone } else { CipherError::Refused }
+    /// What a key without id that opens with none of ours is: erased only where something was ever destroyed.
+    fn unknown(&self) -> CipherError {
+        if self.destroyed.is_empty() { CipherError::Refused } else { CipherError::KeyGone }
     }
 
     pub(super) fn fingerprint_key(&self) -> Zeroizing<Vec<u8>> {
@@ -145,6 +154,10 @@ fn retired_prefix(tenant: &TenantId) -> String {
     format!("{RETIRED_PREFIX}{tenant}/")
 }
 
+fn destroyed_prefix(tenant: &TenantId) -> String {
+    format!("{DESTROYED_PREFIX}{tenant}/")
+}
+
 fn hex(id: Id) -> String {
     format!("{:016x}", u64::from_be_bytes(id))
 }
@@ -162,6 +175,10 @@ pub(super) fn of_keystore(keystore: &Keystore) -> Result<BTreeMap<TenantId, Ring
         for (_, old) in keystore.iter().filter(|(name, old)| name.starts_with(&prefix) && old.kind == Kind::RetiredTenantKey) {
             let key = TenantKey::from_bytes(&old.secret).ok_or_else(malformed)?;
             ring.retired.insert(key.id(), key);
+        }
+        let (prefix, is_mark) = (destroyed_prefix(&tenant), |kind| kind == Kind::DestroyedTenantKey);
+        for (_, mark) in keystore.iter().filter(|(name, mark)| name.starts_with(&prefix) && is_mark(mark.kind)) {
+            ring.destroyed.insert(mark.secret.as_slice().try_into().map_err(|_| malformed())?);
         }
         rings.insert(tenant, ring);
     }
@@ -202,15 +219,37 @@ pub fn retired(keystore: &Keystore, tenant: &TenantId) -> Vec<RetiredKey> {
     keys
 }
 
-/// Destroys a retired key and saves the keystore; answers whether there was one.
+/// Destroys a retired key and saves the keystore, which remembers its id and nothing else; answers whether there was one.
 ///
 /// # Errors
 /// [`keystore::Error`]; the file is as it was then.
 pub fn destroy(keystore: &mut Keystore, tenant: &TenantId, id: &str) -> Result<bool, keystore::Error> {
-    if !keystore.remove(&format!("{}{id}", retired_prefix(tenant))) {
+    let name = format!("{}{id}", retired_prefix(tenant));
+    let old = keystore.get(&name).filter(|entry| entry.kind == Kind::RetiredTenantKey);
+    let old = old.and_then(|entry| Some((TenantKey::from_bytes(&entry.secret)?.id(), entry.created_at)));
+    if !keystore.remove(&name) {
         return Ok(false);
     }
+    if let Some((id, retired_at)) = old {
+        remember(keystore, tenant, id, retired_at)?;
+    }
     keystore.save().map(|()| true)
+}
+
+/// Remembers that a key was destroyed; the oldest such marks go where there are too many.
+fn remember(keystore: &mut Keystore, tenant: &TenantId, id: Id, retired_at: Timestamp) -> Result<(), keystore::Error> {
+    let prefix = destroyed_prefix(tenant);
+    let name = format!("{prefix}{}", hex(id));
+    if keystore.get(&name).is_some() {
+        return Ok(());
+    }
+    let marks = keystore.iter().filter(|(name, entry)| name.starts_with(&prefix) && entry.kind == Kind::DestroyedTenantKey);
+    let mut marks: Vec<(Timestamp, String)> = marks.map(|(name, entry)| (entry.created_at, name.to_owned())).collect();
+    marks.sort();
+    for (_, name) in marks.iter().take((marks.len() + 1).saturating_sub(DESTROYED_MAX)) {
+        keystore.remove(name);
+    }
+    keystore.insert(&name, Kind::DestroyedTenantKey, Zeroizing::new(id.to_vec()), retired_at)
 }
 
 #[cfg(test)]
@@ -282,6 +321,41 @@ mod tests {
         cipher.replace(&store).unwrap();
         assert_eq!(cipher.open(&bare), Err(CipherError::KeyGone));
         assert_eq!(cipher.open(&Sealed { wrapped_key: vec![1; BARE_LEN - 1], ..bare }), Err(CipherError::Refused));
+    }
+
+    #[test]
+    fn what_a_key_that_was_never_here_wrapped_is_not_taken_for_erased() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = keystore(directory.path());
+        let cipher = TenantCipher::from_keystore(&store).unwrap();
+        let first = cipher.seal(&acme(), &payload(1)).unwrap();
+        rotate(&mut store, &acme(), NOW).unwrap();
+        cipher.replace(&store).unwrap();
+        let second = cipher.seal(&acme(), &payload(2)).unwrap();
+        let id = retired(&store, &acme()).remove(0).id;
+        destroy(&mut store, &acme(), &id).unwrap();
+        cipher.replace(&store).unwrap();
+        assert_eq!(cipher.open(&first), Err(CipherError::KeyGone), "erased");
+        assert_eq!(cipher.rewrap(&first), Err(CipherError::KeyGone));
+        // Another tenant's, a changed one, and one whose key only a newer keystore has.
+        let mut changed = second.clone();
+        changed.wrapped_key[0] ^= 1;
+        assert_eq!(cipher.open(&changed), Err(CipherError::KeyUnknown));
+        assert_eq!(cipher.rewrap(&changed), Err(CipherError::KeyUnknown));
+        let mut before = Ring::of(TenantKey::generate().unwrap());
+        before.destroyed.insert([9; ID_LEN]);
+        let aad = [];
+        let unknown = before.unwrap(&aad, &second.wrapped_key);
+        assert_eq!(unknown.err(), Some(CipherError::KeyUnknown));
+        // A mark holds an id and no key, survives in the file, and the oldest go.
+        let marks = |store: &Keystore| store.iter().filter(|(_, entry)| entry.kind == Kind::DestroyedTenantKey).count();
+        assert_eq!(marks(&store), 1);
+        for number in 0..DESTROYED_MAX as u64 {
+            let at = Timestamp::from_unix_ms(i64::try_from(number).unwrap() + 8);
+            remember(&mut store, &acme(), number.to_be_bytes(), at).unwrap();
+        }
+        assert_eq!(marks(&store), DESTROYED_MAX);
+        store.save().unwrap();
     }
 
     #[test]

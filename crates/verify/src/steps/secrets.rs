@@ -1,0 +1,131 @@
+//! Uses of secrets: which version of which secret each attempt got, never a value.
+//!
+//! A use is no event of the task and has no number. It is bound by its place: between the intent and the outcome of its attempt; and where
+//! an attempt landed, the tool's definition says how many there were.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::calls::links;
+use super::tools::{self, Gets};
+use crate::Refusal;
+use crate::bundle::Bundle;
+use crate::json::{Document, Value};
+use crate::record::Record;
+use crate::report::Found;
+
+/// An attempt that is under way.
+#[derive(Debug)]
+struct Attempt<'r, 'd> {
+    intent: &'r Record<'d>,
+    number: Option<u64>,
+    uses: Vec<&'r Record<'d>>,
+}
+
+/// What was seen of all uses.
+#[derive(Debug, Default)]
+struct Seen {
+    uses: usize,
+    /// Names with their versions.
+    named: BTreeSet<String>,
+    unnamed: usize,
+    /// Attempts of which some uses may be missing.
+    loose: usize,
+}
+
+pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
+    let (mut under_way, mut seen): (BTreeMap<&str, Attempt<'_, '_>>, Seen) = (BTreeMap::new(), Seen::default());
+    let acts = bundle.submission.get("agent").and_then(Value::plain);
+    for record in bundle.records.iter().map(|entry| &entry.record) {
+        match (record.kind, record.effect) {
+            ("intent", Some(effect)) => {
+                let number = record.outcome.as_ref().and_then(|outcome| outcome.attempt);
+                let attempt = Attempt { intent: record, number, uses: Vec::new() };
+                if let Some(before) = under_way.insert(effect, attempt) {
+                    seen.take(bundle, effect, &before, false)?;
+                }
+            }
+            ("outcome", Some(effect)) => {
+                if let Some(attempt) = under_way.remove(effect) {
+                    seen.take(bundle, effect, &attempt, record.word() == "landed")?;
+                }
+            }
+            ("secret", effect) => {
+                let attempt = effect.and_then(|effect| under_way.get_mut(effect));
+                let attempt = attempt.ok_or_else(|| record.refuse("secret", "it was handed over for no attempt under way"))?;
+                one(bundle, record, attempt, acts)?;
+                attempt.uses.push(record);
+            }
+            (_, _) => {}
+        }
+    }
+    for (effect, attempt) in &under_way {
+        seen.take(bundle, effect, attempt, false)?;
+    }
+    Ok(seen.summary())
+}
+
+/// A use is by the agent, of the call that was intended, in the attempt that is under way.
+fn one(bundle: &Bundle<'_>, record: &Record<'_>, attempt: &Attempt<'_, '_>, acts: Option<&str>) -> Result<(), Refusal> {
+    let outcome = record.outcome.as_ref();
+    let chain = Document::read(attempt.intent.chain.as_bytes())?;
+    let last = links(chain.root()).and_then(|links| links.last().copied());
+    let is_use =
+        record.seq.is_none() && record.action == "secret.use" && record.word() == "revealed" && version(record).is_some();
+    let is_its = record.tenant == bundle.tenant && record.task == Some(bundle.task) && record.call == attempt.intent.call;
+    let is_by = record.actor.kind == "agent" && Some(record.actor.text) == acts && last == acts;
+    let is_now = outcome.is_some_and(|outcome| outcome.attempt == attempt.number && outcome.commitment.is_none());
+    if is_use && is_its && is_by && is_now {
+        Ok(())
+    } else {
+        Err(record.refuse("secret", "it is no use of a secret for the call that is under way"))
+    }
+}
+
+/// The version of the secret that was used: its record names it as `sec_…/3`.
+fn version(record: &Record<'_>) -> Option<u64> {
+    let (id, version) = record.target?.split_once('/')?;
+    version.parse().ok().filter(|version| id.starts_with("sec_") && *version > 0)
+}
+
+impl Seen {
+    /// Takes an attempt that is over.
+    fn take(&mut self, bundle: &Bundle<'_>, effect: &str, attempt: &Attempt<'_, '_>, landed: bool) -> Result<(), Refusal> {
+        let called = bundle.calls.iter().find(|called| called.effect == effect);
+        let gets = called.and_then(|called| tools::gets(bundle, &called.tool_digest));
+        self.uses += attempt.uses.len();
+        let Some(Gets { names, is_verifiable }) = gets else {
+            self.unnamed += attempt.uses.len();
+            self.loose += usize::from(!attempt.uses.is_empty());
+            return Ok(());
+        };
+        let refuse = |what: &str| Err(attempt.intent.refuse("secret", what));
+        if attempt.uses.len() > names.len() {
+            return refuse("it was given more secrets than its tool gets");
+        }
+        if attempt.uses.len() < names.len() {
+            if landed && !is_verifiable {
+                return refuse("it landed, and the record of a secret that its tool gets is missing");
+            }
+            self.loose += 1;
+        }
+        let named = names.iter().zip(&attempt.uses);
+        self.named.extend(named.filter_map(|(name, record)| Some(format!("{name} version {}", version(record)?))));
+        Ok(())
+    }
+
+    fn summary(self) -> Found {
+        let names: Vec<String> = self.named.into_iter().collect();
+        let mut found = match (self.uses, names.is_empty()) {
+            (0, _) => Found::new("none was handed over"),
+            (uses, true) => Found::new(format!("{uses} uses")),
+            (uses, false) => Found::new(format!("{uses} uses: {}", names.join(", "))),
+        };
+        if self.unnamed > 0 {
+            found.not_checked.push(format!("the names of {} uses: no definition in the bundle says them", self.unnamed));
+        }
+        if self.loose > 0 {
+            found.not_checked.push(format!("{} attempts: more secrets may have been handed over than is shown", self.loose));
+        }
+        found
+    }
+}

@@ -1,0 +1,138 @@
+//! What stands beside the story: uses of secrets, definitions of tools, certificates. A log that lies about them is refused.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::forged::{hex, record, records, refused, report, sha256};
+
+/// The digest of a definition, as the page of the book says.
+fn digest_of(tag: &str, text: &str) -> String {
+    hex(sha256(&[tag.as_bytes(), b"\0", &(text.len() as u64).to_be_bytes(), text.as_bytes()]))
+}
+
+fn place(bundle: &mut Value, word: &str) -> usize {
+    records(bundle).iter().position(|entry| entry["record"]["outcome"]["word"] == word).unwrap()
+}
+
+#[test]
+fn a_use_of_a_secret_is_of_the_attempt_under_way_and_none_is_missing() {
+    let honest = report(|_| ());
+    assert!(honest.to_text().contains("1 uses: secret://acme/board-pin version 1"), "{}", honest.to_text());
+    let changed = |key: &'static str, value: Value| move |bundle: &mut Value| record(bundle, "revealed")[key] = value.clone();
+    refused("left out", "secret", |bundle| {
+        let at = place(bundle, "revealed");
+        records(bundle).remove(at);
+    });
+    refused("twice", "secret", |bundle| {
+        let at = place(bundle, "revealed");
+        let again = records(bundle)[at].clone();
+        records(bundle).insert(at, again);
+    });
+    refused("before the intent", "secret", |bundle| {
+        let at = place(bundle, "revealed");
+        records(bundle).swap(at - 1, at);
+    });
+    refused("after the outcome", "secret", |bundle| {
+        let at = place(bundle, "revealed");
+        records(bundle).swap(at, at + 1);
+    });
+    refused("of another task", "secret", changed("task", json!("task_00000000000000000000000007")));
+    refused("of another effect", "secret", changed("effect", json!("eff_00000000000000000000000007")));
+    refused("of another call", "secret", changed("call", json!("0".repeat(64))));
+    refused("of another tenant", "secret", changed("tenant", json!("other")));
+    refused("by the daemon", "secret", changed("actor", json!({ "kind": "daemon" })));
+    refused("by another agent", "secret", changed("actor", json!({ "kind": "agent", "uid": "agt_00000000000000000000000007" })));
+    refused("another action", "secret", changed("action", json!("secret.read")));
+    for target in ["sec_x", "sec_x/0", "sec_x/-1", "x/1", "sec_x/1/2"] {
+        refused(target, "secret", changed("target", json!(target)));
+    }
+    refused("another attempt", "secret", changed("outcome", json!({ "attempt": 2, "word": "revealed" })));
+    refused("another word", "secret", changed("outcome", json!({ "attempt": 1, "word": "hidden" })));
+    refused("a number", "sequence", changed("seq", json!(4)));
+}
+
+#[test]
+fn without_the_definition_of_the_tool_names_are_not_checked_and_places_are() {
+    let bare = |bundle: &mut Value| {
+        let digests: Vec<Value> = bundle["tools"].as_array().unwrap().iter().map(|tool| tool["digest"].clone()).collect();
+        bundle["tools"] = json!([]);
+        bundle["withheld"] = Value::Array(digests);
+    };
+    let honest = report(bare);
+    assert_eq!(honest.refusal(), None, "{}", honest.to_text());
+    assert!(honest.to_text().contains("the names of 1 uses"), "{}", honest.to_text());
+    refused("out of place", "secret", |bundle| {
+        bare(bundle);
+        let at = place(bundle, "revealed");
+        records(bundle).swap(at - 1, at);
+    });
+}
+
+#[test]
+fn a_tool_is_what_its_digest_says() {
+    refused("another text", "tool", |bundle| {
+        let text = bundle["tools"][0]["text"].as_str().unwrap().replace("Posts", "Deletes");
+        bundle["tools"][0]["text"] = json!(text);
+    });
+    refused("another tag", "tool", |bundle| bundle["tools"][0]["tag"] = json!("scalbotics/builtin-tool/v1"));
+    refused("none", "omitted", |bundle| bundle["tools"] = json!([]));
+    refused("one that nothing names", "commitment", |bundle| {
+        let (tag, text) = ("scalbotics/tool/v1", r#"{"id":"x"}"#);
+        bundle["tools"].as_array_mut().unwrap().push(json!({ "digest": digest_of(tag, text), "tag": tag, "text": text }));
+        bundle["tools"].as_array_mut().unwrap().sort_by_key(|tool| tool["digest"].as_str().unwrap().to_owned());
+    });
+    // Definitions that the daemon would have had to pin: their digests are right, what they say is not.
+    let pinned = |change: fn(String) -> String, tag: &'static str| {
+        move |bundle: &mut Value| {
+            let old = bundle["tools"][0]["digest"].as_str().unwrap().to_owned();
+            let text = change(bundle["tools"][0]["text"].as_str().unwrap().to_owned());
+            bundle["tools"][0] = json!({ "digest": old, "tag": tag, "text": text });
+            *bundle = serde_json::from_str(&bundle.to_string().replace(&old, &digest_of(tag, &text))).unwrap();
+        }
+    };
+    let own = "scalbotics/tool/v1";
+    refused("another id", "tool", pinned(|text| text.replace("notice.post", "notice.burn"), own));
+    refused("another tier", "tool", pinned(|text| text.replace(r#""tier":2"#, r#""tier":1"#), own));
+    refused("no JSON", "tool", pinned(|text| format!("{text} "), own));
+    refused("an unknown tag", "tool", pinned(|text| text, "scalbotics/tool/v9"));
+    refused("a destination", "tool", pinned(|text| text, "scalbotics/destination-tool/v1"));
+}
+
+#[test]
+fn a_daemon_is_one_whose_certificate_the_root_of_the_trust_file_stands_behind() {
+    let chain = |bundle: &mut Value| bundle["certificates"].as_array().unwrap().clone();
+    let honest = report(|_| ());
+    assert!(honest.to_text().contains("spiffe://acme.example/system/daemon/main, under a root"), "{}", honest.to_text());
+    refused("none", "omitted", |bundle| bundle["certificates"] = json!([]));
+    refused("without the CA", "certificate", |bundle| bundle["certificates"] = json!([chain(bundle)[0]]));
+    refused("only the CA", "certificate", |bundle| bundle["certificates"] = json!([chain(bundle)[1]]));
+    refused("in another order", "certificate", |bundle| {
+        let (own, authority) = (chain(bundle)[0].clone(), chain(bundle)[1].clone());
+        bundle["certificates"] = json!([authority, own]);
+    });
+    refused("the CA twice", "certificate", |bundle| {
+        let again = chain(bundle)[1].clone();
+        bundle["certificates"].as_array_mut().unwrap().push(again);
+    });
+    refused("no certificate", "certificate", |bundle| bundle["certificates"][1] = json!("MAA="));
+    // Every byte of both is bound, by the signature or by the one form of what stands around it.
+    let bundle: Value = serde_json::from_slice(crate::BUNDLE).unwrap();
+    for number in 0..2 {
+        let der = STANDARD.decode(bundle["certificates"][number].as_str().unwrap()).unwrap();
+        for at in 0..der.len() {
+            let mut changed = der.clone();
+            changed[at] ^= 1;
+            let report = {
+                let mut bundle = bundle.clone();
+                bundle["certificates"][number] = json!(STANDARD.encode(changed));
+                scalbotics_verify::verify(
+                    crate::structure::text(&bundle).as_bytes(),
+                    Some(crate::TRUST),
+                    scalbotics_verify::Options::default(),
+                )
+            };
+            assert_eq!(report.refusal().map(|refusal| refusal.reason), Some("certificate"), "{number}, byte {at}");
+        }
+    }
+}
