@@ -63,10 +63,8 @@ impl Certificate {
         }
         let key = parsed.public_key().raw.strip_prefix(&P256).filter(|key| key.len() == 65)?;
         let names = parsed.subject_alternative_name().ok()??;
-        let mut uris = names.value.general_names.iter().filter_map(|name| match name {
-            GeneralName::URI(uri) => Some((*uri).to_owned()),
-            _ => None,
-        });
+        let uri = |name: &GeneralName<'_>| if let GeneralName::URI(uri) = name { Some((*uri).to_owned()) } else { None };
+        let mut uris = names.value.general_names.iter().filter_map(uri);
         let (uri, validity) = (uris.next()?, parsed.validity());
         let found = Self {
             signed: signed.to_vec(),
