@@ -100,6 +100,24 @@ mod tests {
         }
     }
 
+    /// In a line of its own, as JSON writes lines: the letter of the escape is none of the word's.
+    #[test]
+    fn what_begins_a_line_in_json_is_found() {
+        let mask = Mask::detecting(Detect::SecretsAndPersonalData);
+        // What is told by the word before it begins no line.
+        let told = ["phone of America", "mobile phone", "social security number", "cpf"];
+        for seed in 0..200 {
+            for canary in Maker::new(seed).personal().iter().filter(|canary| !told.contains(&canary.kind)) {
+                for (before, after) in [("\n", "\n"), ("\t", "\r\n")] {
+                    let text = format!("note{before}{}{after}end", canary.secret);
+                    let mut text = serde_json::to_string(&text).unwrap();
+                    mask.apply_to_text(&mut text, false);
+                    assert!(!text.contains(&canary.secret), "seed {seed}: {canary:?} is {text}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn check_digits_are_those_of_the_standards() {
         assert_eq!(luhn("411111111111111"), 1);

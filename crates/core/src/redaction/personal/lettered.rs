@@ -1,6 +1,6 @@
 //! National identifiers that hold letters.
 
-use super::super::bytes::{at, part, run};
+use super::super::bytes::{at, begins_word, part, run};
 use super::checksum::{is_date, number, weighted};
 use super::number::{digits, ends};
 
@@ -39,7 +39,7 @@ pub(super) fn spaced_nino(view: &[u8], start: usize) -> Option<usize> {
     let text = part(view, start, start + 13);
     let joined: Vec<u8> = text.iter().copied().filter(|byte| *byte != b' ').collect();
     let spaced = [2, 5, 8, 11].iter().all(|place| at(text, *place) == b' ');
-    let begins = start == 0 || !at(view, start - 1).is_ascii_alphanumeric();
+    let begins = begins_word(view, start);
     (spaced && begins && joined.len() == 9 && is_nino(&joined) && ends(view, start + 13)).then_some(start + 13)
 }
 

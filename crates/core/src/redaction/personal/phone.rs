@@ -1,6 +1,6 @@
 //! Telephone numbers: international ones (ITU-T E.164), and national ones in the forms of the larger countries.
 
-use super::super::bytes::{at, part, run};
+use super::super::bytes::{at, begins_word, part, run};
 use super::number::{is_named, shaped};
 
 /// Words that name a telephone number.
@@ -70,7 +70,7 @@ pub(super) fn international(view: &[u8], place: usize) -> Option<(usize, usize)>
     let signs = usize::from(at(view, place.wrapping_sub(1)) == b'(') + 1;
     let start = place.checked_sub(signs);
     if let Some(start) = start.filter(|start| at(view, *start) == b'+') {
-        let free = start == 0 || !at(view, start - 1).is_ascii_alphanumeric();
+        let free = begins_word(view, start);
         let country = at(view, place) != b'0';
         return (free && country && (8..=15).contains(&digits)).then_some((start, end));
     }
@@ -84,7 +84,7 @@ pub(super) fn international(view: &[u8], place: usize) -> Option<(usize, usize)>
 pub(super) fn national(view: &[u8], place: usize) -> Option<(usize, usize)> {
     let opened = at(view, place.wrapping_sub(1)) == b'(' && place > 0;
     let start = if opened { place - 1 } else { place };
-    if start > 0 && at(view, start - 1).is_ascii_alphanumeric() {
+    if !begins_word(view, start) {
         return None;
     }
     let after_one = matches!(part(view, place, place + 2), b"1-" | b"1 " | b"1.").then_some(place + 2);
