@@ -303,7 +303,7 @@ fn models_and_routes() {
         files.insert("agents/clerk.yaml".to_owned(), agent(&json!({ "model": route })));
         match assemble(files) {
             Ok(snapshot) => {
-                assert!(fits && snapshot.agents[&name("clerk")].model.as_ref().unwrap().tool_choice.is_some(), "{change}")
+                assert!(fits && snapshot.agents[&name("clerk")].model.as_ref().unwrap().tool_choice.is_some(), "{change}");
             }
             Err(findings) => {
                 let text = findings[0].to_string();
@@ -313,7 +313,7 @@ fn models_and_routes() {
         }
     }
     let none = json!({"tools": [], "workflows": [], "model": {"route": ["small"], "tool_choice": "required"}});
-    check("agents/clerk.yaml", agent(&none), (Some(1), K::Reference, "it wants a tool, which the agent's model is not offered"));
+    check("agents/clerk.yaml", agent(&none), (Some(11), K::Reference, "it wants a tool, which the agent's model is not offered"));
     let literal = format!("\"api_key\": \"{}\"", ["s", "k-Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd"].concat());
     check("models/small.yaml", literal.into_bytes(), (Some(1), K::Secret, "of the kind `secret`"));
 }

@@ -44,11 +44,12 @@ pub(super) fn approvals(config: &Config, ports: &Ports, tasks: &task::Service, i
 /// Starts remembering the logs' heads outside of the database.
 pub(super) fn anchored(
     config: &Config,
-    (ports, privacy): (&Ports, Arc<dyn PrivacyStore>),
+    (ports, store): (&Ports, &SqliteStore),
     remembered: anchor::Anchor,
     (checkpointer, supervisor): (&Checkpointer, &Supervisor),
 ) -> Arc<anchor::Keeper> {
-    let keeper = anchor::Keeper::new((ports.clone(), privacy), config.tenant.clone(), &config.keystore, remembered);
+    let both = (ports.clone(), Arc::new(store.clone()) as Arc<dyn PrivacyStore>);
+    let keeper = anchor::Keeper::new(both, config.tenant.clone(), &config.keystore, remembered);
     let anchor = Arc::new(keeper);
     anchor.start(checkpointer.signed(), supervisor);
     anchor

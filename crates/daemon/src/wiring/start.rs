@@ -59,7 +59,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
-    let held = Arc::clone(&ground.store);
     let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
     let reconciler = reconciler(&config, &ports, (&metrics, &quota));
@@ -73,7 +72,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let approvals = approvals(&config, &ports, &tasks, keys.trust.dev);
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
-    let anchor = anchored(&config, (&ports, held), remembered, (&checkpointer, &supervisor));
+    let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
     let used_assertions = used_logins(&config, &clock)?;
     let Keys { trust, issuer, certifier, .. } = keys;
     let acceptor = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;

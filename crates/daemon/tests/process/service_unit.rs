@@ -197,9 +197,9 @@ fn a_daemon_and_its_sandbox_need_no_call_that_the_unit_refuses() {
         assert!(std::os::unix::fs::fchown(&own, Some(owner), None).is_err(), "nothing is refused");
         let daemon = installation.start();
         // Each runs an own tool in the sandbox; the one waits for a person.
-        for class in [Class::Pure, Class::Keyed] {
-            let task = id(&installation.submit(class, "confined", Times::default()));
-            assert!(!installation.finish(class, "confined", &task));
+        for (class, entry) in [(Class::Pure, "confined"), (Class::Keyed, "approved")] {
+            let task = id(&installation.submit(class, entry, Times::default()));
+            assert!(!installation.finish(class, entry, &task));
         }
         installation.ann(&["doctor"]).exits(0);
         installation.verify_audit();
