@@ -31,9 +31,23 @@ pub(crate) fn backup(installation: &Installation, name: &str) -> PathBuf {
     out
 }
 
+/// Restores a backup that anybody may read where it was kept; the database is its owner's alone again.
 #[track_caller]
 fn restore(installation: &Installation, from: &Path) -> Value {
-    admin(installation, &["restore", "--from", from.to_str().unwrap(), "--yes"]).exits(0).json()
+    std::fs::set_permissions(from.join("core.db"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let done = admin(installation, &["restore", "--from", from.to_str().unwrap(), "--yes"]).exits(0).json();
+    let mode = std::fs::metadata(installation.root.join("data/core.db")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "the mode of the backup became that of the database");
+    done
+}
+
+/// What must not be erased is known after a restore, though the reason is lost.
+#[track_caller]
+fn is_held_still(installation: &Installation, held: &Value, task: &str) {
+    let holds = installation.ann(&["admin", "hold", "list"]).exits(0).json();
+    assert!(holds.as_array().unwrap().len() == 1 && holds[0]["name"] == held["name"], "{holds:#}");
+    let refused = installation.ann(&["admin", "erase", "--task", task, "--reason", "tidy", "--yes"]);
+    assert_eq!(refused.error().code, "LEGAL_HOLD", "{refused:#?}");
 }
 
 fn offline(installation: &Installation, more: &[&str]) -> Answer {
@@ -106,11 +120,7 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     assert_eq!(plan["suspended_humans"], serde_json::json!(["bob"]), "{plan:#}");
     let not_confirmed = admin(&installation, &["restore", "--from", yesterday.to_str().unwrap()]).exits(1);
     assert_eq!(not_confirmed.error_in_words().code, "RESTORE_FAILED", "{not_confirmed:#?}");
-    let readable = std::fs::Permissions::from_mode(0o644);
-    std::fs::set_permissions(yesterday.join("core.db"), readable).unwrap();
     let done = restore(&installation, &yesterday);
-    let mode = std::fs::metadata(installation.root.join("data/core.db")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600, "the mode of the backup became that of the database");
     assert_eq!((&done["incarnation"], &done["humans_suspended"]), (&Value::from(2), &serde_json::json!(["bob"])), "{done:#}");
     assert_eq!((&done["tasks_ended"], &done["holds_placed_again"]), (&Value::from(4), &Value::from(1)), "{done:#}");
     assert!(done["agents_suspended"].as_u64() >= Some(1), "{done:#}");
@@ -129,12 +139,7 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     assert_eq!(clerk["standing"], "suspended", "{clerk:#}");
     assert_ne!(installation.bob(&["approval", "list"]).code, 0, "a human who was suspended may act");
     assert_eq!(installation.ann(&["human", "show", "bob"]).exits(0).json()["standing"], "suspended");
-    // What must not be erased is known still, though its reason is lost.
-    let holds = installation.ann(&["admin", "hold", "list"]).exits(0).json();
-    assert_eq!(holds.as_array().unwrap().len(), 1, "{holds:#}");
-    assert_eq!(holds[0]["name"], held["name"], "{holds:#}");
-    let refused = installation.ann(&["admin", "erase", "--task", &finished, "--reason", "tidy", "--yes"]);
-    assert_eq!(refused.error().code, "LEGAL_HOLD", "{refused:#?}");
+    is_held_still(&installation, &held, &finished);
     // No approval comes back.
     installation.ann(&["human", "resume", "bob"]).exits(0);
     installation.bob(&["login"]).exits(0);
