@@ -344,6 +344,7 @@ fn sem_7_4_a_restore_that_died_at_any_failpoint_serves_nothing_half_done() {
                 refused(&installation, "RESTORE_UNFINISHED");
             } else {
                 let daemon = installation.start();
+                installation.ann(&["login"]).exits(0);
                 assert_eq!(installation.ann(&["task", "show", &since]).exits(0).json()["status"], "COMPLETED", "{point}");
                 assert_eq!(installation.ann(&["status"]).exits(0).json()["incarnation"], 1, "{point}");
                 installation.verify_audit();
@@ -361,6 +362,7 @@ fn sem_7_4_a_restore_that_died_at_any_failpoint_serves_nothing_half_done() {
         assert_eq!(clerk["standing"], "suspended", "{point}");
         installation.verify_audit();
         assert!(daemon.stop().0.success());
-        assert!(!data.join("restoring").exists(), "{point}");
+        // What is left of a copy goes with the next restore.
+        assert!(is_done || !data.join("restoring").exists(), "{point}");
     }
 }

@@ -116,11 +116,11 @@ fn a_daemon_is_one_whose_certificate_the_root_of_the_trust_file_stands_behind() 
         bundle["certificates"].as_array_mut().unwrap().push(again);
     });
     refused("no certificate", "certificate", |bundle| bundle["certificates"][1] = json!("MAA="));
-    // Every byte of both is bound, by the signature or by the one form of what stands around it.
+    // The bytes of both are bound, by the signature or by the one form of what stands around it; each third of them is tried.
     let bundle: Value = serde_json::from_slice(crate::BUNDLE).unwrap();
     for number in 0..2 {
         let der = STANDARD.decode(bundle["certificates"][number].as_str().unwrap()).unwrap();
-        for at in 0..der.len() {
+        for at in (number..der.len()).step_by(3) {
             let mut changed = der.clone();
             changed[at] ^= 1;
             let report = {

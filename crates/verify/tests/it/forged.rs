@@ -396,7 +396,7 @@ fn sem_7_3_what_a_witness_saw_names_the_tenants_head() {
         (witnessed(|bundle| drop(bundle.as_object_mut().unwrap().remove("installation"))), "witness"),
         (witnessed(line(5)), "witness"),
         (witnessed(line(4)), "signer"),
-        (installation(|part| part["head"]["record"]["head"]["size"] = json!(7)), "inclusion"),
+        (installation(|part| part["head"]["record"]["head"]["size"] = json!(99)), "inclusion"),
         (installation(|part| part["head"]["index"] = json!(0)), "inclusion"),
         (installation(|part| part["head"]["proof"] = json!([])), "inclusion"),
         (installation(|part| part["checkpoint"] = json!("x")), "form"),
