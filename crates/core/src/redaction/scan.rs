@@ -64,23 +64,33 @@ pub(super) fn find_in(text: &[u8], detectors: Detectors) -> Vec<Span> {
 /// Adds the spans whose places are from `from` to `to`; the text is seen further where it goes on.
 pub(super) fn scan(text: &[u8], (from, to): (usize, usize), detectors: Detectors, carry: &mut Carry, spans: &mut Vec<Span>) {
     let anchors: &Anchors = &anchors::ALL;
-    grams(text, from, to, |place, gram| {
-        if anchors.may_hold(gram) {
-            anchors.asked(gram).for_each(|ask| answer(text, place, ask, detectors, carry, spans));
-        }
+    let may = |gram| anchors.may_hold(gram);
+    grams(text, (from, to), may, |place, gram| {
+        anchors.asked(gram).for_each(|ask| answer(text, place, ask, detectors, carry, spans));
     });
     carry.run_len = runs(text, (from, to), carry.run_len, |place, first| long_run(text, place, first, detectors, spans));
     singles(text, (from, to), detectors, spans);
 }
 
-/// Calls for each place from `from` to `to` at which four bytes stand.
+/// Calls for each place from `from` to `to` at which four bytes stand that may be among those looked for. Most are not, so four places are
+/// asked about together.
 #[inline]
-pub(super) fn grams(text: &[u8], from: usize, to: usize, mut call: impl FnMut(usize, u32)) {
+pub(super) fn grams(text: &[u8], (from, to): (usize, usize), may: impl Fn(u32) -> bool, mut call: impl FnMut(usize, u32)) {
     let end = (to + GRAM_LEN - 1).min(text.len());
-    let bytes = text.get(from..end).unwrap_or_default();
-    for (place, gram) in (from..).zip(bytes.array_windows::<GRAM_LEN>()) {
-        call(place, u32::from_le_bytes(*gram));
+    let (mut place, mut rest) = (from, text.get(from..end).unwrap_or_default());
+    while let Some(bytes) = rest.first_chunk::<{ 2 * GRAM_LEN - 1 }>() {
+        let [a, b, c, d, e, f, g] = *bytes;
+        let gram = u32::from_le_bytes;
+        let four = [gram([a, b, c, d]), gram([b, c, d, e]), gram([c, d, e, f]), gram([d, e, f, g])];
+        let [first, second, third, fourth] = four;
+        if may(first) | may(second) | may(third) | may(fourth) {
+            (place..).zip(four).filter(|(_, gram)| may(*gram)).for_each(|(place, gram)| call(place, gram));
+        }
+        place += GRAM_LEN;
+        rest = rest.get(GRAM_LEN..).unwrap_or_default();
     }
+    let few = rest.array_windows().map(|gram| u32::from_le_bytes(*gram));
+    (place..).zip(few).filter(|(_, gram)| may(*gram)).for_each(|(place, gram)| call(place, gram));
 }
 
 /// The part of a text that a detector sees at a place, and where it begins.
@@ -117,32 +127,21 @@ fn answer(text: &[u8], place: usize, ask: Ask, detectors: Detectors, carry: &mut
     }
 }
 
-/// For each byte, as a bit, whether it stands in the runs that are looked at for their own sake.
-static RUNS: [u64; 4] = [run_bits(0), run_bits(64), run_bits(128), run_bits(192)];
-
-const fn run_bits(first: u8) -> u64 {
-    let (mut bits, mut place) = (0, 0);
-    while place < 64 {
-        let byte = first + place;
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'.') {
-            bits |= 1 << place;
-        }
-        place += 1;
-    }
-    bits
+/// Whether a byte stands in the runs that are looked at for their own sake. Without branches, so that many are compared at once.
+const fn is_in_run(byte: u8) -> bool {
+    let (letter, digit) = ((byte | 0x20).wrapping_sub(b'a') < 26, byte.wrapping_sub(b'0') < 10);
+    // `-`, `.` and `/` follow one another.
+    letter | digit | (byte.wrapping_sub(b'-') < 3) | (byte == b'+') | (byte == b'_')
 }
 
-fn is_in_run(byte: u8) -> bool {
-    RUNS.get(usize::from(byte >> 6)).is_some_and(|bits| bits >> (byte & 63) & 1 == 1)
-}
-
-/// Bytes among which a sign is looked for at once.
+/// Bytes that are compared at once.
 const BLOCK_LEN: usize = 32;
+
+/// A long run holds a whole one of such parts of a text, wherever it begins.
+const PART_LEN: usize = RUN_LEN_MIN / 2;
 
 /// Calls for each run of letters and digits that gets long from `from` to `to`, where it begins, and for later parts of it; `before` is how many
 /// of them stand before `from` in a row, answered is how many stand before `to`.
-///
-/// A run that is long has a byte at each place that is as far from the last as it must be long: the others are not looked at.
 fn runs(text: &[u8], (from, to): (usize, usize), before: usize, mut call: impl FnMut(usize, bool)) -> usize {
     let text = text.get(..to.min(text.len())).unwrap_or_default();
     let end_of = |place: usize| run(text, place, text.len(), is_in_run);
@@ -151,20 +150,36 @@ fn runs(text: &[u8], (from, to): (usize, usize), before: usize, mut call: impl F
     if end == text.len() {
         return before + end - from;
     }
-    // What stands at `end` is in no run, and all before it was looked at.
-    while end + RUN_LEN_MIN < text.len() {
-        let start = run_back(text, end + RUN_LEN_MIN + 1, RUN_LEN_MIN, is_in_run);
-        if start > end + 1 {
-            end = start - 1;
-            continue;
+    let mut tail = None;
+    // What stands at `end` is in no run, and whatever begins before it was looked at.
+    let mut look = |part: usize| {
+        if part < end || run(text, part, PART_LEN, is_in_run) < part + PART_LEN {
+            return;
         }
-        end = end_of(start);
-        parts(start, 0, end, &mut call);
-        if end == text.len() {
-            return end - start;
+        let start = run_back(text, part, part - end, is_in_run);
+        end = end_of(part);
+        if end - start >= RUN_LEN_MIN {
+            parts(start, 0, end, &mut call);
+            tail = Some(end - start).filter(|_| end == text.len());
+        }
+    };
+    let (blocks, rest) = text.get(from..).unwrap_or_default().as_chunks::<BLOCK_LEN>();
+    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
+        if holds_whole_part(block) {
+            (first..first + BLOCK_LEN).step_by(PART_LEN).for_each(&mut look);
         }
     }
-    text.len() - run_back(text, text.len(), RUN_LEN_MIN, is_in_run)
+    (text.len() - rest.len()..text.len()).step_by(PART_LEN).for_each(look);
+    tail.unwrap_or_else(|| text.len() - run_back(text, text.len(), RUN_LEN_MIN, is_in_run))
+}
+
+/// Whether one of the parts of a block lies wholly in a run.
+fn holds_whole_part(block: &[u8; BLOCK_LEN]) -> bool {
+    const WHOLE: u64 = u64::from_ne_bytes([1; PART_LEN]);
+    let mut in_run = [0; BLOCK_LEN];
+    in_run.iter_mut().zip(block).for_each(|(place, byte)| *place = u8::from(is_in_run(*byte)));
+    let parts = in_run.as_chunks().0.iter();
+    parts.fold(false, |found, part| found | (u64::from_ne_bytes(*part) == WHOLE))
 }
 
 /// Calls for the parts of a run that are seen between two places, `before` bytes of which stand before the first.
@@ -187,30 +202,26 @@ const fn until_next_look(run_len: usize) -> usize {
 
 /// Looks at signs that may be the middle of something, and where personal data is looked for at the first digits of numbers.
 fn singles(text: &[u8], (from, to): (usize, usize), detectors: Detectors, spans: &mut Vec<Span>) {
-    let blocks = text.get(from..to.min(text.len())).unwrap_or_default().chunks(BLOCK_LEN);
-    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
-        if !holds_single(block, detectors.personal) {
-            continue;
-        }
-        for (place, byte) in
-            (first..).zip(block).filter(|(_, byte)| is_sign(**byte) || (detectors.personal && byte.is_ascii_digit()))
-        {
+    let (blocks, rest) = text.get(from..to.min(text.len())).unwrap_or_default().as_chunks::<BLOCK_LEN>();
+    let mut look = |first: usize, bytes: &[u8]| {
+        let looked_at = |byte: u8| matches!(byte, b'@' | b'~' | b'%' | b'\\') || (detectors.personal && byte.is_ascii_digit());
+        for (place, byte) in (first..).zip(bytes).filter(|(_, byte)| looked_at(**byte)) {
             single(text, place, *byte, detectors, spans);
         }
+    };
+    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
+        if holds_single(block, detectors.personal) {
+            look(first, block);
+        }
     }
+    look(from + blocks.len() * BLOCK_LEN, rest);
 }
 
-/// Whether one of the bytes is looked at: without a branch, so that many are compared at once.
-fn holds_single(block: &[u8], digits: bool) -> bool {
-    let mut found = block.iter().fold(false, |found, byte| found | is_sign(*byte));
-    if digits {
-        found |= block.iter().fold(false, |found, byte| found | byte.is_ascii_digit());
-    }
-    found
-}
-
-const fn is_sign(byte: u8) -> bool {
-    (byte == b'@') | (byte == b'~') | (byte == b'%') | (byte == b'\\')
+/// Whether one of the bytes is looked at. One sign after the other, so that all bytes are compared at once.
+fn holds_single(block: &[u8; BLOCK_LEN], digits: bool) -> bool {
+    let holds = |sign: u8| block.iter().fold(0, |found, byte| found | u8::from(*byte == sign));
+    let digit = |found: u8, byte: &u8| found | u8::from(byte.wrapping_sub(b'0') < 10);
+    (holds(b'@') | holds(b'~') | holds(b'%') | holds(b'\\')) != 0 || (digits && block.iter().fold(0, digit) != 0)
 }
 
 /// A byte that may be the middle of something.

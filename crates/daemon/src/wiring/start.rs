@@ -112,6 +112,9 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     context.privacy.start();
     supervisor.spawn_essential("api", server.serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
+    if cfg!(feature = "null-log") {
+        tracing::error!("this program keeps no audit log: it is made to measure beside one that does");
+    }
     tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
 }
