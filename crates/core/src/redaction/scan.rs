@@ -79,12 +79,9 @@ pub(super) fn grams(text: &[u8], (from, to): (usize, usize), may: impl Fn(u32) -
     let end = (to + GRAM_LEN - 1).min(text.len());
     let (mut place, mut rest) = (from, text.get(from..end).unwrap_or_default());
     while let Some(bytes) = rest.first_chunk::<{ 2 * GRAM_LEN - 1 }>() {
-        let [a, b, c, d, e, f, g] = *bytes;
-        let gram = u32::from_le_bytes;
-        let four = [gram([a, b, c, d]), gram([b, c, d, e]), gram([c, d, e, f]), gram([d, e, f, g])];
-        let [first, second, third, fourth] = four;
-        if may(first) | may(second) | may(third) | may(fourth) {
-            (place..).zip(four).filter(|(_, gram)| may(*gram)).for_each(|(place, gram)| call(place, gram));
+        let four = || bytes.array_windows().map(|gram| u32::from_le_bytes(*gram));
+        if four().fold(false, |any, gram| any | may(gram)) {
+            (place..).zip(four()).filter(|(_, gram)| may(*gram)).for_each(|(place, gram)| call(place, gram));
         }
         place += GRAM_LEN;
         rest = rest.get(GRAM_LEN..).unwrap_or_default();
@@ -137,8 +134,8 @@ const fn is_in_run(byte: u8) -> bool {
 /// Bytes that are compared at once.
 const BLOCK_LEN: usize = 32;
 
-/// A long run holds a whole one of such parts of a text, wherever it begins.
-const PART_LEN: usize = RUN_LEN_MIN / 2;
+/// Three of such parts of a text, one behind the other, lie wholly in a long run, wherever it begins.
+const PART_LEN: usize = RUN_LEN_MIN / 4;
 
 /// Calls for each run of letters and digits that gets long from `from` to `to`, where it begins, and for later parts of it; `before` is how many
 /// of them stand before `from` in a row, answered is how many stand before `to`.
@@ -152,34 +149,45 @@ fn runs(text: &[u8], (from, to): (usize, usize), before: usize, mut call: impl F
     }
     let mut tail = None;
     // What stands at `end` is in no run, and whatever begins before it was looked at.
-    let mut look = |part: usize| {
-        if part < end || run(text, part, PART_LEN, is_in_run) < part + PART_LEN {
-            return;
-        }
-        let start = run_back(text, part, part - end, is_in_run);
-        end = end_of(part);
-        if end - start >= RUN_LEN_MIN {
-            parts(start, 0, end, &mut call);
-            tail = Some(end - start).filter(|_| end == text.len());
+    let mut look = |place: usize| {
+        if place >= end {
+            let start = run_back(text, place, place - end, is_in_run);
+            end = end_of(place);
+            if end - start >= RUN_LEN_MIN {
+                parts(start, 0, end, &mut call);
+                tail = Some(end - start).filter(|_| end == text.len());
+            }
         }
     };
-    let (blocks, rest) = text.get(from..).unwrap_or_default().as_chunks::<BLOCK_LEN>();
-    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
-        if holds_whole_part(block) {
-            (first..first + BLOCK_LEN).step_by(PART_LEN).for_each(&mut look);
+    let mut last_two = 0;
+    for (first, block) in (from..).step_by(BLOCK_LEN).zip(text.get(from..).unwrap_or_default().chunks(BLOCK_LEN)) {
+        let whole = block.first_chunk().map_or_else(|| whole_parts(&filled_up(block)), whole_parts) << 2 | last_two;
+        last_two = whole >> (BLOCK_LEN / PART_LEN);
+        let mut thirds = whole & whole >> 1 & whole >> 2;
+        while thirds != 0 {
+            look(first + PART_LEN * usize::try_from(thirds.trailing_zeros()).unwrap_or_default());
+            thirds &= thirds - 1;
         }
     }
-    (text.len() - rest.len()..text.len()).step_by(PART_LEN).for_each(look);
     tail.unwrap_or_else(|| text.len() - run_back(text, text.len(), RUN_LEN_MIN, is_in_run))
 }
 
-/// Whether one of the parts of a block lies wholly in a run.
-fn holds_whole_part(block: &[u8; BLOCK_LEN]) -> bool {
-    const WHOLE: u64 = u64::from_ne_bytes([1; PART_LEN]);
+/// The parts of a block that lie wholly in runs, as bits, the first of them the lowest.
+#[inline]
+fn whole_parts(block: &[u8; BLOCK_LEN]) -> u32 {
+    const WHOLE: u32 = u32::from_ne_bytes([1; PART_LEN]);
     let mut in_run = [0; BLOCK_LEN];
     in_run.iter_mut().zip(block).for_each(|(place, byte)| *place = u8::from(is_in_run(*byte)));
-    let parts = in_run.as_chunks().0.iter();
-    parts.fold(false, |found, part| found | (u64::from_ne_bytes(*part) == WHOLE))
+    let parts = in_run.as_chunks().0.iter().rev();
+    parts.fold(0, |bits, part| bits << 1 | u32::from(u32::from_ne_bytes(*part) == WHOLE))
+}
+
+/// The end of a text as a block: what is behind it is in no run.
+#[cold]
+fn filled_up(end: &[u8]) -> [u8; BLOCK_LEN] {
+    let mut block = [0; BLOCK_LEN];
+    block.iter_mut().zip(end).for_each(|(place, byte)| *place = *byte);
+    block
 }
 
 /// Calls for the parts of a run that are seen between two places, `before` bytes of which stand before the first.
@@ -211,17 +219,22 @@ fn singles(text: &[u8], (from, to): (usize, usize), detectors: Detectors, spans:
     };
     for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
         if holds_single(block, detectors.personal) {
-            look(first, block);
+            let pieces = (first..).step_by(STEP_LEN).zip(block.as_chunks::<STEP_LEN>().0);
+            pieces.filter(|(_, piece)| holds_single(*piece, detectors.personal)).for_each(|(place, piece)| look(place, piece));
         }
     }
     look(from + blocks.len() * BLOCK_LEN, rest);
 }
 
+/// Bytes of a piece of a block that is looked at one by one.
+const STEP_LEN: usize = 8;
+
 /// Whether one of the bytes is looked at. One sign after the other, so that all bytes are compared at once.
-fn holds_single(block: &[u8; BLOCK_LEN], digits: bool) -> bool {
-    let holds = |sign: u8| block.iter().fold(0, |found, byte| found | u8::from(*byte == sign));
+#[inline]
+fn holds_single<const LEN: usize>(bytes: &[u8; LEN], digits: bool) -> bool {
+    let holds = |sign: u8| bytes.iter().fold(0, |found, byte| found | u8::from(*byte == sign));
     let digit = |found: u8, byte: &u8| found | u8::from(byte.wrapping_sub(b'0') < 10);
-    (holds(b'@') | holds(b'~') | holds(b'%') | holds(b'\\')) != 0 || (digits && block.iter().fold(0, digit) != 0)
+    (holds(b'@') | holds(b'~') | holds(b'%') | holds(b'\\')) != 0 || (digits && bytes.iter().fold(0, digit) != 0)
 }
 
 /// A byte that may be the middle of something.
@@ -271,5 +284,59 @@ fn long_run(text: &[u8], place: usize, first: bool, detectors: Detectors, spans:
     }
     if detectors.encoded {
         encoded::find_in_digits(view, start, PIECE_LEN, detectors, finds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every byte looked at, one after the other.
+    fn runs_one_by_one(text: &[u8], (from, to): (usize, usize), before: usize) -> (Vec<(usize, bool)>, usize) {
+        let (mut found, mut len) = (Vec::new(), before);
+        for place in from..to {
+            len = if is_in_run(text[place]) { len + 1 } else { 0 };
+            if len >= RUN_LEN_MIN && (len - RUN_LEN_MIN).is_multiple_of(PIECE_LEN - PIECE_OVERLAP) {
+                found.push((place + 1 - RUN_LEN_MIN, len == RUN_LEN_MIN));
+            }
+        }
+        (found, len)
+    }
+
+    #[test]
+    fn letters_digits_and_some_signs_make_runs() {
+        for byte in 0..=u8::MAX {
+            let wanted = byte.is_ascii_alphanumeric() || b"+/_-.".contains(&byte);
+            assert_eq!(is_in_run(byte), wanted, "{byte}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn long_runs_are_found_wherever_they_begin_and_are_parted(
+            pieces in proptest::collection::vec((prop_oneof![0_usize..40, 2_000_usize..4_200], 0_usize..20), 0..8),
+            parted in proptest::collection::vec(1_usize..300, 0..20),
+        ) {
+            let text: Vec<u8> = pieces.iter().flat_map(|(run, gap)| [vec![b'a'; *run], vec![b' '; *gap]].concat()).collect();
+            let (mut from, mut before) = (0, 0);
+            for len in parted.into_iter().chain([text.len()]) {
+                let to = (from + len).min(text.len());
+                let mut found = Vec::new();
+                let after = runs(&text, (from, to), before, |place, first| found.push((place, first)));
+                prop_assert_eq!((found, after), runs_one_by_one(&text, (from, to), before));
+                (from, before) = (to, after);
+            }
+        }
+
+        #[test]
+        fn four_bytes_are_found_at_each_place(text in "[a-d]{0,40}", from in 0_usize..40, len in 0_usize..40) {
+            let (from, to) = (from.min(text.len()), (from + len).min(text.len()));
+            let mut found = Vec::new();
+            grams(text.as_bytes(), (from, to.max(from)), |gram| gram.to_le_bytes()[0] == b'a', |place, _| found.push(place));
+            let wanted = (from..to.max(from)).filter(|place| text.len() >= place + GRAM_LEN && text.as_bytes()[*place] == b'a');
+            prop_assert_eq!(found, wanted.collect::<Vec<_>>());
+        }
     }
 }
