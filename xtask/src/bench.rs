@@ -17,6 +17,7 @@ mod report;
 mod restart;
 mod sandbox;
 mod serving;
+mod share;
 mod small;
 mod start;
 mod syncs;
@@ -129,7 +130,7 @@ enum Part {
     // The last, for they leave their tasks and records behind.
     /// Restarts with open tasks
     Restart,
-    /// Appends to a long audit log, queries and checks of it
+    /// Appends to a long audit log, queries and checks of it, and its share of a task
     Audit,
 }
 
@@ -150,7 +151,14 @@ impl Part {
             Self::Reads => reads::chain(place, counts.slices).map(|(figure, notes)| (vec![figure], notes)),
             Self::Keyed => keyed::fetches(place, counts.keyed).map(one),
             Self::Redaction => redaction::clean(root, place, counts.starts / 3).map(|(figure, note)| (vec![figure], vec![note])),
-            Self::Audit => audit::long_log(place, counts.events),
+            Self::Audit => {
+                let (mut figures, mut notes) = audit::long_log(place, counts.events)?;
+                // Last: its tasks would be folded with the others.
+                let (share, note) = share::of_tasks(root, place, counts.tasks)?;
+                figures.push(share);
+                notes.push(note);
+                Ok((figures, notes))
+            }
             Self::Restart => restart::with_open_tasks(place, counts.open_tasks, counts.restarts).map(one),
         }
     }

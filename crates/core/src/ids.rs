@@ -53,18 +53,12 @@ fn encode(value: u128) -> [u8; TEXT_LEN] {
     text
 }
 
-/// The value of a digit of [`DIGITS`]. Records are full of ids, and a search for each digit took longer than all the rest of reading one.
-const fn value_of(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'H' => Some(digit - b'A' + 10),
-        b'J' | b'K' => Some(digit - b'J' + 18),
-        b'M' | b'N' => Some(digit - b'M' + 20),
-        b'P'..=b'T' => Some(digit - b'P' + 22),
-        b'V'..=b'Z' => Some(digit - b'V' + 27),
-        _ => None,
-    }
-}
+/// The values of the bytes from `0` to `Z` as digits. Records are full of ids, and a search for each digit took longer than all the rest of
+/// reading one.
+const VALUES: &[u8; 43] = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08\x09\xff\xff\xff\xff\xff\xff\xff\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\xff\x12\x13\xff\x14\x15\xff\x16\x17\x18\x19\x1a\xff\x1b\x1c\x1d\x1e\x1f";
+
+/// What no digit is worth.
+const NO_DIGIT: u8 = 0xff;
 
 fn decode(text: &str) -> Option<u128> {
     let digits: &[u8; TEXT_LEN] = text.as_bytes().try_into().ok()?;
@@ -79,7 +73,13 @@ fn decode(text: &str) -> Option<u128> {
 
 /// The number that some digits are, no more than [`PART_LEN`].
 fn number(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |number: u64, digit| Some(number << 5 | u64::from(value_of(*digit)?)))
+    let (mut number, mut all) = (0, 0);
+    for digit in digits {
+        let value = VALUES.get(usize::from(digit.wrapping_sub(b'0'))).copied().unwrap_or(NO_DIGIT);
+        all |= value;
+        number = number << 5 | u64::from(value & 31);
+    }
+    (all < 32).then_some(number)
 }
 
 macro_rules! id {

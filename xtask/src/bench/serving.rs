@@ -25,6 +25,8 @@ pub(super) enum Under<'a> {
     Nothing,
     /// A library that is loaded before all others, and writes to a file.
     Library(&'a Path, &'a Path),
+    /// Nothing, and it is another program.
+    Another(&'a Path),
     /// An emulator of this name that writes each instruction which it meets for the first time to a file.
     Emulator(&'a str, &'a Path),
 }
@@ -34,6 +36,10 @@ impl Under<'_> {
         let mut command = place.command("scalboticsd");
         match self {
             Self::Nothing => {}
+            Self::Another(program) => {
+                command = Command::new(program);
+                command.stdin(Stdio::null());
+            }
             Self::Library(library, file) => {
                 command.env("LD_PRELOAD", library).env("SYNCS_FILE", file);
             }

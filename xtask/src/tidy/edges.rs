@@ -36,8 +36,8 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
 /// Members that see only the holder's half of `identity`. `bench` serves an echo as the daemon serves, with an authority of its own.
 const HOLDERS: &[&str] = &["cli", "sdk"];
 
-/// The feature that lets a test build die on purpose.
-const FAILPOINTS: &str = "failpoints";
+/// Features that no shipped build has: one lets a test build die on purpose, one keeps no audit log.
+const NEVER_SHIPPED: &[&str] = &["failpoints", "null-log"];
 
 /// Outside crates that a member must not see: SQL, TLS, HTTP, protobuf, I/O.
 const BANNED_OUTSIDE: &[(&str, &[&str])] = &[
@@ -89,12 +89,14 @@ pub(crate) fn defaults(metadata: &Metadata) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-/// Members whose default features switch failpoints on.
+/// Members whose default features hold one that no shipped build has.
 pub(crate) fn check_defaults(defaults: &[(String, Vec<String>)]) -> Vec<Finding> {
-    let careless = defaults.iter().filter(|(_, features)| features.iter().any(|feature| feature.contains(FAILPOINTS)));
-    careless
-        .map(|(member, _)| Finding::failure(&manifest(member), 0, "failpoints are a default feature: the shipped build has none"))
-        .collect()
+    let has = |features: &[String], never: &str| features.iter().any(|feature| feature.contains(never));
+    let careless = |(member, features): &(String, Vec<String>)| {
+        let found = NEVER_SHIPPED.iter().find(|never| has(features, never))?;
+        Some(Finding::failure(&manifest(member), 0, format!("`{found}` is a default feature: the shipped build has none")))
+    };
+    defaults.iter().filter_map(careless).collect()
 }
 
 fn short(name: &str) -> &str {
@@ -124,8 +126,9 @@ fn complaint(edge: &Edge) -> Option<String> {
     let Some(allowed) = row(ALLOWED, from) else {
         return Some(format!("member `{from}` has no row in the table of edges: add it here and in ARCHITECTURE.md"));
     };
-    if !edge.in_tests && edge.features.iter().any(|feature| feature == FAILPOINTS) {
-        return Some(format!("`{from}` always switches the failpoints of `{to}` on: the shipped build has none"));
+    let always = edge.features.iter().find(|feature| NEVER_SHIPPED.contains(&feature.as_str()));
+    if let Some(feature) = always.filter(|_| !edge.in_tests) {
+        return Some(format!("`{from}` always switches `{feature}` of `{to}` on: the shipped build has none"));
     }
     let in_tests = row(ALLOWED_IN_TESTS, from).unwrap_or(&["testkit"]);
     let fine = allowed.contains(&to.as_str()) || (edge.in_tests && in_tests.contains(&to.as_str()));

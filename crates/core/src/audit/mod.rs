@@ -5,6 +5,7 @@
 //! pseudonymous ids and commitments and never names, arguments or reasons (semantics §7.2–7.3).
 
 pub mod checkpoint;
+mod glance;
 pub mod merkle;
 pub mod proof_text;
 mod record;

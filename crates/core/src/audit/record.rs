@@ -44,6 +44,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Rpc,
+        Self::Decision,
+        Self::Intent,
+        Self::Outcome,
+        Self::Approval,
+        Self::Secret,
+        Self::Task,
+        Self::Installation,
+        Self::Head,
+    ];
+
+    /// The kind of a word, if it is one.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word for it in a leaf.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -360,20 +379,11 @@ mod tests {
 
     #[test]
     fn a_kind_has_one_word() {
-        let all = [
-            Kind::Rpc,
-            Kind::Decision,
-            Kind::Intent,
-            Kind::Outcome,
-            Kind::Approval,
-            Kind::Secret,
-            Kind::Task,
-            Kind::Installation,
-            Kind::Head,
-        ];
-        for kind in all {
+        for kind in Kind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+            assert_eq!(Kind::of_word(kind.as_str()), Some(kind));
         }
+        assert_eq!(Kind::of_word("Rpc"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::Kind;
+use super::{Kind, glance};
 use crate::ids::TaskId;
 use crate::principal::Uid;
 use crate::time::Timestamp;
@@ -79,7 +79,7 @@ impl<'l> Facts<'l> {
     /// Reads them from a leaf; `None` when it is no record.
     #[must_use]
     pub fn of_leaf(leaf: &'l [u8]) -> Option<Self> {
-        serde_json::from_slice(leaf).ok()
+        glance::facts(leaf).or_else(|| serde_json::from_slice(leaf).ok())
     }
 }
 
@@ -147,6 +147,43 @@ mod tests {
             (Filter { actor: Some(agent), allowed: Some(true), ..all }, false),
         ] {
             assert_eq!(filter.wants(&facts), wanted, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_seen_at_a_glance_is_what_a_parser_reads() {
+        use crate::audit::{HeadNote, OutcomeNote};
+        use crate::digest::Digest;
+        use crate::ids::{ApprovalId, EffectId, GrantId, RequestId, ServiceUid};
+        let digest = Some(Digest::from_bytes([0x5a; 32]));
+        let actors = [Uid::Daemon, Uid::Service(ServiceUid::from_u128(3)), Uid::Human(HumanUid::from_u128(u128::MAX))];
+        for bits in 0_u32..1 << 12 {
+            let has = |bit: u32| bits >> bit & 1 == 1;
+            let mut one = record();
+            one.kind = Kind::ALL[bits as usize % Kind::ALL.len()];
+            one.actor = actors[bits as usize % actors.len()];
+            one.at = Timestamp::from_unix_ms(if has(0) { -1_798_000_000_000 } else { i64::from(bits) });
+            one.action = if has(1) { "task.submit".to_owned() } else { one.action };
+            one.chain = if has(2) { Vec::new() } else { one.chain };
+            one.task = one.task.filter(|_| has(3));
+            one.decision = one.decision.filter(|_| has(4));
+            one.approval = has(5).then(|| ApprovalId::from_u128(5));
+            (one.args, one.call) = (digest.filter(|_| has(6)), digest.filter(|_| has(7)));
+            one.outcome = has(8).then(|| OutcomeNote {
+                word: ",\"kind\":\"rpc\",\"tenant\":\"x".to_owned(),
+                attempt: Some(1),
+                commitment: digest,
+            });
+            one.target = has(9).then(|| "\\\",\"task\":\"task_00000000000000000000000000\"".to_owned());
+            one.request = has(10).then(|| RequestId::from_u128(7));
+            (one.seq, one.effect) = (has(11).then_some(3), has(9).then(|| EffectId::from_u128(8)));
+            one.grants = if has(10) { vec![GrantId::from_u128(9)] } else { Vec::new() };
+            one.head = has(5).then(|| HeadNote { origin: "o/\"kind\":".to_owned(), size: 1, root: Digest::from_bytes([1; 32]) });
+            let leaf = one.canonical().unwrap();
+            let parsed: Facts<'_> = serde_json::from_slice(&leaf).unwrap();
+            assert_eq!(Facts::of_leaf(&leaf).as_ref(), Some(&parsed), "{}", String::from_utf8_lossy(&leaf));
+            // A text with escapes is left to the parser.
+            assert_eq!(glance::facts(&leaf).is_some(), has(1), "{}", String::from_utf8_lossy(&leaf));
         }
     }
 

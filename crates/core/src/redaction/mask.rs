@@ -157,11 +157,8 @@ impl Mask {
 
     fn look(&self, text: &[u8], (from, to): (usize, usize), carry: &mut Carry, forms: &mut Forms, spans: &mut Vec<Span>) {
         if self.values.len() > 0 {
-            grams(text, from, to, |place, gram| {
-                if self.values.may_begin(gram) {
-                    self.look_for_value(text, place, false, forms, spans);
-                }
-            });
+            let may = |gram| self.values.may_begin(gram);
+            grams(text, (from, to), may, |place, _| self.look_for_value(text, place, false, forms, spans));
         }
         let detectors = self.detect.detectors();
         if detectors.secrets {

@@ -64,23 +64,30 @@ pub(super) fn find_in(text: &[u8], detectors: Detectors) -> Vec<Span> {
 /// Adds the spans whose places are from `from` to `to`; the text is seen further where it goes on.
 pub(super) fn scan(text: &[u8], (from, to): (usize, usize), detectors: Detectors, carry: &mut Carry, spans: &mut Vec<Span>) {
     let anchors: &Anchors = &anchors::ALL;
-    grams(text, from, to, |place, gram| {
-        if anchors.may_hold(gram) {
-            anchors.asked(gram).for_each(|ask| answer(text, place, ask, detectors, carry, spans));
-        }
+    let may = |gram| anchors.may_hold(gram);
+    grams(text, (from, to), may, |place, gram| {
+        anchors.asked(gram).for_each(|ask| answer(text, place, ask, detectors, carry, spans));
     });
     carry.run_len = runs(text, (from, to), carry.run_len, |place, first| long_run(text, place, first, detectors, spans));
     singles(text, (from, to), detectors, spans);
 }
 
-/// Calls for each place from `from` to `to` at which four bytes stand.
+/// Calls for each place from `from` to `to` at which four bytes stand that may be among those looked for. Most are not, so four places are
+/// asked about together.
 #[inline]
-pub(super) fn grams(text: &[u8], from: usize, to: usize, mut call: impl FnMut(usize, u32)) {
+pub(super) fn grams(text: &[u8], (from, to): (usize, usize), may: impl Fn(u32) -> bool, mut call: impl FnMut(usize, u32)) {
     let end = (to + GRAM_LEN - 1).min(text.len());
-    let bytes = text.get(from..end).unwrap_or_default();
-    for (place, gram) in (from..).zip(bytes.array_windows::<GRAM_LEN>()) {
-        call(place, u32::from_le_bytes(*gram));
+    let (mut place, mut rest) = (from, text.get(from..end).unwrap_or_default());
+    while let Some(bytes) = rest.first_chunk::<{ 2 * GRAM_LEN - 1 }>() {
+        let four = || bytes.array_windows().map(|gram| u32::from_le_bytes(*gram));
+        if four().fold(false, |any, gram| any | may(gram)) {
+            (place..).zip(four()).filter(|(_, gram)| may(*gram)).for_each(|(place, gram)| call(place, gram));
+        }
+        place += GRAM_LEN;
+        rest = rest.get(GRAM_LEN..).unwrap_or_default();
     }
+    let few = rest.array_windows().map(|gram| u32::from_le_bytes(*gram));
+    (place..).zip(few).filter(|(_, gram)| may(*gram)).for_each(|(place, gram)| call(place, gram));
 }
 
 /// The part of a text that a detector sees at a place, and where it begins.
@@ -117,32 +124,21 @@ fn answer(text: &[u8], place: usize, ask: Ask, detectors: Detectors, carry: &mut
     }
 }
 
-/// For each byte, as a bit, whether it stands in the runs that are looked at for their own sake.
-static RUNS: [u64; 4] = [run_bits(0), run_bits(64), run_bits(128), run_bits(192)];
-
-const fn run_bits(first: u8) -> u64 {
-    let (mut bits, mut place) = (0, 0);
-    while place < 64 {
-        let byte = first + place;
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'_' | b'-' | b'.') {
-            bits |= 1 << place;
-        }
-        place += 1;
-    }
-    bits
+/// Whether a byte stands in the runs that are looked at for their own sake. Without branches, so that many are compared at once.
+const fn is_in_run(byte: u8) -> bool {
+    let (letter, digit) = ((byte | 0x20).wrapping_sub(b'a') < 26, byte.wrapping_sub(b'0') < 10);
+    // `-`, `.` and `/` follow one another.
+    letter | digit | (byte.wrapping_sub(b'-') < 3) | (byte == b'+') | (byte == b'_')
 }
 
-fn is_in_run(byte: u8) -> bool {
-    RUNS.get(usize::from(byte >> 6)).is_some_and(|bits| bits >> (byte & 63) & 1 == 1)
-}
-
-/// Bytes among which a sign is looked for at once.
+/// Bytes that are compared at once.
 const BLOCK_LEN: usize = 32;
+
+/// Three of such parts of a text, one behind the other, lie wholly in a long run, wherever it begins.
+const PART_LEN: usize = RUN_LEN_MIN / 4;
 
 /// Calls for each run of letters and digits that gets long from `from` to `to`, where it begins, and for later parts of it; `before` is how many
 /// of them stand before `from` in a row, answered is how many stand before `to`.
-///
-/// A run that is long has a byte at each place that is as far from the last as it must be long: the others are not looked at.
 fn runs(text: &[u8], (from, to): (usize, usize), before: usize, mut call: impl FnMut(usize, bool)) -> usize {
     let text = text.get(..to.min(text.len())).unwrap_or_default();
     let end_of = |place: usize| run(text, place, text.len(), is_in_run);
@@ -151,20 +147,47 @@ fn runs(text: &[u8], (from, to): (usize, usize), before: usize, mut call: impl F
     if end == text.len() {
         return before + end - from;
     }
-    // What stands at `end` is in no run, and all before it was looked at.
-    while end + RUN_LEN_MIN < text.len() {
-        let start = run_back(text, end + RUN_LEN_MIN + 1, RUN_LEN_MIN, is_in_run);
-        if start > end + 1 {
-            end = start - 1;
-            continue;
+    let mut tail = None;
+    // What stands at `end` is in no run, and whatever begins before it was looked at.
+    let mut look = |place: usize| {
+        if place >= end {
+            let start = run_back(text, place, place - end, is_in_run);
+            end = end_of(place);
+            if end - start >= RUN_LEN_MIN {
+                parts(start, 0, end, &mut call);
+                tail = Some(end - start).filter(|_| end == text.len());
+            }
         }
-        end = end_of(start);
-        parts(start, 0, end, &mut call);
-        if end == text.len() {
-            return end - start;
+    };
+    let mut last_two = 0;
+    for (first, block) in (from..).step_by(BLOCK_LEN).zip(text.get(from..).unwrap_or_default().chunks(BLOCK_LEN)) {
+        let whole = block.first_chunk().map_or_else(|| whole_parts(&filled_up(block)), whole_parts) << 2 | last_two;
+        last_two = whole >> (BLOCK_LEN / PART_LEN);
+        let mut thirds = whole & whole >> 1 & whole >> 2;
+        while thirds != 0 {
+            look(first + PART_LEN * usize::try_from(thirds.trailing_zeros()).unwrap_or_default());
+            thirds &= thirds - 1;
         }
     }
-    text.len() - run_back(text, text.len(), RUN_LEN_MIN, is_in_run)
+    tail.unwrap_or_else(|| text.len() - run_back(text, text.len(), RUN_LEN_MIN, is_in_run))
+}
+
+/// The parts of a block that lie wholly in runs, as bits, the first of them the lowest.
+#[inline]
+fn whole_parts(block: &[u8; BLOCK_LEN]) -> u32 {
+    const WHOLE: u32 = u32::from_ne_bytes([1; PART_LEN]);
+    let mut in_run = [0; BLOCK_LEN];
+    in_run.iter_mut().zip(block).for_each(|(place, byte)| *place = u8::from(is_in_run(*byte)));
+    let parts = in_run.as_chunks().0.iter().rev();
+    parts.fold(0, |bits, part| bits << 1 | u32::from(u32::from_ne_bytes(*part) == WHOLE))
+}
+
+/// The end of a text as a block: what is behind it is in no run.
+#[cold]
+fn filled_up(end: &[u8]) -> [u8; BLOCK_LEN] {
+    let mut block = [0; BLOCK_LEN];
+    block.iter_mut().zip(end).for_each(|(place, byte)| *place = *byte);
+    block
 }
 
 /// Calls for the parts of a run that are seen between two places, `before` bytes of which stand before the first.
@@ -187,30 +210,31 @@ const fn until_next_look(run_len: usize) -> usize {
 
 /// Looks at signs that may be the middle of something, and where personal data is looked for at the first digits of numbers.
 fn singles(text: &[u8], (from, to): (usize, usize), detectors: Detectors, spans: &mut Vec<Span>) {
-    let blocks = text.get(from..to.min(text.len())).unwrap_or_default().chunks(BLOCK_LEN);
-    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
-        if !holds_single(block, detectors.personal) {
-            continue;
-        }
-        for (place, byte) in
-            (first..).zip(block).filter(|(_, byte)| is_sign(**byte) || (detectors.personal && byte.is_ascii_digit()))
-        {
+    let (blocks, rest) = text.get(from..to.min(text.len())).unwrap_or_default().as_chunks::<BLOCK_LEN>();
+    let mut look = |first: usize, bytes: &[u8]| {
+        let looked_at = |byte: u8| matches!(byte, b'@' | b'~' | b'%' | b'\\') || (detectors.personal && byte.is_ascii_digit());
+        for (place, byte) in (first..).zip(bytes).filter(|(_, byte)| looked_at(**byte)) {
             single(text, place, *byte, detectors, spans);
         }
+    };
+    for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
+        if holds_single(block, detectors.personal) {
+            let pieces = (first..).step_by(STEP_LEN).zip(block.as_chunks::<STEP_LEN>().0);
+            pieces.filter(|(_, piece)| holds_single(*piece, detectors.personal)).for_each(|(place, piece)| look(place, piece));
+        }
     }
+    look(from + blocks.len() * BLOCK_LEN, rest);
 }
 
-/// Whether one of the bytes is looked at: without a branch, so that many are compared at once.
-fn holds_single(block: &[u8], digits: bool) -> bool {
-    let mut found = block.iter().fold(false, |found, byte| found | is_sign(*byte));
-    if digits {
-        found |= block.iter().fold(false, |found, byte| found | byte.is_ascii_digit());
-    }
-    found
-}
+/// Bytes of a piece of a block that is looked at one by one.
+const STEP_LEN: usize = 8;
 
-const fn is_sign(byte: u8) -> bool {
-    (byte == b'@') | (byte == b'~') | (byte == b'%') | (byte == b'\\')
+/// Whether one of the bytes is looked at. One sign after the other, so that all bytes are compared at once.
+#[inline]
+fn holds_single<const LEN: usize>(bytes: &[u8; LEN], digits: bool) -> bool {
+    let holds = |sign: u8| bytes.iter().fold(0, |found, byte| found | u8::from(*byte == sign));
+    let digit = |found: u8, byte: &u8| found | u8::from(byte.wrapping_sub(b'0') < 10);
+    (holds(b'@') | holds(b'~') | holds(b'%') | holds(b'\\')) != 0 || (digits && bytes.iter().fold(0, digit) != 0)
 }
 
 /// A byte that may be the middle of something.
@@ -260,5 +284,59 @@ fn long_run(text: &[u8], place: usize, first: bool, detectors: Detectors, spans:
     }
     if detectors.encoded {
         encoded::find_in_digits(view, start, PIECE_LEN, detectors, finds);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Every byte looked at, one after the other.
+    fn runs_one_by_one(text: &[u8], (from, to): (usize, usize), before: usize) -> (Vec<(usize, bool)>, usize) {
+        let (mut found, mut len) = (Vec::new(), before);
+        for place in from..to {
+            len = if is_in_run(text[place]) { len + 1 } else { 0 };
+            if len >= RUN_LEN_MIN && (len - RUN_LEN_MIN).is_multiple_of(PIECE_LEN - PIECE_OVERLAP) {
+                found.push((place + 1 - RUN_LEN_MIN, len == RUN_LEN_MIN));
+            }
+        }
+        (found, len)
+    }
+
+    #[test]
+    fn letters_digits_and_some_signs_make_runs() {
+        for byte in 0..=u8::MAX {
+            let wanted = byte.is_ascii_alphanumeric() || b"+/_-.".contains(&byte);
+            assert_eq!(is_in_run(byte), wanted, "{byte}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn long_runs_are_found_wherever_they_begin_and_are_parted(
+            pieces in proptest::collection::vec((prop_oneof![0_usize..40, 2_000_usize..4_200], 0_usize..20), 0..8),
+            parted in proptest::collection::vec(1_usize..300, 0..20),
+        ) {
+            let text: Vec<u8> = pieces.iter().flat_map(|(run, gap)| [vec![b'a'; *run], vec![b' '; *gap]].concat()).collect();
+            let (mut from, mut before) = (0, 0);
+            for len in parted.into_iter().chain([text.len()]) {
+                let to = (from + len).min(text.len());
+                let mut found = Vec::new();
+                let after = runs(&text, (from, to), before, |place, first| found.push((place, first)));
+                prop_assert_eq!((found, after), runs_one_by_one(&text, (from, to), before));
+                (from, before) = (to, after);
+            }
+        }
+
+        #[test]
+        fn four_bytes_are_found_at_each_place(text in "[a-d]{0,40}", from in 0_usize..40, len in 0_usize..40) {
+            let (from, to) = (from.min(text.len()), (from + len).min(text.len()));
+            let mut found = Vec::new();
+            grams(text.as_bytes(), (from, to.max(from)), |gram| gram.to_le_bytes()[0] == b'a', |place, _| found.push(place));
+            let wanted = (from..to.max(from)).filter(|place| text.len() >= place + GRAM_LEN && text.as_bytes()[*place] == b'a');
+            prop_assert_eq!(found, wanted.collect::<Vec<_>>());
+        }
     }
 }

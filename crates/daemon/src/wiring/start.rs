@@ -112,8 +112,15 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     context.privacy.start();
     supervisor.spawn_essential("api", server.serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
-    tracing::info!(api = %addresses.0, admin = %addresses.1, recovered, "serving");
+    say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+fn say_serving((api, admin): (SocketAddr, SocketAddr), recovered: usize) {
+    if cfg!(feature = "null-log") {
+        tracing::error!("this program keeps no audit log: it is made to measure beside one that does");
+    }
+    tracing::info!(%api, %admin, recovered, "serving");
 }
 
 /// The addresses of the API and of the admin pages, taken before anything else is done.

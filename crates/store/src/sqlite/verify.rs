@@ -214,14 +214,12 @@ impl<'l> Shown<'l> {
     /// JSON are in order, so the task stands just before the tenant, both behind the kind, and a quote inside of a text has a
     /// backslash before it. `None` where it is not found so, which says nothing.
     fn found(leaf: &'l str) -> Option<Self> {
-        let tenant_at = last(leaf, TENANT)?;
-        let (before, tenant) = leaf.split_at_checked(tenant_at)?;
+        let (before, tenant) = leaf.split_at_checked(last(leaf, TENANT)?)?;
         let tenant = quoted(tenant.get(TENANT.len()..)?.strip_prefix("\":\"")?)?;
         // A task's id has one length.
         let task = before.len().checked_sub(TASK_LEN).and_then(|at| before.get(at..));
         let task = task.and_then(|task| task.strip_prefix(",\"task\":\"")?.strip_suffix('"'));
-        let kind_at = last(before, KIND)?;
-        let (before, kind) = before.split_at_checked(kind_at)?;
+        let (before, kind) = before.split_at_checked(last(before, KIND)?)?;
         let kind = quoted(kind.get(KIND.len()..)?.strip_prefix('"')?)?;
         let at = before.as_bytes().array_windows().position(|key| key == AT)?;
         let at = before.get(at + AT.len()..)?.split(',').next()?.parse().ok()?;
@@ -234,9 +232,28 @@ const TENANT: &[u8; 8] = b",\"tenant";
 const KIND: &[u8; 8] = b",\"kind\":";
 const AT: &[u8; 6] = b",\"at\":";
 
-/// Where a key stands last.
+/// Places of a text that are compared at once.
+const BLOCK_LEN: usize = 32;
+
+/// Where a key stands last. Most blocks of a text do not hold the bytes that begin its name, and that is seen of all places at once.
 fn last(text: &str, key: &[u8; 8]) -> Option<usize> {
-    text.as_bytes().array_windows().rposition(|other| other == key)
+    let (text, [_, quote, letter, next, ..]) = (text.as_bytes(), *key);
+    let block = |from: usize| text.get(from..)?.first_chunk::<BLOCK_LEN>();
+    let mut end = text.len().saturating_sub(2);
+    while let Some(from) = end.checked_sub(BLOCK_LEN) {
+        let same = |((a, b), c): ((&u8, &u8), &u8)| u8::from(*a == quote) & u8::from(*b == letter) & u8::from(*c == next);
+        let places = block(from)?.iter().zip(block(from + 1)?).zip(block(from + 2)?);
+        if places.fold(0, |found, place| found | same(place)) != 0 {
+            // It may be another key that begins so.
+            let found = text.get(from..)?.array_windows().take(BLOCK_LEN).rposition(|bytes| bytes == key);
+            if let Some(found) = found {
+                return Some(from + found);
+            }
+        }
+        // The sign before the first place may belong to a key of which the rest is in this block.
+        end = from + 1;
+    }
+    text.get(..text.len().min(end + key.len()))?.array_windows().rposition(|bytes| bytes == key)
 }
 
 /// What stands before the next quote.

@@ -1,6 +1,7 @@
 //! Making the index of whole segments.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use rusqlite::Connection;
 use scalbotics_core::audit::{Facts, Kind};
@@ -99,15 +100,18 @@ fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError
     if place == SEGMENT { Ok(made) } else { Err(corrupt(format!("the audit log lacks a leaf behind {}", first + place))) }
 }
 
-/// Indexes one segment, which is whole.
-pub(super) fn segment(core: &Connection, file: &File, log: i64, segment: u64) -> Result<(), Stopped> {
-    let made = read(core, log, segment)?;
+/// Indexes segments of a log, which are whole, in one transaction: what is said of a term stands together, so most of the pages that it
+/// writes are written once for all of them.
+pub(super) fn segments(core: &Connection, file: &File, log: i64, segments: Range<u64>) -> Result<(), Stopped> {
+    let made = segments.map(|segment| Ok((segment, read(core, log, segment)?))).collect::<Result<Vec<_>, StoreError>>()?;
     let write = || -> rusqlite::Result<()> {
         let tx = file.conn.unchecked_transaction()?;
-        for (term, entries) in made.terms() {
-            file.put_entries(file.make_term(log, &term)?, segment, entries)?;
+        for (segment, made) in &made {
+            for (term, entries) in made.terms() {
+                file.put_entries(file.make_term(log, &term)?, *segment, entries)?;
+            }
+            file.put_segment(log, *segment, &made.last_hash, &made.times)?;
         }
-        file.put_segment(log, segment, &made.last_hash, &made.times)?;
         failpoint!("commit.before");
         tx.commit()?;
         failpoint!("commit.after");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use scalbotics_core::ports::{AuditFound, Search, StoreError};
@@ -13,10 +14,17 @@ use scalbotics_core::tenant::TenantId;
 
 use super::super::failure::{Failure, failed};
 use super::super::{connect, logs, threads};
-use super::build::{end_of, segment};
+use super::build::{end_of, segments};
 use super::entries::SEGMENT;
 use super::file::{self, File, Stopped};
 use super::search::{self, View};
+
+/// Most segments that are indexed in one transaction, and for as many the thread waits where a log grows fast: whoever asks meanwhile reads
+/// no more leaves than ten milliseconds allow.
+const TOGETHER: u64 = 4;
+
+/// How long the thread waits for the next segment.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Who tells the thread that there is something to do, and waits for its end.
 #[derive(Debug)]
@@ -151,6 +159,8 @@ impl Indexer {
 /// Both connections are open for as long as there is something to index: an idle daemon holds none.
 fn run(database: &Path, asked: &Receiver<()>, orders: &Orders) {
     while asked.recv().is_ok() {
+        // The next segments of a log that grows fast. Whoever ends the thread waits for nothing.
+        let _more = (1..TOGETHER).take_while(|_| asked.recv_timeout(PAUSE).is_ok()).count();
         let path = file::path(database);
         let mut damaged = orders.damaged.swap(false, Ordering::Relaxed);
         // Made anew once: what is damaged again at once is not mended by that.
@@ -189,8 +199,9 @@ pub(super) fn catch_up(database: &Path, path: &Path, closing: &AtomicBool) -> Re
             }
         };
         while next < size / SEGMENT && !closing.load(Ordering::Relaxed) {
-            segment(&core, &file, log, next)?;
-            next += 1;
+            let end = next.saturating_add(TOGETHER).min(size / SEGMENT);
+            segments(&core, &file, log, next..end)?;
+            next = end;
         }
     }
     Ok(())
