@@ -1,6 +1,6 @@
 //! Where a group of digits begins: which of the detectors of numbers are asked, and what they ask in common.
 
-use super::super::bytes::{at, find, part, run, run_back};
+use super::super::bytes::{at, begins_word, behind_escape, find, part, run, run_back};
 use super::super::span::Finds;
 use super::{card, iban, lettered, national, phone};
 
@@ -19,7 +19,7 @@ const BLANKS_MAX: usize = 64;
 /// Covers the number whose first digit is at a place.
 pub(in super::super) fn find_number(view: &[u8], place: usize, finds: &mut Finds<'_>) {
     let before = at(view, place.wrapping_sub(1));
-    if place > 0 && before.is_ascii_alphabetic() {
+    if place > 0 && before.is_ascii_alphabetic() && !begins_word(view, place) {
         lettered(view, place, finds);
         return;
     }
@@ -52,7 +52,10 @@ fn is_inside(other: u8, separator: u8) -> bool {
 /// Identifiers that begin with letters.
 fn lettered(view: &[u8], place: usize, finds: &mut Finds<'_>) {
     let start = run_back(view, place, 7, |byte| byte.is_ascii_alphabetic());
-    if start > 0 && (at(view, start - 1).is_ascii_alphanumeric() || at(view, start - 1) == b'_') {
+    let (begin, start) = (start, behind_escape(view, start));
+    if start >= place
+        || start == begin && start > 0 && (at(view, start - 1).is_ascii_alphanumeric() || at(view, start - 1) == b'_')
+    {
         return;
     }
     if let Some(end) = iban::iban(view, start).filter(|_| place - start == 2) {
