@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::installation::{ANN, Installation, id};
 use crate::secrets::{files, forms};
+use crate::serving::Daemon;
 use crate::web::{Web, page};
 
 /// Of a seed whose canaries all look like secrets; one in a thousand texts of random letters looks like a word.
@@ -110,6 +111,22 @@ fn none_is_kept(installation: &Installation, search: &mut Search) {
     }
 }
 
+/// What was told, and what stays behind a daemon that was killed and the backup before it, holds none.
+fn none_is_left(installation: &Installation, daemon: Daemon, told: &[(&str, String)], search: &mut Search) {
+    let backup = crate::restore::backup(installation, "backup");
+    // Killed, so that the write-ahead log is left as it is.
+    daemon.kill();
+    for (sink, text) in told {
+        search.none_in(sink, text.as_bytes());
+        assert!(!text.contains(KEPT), "{sink}: {text}");
+    }
+    none_is_kept(installation, search);
+    assert!(installation.root.join("data/core.db-wal").exists(), "the write-ahead log was looked through too");
+    for path in files(&backup) {
+        search.none_in(&path.display().to_string(), &std::fs::read(&path).unwrap());
+    }
+}
+
 #[test]
 fn no_canary_of_any_kind_is_in_any_sink() {
     let mut canaries = Maker::new(SEED).each();
@@ -178,18 +195,7 @@ fn no_canary_of_any_kind_is_in_any_sink() {
     told.push(("the audit log", installation.ann(&["audit", "tail", "--lines", "500", "-o", "jsonl"]).exits(0).stdout));
     told.push(("the metrics", daemon.get("/metrics").1));
     installation.verify_audit();
-    let backup = crate::restore::backup(&installation, "backup");
-    // Killed, so that the write-ahead log is left as it is.
-    daemon.kill();
-    for (sink, text) in &told {
-        search.none_in(sink, text.as_bytes());
-        assert!(!text.contains(KEPT), "{sink}: {text}");
-    }
-    none_is_kept(&installation, &mut search);
-    assert!(installation.root.join("data/core.db-wal").exists(), "the write-ahead log was looked through too");
-    for path in files(&backup) {
-        search.none_in(&path.display().to_string(), &std::fs::read(&path).unwrap());
-    }
+    none_is_left(&installation, daemon, &told, &mut search);
     println!("{} canaries, {} bytes looked through", canaries.len(), search.bytes);
     assert!(search.bytes > 500_000);
 }

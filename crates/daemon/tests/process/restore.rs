@@ -83,6 +83,14 @@ fn settled_ends(installation: &Installation, task: &str, lines: &[Line]) {
     assert_eq!(installation.ledger.lines(), lines);
 }
 
+/// A stranger sees why a call that the log never saw sent was in doubt: by the restore that the same log tells of.
+#[track_caller]
+fn tells_of_the_restore(installation: &Installation, task: &str) {
+    let bundle = crate::evidence::export(installation, task, "after-restore", &[]);
+    let verified = crate::evidence::verify(&bundle, &installation.root.join("trust.json"), &[]).exits(0);
+    assert!(verified.stdout.contains("1 in doubt by a restore"), "{verified:#?}");
+}
+
 #[test]
 fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     let installation = Installation::new();
@@ -131,9 +139,8 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     installation.ann(&["login"]).exits(0);
     let (status, verified) = (installation.ann(&["status"]).exits(0).json(), installation.verify_audit());
     assert_eq!(status["incarnation"], 2);
-    let said = verified["restores"].as_array().unwrap()[0].as_str().unwrap().to_owned();
-    assert!(said.contains("a restore lost records"), "{verified:#}");
-    assert!(verified["records"].as_u64().unwrap() < sizes + 100);
+    let said = verified["restores"][0].as_str().unwrap();
+    assert!(said.contains("a restore lost records") && verified["records"].as_u64() < Some(sizes + 100), "{verified:#}");
     // Nobody is un-suspended.
     let clerk = installation.ann(&["agent", "show", "clerk"]).exits(0).json();
     assert_eq!(clerk["standing"], "suspended", "{clerk:#}");
@@ -152,10 +159,7 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     installation.ann(&["agent", "resume", "clerk"]).exits(0);
     nothing_runs(&installation, [&keyed, &opaque, &waits, &slow], &lines);
     settled_ends(&installation, &opaque, &lines);
-    // A stranger sees why a call that the log never saw sent was in doubt: by the restore that the same log tells of.
-    let bundle = crate::evidence::export(&installation, &opaque, "after-restore", &[]);
-    let verified = crate::evidence::verify(&bundle, &installation.root.join("trust.json"), &[]).exits(0);
-    assert!(verified.stdout.contains("1 in doubt by a restore"), "{verified:#?}");
+    tells_of_the_restore(&installation, &opaque);
     assert_eq!(installation.ann(&["task", "show", &finished]).exits(0).json()["status"], "COMPLETED");
     assert_ne!(installation.ann(&["task", "show", &late]).code, 0, "what was lost is not there");
     // And it works on.
