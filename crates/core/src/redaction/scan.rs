@@ -220,7 +220,7 @@ fn singles(text: &[u8], (from, to): (usize, usize), detectors: Detectors, spans:
     for (first, block) in (from..).step_by(BLOCK_LEN).zip(blocks) {
         if holds_single(block, detectors.personal) {
             let pieces = (first..).step_by(STEP_LEN).zip(block.as_chunks::<STEP_LEN>().0);
-            pieces.filter(|(_, piece)| holds_single(*piece, detectors.personal)).for_each(|(place, piece)| look(place, piece));
+            pieces.filter(|(_, piece)| holds_single(piece, detectors.personal)).for_each(|(place, piece)| look(place, piece));
         }
     }
     look(from + blocks.len() * BLOCK_LEN, rest);
@@ -296,8 +296,8 @@ mod tests {
     /// Every byte looked at, one after the other.
     fn runs_one_by_one(text: &[u8], (from, to): (usize, usize), before: usize) -> (Vec<(usize, bool)>, usize) {
         let (mut found, mut len) = (Vec::new(), before);
-        for place in from..to {
-            len = if is_in_run(text[place]) { len + 1 } else { 0 };
+        for (place, byte) in text.iter().enumerate().take(to).skip(from) {
+            len = if is_in_run(*byte) { len + 1 } else { 0 };
             if len >= RUN_LEN_MIN && (len - RUN_LEN_MIN).is_multiple_of(PIECE_LEN - PIECE_OVERLAP) {
                 found.push((place + 1 - RUN_LEN_MIN, len == RUN_LEN_MIN));
             }
