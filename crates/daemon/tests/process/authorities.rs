@@ -162,7 +162,7 @@ fn semantics_4_6_the_root_signs_elsewhere_and_a_start_never_needs_it() {
 
     // Sealed by a passphrase, the key file is of no use any more.
     let seal = |new: &str| installation.root_ca(&[&["seal", "--new-passphrase-env", new], &root[..]].concat());
-    assert_eq!(seal("NOT_SET").code, 1);
+    assert_eq!(seal("NOT_SET").exits(2).error_in_words().code, "SETUP_FLAGS");
     assert_eq!(seal("SHORT").error_in_words().code, "SETUP_KEYS");
     seal("OLD_PASSPHRASE").exits(0);
     assert_eq!(sign(&text(&request)).error_in_words().code, "SETUP_KEYS");
@@ -189,8 +189,8 @@ fn security_6_the_root_signs_no_request_that_is_not_one_of_its_own() {
     let workload = certificate::request_to_pem(&flipped);
     for bad in [workload.as_str(), "", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"] {
         std::fs::write(&request, bad).unwrap();
-        let error = installation.root_ca(&["sign", "--request", request.to_str().unwrap()]).exits(1).error_in_words();
-        assert_eq!(error.code, "SETUP_FLAG", "{error:?}");
+        let error = installation.root_ca(&["sign", "--request", request.to_str().unwrap()]).exits(2).error_in_words();
+        assert_eq!(error.code, "SETUP_FLAGS", "{error:?}");
     }
     std::fs::write(&request, &good).unwrap();
     let signed = installation.root_ca(&["sign", "--request", request.to_str().unwrap()]).exits(0).stdout;

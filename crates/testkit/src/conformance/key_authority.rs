@@ -51,7 +51,7 @@ pub async fn key_authority(port: &dyn KeyAuthority, ground: &AuthorityGround<'_>
     ] {
         assert!(matches!(port.issue(&broken, now).await, Err(KeyAuthorityError::Refused { .. })), "{broken:?}");
     }
-    assert_eq!(port.authorities().await.unwrap(), [first.clone()]);
+    assert_eq!(port.authorities().await.unwrap(), std::slice::from_ref(&first));
 
     let (prepared, request) = port.prepare(now).await.unwrap();
     assert_eq!((prepared.state, port.prepare(now).await.unwrap().0), (AuthorityState::Prepared, prepared.clone()));

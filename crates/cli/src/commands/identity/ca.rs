@@ -54,12 +54,8 @@ pub(super) async fn run(session: &Session, verb: &CaVerb, confirm: Confirm, prin
     match verb {
         CaVerb::Show => {
             let items: Vec<Value> = list(session).await?.iter().map(authority_json).collect();
-            let columns = [
-                column("AUTHORITY", "/id"),
-                column("STATE", "/state"),
-                column("SINCE", "/since"),
-                column("ENDS", "/ends"),
-            ];
+            let columns =
+                [column("AUTHORITY", "/id"), column("STATE", "/state"), column("SINCE", "/since"), column("ENDS", "/ends")];
             printer.list(&items, &columns)
         }
         CaVerb::Rotate(args) => rotate::run(session, args, printer).await,

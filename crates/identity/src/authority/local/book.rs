@@ -54,6 +54,8 @@ struct Record {
     key: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_after: Option<Timestamp>,
+    /// Its place among the others.
+    number: u32,
     state: AuthorityState,
 }
 
@@ -83,14 +85,13 @@ impl Book {
             let id = AuthorityId::parse(id).map_err(|_| malformed())?;
             let record: Record = document::from_bytes(&entry.secret)?;
             let certificate = from_base64(&record.certificate).ok_or_else(malformed)?;
-            let Record { changed_at, not_after, state, .. } = record;
-            found.push((entry.created_at, Authority { id: id.clone(), state, changed_at, not_after, certificate }));
+            let Record { changed_at, not_after, number, state, .. } = record;
+            found.push((number, Authority { id: id.clone(), state, changed_at, not_after, certificate }));
             book.keys.insert(id, record.key);
         }
         if let (true, Some(certificate)) = (found.is_empty(), bootstrap) {
             let key = pair(keystore, BOOTSTRAP_KEY)?;
             let issuing = Issuing::load(certificate.clone(), &key)?;
-            let made_at = keystore.get(BOOTSTRAP_KEY).map_or(issuing.not_before(), |entry| entry.created_at);
             let authority = Authority {
                 id: issuing.id().clone(),
                 state: AuthorityState::Active,
@@ -99,9 +100,9 @@ impl Book {
                 certificate: certificate.to_vec(),
             };
             book.keys.insert(authority.id.clone(), BOOTSTRAP_KEY.to_owned());
-            found.push((made_at, authority));
+            found.push((0, authority));
         }
-        found.sort_by(|(at, one), (other_at, other)| (at, &one.id).cmp(&(other_at, &other.id)));
+        found.sort_by_key(|(number, _)| *number);
         book.authorities = Authorities::new(found.into_iter().map(|(_, authority)| authority).collect());
         book.load(keystore)?;
         Ok(book)
@@ -149,7 +150,7 @@ impl Book {
             }
             keystore.remove(&format!("{STATE}{id}"));
         }
-        for authority in self.authorities.all() {
+        for (number, authority) in (0..).zip(self.authorities.all()) {
             let key = self.keys.get(&authority.id).cloned().unwrap_or_default();
             if authority.state == AuthorityState::Revoked {
                 keystore.remove(&key);
@@ -161,6 +162,7 @@ impl Book {
                 changed_at: authority.changed_at,
                 key,
                 not_after: authority.not_after,
+                number,
                 state: authority.state,
             };
             keystore.remove(&name);
