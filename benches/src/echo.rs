@@ -12,7 +12,7 @@ use rustls::time_provider::DefaultTimeProvider;
 use scalbotics_core::identity::{SpiffeId, Subject, TrustDomain};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_identity::authority::ca::{Issuing, Names, Root};
-use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate, server_config};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_identity::holder::{certificate, tls};
 use scalbotics_proto::v1;
@@ -92,7 +92,9 @@ fn make() -> Result<Made> {
     let serving = ServingCertificate::new(&identity(&Subject::Daemon { node: Name::parse("echo")? })?)?;
     let client = identity(&Subject::Service { tenant: TenantId::parse("bench")?, service: Name::parse("reader")? })?;
     let roots = [root.certificate().clone()];
-    let config = server_config(serving, &roots, &domain, Arc::new(DefaultTimeProvider))?;
+    let anchors = ClientAnchors::new(&roots)?;
+    anchors.replace(&[issuing.certificate().clone()])?;
+    let config = server_config(serving, anchors, &domain, Arc::new(DefaultTimeProvider))?;
     Ok(Made {
         acceptor: TlsAcceptor::from(Arc::new(config)),
         root: certificate::to_pem(&roots),

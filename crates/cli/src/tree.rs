@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
-use crate::commands::{admin, agent, approval, audit, context, human, model, policy, repo, secret, service, task, team, tool};
+use crate::commands::{
+    admin, agent, approval, audit, context, human, identity, model, policy, repo, secret, service, task, team, tool,
+};
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
 /// How long one call may take where nothing is said: a busy daemon answers in a tenth.
@@ -198,6 +200,9 @@ pub(crate) enum Command {
     /// Values that tools need and nobody reads.
     #[command(subcommand, alias = "secrets")]
     Secret(secret::Verb),
+    /// Who signs certificates, and by what they are verified.
+    #[command(subcommand, alias = "identities")]
+    Identity(identity::Verb),
     /// The audit log.
     #[command(subcommand, alias = "audits")]
     Audit(audit::Verb),

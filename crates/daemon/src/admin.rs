@@ -1,4 +1,5 @@
-//! The admin listener: `/healthz`, `/readyz` and `/metrics` over plain HTTP/1.1, for the host itself.
+//! The admin listener: `/healthz`, `/readyz` and `/metrics` over plain HTTP/1.1, for the host itself; and what verifiers of certificates fetch,
+//! which is signed or public: `/bundle.pem`, `/bundle.json`, `/crl/…`.
 //!
 //! **Boundary:** nothing here changes anything or shows anything of a tenant.
 
@@ -13,6 +14,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use scalbotics_core::identity::AuthorityId;
+use scalbotics_identity::holder::trust_bundle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
@@ -21,6 +24,9 @@ use crate::rpc::Context;
 
 /// Connections at one time: a scraper, a probe, a person, and some that hang.
 const CONNECTIONS_MAX: usize = 32;
+
+/// What there is.
+const PATHS: &str = "there are /healthz, /readyz, /metrics, /bundle.pem, /bundle.json, /crl/root.crl and /crl/AUTHORITY.crl\n";
 
 /// Time for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -61,8 +67,8 @@ pub(crate) async fn serve(listener: TcpListener, context: Arc<Context>) {
 async fn connection(tcp: TcpStream, context: Arc<Context>) {
     let supervisor = context.supervisor.clone();
     let service = service_fn(move |request| {
-        let response = answer(&request, &context);
-        async move { Ok::<_, Infallible>(response) }
+        let context = Arc::clone(&context);
+        async move { Ok::<_, Infallible>(answer(&request, &context).await) }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
@@ -77,7 +83,7 @@ async fn connection(tcp: TcpStream, context: Arc<Context>) {
     let _ended = tokio::time::timeout(HEADER_TIMEOUT, connection).await;
 }
 
-fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full<Bytes>> {
+async fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full<Bytes>> {
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET\n".to_owned());
     }
@@ -97,12 +103,36 @@ fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full<Bytes
             let (runtime, rpc) = (context.runtime_metrics.samples(), context.metrics.samples());
             text(StatusCode::OK, open_metrics::CONTENT_TYPE, open_metrics::encode(runtime.iter().chain(&rpc)))
         }
-        _ => text(StatusCode::NOT_FOUND, "text/plain", "there are /healthz, /readyz and /metrics\n".to_owned()),
+        "/bundle.pem" => text(StatusCode::OK, "application/x-pem-file", context.bundle.clone()),
+        "/bundle.json" => match trust_bundle::to_jwks(&context.bundle) {
+            Ok(jwks) => text(StatusCode::OK, "application/json", jwks),
+            Err(error) => {
+                tracing::error!(%error, "trust bundle cannot be written");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the trust bundle cannot be written\n".to_owned())
+            }
+        },
+        path => match list(path, context).await {
+            Some(list) => respond(StatusCode::OK, "application/pkix-crl", list),
+            None => text(StatusCode::NOT_FOUND, "text/plain", PATHS.to_owned()),
+        },
     }
 }
 
+/// The list of revoked certificates of a path: `/crl/root.crl`, or that of an authority by its id.
+async fn list(path: &str, context: &Context) -> Option<Bytes> {
+    let name = path.strip_prefix("/crl/")?.strip_suffix(".crl")?;
+    if name == "root" {
+        return context.authorities.root_crl().map(Bytes::from);
+    }
+    context.authorities.list(&AuthorityId::parse(name).ok()?, context.ports.clock.now()).await
+}
+
 fn text(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    respond(status, content_type, Bytes::from(body))
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     response.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

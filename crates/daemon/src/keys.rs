@@ -1,34 +1,25 @@
 //! Keys of a starting daemon: the keystore is unlocked, and each key goes to the one part that uses it.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use scalbotics_core::audit::checkpoint::system_origin;
 use scalbotics_core::identity::{SpiffeId, Subject};
 use scalbotics_core::in_words;
-use scalbotics_core::ports::Clock;
+use scalbotics_core::ports::{IssuedSvid, SvidOrder};
 use scalbotics_core::tenant::Name;
-use scalbotics_core::time::Timestamp;
-use scalbotics_identity::authority::ca::{Issuing, Names};
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::keystore::{KeyFile, Keystore, Kind, Unlock};
+use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::log_signer::LogSigner;
-use scalbotics_identity::authority::tls::ServingCertificate;
 use scalbotics_identity::holder::key::Pair;
 use scalbotics_identity::holder::tls::Identity;
 use scalbotics_identity::holder::{certificate, signed_note, trust};
-use scalbotics_runtime::Supervisor;
 
 use crate::config::{self, Config, UnlockBy};
+use crate::keystore_file::KeystoreFile;
 use crate::layout;
 use crate::start_error::{BoxError, StartError};
-
-/// Life of the daemon's certificate, in milliseconds: 24 h, renewed at half of it.
-const CERTIFICATE_MS: u64 = 24 * 3_600_000;
-
-/// How often the certificate's age is looked at: a suspended laptop wakes up late.
-const RENEWAL_LOOK: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Longest certificate file, in bytes.
 const CERTIFICATE_LEN_MAX: u64 = 64 << 10;
@@ -113,90 +104,73 @@ pub(crate) fn issuer(config: &Config, keystore: &Keystore) -> Result<Issuer, Sta
     Issuer::new(key, domain, domain).map_err(|_| StartError::Key { path: config.keystore.clone(), name: name.to_owned() })
 }
 
-/// Issues the daemon's own certificates.
-#[derive(Debug)]
-pub(crate) struct Certifier {
-    issuing: Issuing,
-    key_der: zeroize::Zeroizing<Vec<u8>>,
-    id: SpiffeId,
-    names: Names,
-}
-
-impl Certifier {
-    /// A certifier with the keystore's issuing CA, whose certificate lies beside the keystore.
-    ///
-    /// # Errors
-    /// [`StartError::Key`], [`StartError::Certificate`].
-    pub(crate) fn new(config: &Config, keystore: &Keystore) -> Result<Self, StartError> {
-        let failed = |source: BoxError| StartError::Certificate { source };
-        let file = Path::new(layout::ISSUING_CERTIFICATE).file_name().unwrap_or_default();
-        let path = config.keystore.with_file_name(file);
+/// The authorities that sign certificates: those of the keystore, and the certificate that lies beside it while none was ever rotated.
+///
+/// # Errors
+/// [`StartError::Certificate`], [`StartError::Trust`].
+pub(crate) fn authority(
+    config: &Config,
+    (keystore, access): (&Keystore, Arc<KeystoreFile>),
+    trust: &trust::File,
+) -> Result<KeystoreAuthority, StartError> {
+    let failed = |source: BoxError| StartError::Certificate { source };
+    let file = Path::new(layout::ISSUING_CERTIFICATE).file_name().unwrap_or_default();
+    let path = config.keystore.with_file_name(file);
+    let bootstrap = if path.try_exists().map_err(|error| failed(error.into()))? {
         let text =
             scalbotics_identity::private_file::read_public(&path, CERTIFICATE_LEN_MAX).map_err(|error| failed(error.into()))?;
         let text = std::str::from_utf8(&text).map_err(|error| failed(error.into()))?;
         let mut found = certificate::from_pem(text).map_err(|error| failed(error.into()))?;
         let certificate = found.pop().filter(|_| found.is_empty());
-        let certificate =
-            certificate.ok_or_else(|| failed(format!("`{}` does not hold exactly one certificate", path.display()).into()))?;
-        let key = pair(config, keystore, layout::key::ISSUING_CA, Kind::IssuingCa)?;
-        let issuing = Issuing::load(certificate, &key).map_err(|error| failed(error.into()))?;
-        let own = pair(config, keystore, layout::key::DAEMON_TLS, Kind::DaemonTls)?;
-        let key_der = own.to_pkcs8_der().map_err(|error| failed(error.into()))?;
+        let one = || failed(format!("`{}` does not hold exactly one certificate", path.display()).into());
+        Some(certificate.ok_or_else(one)?)
+    } else {
+        None
+    };
+    let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
+    let trusted = (config.trust_domain.clone(), roots);
+    KeystoreAuthority::new(keystore, access, trusted, bootstrap).map_err(|error| failed(error.into()))
+}
+
+/// The key of the daemon's own certificate, and what the certificate is to say.
+#[derive(Debug)]
+pub(crate) struct Own {
+    key_der: zeroize::Zeroizing<Vec<u8>>,
+    order: SvidOrder,
+}
+
+impl Own {
+    /// That of the keystore, with the names of the configuration.
+    ///
+    /// # Errors
+    /// [`StartError::Key`], [`StartError::Certificate`].
+    pub(crate) fn new(config: &Config, keystore: &Keystore) -> Result<Self, StartError> {
+        let failed = |source: BoxError| StartError::Certificate { source };
+        let key = pair(config, keystore, layout::key::DAEMON_TLS, Kind::DaemonTls)?;
+        let key_der = key.to_pkcs8_der().map_err(|error| failed(error.into()))?;
         let node = Name::parse(NODE).map_err(|error| failed(error.into()))?;
-        let id = SpiffeId::new(config.trust_domain.clone(), &Subject::Daemon { node });
         let server = &config.settings.server;
-        Ok(Self { issuing, key_der, id, names: names(&server.san_dns, &server.san_ip) })
+        let order = SvidOrder {
+            id: SpiffeId::new(config.trust_domain.clone(), &Subject::Daemon { node }),
+            key_spki: key.public().to_spki_der(),
+            lifetime_ms: config.settings.identity.svid_lifetime.as_ms(),
+            dns: server.san_dns.clone(),
+            ips: server.san_ip.clone(),
+        };
+        Ok(Self { key_der, order })
     }
 
-    /// A new certificate and its key; answers also its end.
+    /// What the certificate is to say.
+    pub(crate) const fn order(&self) -> &SvidOrder {
+        &self.order
+    }
+
+    /// The certificate with its key.
     ///
     /// # Errors
     /// [`StartError::Certificate`].
-    pub(crate) fn issue(&self, now: Timestamp) -> Result<(Identity, Timestamp), StartError> {
-        let failed = |source: BoxError| StartError::Certificate { source };
-        let key = Pair::from_pkcs8_der(&self.key_der).map_err(|error| failed(error.into()))?;
-        let issued = self.issuing.issue(&self.id, key.public(), &self.names, CERTIFICATE_MS, now);
-        let issued = issued.map_err(|error| failed(error.into()))?;
-        Ok((Identity { chain: issued.chain, key }, issued.not_after))
+    pub(crate) fn identity(&self, issued: &IssuedSvid) -> Result<Identity, StartError> {
+        let key = Pair::from_pkcs8_der(&self.key_der).map_err(|error| StartError::Certificate { source: error.into() })?;
+        Ok(Identity { chain: issued.chain.iter().map(|certificate| certificate.clone().into()).collect(), key })
     }
-
-    /// Renews what is served, at half of its life, until the drain begins.
-    pub(crate) fn keep_renewed(
-        self,
-        serving: Arc<ServingCertificate>,
-        first_end: Timestamp,
-        clock: Arc<dyn Clock>,
-        supervisor: &Supervisor,
-    ) {
-        let owner = supervisor.clone();
-        supervisor.spawn_essential("certificate", async move {
-            let mut not_after = first_end;
-            loop {
-                tokio::select! {
-                    biased;
-                    () = owner.draining() => return,
-                    () = tokio::time::sleep(RENEWAL_LOOK) => {}
-                }
-                let now = clock.now();
-                if not_after.since_ms(now) > CERTIFICATE_MS / 2 {
-                    continue;
-                }
-                let renewed = self
-                    .issue(now)
-                    .map_err(|error| error.report())
-                    .and_then(|(identity, end)| serving.replace(&identity).map(|()| end).map_err(|error| error.to_string()));
-                match renewed {
-                    Ok(end) => {
-                        not_after = end;
-                        tracing::info!("certificate of the daemon was renewed");
-                    }
-                    Err(error) => tracing::error!(error, "certificate of the daemon could not be renewed"),
-                }
-            }
-        });
-    }
-}
-
-fn names(dns: &[String], ips: &[IpAddr]) -> Names {
-    Names { dns: dns.to_vec(), ips: ips.to_vec() }
 }

@@ -22,6 +22,7 @@
 
 mod admin;
 mod anchor;
+mod authorities;
 pub mod clock;
 mod compiler;
 pub mod config;
@@ -36,6 +37,7 @@ pub mod id_source;
 mod keepers;
 mod keyring;
 mod keys;
+mod keystore_file;
 pub mod layout;
 pub mod logging;
 pub mod notify;

@@ -69,6 +69,9 @@ enum Verb {
     Dev(setup::Dev),
     /// Sign that an approval key is a person's.
     Enroll(setup::Enroll),
+    /// The root CA: what it signs, where its key is.
+    #[command(subcommand)]
+    Ca(Box<setup::RootCa>),
     /// What is wrong with an installation, and what to do about it.
     Doctor(doctor::Doctor),
     /// The audit log, from its files; and a witness of other logs.
@@ -164,6 +167,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         },
         Some(Verb::Dev(flags)) => dev(&flags).await,
         Some(Verb::Enroll(flags)) => enroll(sources, &flags),
+        Some(Verb::Ca(verb)) => root_ca(sources, &verb),
         Some(Verb::Doctor(flags)) => doctor::doctor(sources.parts(), &flags, output).await,
         Some(Verb::Audit(verb)) => audit(sources, *verb).await,
         Some(Verb::Admin(verb)) => admin(sources, *verb, output).await,
@@ -226,6 +230,17 @@ fn enroll(sources: SourceFlags, flags: &setup::Enroll) -> ExitCode {
     };
     match flags.sign(&config, &Guarded::new(System, None)) {
         Ok(statement) => print(&format!("{}\n", String::from_utf8_lossy(&statement))),
+        Err(error) => fail_setup(&error),
+    }
+}
+
+fn root_ca(sources: SourceFlags, verb: &setup::RootCa) -> ExitCode {
+    let config = match load(sources) {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
+    match verb.run(&config, &Guarded::new(System, None)) {
+        Ok(text) => print(&text),
         Err(error) => fail_setup(&error),
     }
 }

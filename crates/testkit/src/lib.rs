@@ -8,6 +8,7 @@
     reason = "a fixture that cannot be built, or a rule that is broken, fails the test that asked for it"
 )]
 
+mod authority;
 pub mod canary;
 mod cipher;
 mod clock;
@@ -23,6 +24,7 @@ pub mod tls;
 mod tools;
 mod turning;
 
+pub use authority::FakeAuthority;
 pub use cipher::PlainCipher;
 pub use clock::FixedClock;
 pub use ids::SeededIds;

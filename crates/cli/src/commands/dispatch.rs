@@ -1,8 +1,8 @@
 //! From the parsed command line to the verb.
 
 use super::{
-    admin, agent, approval, audit, context, exec_verb, human, installation, meta, model, policy, repo, secret, service, session,
-    task, team, tool,
+    admin, agent, approval, audit, context, exec_verb, human, identity, installation, meta, model, policy, repo, secret, service,
+    session, task, team, tool,
 };
 use crate::failure::Failure;
 use crate::session::Session;
@@ -40,6 +40,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Model(_)
         | Command::Tool(_)
         | Command::Secret(_)
+        | Command::Identity(_)
         | Command::Repo(_) => None,
     }
 }
@@ -84,6 +85,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Model(_)
         | Command::Tool(_)
         | Command::Secret(_)
+        | Command::Identity(_)
         | Command::Audit(_)
         | Command::Admin(_)
         | Command::Repo(_) => {}
@@ -103,6 +105,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Tool(verb) => tool::run(&session, &verb, printer).await,
         Command::Audit(verb) => audit::run(&session, &verb, printer).await,
         Command::Secret(verb) => secret::run(&session, &verb, globals.confirm(), printer).await,
+        Command::Identity(verb) => identity::run(&session, &verb, globals.confirm(), printer).await,
         Command::Admin(verb) => admin::run(&session, &verb, globals.confirm(), printer).await,
         Command::Repo(verb) => repo::run(&session, &verb, printer).await,
         Command::Initialize(_)

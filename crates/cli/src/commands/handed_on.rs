@@ -102,9 +102,26 @@ pub(crate) fn exec_verb(verb: &str, arguments: &[OsString]) -> Result<(), Failur
     exec(std::iter::once(OsString::from(verb)).chain(arguments.iter().cloned()))
 }
 
+/// What and why of the error that `scalboticsd` printed.
+pub(crate) fn said(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let part = |name: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(str::trim);
+    match (part("error:"), part("why:")) {
+        (Some(what), Some(why)) => format!("{what}: {why}"),
+        (_, _) => text.trim().replace('\n', " "),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[test]
+    fn the_daemons_words_are_passed_on() {
+        let report =
+            b"error: cannot read the key [SETUP_KEYS]\n  why: no such file\n next: look\n  ref: docs: errors/SETUP_KEYS\n";
+        assert_eq!(said(report), "cannot read the key [SETUP_KEYS]: no such file");
+        assert_eq!(said(b"killed\nat once\n"), "killed at once");
+    }
 
     #[test]
     fn everything_behind_the_verb_is_the_daemons() {

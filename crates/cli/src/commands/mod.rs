@@ -6,6 +6,7 @@ pub(crate) mod approval;
 pub(crate) mod audit;
 pub(crate) mod context;
 pub(crate) mod human;
+pub(crate) mod identity;
 pub(crate) mod installation;
 pub(crate) mod model;
 pub(crate) mod policy;
@@ -25,4 +26,4 @@ mod watching;
 mod wire;
 
 pub(crate) use dispatch::{is_stream, offline, online};
-pub(crate) use handed_on::{daemon_program, exec, exec_verb, handed_on};
+pub(crate) use handed_on::{daemon_program, exec, exec_verb, handed_on, said};

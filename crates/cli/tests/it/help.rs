@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 15] = [
+const NOUNS: [&str; 16] = [
     "scalbotics",
     "admin",
     "agent",
@@ -12,6 +12,7 @@ const NOUNS: [&str; 15] = [
     "audit",
     "context",
     "human",
+    "identity",
     "policy",
     "repo",
     "secret",

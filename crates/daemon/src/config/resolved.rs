@@ -7,6 +7,7 @@ use scalbotics_adapters::git::remote::Address;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
+use scalbotics_identity::authority::ca::{SVID_LIFETIME_MS_MAX, SVID_LIFETIME_MS_MIN};
 
 use super::keepers::{KeptBy, keepers};
 use super::{Error, KEYS, Origin, Settings, Sources};
@@ -146,7 +147,8 @@ fn origin(origins: &BTreeMap<&'static str, Origin>, key: &str) -> Origin {
 fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<(), Error> {
     let limits = &settings.limits;
     let rates = &limits.requests_per_second;
-    let ranges: [(&'static str, u64, u64, u64); 9] = [
+    let lifetime = settings.identity.svid_lifetime.as_ms();
+    let ranges: [(&'static str, u64, u64, u64); 10] = [
         ("limits.message_bytes", limits.message_bytes.into(), 64 << 10, 64 << 20),
         ("limits.connections", limits.connections.into(), 1, 100_000),
         ("limits.streams_per_principal", limits.streams_per_principal.into(), 1, 10_000),
@@ -156,6 +158,7 @@ fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> E
         ("limits.requests_per_second.login", rates.login.into(), 1, 100_000),
         ("limits.drain", limits.drain.as_ms(), 0, 600_000),
         ("limits.audit_bytes_per_day", limits.audit_bytes_per_day, 1 << 20, 1 << 40),
+        ("identity.svid_lifetime", lifetime, SVID_LIFETIME_MS_MIN, SVID_LIFETIME_MS_MAX),
     ];
     match ranges.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
         Some((key, value, min, max)) => Err(refuse(key, format!("{value} is not between {min} and {max}"))),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use scalbotics_core::redaction::Detect;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Span;
+use scalbotics_identity::authority::ca::SVID_LIFETIME_MS_MAX;
 use scalbotics_runtime::audit::BYTES_PER_DAY;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ pub struct Settings {
     pub keystore: Keystore,
     /// Whom it trusts.
     pub trust: Trust,
+    /// What its certificates are like.
+    pub identity: Identity,
     /// Where desired state is written.
     pub repository: Repository,
     /// Who else makes tokens for people.
@@ -127,6 +130,21 @@ pub struct Trust {
 impl Default for Trust {
     fn default() -> Self {
         Self { file: "trust.json".into() }
+    }
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// Life of a certificate, 5 minutes to 24 hours; it is renewed at half of it.
+    #[schemars(with = "String")]
+    pub svid_lifetime: Span,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { svid_lifetime: Span::from_ms(SVID_LIFETIME_MS_MAX) }
     }
 }
 

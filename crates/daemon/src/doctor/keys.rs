@@ -1,20 +1,20 @@
 //! Keystore, trust file, certificates, and the keys of the outside issuer.
 
 use std::io;
+use std::sync::Arc;
 
 use scalbotics_core::ports::Clock as _;
+use scalbotics_identity::holder::trust;
 
 use super::finding::Finding;
 use super::run::Patient;
 use crate::StartError;
 use crate::clock::{Guarded, System};
-use crate::keys::{self, Certifier};
+use crate::keys::{self, Own};
+use crate::keystore_file::KeystoreFile;
 
 /// An hour, in milliseconds.
 const HOUR_MS: u64 = 3_600_000;
-
-/// Life that the daemon's certificate has at least when it is issued now, in milliseconds: less, and the CA above it ends soon.
-const LIFE_MIN_MS: u64 = 23 * HOUR_MS;
 
 pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let config = patient.config;
@@ -33,10 +33,12 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
                     Err(error) => started("log key", &error),
                 });
             }
-            findings.push(match certificate(patient, &keystore) {
-                Ok(finding) => finding,
-                Err(error) => started("certificate", &error),
-            });
+            if let Ok(trust) = &trust {
+                findings.push(match certificate(patient, &keystore, trust) {
+                    Ok(finding) => finding,
+                    Err(error) => started("certificate", &error),
+                });
+            }
         }
         Err(error) => findings.push(started("keystore", &error)),
     }
@@ -48,12 +50,17 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
 fn certificate(
     patient: &Patient<'_>,
     keystore: &scalbotics_identity::authority::keystore::Keystore,
+    trust: &trust::File,
 ) -> Result<Finding, StartError> {
     let now = Guarded::new(System, None).now();
-    let (_, not_after) = Certifier::new(patient.config, keystore)?.issue(now)?;
-    let left = u64::try_from(not_after.unix_ms().saturating_sub(now.unix_ms())).unwrap_or(0);
-    if left < LIFE_MIN_MS {
-        let next = "rotate the issuing CA before it ends: agents and clients get no certificates then";
+    let (config, access) = (patient.config, Arc::new(KeystoreFile::new(patient.config.clone())));
+    let (authority, own) = (keys::authority(config, (keystore, access), trust)?, Own::new(config, keystore)?);
+    let issued = authority.sign(own.order(), now).map_err(|error| StartError::Certificate { source: error.into() })?;
+    let left = u64::try_from(issued.not_after.unix_ms().saturating_sub(now.unix_ms())).unwrap_or(0);
+    // Cut to the authority's own end.
+    if left.saturating_add(HOUR_MS) < own.order().lifetime_ms {
+        let next =
+            "rotate the issuing CA before it ends, for nobody gets certificates then: `scalbotics identity ca rotate --help`";
         return Ok(Finding::warn("certificate", format!("the issuing CA ends in {} h", left / HOUR_MS), next));
     }
     Ok(Finding::ok("certificate", format!("can be issued now, for {} h", left / HOUR_MS)))

@@ -50,6 +50,7 @@ codes! {
     METHOD_UNKNOWN "METHOD_UNKNOWN" "the daemon has no such method";
     NAME_TAKEN "NAME_TAKEN" "the name belongs to another object of the tenant";
     TOO_MANY "TOO_MANY" "the tenant has as many of them as it may have";
+    AUTHORITY_STATE "AUTHORITY_STATE" "the state of the issuing CA does not allow it";
     REQUEST_ID_REUSED "REQUEST_ID_REUSED" "the request id was used for another request";
     // Tasks.
     AGENT_NOT_ACTIVE "AGENT_NOT_ACTIVE" "the agent is suspended or offboarded";

@@ -48,6 +48,10 @@ pub struct Context {
     pub states: States,
     /// Evidence of tasks.
     pub evidence: evidence::Service,
+    /// Who signs certificates.
+    pub(crate) authorities: Arc<crate::authorities::Authorities>,
+    /// The root certificates by which others verify them, PEM.
+    pub bundle: String,
     /// Audit records of calls.
     pub auditor: Arc<audit::Auditor>,
     /// Who keeps checkpoints outside of this host.

@@ -48,6 +48,7 @@ impl Context {
         if let Some(why) = self.store.fatal().borrow().as_ref() {
             reasons.push(format!("the store writes no more: {why}"));
         }
+        reasons.extend(self.authorities.trouble(self.ports.clock.now()));
         if self.quota.is_read_only() {
             reasons.push(READS_ONLY.to_owned());
         }

@@ -95,6 +95,12 @@ rows! {
     SUSPEND_SERVICE: "ServiceService/SuspendService" "service.suspend" "Account" Write Awaited;
     RESUME_SERVICE: "ServiceService/ResumeService" "service.resume" "Account" Write Awaited;
     OFFBOARD_SERVICE: "ServiceService/OffboardService" "service.offboard" "Account" Write Awaited;
+    LIST_AUTHORITIES: "IdentityService/ListAuthorities" "identity.authorities" "Installation" Read Batched;
+    PREPARE_AUTHORITY: "IdentityService/PrepareAuthority" "identity.prepare" "Installation" Write Awaited;
+    ACTIVATE_AUTHORITY: "IdentityService/ActivateAuthority" "identity.activate" "Installation" Write Awaited;
+    TAINT_AUTHORITY: "IdentityService/TaintAuthority" "identity.taint" "Installation" Write Awaited;
+    REVOKE_AUTHORITY: "IdentityService/RevokeAuthority" "identity.revoke" "Installation" Write Awaited;
+    GET_TRUST_BUNDLE: "IdentityService/GetTrustBundle" "identity.bundle" "Installation" Read Batched;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
     LIST_MODELS: "ModelService/ListModels" "model.list" "Tenant" Read Batched;

@@ -19,6 +19,7 @@ mod gate;
 mod guard;
 mod held;
 mod human_service;
+mod identity_service;
 mod installation_service;
 mod intake;
 mod limits;

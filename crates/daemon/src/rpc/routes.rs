@@ -7,6 +7,7 @@ use scalbotics_proto::v1::agent_service_server::AgentServiceServer;
 use scalbotics_proto::v1::approval_service_server::ApprovalServiceServer;
 use scalbotics_proto::v1::audit_service_server::AuditServiceServer;
 use scalbotics_proto::v1::human_service_server::HumanServiceServer;
+use scalbotics_proto::v1::identity_service_server::IdentityServiceServer;
 use scalbotics_proto::v1::installation_service_server::InstallationServiceServer;
 use scalbotics_proto::v1::model_service_server::ModelServiceServer;
 use scalbotics_proto::v1::policy_service_server::PolicyServiceServer;
@@ -26,6 +27,7 @@ use super::approval_service::Approvals;
 use super::audit_service::Audits;
 use super::context::Context;
 use super::human_service::Humans;
+use super::identity_service::Identities;
 use super::installation_service::Installations;
 use super::model_service::Models;
 use super::policy_service::Policies;
@@ -74,6 +76,7 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(HumanServiceServer::new(Humans(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(IdentityServiceServer::new(Identities(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ServiceServiceServer::new(Services(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(TeamServiceServer::new(Teams(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ModelServiceServer::new(Models(shared())).max_decoding_message_size(SMALL_MAX))

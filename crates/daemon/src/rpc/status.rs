@@ -173,6 +173,7 @@ fn grpc(code: codes::Code) -> Code {
                 codes::AGENT_NOT_ACTIVE,
                 codes::TOOL_NOT_GRANTED,
                 codes::TASK_STATE,
+                codes::AUTHORITY_STATE,
                 codes::LEGAL_HOLD,
                 codes::HUMAN_ACTIVE,
                 codes::APPROVAL_STATE,

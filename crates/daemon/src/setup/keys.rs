@@ -62,9 +62,11 @@ pub(super) fn make(plan: &Plan, environment: &Environment, report: &mut Report) 
     let log = pair(&mut daemon, key::LOG_SIGNER, Kind::LogSigner, Algorithm::Ed25519, now)?;
     let token = pair(&mut daemon, key::TOKEN_SIGNER, Kind::TokenSigner, Algorithm::P256, now)?;
     pair(&mut daemon, key::DAEMON_TLS, Kind::DaemonTls, Algorithm::P256, now)?;
-    let issuing = pair(&mut daemon, key::ISSUING_CA, Kind::IssuingCa, Algorithm::P256, now)?;
+    // Once an issuing CA was rotated, the keystore says which there are, and the first one's key may be gone for good.
+    let was_rotated = daemon.iter().any(|(_, entry)| entry.kind == Kind::Authority);
+    let first = (!was_rotated).then(|| pair(&mut daemon, key::ISSUING_CA, Kind::IssuingCa, Algorithm::P256, now)).transpose()?;
     tenant_key(&mut daemon, plan, now)?;
-    let bundle = certificates(plan, &issuing, now, report)?;
+    let bundle = certificates(plan, first.as_ref(), now, report)?;
     trust_file(plan, (&log, &token), bundle, now, report)
 }
 
@@ -81,10 +83,11 @@ fn tenant_key(daemon: &mut Keystore, plan: &Plan, now: Timestamp) -> Result<(), 
 /// The root certificate in PEM, with the issuing CA's certificate made beside it where that is missing.
 ///
 /// The root's keystore is opened only where something must be signed, since its key file may be off the host by now.
-fn certificates(plan: &Plan, issuing: &Pair, now: Timestamp, report: &mut Report) -> Result<String, Error> {
+fn certificates(plan: &Plan, first: Option<&Pair>, now: Timestamp, report: &mut Report) -> Result<String, Error> {
     let (root_path, issuing_path) = (plan.path(layout::ROOT_CERTIFICATE), plan.path(layout::ISSUING_CERTIFICATE));
     restore_root(plan, &root_path, report)?;
-    if let (Some(root), Some(_)) = (read_certificate(&root_path)?, read_certificate(&issuing_path)?) {
+    let (has_issuing, root) = (first.is_none() || read_certificate(&issuing_path)?.is_some(), read_certificate(&root_path)?);
+    if let (Some(root), true) = (root, has_issuing) {
         report.note("root CA keystore", Change::Unchanged, layout::ROOT_KEYSTORE);
         report.note("root certificate", Change::Unchanged, layout::ROOT_CERTIFICATE);
         report.note("issuing CA", Change::Unchanged, layout::ISSUING_CERTIFICATE);
@@ -102,12 +105,12 @@ fn certificates(plan: &Plan, issuing: &Pair, now: Timestamp, report: &mut Report
         }
         None => new_root(plan, &mut root, &root_path, now, report)?,
     };
-    if read_certificate(&issuing_path)?.is_some() {
-        report.note("issuing CA", Change::Unchanged, layout::ISSUING_CERTIFICATE);
-    } else {
+    if let Some(issuing) = first.filter(|_| !has_issuing) {
         let certificate = root.sign_issuing(issuing.public(), now).map_err(error::keys("sign the issuing CA"))?;
         write_public(&issuing_path, &certificate::to_pem(&[certificate]))?;
         report.note("issuing CA", Change::Created, layout::ISSUING_CERTIFICATE);
+    } else {
+        report.note("issuing CA", Change::Unchanged, layout::ISSUING_CERTIFICATE);
     }
     Ok(certificate::to_pem(&[root.certificate().clone()]))
 }

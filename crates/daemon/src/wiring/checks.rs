@@ -34,7 +34,8 @@ pub async fn check(config: &Config) -> Result<Vec<String>, StartError> {
         }
     }
     let clock = Guarded::new(System, None);
-    let _issued = keys.certifier.issue(clock.now())?;
+    let issued = keys.authority.sign(keys.own.order(), clock.now());
+    issued.map_err(|error| StartError::Certificate { source: error.into() })?;
     check_desired(config).await?;
     Ok(not_checked)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
-use scalbotics_identity::authority::tls::{ServingCertificate, server_config};
+use scalbotics_identity::authority::local::KeystoreAuthority;
+use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate, server_config};
 use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
@@ -17,9 +18,10 @@ use scalbotics_store::SqliteStore;
 use tokio_rustls::TlsAcceptor;
 
 use crate::anchor;
+use crate::authorities::Authorities;
 use crate::clock::Guarded;
 use crate::config::Config;
-use crate::keys::Certifier;
+use crate::keys::Own;
 use crate::rpc::{self};
 use crate::start_error::{BoxError, StartError};
 
@@ -114,19 +116,20 @@ pub(super) fn evidence_of(
     Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), authority))
 }
 
-/// What takes connections, and the certificate that it serves with.
-pub(super) fn acceptor(
+/// The authorities, kept fresh, and TLS under them.
+pub(super) async fn acceptor(
     config: &Config,
-    certifier: Certifier,
+    (local, own): (Arc<KeystoreAuthority>, Own),
     trust: &trust::File,
     (clock, supervisor): (Arc<Guarded>, &Supervisor),
-) -> Result<(TlsAcceptor, Arc<ServingCertificate>), StartError> {
+) -> Result<(TlsAcceptor, Arc<Authorities>), StartError> {
     let failed = |source: BoxError| StartError::Certificate { source };
-    let (identity, not_after) = certifier.issue(clock.now())?;
-    let serving = ServingCertificate::new(&identity).map_err(|error| failed(error.into()))?;
     let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
+    let anchors = ClientAnchors::new(&roots).map_err(|error| failed(error.into()))?;
+    let authorities = Arc::new(Authorities::begin(local, own, anchors, clock.now()).await?);
     let time = Arc::new(ClockTime(clock.clone()));
-    let tls = server_config(Arc::clone(&serving), &roots, &config.trust_domain, time).map_err(|error| failed(error.into()))?;
-    certifier.keep_renewed(Arc::clone(&serving), not_after, clock, supervisor);
-    Ok((TlsAcceptor::from(Arc::new(tls)), serving))
+    let tls = server_config(authorities.serving(), authorities.anchors(), &config.trust_domain, time);
+    let tls = tls.map_err(|error| failed(error.into()))?;
+    authorities.keep_fresh(clock, supervisor);
+    Ok((TlsAcceptor::from(Arc::new(tls)), authorities))
 }

@@ -13,6 +13,7 @@ use scalbotics_core::ports::{CheckpointKeeper, Clock, DesiredSource, IdSource};
 use scalbotics_identity::authority::approvers::Approvers;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::keystore::Keystore;
+use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::metrics::Metrics;
@@ -30,7 +31,8 @@ use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keepers::keepers;
 use crate::keyring::Keyring;
-use crate::keys::{self, Certifier};
+use crate::keys::{self, Own};
+use crate::keystore_file::KeystoreFile;
 use crate::own_secrets::{OwnSecrets, reserved};
 use crate::places::Places;
 use crate::roots;
@@ -54,7 +56,9 @@ pub(super) struct Keys {
     pub(super) keystore: Keystore,
     pub(super) trust: trust::File,
     pub(super) issuer: Issuer,
-    pub(super) certifier: Certifier,
+    pub(super) file: Arc<KeystoreFile>,
+    pub(super) authority: Arc<KeystoreAuthority>,
+    pub(super) own: Own,
     pub(super) roots: Roots,
 }
 
@@ -80,9 +84,11 @@ pub(super) fn unlock(config: &Config) -> Result<Keys, StartError> {
     let trust = keys::trust(config)?;
     let keystore = keys::keystore(config)?;
     let issuer = keys::issuer(config, &keystore)?;
-    let certifier = Certifier::new(config, &keystore)?;
+    let file = Arc::new(KeystoreFile::new(config.clone()));
+    let authority = Arc::new(keys::authority(config, (&keystore, Arc::clone(&file)), &trust)?);
+    let own = Own::new(config, &keystore)?;
     let roots = roots(config)?;
-    Ok(Keys { keystore, trust, issuer, certifier, roots })
+    Ok(Keys { keystore, trust, issuer, file, authority, own, roots })
 }
 
 /// The authorities that are believed about other machines' servers beside the system's.
@@ -152,7 +158,7 @@ pub(super) fn ports(
     let own = (Arc::clone(&clock), Arc::clone(&masks));
     let secrets = OwnSecrets::new(config.tenant.clone(), (store.clone(), cipher.clone()), own);
     let desired_source = desired_source(config, &secrets, &keys.roots);
-    let keyring = Arc::new(Keyring::new(config.clone(), Arc::clone(&cipher)));
+    let keyring = Arc::new(Keyring::new(Arc::clone(&keys.file), Arc::clone(&cipher)));
     let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: keyring };
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),

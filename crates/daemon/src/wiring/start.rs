@@ -73,12 +73,11 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
-    let used_assertions = used_logins(&config, &clock)?;
-    let Keys { trust, issuer, certifier, .. } = keys;
-    let (acceptor, serving) = acceptor(&config, certifier, &trust, (clock.clone(), &supervisor))?;
+    let Keys { trust, issuer, authority, own, .. } = keys;
+    let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
     let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
-        evidence: evidence_of(&config, &ports, reconciler.states(), (&issuer, serving))?,
+        evidence: evidence_of(&config, &ports, reconciler.states(), (&issuer, authorities.serving()))?,
         store,
         validator: issuer.validator(&[]),
         issuer,
@@ -93,6 +92,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         quota,
         states: reconciler.states(),
         reconciler,
+        authorities,
+        bundle: trust.ca_bundle_pem,
         auditor,
         keepers,
         anchor,
@@ -100,17 +101,16 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         limits: Limits::new(config.settings.limits.clone()),
         supervisor: supervisor.clone(),
         metrics: Arc::default(),
-        used_assertions,
+        used_assertions: used_logins(&config, &clock)?,
         installation: installation(&config, clock.now()),
         clock,
         ports,
     });
     let (routes, health) = rpc::routes(&context, config.settings.limits.message_bytes)
         .map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })?;
-    let addresses = (local(&api)?, local(&admin)?);
-    let server = rpc::Server::new(api, Arc::clone(&context), routes, acceptor, config.settings.limits.connections);
+    let (addresses, most) = ((local(&api)?, local(&admin)?), config.settings.limits.connections);
     context.privacy.start();
-    supervisor.spawn_essential("api", server.serve());
+    supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })

@@ -139,6 +139,18 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("PrivacyService", "GetRetention") => (v1::GetRetentionRequest { parent }.encode_to_vec(), false),
         ("PrivacyService", "AcceptClock") => (v1::AcceptClockRequest { parent, ..Default::default() }.encode_to_vec(), false),
+        ("IdentityService", "ListAuthorities") => (v1::ListAuthoritiesRequest {}.encode_to_vec(), false),
+        ("IdentityService", "GetTrustBundle") => (v1::GetTrustBundleRequest {}.encode_to_vec(), false),
+        ("IdentityService", "PrepareAuthority") => (v1::PrepareAuthorityRequest::default().encode_to_vec(), false),
+        ("IdentityService", "ActivateAuthority") => {
+            (v1::ActivateAuthorityRequest { certificate: text("x"), ..Default::default() }.encode_to_vec(), false)
+        }
+        ("IdentityService", "TaintAuthority") => {
+            (v1::TaintAuthorityRequest { authority: "0".repeat(40), ..Default::default() }.encode_to_vec(), false)
+        }
+        ("IdentityService", "RevokeAuthority") => {
+            (v1::RevokeAuthorityRequest { authority: "0".repeat(40), ..Default::default() }.encode_to_vec(), false)
+        }
         ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
         ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),
         _ => return None,
@@ -147,7 +159,16 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
 }
 
 /// Methods whose request names no tenant at all.
-const NAMELESS: [&str; 2] = ["/scalbotics.v1.SessionService/WhoAmI", "/scalbotics.v1.InstallationService/GetInstallation"];
+const NAMELESS: [&str; 8] = [
+    "/scalbotics.v1.SessionService/WhoAmI",
+    "/scalbotics.v1.InstallationService/GetInstallation",
+    "/scalbotics.v1.IdentityService/ListAuthorities",
+    "/scalbotics.v1.IdentityService/PrepareAuthority",
+    "/scalbotics.v1.IdentityService/ActivateAuthority",
+    "/scalbotics.v1.IdentityService/TaintAuthority",
+    "/scalbotics.v1.IdentityService/RevokeAuthority",
+    "/scalbotics.v1.IdentityService/GetTrustBundle",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_call_without_a_token() {

@@ -18,6 +18,7 @@
 
 mod again;
 mod approvals;
+mod authorities;
 mod backup;
 mod canaries;
 mod checkpoint_branch;

@@ -12,11 +12,15 @@ use crate::installation::shipped;
 const KINDS: [&str; 9] = ["daemon", "agent", "destination", "model", "overlay", "skill", "team", "tool", "workflow"];
 
 /// Verbs of the daemon's program.
-const VERBS: [&[&str]; 14] = [
+const VERBS: [&[&str]; 18] = [
     &[],
     &["initialize"],
     &["dev"],
     &["enroll"],
+    &["ca"],
+    &["ca", "sign"],
+    &["ca", "crl"],
+    &["ca", "seal"],
     &["audit"],
     &["audit", "verify"],
     &["admin"],

@@ -4,6 +4,7 @@ pub mod approvers;
 pub mod ca;
 pub mod issuer;
 pub mod keystore;
+pub mod local;
 pub mod log_signer;
 pub mod seal;
 pub mod tls;

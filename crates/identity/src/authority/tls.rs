@@ -1,6 +1,6 @@
 //! The server's side of TLS: version 1.3, HTTP/2 and HTTP/1.1, client certificates asked for but not demanded.
 //!
-//! **Invariant:** a client certificate that is presented must chain to the installation's own CA and be an SVID of its
+//! **Invariant:** a client certificate that is presented must be signed by an issuing CA that vouches now, and be an SVID of this
 //! trust domain, or the handshake fails; a connection without one carries humans' tokens.
 //!
 //! Sessions resume by tickets, and a resumed session keeps the identity of its first handshake: whoever authenticates a
@@ -106,22 +106,63 @@ impl fmt::Debug for ServingCertificate {
     }
 }
 
-/// The server's configuration; `roots` verify clients, `time` says when certificates are valid.
+/// The issuing CAs whose certificates clients may present: not the root, so that a revoked CA vouches for nobody from the moment on at which
+/// it is taken out, whatever a thief of its key writes into a certificate.
+pub struct ClientAnchors {
+    /// Whose names are told to clients, and by whose algorithms signatures are checked.
+    roots: Arc<dyn ClientCertVerifier>,
+    /// `None` while no CA vouches for anybody.
+    current: RwLock<Option<Arc<dyn ClientCertVerifier>>>,
+}
+
+impl ClientAnchors {
+    /// No anchors yet; `roots` are what clients are told to have certificates of.
+    ///
+    /// # Errors
+    /// [`Error::Material`], [`Error::Verifier`].
+    pub fn new(roots: &[CertificateDer<'static>]) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self { roots: verifier(roots)?, current: RwLock::new(None) }))
+    }
+
+    /// From now on exactly these CAs vouch for new connections.
+    ///
+    /// # Errors
+    /// [`Error::Material`], [`Error::Verifier`]; nobody is vouched for then.
+    pub fn replace(&self, issuing: &[CertificateDer<'static>]) -> Result<(), Error> {
+        let set = |verifier| *self.current.write().unwrap_or_else(PoisonError::into_inner) = verifier;
+        if issuing.is_empty() {
+            set(None);
+            return Ok(());
+        }
+        let fresh = verifier(issuing);
+        set(fresh.as_ref().ok().map(Arc::clone));
+        fresh.map(drop)
+    }
+}
+
+impl fmt::Debug for ClientAnchors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientAnchors").finish_non_exhaustive()
+    }
+}
+
+fn verifier(anchors: &[CertificateDer<'static>]) -> Result<Arc<dyn ClientCertVerifier>, Error> {
+    let builder = WebPkiClientVerifier::builder_with_provider(root_store(anchors)?, provider());
+    builder.allow_unauthenticated().build().map_err(Error::Verifier)
+}
+
+/// The server's configuration; `anchors` verify clients, `time` says when certificates are valid.
 ///
 /// # Errors
 /// Any [`Error`].
 pub fn server_config(
     serving: Arc<ServingCertificate>,
-    roots: &[CertificateDer<'static>],
+    anchors: Arc<ClientAnchors>,
     trust_domain: &TrustDomain,
     time: Arc<dyn TimeProvider>,
 ) -> Result<ServerConfig, Error> {
     let provider = provider();
-    let chain = WebPkiClientVerifier::builder_with_provider(root_store(roots)?, Arc::clone(&provider))
-        .allow_unauthenticated()
-        .build()
-        .map_err(Error::Verifier)?;
-    let verifier = WorkloadVerifier { chain, trust_domain: trust_domain.clone() };
+    let verifier = WorkloadVerifier { anchors, trust_domain: trust_domain.clone() };
     let mut config = ServerConfig::builder_with_details(provider, time)
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(Arc::new(verifier))
@@ -149,7 +190,7 @@ pub fn peer(certificate: &CertificateDer<'_>, trust_domain: &TrustDomain) -> Res
 
 #[derive(Debug)]
 struct WorkloadVerifier {
-    chain: Arc<dyn ClientCertVerifier>,
+    anchors: Arc<ClientAnchors>,
     trust_domain: TrustDomain,
 }
 
@@ -159,7 +200,7 @@ impl ClientCertVerifier for WorkloadVerifier {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chain.root_hint_subjects()
+        self.anchors.roots.root_hint_subjects()
     }
 
     fn verify_client_cert(
@@ -168,7 +209,9 @@ impl ClientCertVerifier for WorkloadVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, rustls::Error> {
-        let verified = self.chain.verify_client_cert(end_entity, intermediates, now)?;
+        let current = self.anchors.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let chain = current.ok_or(CertificateError::UnknownIssuer)?;
+        let verified = chain.verify_client_cert(end_entity, intermediates, now)?;
         peer(end_entity, &self.trust_domain).map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
         Ok(verified)
     }
@@ -179,7 +222,7 @@ impl ClientCertVerifier for WorkloadVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls12_signature(message, certificate, signature)
+        self.anchors.roots.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -188,11 +231,11 @@ impl ClientCertVerifier for WorkloadVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.chain.verify_tls13_signature(message, certificate, signature)
+        self.anchors.roots.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.chain.supported_verify_schemes()
+        self.anchors.roots.supported_verify_schemes()
     }
 }
 

@@ -9,3 +9,4 @@ pub mod statement;
 pub mod svid;
 pub mod tls;
 pub mod trust;
+pub mod trust_bundle;

@@ -50,6 +50,16 @@ impl Serial {
         Self(bytes.iter().copied().skip_while(|byte| *byte == 0).collect())
     }
 
+    /// Reads the text of a serial number: hexadecimal of at most 20 bytes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Vec<u8> =
+            text.chars().map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect::<Option<_>>()?;
+        let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect();
+        let serial = Self::from_bytes(&bytes);
+        ((1..=SERIAL_LEN_MAX).contains(&bytes.len()) && serial.to_string() == text).then_some(serial)
+    }
+
     /// The big-endian bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -110,6 +120,15 @@ pub fn read(certificate: &CertificateDer<'_>) -> Result<Svid, Error> {
         not_after: at(parsed.validity().not_after.timestamp()),
         digest: Digest::of_bytes(certificate),
     })
+}
+
+/// The serial number of any certificate.
+///
+/// # Errors
+/// [`Error::Malformed`].
+pub fn serial(certificate: &CertificateDer<'_>) -> Result<Serial, Error> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| Error::Malformed)?;
+    Ok(Serial::from_bytes(parsed.raw_serial()))
 }
 
 fn only_spiffe_id(parsed: &X509Certificate<'_>) -> Result<SpiffeId, Error> {

@@ -7,6 +7,7 @@ mod audit_log;
 mod audit_search;
 mod decision_store;
 mod epochs;
+mod key_authority;
 mod log_tree;
 mod payload_store;
 mod privacy_store;
@@ -16,4 +17,5 @@ mod service_registry;
 mod store;
 mod task_log;
 
+pub use key_authority::{AuthorityGround, key_authority};
 pub use store::{Store, all};

@@ -29,7 +29,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 58] = [
+pub const RPC_ACTIONS: [(&str, &str); 64] = [
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
@@ -52,6 +52,12 @@ pub const RPC_ACTIONS: [(&str, &str); 58] = [
     ("human.read", "Account"),
     ("human.resume", "Account"),
     ("human.suspend", "Account"),
+    ("identity.activate", "Installation"),
+    ("identity.authorities", "Installation"),
+    ("identity.bundle", "Installation"),
+    ("identity.prepare", "Installation"),
+    ("identity.revoke", "Installation"),
+    ("identity.taint", "Installation"),
     ("installation.status", "Installation"),
     ("model.list", "Tenant"),
     ("policy.check", "Tenant"),

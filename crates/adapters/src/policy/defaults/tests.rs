@@ -170,6 +170,25 @@ fn rules_see_the_parts_of_a_target() {
 }
 
 #[test]
+fn who_may_rotate_authorities() {
+    use Verdict::{Allow, Deny};
+    let asks = |principal, action| rpc(principal, action, only("Installation"));
+    let guard: &[&str] = &["agents-touch-no-authority"];
+    let mut rows: Vec<Row> = vec![
+        ("admin looks", asks(admin(), "identity.authorities"), Allow, &["admins-look", "admins-rotate-authorities"]),
+        ("auditor looks", asks(auditor(), "identity.bundle"), Allow, &["auditors-look"]),
+        ("nobody looks", asks(nobody(), "identity.authorities"), Deny, &[]),
+    ];
+    for action in ["identity.prepare", "identity.activate", "identity.taint", "identity.revoke"] {
+        rows.push(("admin", asks(admin(), action), Allow, &["admins-rotate-authorities"]));
+        rows.push(("operator", asks(operator(), action), Deny, &[]));
+        rows.push(("auditor", asks(auditor(), action), Deny, &[]));
+        rows.push(("agent", asks(clerk(), action), Deny, guard));
+    }
+    check(rows);
+}
+
+#[test]
 fn who_may_run_tasks() {
     use Verdict::{Allow, Deny};
     let (mine, others) = (task(&nobody(), "clerk"), task(&admin(), "other"));

@@ -12,7 +12,7 @@ use scalbotics_proto::v1::human_service_client::HumanServiceClient;
 use tonic::transport::Channel;
 
 use crate::codes;
-use crate::commands::{daemon_program, human};
+use crate::commands::{daemon_program, human, said};
 use crate::failure::{Exit, Failure};
 use crate::output::Printer;
 use crate::session::Session;
@@ -110,27 +110,4 @@ fn sign(uid: &str, key: &Path, config: &Path, args: &EnrollArgs) -> Result<Vec<u
             ));
     }
     Ok(output.stdout.trim_ascii().to_vec())
-}
-
-/// What and why of the error that `scalboticsd` printed.
-fn said(stderr: &[u8]) -> String {
-    let text = String::from_utf8_lossy(stderr);
-    let part = |name: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(str::trim);
-    match (part("error:"), part("why:")) {
-        (Some(what), Some(why)) => format!("{what}: {why}"),
-        (_, _) => text.trim().replace('\n', " "),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::said;
-
-    #[test]
-    fn the_daemons_words_are_passed_on() {
-        let report =
-            b"error: cannot read the key [SETUP_KEYS]\n  why: no such file\n next: look\n  ref: docs: errors/SETUP_KEYS\n";
-        assert_eq!(said(report), "cannot read the key [SETUP_KEYS]: no such file");
-        assert_eq!(said(b"killed\nat once\n"), "killed at once");
-    }
 }

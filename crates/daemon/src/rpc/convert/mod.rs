@@ -4,6 +4,7 @@ mod agent;
 mod approval;
 mod audit;
 mod audit_filter;
+mod authority;
 mod decision;
 mod failure;
 mod filter;
@@ -24,6 +25,7 @@ pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
 pub(super) use audit::{audit_record, proof_failure, verified};
 pub(super) use audit_filter::{AuditWanted, Named, audit_search};
+pub(super) use authority::{authority, authority_failure};
 pub(super) use decision::{decision, erased_decision};
 pub(super) use failure::{
     approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,

@@ -49,6 +49,18 @@ pub enum Error {
     /// The CA's certificate is malformed, or is not that of its key.
     #[error("CA certificate is malformed or not that of its key")]
     Certificate,
+    /// The certificate of an issuing CA is not the root's for the key that waits, or not of the house's profile.
+    #[error("certificate is not the root's for the prepared key: {what}")]
+    NotSigned {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// A list of revoked authorities is refused.
+    #[error("list of revoked authorities is refused: {what}")]
+    Crl {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The CA's key is not P-256, or could not be used.
     #[error("cannot use the key of a CA")]
     Key(#[from] key::Error),

@@ -3,13 +3,20 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, SanType};
+use rcgen::{
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, RevocationReason,
+    SanType,
+};
 use rustls::pki_types::{CertificateDer, DnsName};
-use scalbotics_core::identity::{SpiffeId, Subject, TrustDomain};
+use scalbotics_core::identity::{AuthorityId, SpiffeId, Subject, TrustDomain};
 use scalbotics_core::time::Timestamp;
 
 use super::Error;
-use super::profile::{SVID_LIFETIME_MS_MAX, SVID_LIFETIME_MS_MIN, Validity, new_serial, params, read_ca, signing_key, uri};
+use super::crl::{self, Revoked};
+use super::profile::{
+    CRL_LIFETIME_MS, SVID_LIFETIME_MS_MAX, SVID_LIFETIME_MS_MIN, Validity, authority_id, new_serial, params, read_ca,
+    signing_key, uri,
+};
 use crate::holder::key::{Pair, Public};
 use crate::holder::svid::Serial;
 
@@ -37,6 +44,7 @@ pub struct Issued {
 
 /// An issuing CA.
 pub struct Issuing {
+    id: AuthorityId,
     trust_domain: TrustDomain,
     certificate: CertificateDer<'static>,
     validity: Validity,
@@ -51,7 +59,21 @@ impl Issuing {
     pub fn load(certificate: CertificateDer<'static>, key: &Pair) -> Result<Self, Error> {
         let (trust_domain, validity) = read_ca(&certificate, key.public())?;
         let issuer = Issuer::from_ca_cert_der(&certificate, signing_key(key)?).map_err(Error::Library)?;
-        Ok(Self { trust_domain, certificate, validity, issuer })
+        Ok(Self { id: authority_id(key.public()), trust_domain, certificate, validity, issuer })
+    }
+
+    /// The authority's id.
+    #[must_use]
+    pub const fn id(&self) -> &AuthorityId {
+        &self.id
+    }
+
+    /// Signs the list of this authority's revoked certificates (DER), good for [`CRL_LIFETIME_MS`].
+    ///
+    /// # Errors
+    /// [`Error::Time`], [`Error::Library`].
+    pub fn sign_crl(&self, revoked: &[Revoked], now: Timestamp) -> Result<Vec<u8>, Error> {
+        crl::sign(&self.issuer, revoked, (now, CRL_LIFETIME_MS), RevocationReason::PrivilegeWithdrawn)
     }
 
     /// The CA's certificate.
@@ -64,6 +86,12 @@ impl Issuing {
     #[must_use]
     pub const fn trust_domain(&self) -> &TrustDomain {
         &self.trust_domain
+    }
+
+    /// First moment of the CA certificate's life.
+    #[must_use]
+    pub const fn not_before(&self) -> Timestamp {
+        self.validity.not_before
     }
 
     /// Last moment of the CA certificate's life.
@@ -126,6 +154,7 @@ fn dns(name: &str) -> Result<SanType, Error> {
 impl fmt::Debug for Issuing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Issuing")
+            .field("id", &self.id)
             .field("trust_domain", &self.trust_domain)
             .field("validity", &self.validity)
             .finish_non_exhaustive()

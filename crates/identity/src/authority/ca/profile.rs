@@ -7,7 +7,8 @@ use rcgen::{
     SanType, SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
-use scalbotics_core::identity::{SpiffeId, Subject, TrustDomain};
+use scalbotics_core::digest::Digest;
+use scalbotics_core::identity::{AuthorityId, SpiffeId, Subject, TrustDomain};
 use scalbotics_core::time::Timestamp;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
@@ -35,6 +36,9 @@ pub const SVID_LIFETIME_MS_MAX: u64 = DAY_MS;
 
 /// Shortest life of an SVID: 5 minutes, so that renewal at half-life leaves room for a retry.
 pub const SVID_LIFETIME_MS_MIN: u64 = 5 * 60 * 1000;
+
+/// How long a list of revoked certificates is good: whoever checks fetches it daily.
+pub const CRL_LIFETIME_MS: u64 = DAY_MS;
 
 /// Last moment that an X.509 date can say: the end of the year 9999.
 const TIME_MS_MAX: i64 = 253_402_300_799_000;
@@ -114,6 +118,15 @@ pub(super) fn ca_params(
 /// The URI name of a SPIFFE ID.
 pub(super) fn uri(id: &SpiffeId) -> Result<SanType, Error> {
     Ok(SanType::URI(id.to_string().try_into().map_err(Error::Library)?))
+}
+
+/// The id of the authority with this key: the first 20 bytes of SHA-256 over the key, as every certificate under it names it (RFC 7093 §2).
+#[must_use]
+pub fn authority_id(key: &key::Public) -> AuthorityId {
+    let digest = Digest::of_bytes(&key.to_spki_der());
+    let mut identifier = [0; 20];
+    identifier.iter_mut().zip(digest.as_bytes()).for_each(|(place, byte)| *place = *byte);
+    AuthorityId::of_key_identifier(identifier)
 }
 
 /// A CA's key in the form that the certificate library signs with.

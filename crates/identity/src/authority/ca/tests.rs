@@ -175,3 +175,72 @@ fn serials_and_another_root() {
     forged[1] = a.chain[0].clone();
     assert!(verify(&f, &forged, NOW).is_err());
 }
+
+#[test]
+fn lists_of_revoked_certificates() {
+    use x509_parser::revocation_list::CertificateRevocationList;
+
+    let f = fixture();
+    let key = Pair::generate(Algorithm::P256).unwrap();
+    let leaf = f.issuing.issue(&id("/acme/agent/clerk"), key.public(), &Names::default(), DAY, NOW).unwrap();
+    let revoked = [Revoked { serial: leaf.serial.clone(), at: NOW }];
+    for entries in [&revoked[..0], &revoked[..]] {
+        let der = f.issuing.sign_crl(entries, NOW).unwrap();
+        let (rest, list) = CertificateRevocationList::from_der(&der).unwrap();
+        assert!(rest.is_empty());
+        list.verify_signature(parsed(f.issuing.certificate()).public_key()).unwrap();
+        let named: Vec<_> = list.iter_revoked_certificates().map(|entry| svid::Serial::from_bytes(entry.raw_serial())).collect();
+        assert_eq!(named, entries.iter().map(|entry| entry.serial.clone()).collect::<Vec<_>>());
+        assert_eq!(list.next_update().unwrap().timestamp(), 1_700_086_400);
+        assert_eq!(list.crl_number().unwrap().to_string(), NOW.unix_ms().to_string());
+    }
+
+    // The root's list is believed for what it names, and as the root's alone.
+    let serial = svid::serial(f.issuing.certificate()).unwrap();
+    let root = f.root.certificate();
+    let list = f.root.sign_crl(&[Revoked { serial: serial.clone(), at: NOW }], NOW).unwrap();
+    check_root_list(&list, root, std::slice::from_ref(&serial)).unwrap();
+    check_root_list(&list, root, &[]).unwrap();
+    assert!(check_root_list(&list, root, &[serial.clone(), leaf.serial.clone()]).is_err(), "one that it does not name");
+    assert!(check_root_list(&list, fixture().root.certificate(), std::slice::from_ref(&serial)).is_err(), "another root's");
+    assert!(check_root_list(&f.issuing.sign_crl(&[], NOW).unwrap(), root, &[]).is_err(), "an issuing CA's");
+    assert!(check_root_list(&[list.as_slice(), &[0]].concat(), root, &[]).is_err(), "with something behind it");
+    let mut altered = list;
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    assert!(check_root_list(&altered, root, &[serial]).is_err(), "altered");
+}
+
+#[test]
+fn serials_have_one_text() {
+    let serial = svid::Serial::from_bytes(&[0, 0x0a, 0xff]);
+    assert_eq!(svid::Serial::parse("0aff"), Some(serial));
+    for bad in ["", "aff", "0AFF", "000aff", "0x0aff", "0aff ", &"1".repeat(42)] {
+        assert_eq!(svid::Serial::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn only_the_roots_certificate_of_exactly_that_key_makes_an_authority() {
+    let f = fixture();
+    let (key, other) = (Pair::generate(Algorithm::P256).unwrap(), Pair::generate(Algorithm::P256).unwrap());
+    let domain = f.root.trust_domain().clone();
+    let roots = [f.root.certificate().clone()];
+    let good = f.root.sign_issuing(key.public(), NOW).unwrap();
+    let check =
+        |certificate: &CertificateDer<'_>, key: &Pair, at| check_issuing(certificate, (key.public(), &domain), &roots, at);
+    assert_eq!(check(&good, &key, NOW).unwrap(), Issuing::load(good.clone(), &key).unwrap().not_after());
+    assert!(check(&good, &other, NOW).is_err(), "another key");
+    assert!(check(&good, &key, NOW.plus_ms(ISSUING_LIFETIME_MS + 1000)).is_err(), "ended");
+    assert!(check(&good, &key, Timestamp::from_unix_ms(0)).is_err(), "not begun");
+    assert!(check(&fixture().root.sign_issuing(key.public(), NOW).unwrap(), &key, NOW).is_err(), "another root of the same name");
+    assert!(check(f.root.certificate(), f.root.key(), NOW).is_err(), "the root itself, which has authorities below it");
+    let elsewhere = Root::generate(&TrustDomain::parse("other.test").unwrap(), NOW).unwrap();
+    assert!(check(&elsewhere.sign_issuing(key.public(), NOW).unwrap(), &key, NOW).is_err(), "another trust domain");
+    let leaf = f.issuing.issue(&id("/acme/agent/clerk"), key.public(), &Names::default(), DAY, NOW).unwrap();
+    assert!(check(&leaf.chain[0], &key, NOW).is_err(), "a leaf");
+    let mut altered = good.to_vec();
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    assert!(check(&altered.into(), &key, NOW).is_err(), "another signature");
+}

@@ -40,6 +40,8 @@ pub enum Kind {
     DestroyedTenantKey,
     /// 32 bytes that fingerprints of a tenant are made with, once its key was rotated.
     FingerprintKey,
+    /// State and certificate of an issuing CA, or the root's list of revoked ones: nothing secret, but nothing to be changed by others.
+    Authority,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::RetiredTenantKey => "retired_tenant_key",
             Self::DestroyedTenantKey => "destroyed_tenant_key",
             Self::FingerprintKey => "fingerprint_key",
+            Self::Authority => "authority",
         }
     }
 }
@@ -168,6 +171,7 @@ mod tests {
             Kind::TenantKey,
             Kind::RetiredTenantKey,
             Kind::FingerprintKey,
+            Kind::Authority,
         ] {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }

@@ -51,7 +51,13 @@ impl House {
 
     fn server(&self, identity: &Identity, at: Timestamp) -> Arc<ServerConfig> {
         let serving = ServingCertificate::new(identity).unwrap();
-        Arc::new(server_config(serving, &self.roots(), &self.trust_domain, time(at)).unwrap())
+        Arc::new(server_config(serving, self.anchors(), &self.trust_domain, time(at)).unwrap())
+    }
+
+    fn anchors(&self) -> Arc<ClientAnchors> {
+        let anchors = ClientAnchors::new(&self.roots()).unwrap();
+        anchors.replace(&[self.issuing.certificate().clone()]).unwrap();
+        anchors
     }
 
     fn client(&self, identity: Option<&Identity>, at: Timestamp) -> Arc<ClientConfig> {
@@ -180,9 +186,10 @@ fn clients_that_are_refused() {
 
     let other = self::house("other.test");
     let foreign = other.identity("/acme/agent/clerk", Algorithm::P256);
-    let roots = [house.roots(), other.roots()].concat();
     let serving = ServingCertificate::new(&daemon).unwrap();
-    let lenient = Arc::new(server_config(serving, &roots, &house.trust_domain, time(NOW)).unwrap());
+    let both = house.anchors();
+    both.replace(&[house.issuing.certificate().clone(), other.issuing.certificate().clone()]).unwrap();
+    let lenient = Arc::new(server_config(serving, both, &house.trust_domain, time(NOW)).unwrap());
     let config = house.client(Some(&foreign), NOW);
     let refusal = connect(&config, &lenient).unwrap_err();
     assert!(matches!(refusal, rustls::Error::InvalidCertificate(CertificateError::Other(_))), "{refusal:?}");
@@ -199,7 +206,7 @@ fn the_serving_certificate_is_replaced_while_running() {
     let (first, second) =
         (house.identity("/system/daemon/n1", Algorithm::P256), house.identity("/system/daemon/n1", Algorithm::P256));
     let serving = ServingCertificate::new(&first).unwrap();
-    let server = Arc::new(server_config(Arc::clone(&serving), &house.roots(), &house.trust_domain, time(NOW)).unwrap());
+    let server = Arc::new(server_config(Arc::clone(&serving), house.anchors(), &house.trust_domain, time(NOW)).unwrap());
     let seen = || connect(&house.client(None, NOW), &server).unwrap().0.peer_certificates().unwrap()[0].clone();
     assert_eq!(seen(), first.chain[0]);
     serving.replace(&second).unwrap();
@@ -213,4 +220,41 @@ fn the_serving_certificate_is_replaced_while_running() {
 fn an_empty_bundle_trusts_nobody() {
     let trust_domain = TrustDomain::parse("td.test").unwrap();
     assert!(matches!(client_config(&[], &trust_domain, None, time(NOW)), Err(tls::Error::NoRoots)));
+}
+
+#[test]
+fn security_5_what_a_revoked_authority_signed_is_refused_whatever_it_says() {
+    let house = house("td.test");
+    let daemon = house.identity("/system/daemon/n1", Algorithm::P256);
+    let stolen = house.identity("/acme/agent/clerk", Algorithm::P256);
+    let key = Pair::generate(Algorithm::P256).unwrap();
+    let next = Issuing::load(house.root.sign_issuing(key.public(), NOW).unwrap(), &key).unwrap();
+    let anchors = house.anchors();
+    let serving = ServingCertificate::new(&daemon).unwrap();
+    let server = Arc::new(server_config(serving, Arc::clone(&anchors), &house.trust_domain, time(NOW)).unwrap());
+    let reached = |identity: &Identity| connect(&house.client(Some(identity), NOW), &server).is_ok();
+    assert!(reached(&stolen));
+
+    // Rotated: both vouch. Revoked: the new one alone, although the root has signed both.
+    let own = Pair::generate(Algorithm::P256).unwrap();
+    let id = SpiffeId::parse("spiffe://td.test/acme/agent/clerk").unwrap();
+    let issued = next.issue(&id, own.public(), &Names::default(), SVID_LIFETIME_MS_MAX, NOW).unwrap();
+    let renewed = Identity { chain: issued.chain, key: own };
+    assert!(!reached(&renewed), "not before it is activated");
+    anchors.replace(&[house.issuing.certificate().clone(), next.certificate().clone()]).unwrap();
+    assert!(reached(&stolen) && reached(&renewed));
+    anchors.replace(&[next.certificate().clone()]).unwrap();
+    assert!(!reached(&stolen) && reached(&renewed));
+
+    // Whatever the thief adds to the chain: the good authority, the root, or both.
+    for extra in [vec![next.certificate().clone()], house.roots(), [vec![next.certificate().clone()], house.roots()].concat()] {
+        let forged = Identity {
+            chain: [stolen.chain.clone(), extra].concat(),
+            key: Pair::from_pkcs8_der(&stolen.key.to_pkcs8_der().unwrap()).unwrap(),
+        };
+        assert!(!reached(&forged));
+    }
+    anchors.replace(&[]).unwrap();
+    assert!(!reached(&renewed), "nobody vouches");
+    connect(&house.client(None, NOW), &server).unwrap();
 }

@@ -1,0 +1,48 @@
+//! Verbs of `identity`.
+
+use clap::Subcommand;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::identity_service_client::IdentityServiceClient;
+use serde_json::json;
+use tonic::transport::Channel;
+
+use super::ca::{self, CaVerb};
+use crate::failure::Failure;
+use crate::output::{Confirm, Printer, column};
+use crate::session::Session;
+
+/// Verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// The issuing CAs, which sign certificates one after another.
+    #[command(subcommand)]
+    Ca(CaVerb),
+    /// The trust bundle: the root certificates by which everybody verifies.
+    #[command(subcommand)]
+    Bundle(BundleVerb),
+}
+
+/// Verbs of `identity bundle`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BundleVerb {
+    /// Show the root certificates; with -o json, for programs.
+    #[command(before_help = "Example: scalbotics identity bundle show")]
+    Show,
+}
+
+/// The service's client.
+pub(super) fn client(session: &Session) -> IdentityServiceClient<Channel> {
+    IdentityServiceClient::new(session.channel.clone())
+}
+
+/// Runs a verb.
+pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
+    match verb {
+        Verb::Ca(verb) => ca::run(session, verb, confirm, printer).await,
+        Verb::Bundle(BundleVerb::Show) => {
+            let bundle = client(session).get_trust_bundle(session.request(v1::GetTrustBundleRequest {})?).await?.into_inner();
+            let value = json!({"trust_domain": bundle.trust_domain, "certificates": bundle.certificates});
+            printer.one(&value, &[column("trust domain", "/trust_domain"), column("certificates", "/certificates")])
+        }
+    }
+}

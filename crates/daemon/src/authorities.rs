@@ -1,0 +1,182 @@
+//! The authorities of a daemon that serves: who may sign, whom they vouch for, and the daemon's own certificate under them.
+//!
+//! **Invariant:** when a change is answered, new connections are judged by it: a revoked authority vouches for nobody.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use scalbotics_core::identity::{AuthorityId, AuthorityState};
+use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError};
+use scalbotics_core::time::Timestamp;
+use scalbotics_identity::authority::local::KeystoreAuthority;
+use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate};
+use scalbotics_runtime::Supervisor;
+
+use crate::keys::Own;
+use crate::start_error::StartError;
+
+/// How often the age of certificates is looked at: a suspended laptop wakes up late.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// How long a signed list of revoked certificates is handed out, in milliseconds, so that nobody makes the daemon sign all day.
+const LIST_KEPT_MS: u64 = 10_000;
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// How long before its end an authority is complained about, in milliseconds: a month, so that nobody must rotate in a hurry.
+const ENDING_MS: u64 = 30 * DAY_MS;
+
+/// What the authorities are to a daemon that serves.
+#[derive(Debug)]
+pub(crate) struct Authorities {
+    local: Arc<KeystoreAuthority>,
+    own: Own,
+    serving: Arc<ServingCertificate>,
+    anchors: Arc<ClientAnchors>,
+    served: Mutex<IssuedSvid>,
+    lists: Mutex<BTreeMap<AuthorityId, (Timestamp, Bytes)>>,
+}
+
+impl Authorities {
+    /// Issues the daemon's certificate, and lets the authorities vouch for clients.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`].
+    pub(crate) async fn begin(
+        local: Arc<KeystoreAuthority>,
+        own: Own,
+        anchors: Arc<ClientAnchors>,
+        now: Timestamp,
+    ) -> Result<Self, StartError> {
+        let issued = local.issue(own.order(), now).await.map_err(certificate)?;
+        let serving = ServingCertificate::new(&own.identity(&issued)?).map_err(certificate)?;
+        let this = Self { local, own, serving, anchors, served: Mutex::new(issued), lists: Mutex::default() };
+        this.vouch(now)?;
+        Ok(this)
+    }
+
+    /// The port.
+    pub(crate) fn port(&self) -> Arc<dyn KeyAuthority> {
+        Arc::clone(&self.local) as Arc<dyn KeyAuthority>
+    }
+
+    /// What the daemon serves with.
+    pub(crate) fn serving(&self) -> Arc<ServingCertificate> {
+        Arc::clone(&self.serving)
+    }
+
+    /// By whom clients are verified.
+    pub(crate) fn anchors(&self) -> Arc<ClientAnchors> {
+        Arc::clone(&self.anchors)
+    }
+
+    /// The root's list of revoked authorities, DER, where one was given.
+    pub(crate) fn root_crl(&self) -> Option<Vec<u8>> {
+        self.local.root_crl()
+    }
+
+    fn vouch(&self, now: Timestamp) -> Result<(), StartError> {
+        let all = self.local.all();
+        let vouching = all.into_iter().filter(|authority| authority.vouches(now));
+        let certificates: Vec<_> = vouching.map(|authority| authority.certificate.into()).collect();
+        self.anchors.replace(&certificates).map_err(certificate)
+    }
+
+    /// Makes connections be judged by the authorities as they are now, and serves with a certificate of the active one: anew where its half-life
+    /// is over or another authority signs.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`]; the daemon goes on with the certificate that it has.
+    pub(crate) async fn refresh(&self, now: Timestamp) -> Result<(), StartError> {
+        self.vouch(now)?;
+        let (authority, not_after) = {
+            let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+            (served.authority.clone(), served.not_after)
+        };
+        let all = self.local.all();
+        let signs = all.iter().any(|found| found.id == authority && found.state == AuthorityState::Active);
+        if signs && not_after.since_ms(now) > self.own.order().lifetime_ms / 2 {
+            return Ok(());
+        }
+        let issued = self.local.issue(self.own.order(), now).await.map_err(certificate)?;
+        self.serving.replace(&self.own.identity(&issued)?).map_err(certificate)?;
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = issued;
+        tracing::info!("certificate of the daemon was renewed");
+        Ok(())
+    }
+
+    /// Refreshes every minute, until the drain begins.
+    pub(crate) fn keep_fresh(self: &Arc<Self>, clock: Arc<dyn Clock>, supervisor: &Supervisor) {
+        let (this, owner) = (Arc::clone(self), supervisor.clone());
+        supervisor.spawn_essential("certificate", async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = owner.draining() => return,
+                    () = tokio::time::sleep(LOOK) => {}
+                }
+                if let Err(error) = this.refresh(clock.now()).await {
+                    tracing::error!(error = error.report(), "certificate of the daemon could not be renewed");
+                }
+            }
+        });
+    }
+
+    /// Carries out a change, where blocking for a file's write is allowed, and has it bite before it is answered. A caller who goes away does not
+    /// stop it halfway.
+    ///
+    /// # Errors
+    /// [`KeyAuthorityError`].
+    pub(crate) async fn change<T, F>(
+        self: &Arc<Self>,
+        clock: Arc<dyn Clock>,
+        change: impl FnOnce(Arc<dyn KeyAuthority>, Timestamp) -> F + Send + 'static,
+    ) -> Result<T, KeyAuthorityError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KeyAuthorityError>>,
+    {
+        let (this, runtime) = (Arc::clone(self), tokio::runtime::Handle::current());
+        let work = move || {
+            runtime.block_on(async move {
+                let made = change(this.port(), clock.now()).await?;
+                this.lists.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                if let Err(error) = this.refresh(clock.now()).await {
+                    tracing::error!(error = error.report(), "certificate of the daemon could not be renewed");
+                }
+                Ok(made)
+            })
+        };
+        let joined = tokio::task::spawn_blocking(work).await;
+        joined.unwrap_or_else(|error| Err(KeyAuthorityError::Keys { attempt: "changed", source: error.into() }))
+    }
+
+    /// An authority's list of revoked certificates, DER; `None` where it signs no lists.
+    pub(crate) async fn list(&self, id: &AuthorityId, now: Timestamp) -> Option<Bytes> {
+        let kept = self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
+        if let Some((_, list)) = kept.filter(|(at, _)| *at <= now && now.since_ms(*at) < LIST_KEPT_MS) {
+            return Some(list);
+        }
+        let list = Bytes::from(self.local.revocations(id, &[], now).await.ok()?);
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (now, list.clone()));
+        Some(list)
+    }
+
+    /// What is to be done about the authorities, in a sentence.
+    pub(crate) fn trouble(&self, now: Timestamp) -> Option<String> {
+        let all = self.local.all();
+        let active = all.iter().find(|authority| authority.state == AuthorityState::Active);
+        let end = active.and_then(|authority| authority.not_after).filter(|end| end.since_ms(now) < ENDING_MS)?;
+        let days = end.since_ms(now) / DAY_MS;
+        Some(format!(
+            "the issuing CA ends in {days} days, and nobody gets certificates then: see `scalbotics identity ca rotate --help`"
+        ))
+    }
+}
+
+fn certificate(error: impl std::error::Error + Send + Sync + 'static) -> StartError {
+    StartError::Certificate { source: error.into() }
+}
