@@ -172,6 +172,7 @@ fn every_next_step_works_as_printed() {
     notes(&installation, &mut followed);
     proofs(&installation, &mut followed);
     erasing(&installation, &mut followed);
+    authorities(&installation, &mut followed);
     for (command, _) in OUT_OF_REACH {
         followed.step(&installation, ANN, command);
     }
@@ -382,6 +383,25 @@ fn notes(installation: &Installation, followed: &mut Followed) {
     for note in &not_checked {
         followed.step(installation, ANN, note.as_str().unwrap());
     }
+}
+
+/// Issuing CAs that are not there, or that the root has not signed.
+fn authorities(installation: &Installation, followed: &mut Followed) {
+    let ca = |words: &[&str]| installation.ann(&[&["--yes", "identity", "ca"], words].concat());
+    let none = installation.path("none.pem");
+    std::fs::write(&none, "no certificate").unwrap();
+    let answers = [
+        ca(&["taint", &"0".repeat(40)]).exits(10),
+        ca(&["rotate", "--certificate", "/nowhere/issuing.pem"]).exits(2),
+        ca(&["rotate", "--certificate", none.to_str().unwrap()]),
+        ca(&["rotate", "--config", "/nowhere/scalbotics.toml"]).exits(1),
+        ca(&["rotate", "--certificate", none.to_str().unwrap()]),
+    ];
+    followed.answers(installation, ANN, &answers);
+    let request = installation.path("request.pem");
+    let words = ["--context", ANN, "identity", "ca", "rotate", "--request", request.to_str().unwrap()];
+    let asked = Answer::of(installation.environment(&cli()).args(words)).exits(0);
+    followed.step(installation, ANN, asked.stderr.trim());
 }
 
 /// An approver is enrolled who is in no group yet.

@@ -105,7 +105,7 @@ pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let wrong = |why: String| {
         Failure::usage(format!("{} cannot be handed over", file.display()))
             .why(why)
-            .next("give the file with what `scalboticsd ca` printed where the root's key is")
+            .next("give the file that was made where the root's key is: `scalboticsd ca --help`")
     };
     let len = std::fs::metadata(file).map_err(|error| wrong(in_words(&error)))?.len();
     if len > FILE_LEN_MAX {
@@ -139,6 +139,6 @@ fn ask_elsewhere(file: &Path, prepared: &v1::PrepareAuthorityResponse, printer: 
     if let Some(authority) = &prepared.authority {
         show(authority, printer)?;
     }
-    printer.note("have it signed where the root's key is: `scalboticsd ca sign --request FILE`; then `scalbotics identity ca rotate --certificate FILE`");
+    printer.note("have it signed where the root's key is (`scalboticsd ca sign --help`), then bring the certificate (`scalbotics identity ca rotate --help`)");
     Ok(())
 }
