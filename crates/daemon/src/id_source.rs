@@ -8,19 +8,53 @@ use scalbotics_core::ports::{Clock, IdSource};
 /// Random bits of an id that are a counter within one millisecond, so that ids of one process rise strictly.
 const COUNTER_BITS: u32 = 12;
 
+/// Random bytes that are drawn from the system at a time: a task takes some forty ids and salts, and asking costs more than drawing.
+const DRAWN: usize = 512;
+
 /// Makes UUIDv7 values (RFC 9562 §5.7, counter by method 1 of §6.2).
 #[derive(Debug)]
 pub struct UuidIds {
     clock: Arc<dyn Clock>,
     /// Millisecond and counter of the newest id.
     newest: Mutex<(u64, u16)>,
+    pool: Mutex<Pool>,
+}
+
+/// Random bytes that nobody has had yet.
+struct Pool {
+    bytes: [u8; DRAWN],
+    /// Those before this one are gone.
+    next: usize,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pool").finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// The next `N` bytes, which are kept nowhere else.
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        const { assert!(N <= DRAWN) };
+        if self.bytes.len().saturating_sub(self.next) < N {
+            fill(&mut self.bytes);
+            self.next = 0;
+        }
+        let mut taken = [0; N];
+        if let Some(fresh) = self.bytes.get_mut(self.next..self.next + N) {
+            taken.swap_with_slice(fresh);
+        }
+        self.next += N;
+        taken
+    }
 }
 
 impl UuidIds {
     /// Ids by this clock.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, newest: Mutex::default() }
+        Self { clock, newest: Mutex::default(), pool: Mutex::new(Pool { bytes: [0; DRAWN], next: DRAWN }) }
     }
 
     /// The next millisecond and counter, greater than every one before.
@@ -36,6 +70,10 @@ impl UuidIds {
             (ms + 1, 0)
         };
         *newest
+    }
+
+    fn random<const N: usize>(&self) -> [u8; N] {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -53,9 +91,7 @@ fn fill(bytes: &mut [u8]) {
 impl IdSource for UuidIds {
     fn next(&self) -> u128 {
         let (ms, counter) = self.tick();
-        let mut random = [0; 8];
-        fill(&mut random);
-        let random = u64::from_be_bytes(random);
+        let random = u64::from_be_bytes(self.random());
         let time = u128::from(ms & ((1 << 48) - 1)) << 80;
         let version = 7 << 76;
         let counter = u128::from(counter) << 64;
@@ -64,9 +100,7 @@ impl IdSource for UuidIds {
     }
 
     fn salt(&self) -> Salt {
-        let mut salt = [0; 32];
-        fill(&mut salt);
-        salt
+        self.random()
     }
 }
 
@@ -96,6 +130,17 @@ mod tests {
             last = id;
         }
         assert_eq!((last >> 80), 0x0123_4567_89ab + 2);
+    }
+
+    #[test]
+    fn no_byte_is_given_twice() {
+        let mut pool = Pool { bytes: [0; DRAWN], next: DRAWN };
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..DRAWN {
+            assert!(seen.insert(pool.take::<8>()), "eight random bytes twice");
+            assert!(seen.insert(pool.take::<32>()[..8].try_into().unwrap()), "a salt that begins like an id");
+            assert!(pool.bytes[..pool.next].iter().all(|byte| *byte == 0), "what was taken is still there");
+        }
     }
 
     #[test]

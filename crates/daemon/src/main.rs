@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use scalbotics_daemon::program::{Arguments, run};
 
@@ -10,6 +11,10 @@ const WORKERS: usize = 2;
 
 /// Threads for file tools, git and compilation at one time; they end when idle.
 const BLOCKING_MAX: usize = 16;
+
+/// How long such a thread waits for the next work. Its end gives its part of the heap back, which an idle allocator never does by
+/// itself; less than the look at the repository every few seconds, so that an idle daemon has none (decisions/0050).
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// Takes a tenth of the time of an agent's turn off, in C code too (decisions/0031).
 #[global_allocator]
@@ -31,6 +36,7 @@ fn main() -> ExitCode {
     };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).thread_name("scalboticsd").enable_all();
+    runtime.thread_keep_alive(BLOCKING_KEEP_ALIVE);
     match runtime.build() {
         Ok(runtime) => runtime.block_on(run(arguments)),
         Err(error) => scalbotics_daemon::program::no_runtime(&error),

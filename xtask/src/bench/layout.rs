@@ -5,9 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -22,6 +23,13 @@ const EMULATOR: &str = "qemu-x86_64";
 
 /// Where the linker's script is, from the root of the repository.
 const SCRIPT: &str = "crates/daemon/link/used.ld";
+
+/// How long a daemon rests under the emulator, which is many times slower than the processor: the loops that look every few seconds have looked.
+const REST: Duration = Duration::from_secs(20);
+
+/// What the processor runs and the emulator does not, for it has other features and no clock of the kernel's: patterns, placed first.
+const UNSEEN: [&str; 4] =
+    ["_R*9crc32fast11specialized*", "_R*4sha26sha2567x86_sha*", "_R*6sha1dc5block7backend3x86*", "_R*6rustix7backend4vdso*"];
 
 /// Work of each kind that the traced daemon does; all of it comes before a second task.
 const TASKS: usize = 5;
@@ -62,20 +70,13 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
     }
     say::line("==> build: the released programs, with their symbols (many minutes)");
     let programs = build(root, &["--config", "profile.release.package.scalbotics-daemon.strip=\"none\""])?;
+    say::line("==> a daemon as it was made that rests, instruction by instruction");
+    let resting = rest(&Place::as_initialized(root, programs.clone())?)?;
+    say::line("==> a daemon that works");
     let place = Place::prepare(root, programs)?;
-    let trace = place.path("trace");
-    say::line("==> a daemon that starts, rests and works, instruction by instruction");
-    let model = Model::start(&place)?;
-    let daemon = Daemon::start(&place, Under::Emulator(EMULATOR, &trace))?;
-    std::thread::sleep(super::small::REST);
-    // No task whose tool is a read decides how they end: Debian's emulator has no openat2. A model is told that its read failed.
-    probe::keyed(&place, THREE_KEYED, (0, TASKS))?;
-    probe::goals(&place, DRIVEN, GOAL, (0, TASKS))?;
-    daemon.stop()?;
-    drop(model);
+    let working = work(&place)?;
     let program = place.program("scalboticsd");
-    let trace = BufReader::new(File::open(&trace).context("the emulator wrote no trace")?);
-    let used = used(trace, &functions(&program)?, code(&program)?)?;
+    let used = used(BufReader::new(resting.chain(working)), &functions(&program)?, code(&program)?)?;
     let text = script(&used);
     std::fs::write(root.join(SCRIPT), &text).with_context(|| format!("cannot write `{SCRIPT}`"))?;
     place.clear()?;
@@ -84,6 +85,29 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
         used.likely.len() + used.unlikely.len()
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The trace of a daemon that starts, not for the first time, and has nothing to do.
+fn rest(place: &Place) -> Result<File> {
+    let trace = place.path("trace");
+    Daemon::start(place, Under::Nothing)?.stop()?;
+    let daemon = Daemon::start(place, Under::Emulator(EMULATOR, &trace))?;
+    std::thread::sleep(REST);
+    daemon.stop()?;
+    File::open(&trace).context("the emulator wrote no trace")
+}
+
+/// The trace of a daemon that starts and works.
+fn work(place: &Place) -> Result<File> {
+    let trace = place.path("trace");
+    let model = Model::start(place)?;
+    let daemon = Daemon::start(place, Under::Emulator(EMULATOR, &trace))?;
+    // No task whose tool is a read decides how they end: Debian's emulator has no openat2. A model is told that its read failed.
+    probe::keyed(place, THREE_KEYED, (0, TASKS))?;
+    probe::goals(place, DRIVEN, GOAL, (0, TASKS))?;
+    daemon.stop()?;
+    drop(model);
+    File::open(&trace).context("the emulator wrote no trace")
 }
 
 /// The functions of a program.
@@ -169,7 +193,8 @@ fn pattern(name: &str) -> String {
 /// The script: what is used before everything else.
 fn script(used: &Used) -> String {
     let mut text = "/* Written by `cargo xtask layout`: docs/decisions/0025-what-runs-lies-together.md */\n".to_owned();
-    for (section, names) in [(".text", &used.likely), (UNLIKELY, &used.unlikely)] {
+    let likely: Vec<String> = UNSEEN.iter().map(|name| (*name).to_owned()).chain(used.likely.iter().cloned()).collect();
+    for (section, names) in [(".text", &likely), (UNLIKELY, &used.unlikely)] {
         let lines = names.iter().map(|name| format!("    *({section}.{name})\n")).collect::<String>();
         text += &format!("SECTIONS\n{{\n  {section}.used :\n  {{\n{lines}  }}\n}}\nINSERT BEFORE .text;\n");
     }
@@ -180,7 +205,7 @@ fn script(used: &Used) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::{Function, Functions, NAME_LEN_MAX, Used, pattern, script, used};
+    use super::{Function, Functions, NAME_LEN_MAX, UNSEEN, Used, pattern, script, used};
 
     fn function(end: u64, names: &[&str], is_unlikely: bool) -> Function {
         Function { end, names: names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), is_unlikely }
@@ -216,7 +241,8 @@ mod tests {
     fn a_script_puts_what_is_used_before_the_rest() {
         let used = Used { likely: vec!["a".to_owned()], unlikely: vec!["b".to_owned()] };
         let script = script(&used);
-        assert!(script.contains("  .text.used :\n  {\n    *(.text.a)\n  }\n}\nINSERT BEFORE .text;\n"), "{script}");
+        assert!(script.contains("    *(.text.a)\n  }\n}\nINSERT BEFORE .text;\n"), "{script}");
+        assert!(UNSEEN.iter().all(|name| script.contains(&format!("*(.text.{name})"))), "{script}");
         assert!(script.contains("  .text.unlikely.used :\n  {\n    *(.text.unlikely.b)\n  }\n"), "{script}");
     }
 }

@@ -61,24 +61,42 @@ pub(super) struct Place {
 impl Place {
     /// Removes what an earlier run left, and makes the installation.
     pub(super) fn prepare(root: &Path, programs: PathBuf) -> Result<Self> {
+        let place = Self::begin(root, programs)?;
+        place.write_desired(root)?;
+        let mut command = place.initialize();
+        command.arg("--desired").arg(place.path("desired")).arg("--workspace-root").arg(place.path("work"));
+        cargo::output(&mut command)?;
+        place.raise_rates()?;
+        Ok(place)
+    }
+
+    /// Removes what an earlier run left, and makes an installation with what `initialize` gives it to begin with.
+    pub(super) fn as_initialized(root: &Path, programs: PathBuf) -> Result<Self> {
+        let place = Self::begin(root, programs)?;
+        cargo::output(&mut place.initialize())?;
+        Ok(place)
+    }
+
+    /// An empty folder of ours.
+    fn begin(root: &Path, programs: PathBuf) -> Result<Self> {
         let folder = cargo::target_directory(root)?.join("bench");
-        let api = ports::free_pair()?;
-        let admin_port = api.saturating_add(1);
+        let admin_port = ports::free_pair()?.saturating_add(1);
         let (model_port, sink_port) = (ports::free_pair()?, ports::free_pair()?);
         let place = Self { folder, programs, admin_port, model_port, sink_port };
         place.clear()?;
         fs::create_dir_all(place.path("desired")).context("cannot make the folder of the benchmark")?;
         fs::write(place.path(MARK), "cargo xtask bench removes this folder.\n").context("cannot mark the folder")?;
-        place.write_desired(root)?;
-        let mut command = place.command("scalboticsd");
-        command.args(["initialize", "--yes", "--trust-domain", "bench.example", "--tenant-name", "bench", "--admin", "ann"]);
-        command.args(["--approver", "bob", "--listen", &format!("127.0.0.1:{api}")]);
-        command.args(["--admin-listen", &format!("127.0.0.1:{admin_port}")]);
-        command.arg("--dir").arg(place.path("box")).arg("--desired").arg(place.path("desired"));
-        command.arg("--workspace-root").arg(place.path("work"));
-        cargo::output(&mut command)?;
-        place.raise_rates()?;
         Ok(place)
+    }
+
+    /// `scalboticsd initialize` in it.
+    fn initialize(&self) -> Command {
+        let mut command = self.command("scalboticsd");
+        command.args(["initialize", "--yes", "--trust-domain", "bench.example", "--tenant-name", "bench", "--admin", "ann"]);
+        command.args(["--approver", "bob", "--listen", &format!("127.0.0.1:{}", self.admin_port.saturating_sub(1))]);
+        command.args(["--admin-listen", &format!("127.0.0.1:{}", self.admin_port)]);
+        command.arg("--dir").arg(self.path("box"));
+        command
     }
 
     /// A path inside the folder.

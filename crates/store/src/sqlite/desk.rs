@@ -20,8 +20,9 @@ use super::job::Job;
 use super::logs::Logs;
 use super::writer::Writer;
 
-/// What commits may take for callers to make them: a thread of the loops stands still for as long.
-const AT_ONCE_MAX: Duration = Duration::from_micros(600);
+/// What commits may take for callers to make them: one thread of the loops, never two, stands still for as long. The way to the thread and
+/// back is a tenth of that; a limit near the pace of the disk would have them go there every other time.
+const AT_ONCE_MAX: Duration = Duration::from_micros(1_500);
 
 /// Most bytes that a caller commits itself; more are more work than the way to the thread.
 const AT_ONCE_LEN_MAX: usize = 64 << 10;

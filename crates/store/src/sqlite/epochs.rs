@@ -3,21 +3,19 @@
 use async_trait::async_trait;
 use rusqlite::Connection;
 use scalbotics_core::ids::AgentUid;
-use scalbotics_core::ports::{Epochs, EpochsNow, StoreError};
+use scalbotics_core::ports::{Epochs, EpochsNow, Registry as _, StoreError};
 
 use super::SqliteStore;
 use super::column::count;
 use super::failure::failed;
-use super::registry::stored_agent;
 
 #[async_trait]
 impl Epochs for SqliteStore {
+    /// The writer's epoch is read from the database, where another process would write it; the agent's row is kept like those of callers,
+    /// since nobody writes it but this store, which forgets it before it says that a suspension is durable.
     async fn now(&self, agent: AgentUid) -> Result<EpochsNow, StoreError> {
-        self.look_up(move |conn| {
-            let writer = writer_epoch(conn).map_err(failed("read the writer's epoch"))?;
-            Ok(EpochsNow { writer: count(writer)?, agent: stored_agent(conn, agent)? })
-        })
-        .await
+        let writer = self.look_up(|conn| count(writer_epoch(conn).map_err(failed("read the writer's epoch"))?)).await?;
+        Ok(EpochsNow { writer, agent: self.agent(agent).await? })
     }
 }
 

@@ -250,3 +250,15 @@ fn security_12_a_call_carries_what_its_task_has_taken_in() {
         assert_eq!(scalbotics_core::policy::egress(&tools()[&name(tool)]), egress, "{tool}");
     }
 }
+
+#[test]
+fn the_schema_that_is_read_is_the_one_that_people_read() {
+    let (written, _) = cedar_policy::SchemaFragment::from_cedarschema_str(include_str!("../scalbotics.cedarschema")).unwrap();
+    let written = written.to_json_value().unwrap();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/policy/cedar/scalbotics.cedarschema.json");
+    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+        std::fs::write(&path, scalbotics_core::json::canonical(&written).unwrap()).unwrap();
+    }
+    let read: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(read, written, "run this test with UPDATE_SNAPSHOTS=1");
+}
