@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustls::pki_types::CertificateDer;
 use scalbotics_core::identity::{AuthorityId, AuthorityState};
 use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError, SvidBook};
 use scalbotics_core::time::Timestamp;
@@ -41,18 +42,17 @@ pub(crate) struct Authorities {
 }
 
 impl Authorities {
-    /// Issues the daemon's certificate, and lets the authorities vouch for clients.
+    /// Issues the daemon's certificate, which is served with the roots, and lets the authorities vouch for clients.
     ///
     /// # Errors
     /// [`StartError::Certificate`].
     pub(crate) async fn begin(
-        local: Arc<KeystoreAuthority>,
-        own: Own,
-        anchors: Arc<ClientAnchors>,
+        (local, own): (Arc<KeystoreAuthority>, Own),
+        (anchors, roots): (Arc<ClientAnchors>, Vec<CertificateDer<'static>>),
         now: Timestamp,
     ) -> Result<Self, StartError> {
         let issued = local.issue(own.order(), now).await.map_err(certificate)?;
-        let serving = ServingCertificate::new(&own.identity(&issued)?).map_err(certificate)?;
+        let serving = ServingCertificate::announcing(&own.identity(&issued)?, roots).map_err(certificate)?;
         let this = Self { local, own, serving, anchors, served: Mutex::new(issued), lists: Mutex::default() };
         this.vouch(now)?;
         Ok(this)

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate, server_config};
+use scalbotics_identity::holder::join_token;
 use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
@@ -117,6 +119,12 @@ pub(super) fn evidence_of(
     Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), authority))
 }
 
+/// The digest of the trust bundle by which workers know this daemon.
+pub(super) fn bundle_digest(config: &Config, trust: &trust::File) -> Result<Digest, StartError> {
+    let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
+    Ok(join_token::bundle_digest(&roots))
+}
+
 /// Certificates of agents, signed by `authority`.
 pub(super) fn issuance(
     config: &Config,
@@ -138,7 +146,7 @@ pub(super) async fn acceptor(
     let failed = |source: BoxError| StartError::Certificate { source };
     let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
     let anchors = ClientAnchors::new(&roots).map_err(|error| failed(error.into()))?;
-    let authorities = Arc::new(Authorities::begin(local, own, anchors, clock.now()).await?);
+    let authorities = Arc::new(Authorities::begin((local, own), (anchors, roots), clock.now()).await?);
     let time = Arc::new(ClockTime(clock.clone()));
     let tls = server_config(authorities.serving(), authorities.anchors(), &config.trust_domain, time);
     let tls = tls.map_err(|error| failed(error.into()))?;

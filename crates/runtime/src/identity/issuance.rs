@@ -15,9 +15,8 @@ use scalbotics_core::time::Timestamp;
 
 use super::{Error, Spoiled};
 use crate::audit::Quota;
-use crate::change::ChangeError;
+use crate::change::{ChangeError, Changes};
 use crate::metrics::Metrics;
-use crate::vault::Vault;
 use crate::{Caller, Ports};
 
 /// Whether the clock is believed (semantics §4.7).
@@ -76,7 +75,7 @@ pub struct Issuance {
     pub(super) ports: Ports,
     authority: Arc<dyn KeyAuthority>,
     pub(super) time: Arc<dyn TimeTrust>,
-    vault: Vault,
+    pub(super) changes: Changes,
     quota: Arc<Quota>,
     pub(super) metrics: Arc<Metrics>,
     terms: Terms,
@@ -91,7 +90,7 @@ impl Issuance {
         (quota, metrics): (Arc<Quota>, Arc<Metrics>),
         terms: Terms,
     ) -> Self {
-        Self { vault: Vault::new(&ports), ports, authority, time, quota, metrics, terms }
+        Self { changes: Changes::new(ports.clone(), Arc::clone(&quota)), ports, authority, time, quota, metrics, terms }
     }
 
     /// The SPIFFE id of an agent.
@@ -177,7 +176,7 @@ impl Issuance {
                 record.decision = caller.decision.as_ref().map(DecisionNote::of);
                 record.request = Some(caller.request);
                 record.trace = caller.trace.as_ref().map(|trace| trace.trace_id.clone());
-                decisions = self.vault.seal_decisions(&svid.tenant, caller.decision.as_slice())?;
+                decisions = self.changes.vault.seal_decisions(&svid.tenant, caller.decision.as_slice())?;
             }
             By::Worker(request, trace) => {
                 record.chain = svid.joined.iter().map(|joined| Uid::Human(joined.sponsor)).chain([uid]).collect();

@@ -5,6 +5,9 @@
 
 mod error;
 mod issuance;
+mod joining;
+mod rotation;
 
 pub use error::{Error, Spoiled};
 pub use issuance::{Basis, By, Issuance, Order, Terms, TimeTrust};
+pub use joining::{Enrolment, Made};
