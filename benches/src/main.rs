@@ -15,6 +15,7 @@ mod redact;
 mod restart;
 mod sink;
 mod start;
+mod svids;
 mod tasks;
 
 use std::io::Write as _;
@@ -47,6 +48,8 @@ enum What {
     Query(query::Options),
     /// Redaction of clean text
     Redact(redact::Options),
+    /// Certificates of agents, in a store that no daemon serves
+    Svids(svids::Options),
     /// The bare echo, for one connection
     Echo,
     /// Time from exec to the first authenticated answer of a daemon that was killed with many open tasks
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
         What::Log(options) => serde_json::to_string(&runtime.block_on(log::measure(options))?),
         What::Query(options) => serde_json::to_string(&runtime.block_on(query::measure(options))?),
         What::Redact(options) => serde_json::to_string(&redact::measure(options)?),
+        What::Svids(options) => serde_json::to_string(&runtime.block_on(svids::measure(options))?),
         What::Restart(options) => serde_json::to_string(&runtime.block_on(restart::measure(options))?),
         What::Echo => return echo::serve(),
     };

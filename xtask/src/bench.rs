@@ -20,6 +20,7 @@ mod serving;
 mod share;
 mod small;
 mod start;
+mod svids;
 mod syncs;
 mod task;
 mod turn;
@@ -127,6 +128,8 @@ enum Part {
     Keyed,
     /// Redaction of clean text
     Redaction,
+    /// Certificates of agents
+    Svids,
     // The last, for they leave their tasks and records behind.
     /// Restarts with open tasks
     Restart,
@@ -151,6 +154,7 @@ impl Part {
             Self::Reads => reads::chain(place, counts.slices).map(|(figure, notes)| (vec![figure], notes)),
             Self::Keyed => keyed::fetches(place, counts.keyed).map(one),
             Self::Redaction => redaction::clean(root, place, counts.starts / 3).map(|(figure, note)| (vec![figure], vec![note])),
+            Self::Svids => svids::issue(place, counts.events / 20).map(one),
             Self::Audit => {
                 let (mut figures, mut notes) = audit::long_log(place, counts.events)?;
                 // Last: its tasks would be folded with the others.

@@ -136,8 +136,12 @@ fn security_5_the_life_of_an_agent_that_joins_from_another_machine() {
     // A second use is refused, told to nobody but the installation.
     let again = installation.enroll("walker", "thief", &token);
     assert_eq!(again.exits(4).error().code, "JOIN_REFUSED");
-    let alarms = installation.ann(&["audit", "query", "action = \"identity.enroll\""]).exits(0).lines();
-    let alarms = alarms.iter().map(|record| record["record"]["outcome"]["word"].as_str().unwrap_or_default().to_owned());
+    let alarms = installation.ann(&["audit", "query", "--action", "identity.enroll", "--oldest-first"]).exits(0).json();
+    let alarms = alarms
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|record| record["record"]["outcome"]["word"].as_str().unwrap_or_default().to_owned());
     assert_eq!(alarms.collect::<Vec<_>>(), ["ok", "alarm_token_used"]);
     assert!(installation.log_text().contains("a join token was tried that does not count"));
 
@@ -167,7 +171,7 @@ fn suspended(installation: &Installation, agent: &str) {
     let renewal = Answer::of(&mut installation.worker(agent, agent, &[]));
     assert_eq!(renewal.exits(4).error().code, "PRINCIPAL_SUSPENDED");
     let token = installation.ann(&["agent", "join-token", agent]);
-    assert_eq!(token.exits(1).error().code, "AGENT_NOT_ACTIVE");
+    assert_eq!(token.exits(7).error().code, "AGENT_NOT_ACTIVE");
     // Resumed: it joins anew.
     let token = installation.token_file(&installation.ann(&["agent", "resume", agent, "--join"]).exits(0));
     assert!(!installation.knows(agent, agent), "an older epoch never works again");
@@ -190,7 +194,7 @@ fn gone(installation: &Installation, agent: &str) {
     assert!(installation.knows("third", agent), "that was a plan");
     installation.ann(&["--yes", "agent", "offboard", agent]).exits(0);
     assert!(!installation.knows("third", agent));
-    assert_eq!(installation.ann(&["agent", "join-token", agent]).exits(1).error().code, "AGENT_NOT_ACTIVE");
+    assert_eq!(installation.ann(&["agent", "join-token", agent]).exits(7).error().code, "AGENT_NOT_ACTIVE");
 }
 
 #[test]

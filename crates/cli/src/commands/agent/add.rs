@@ -76,7 +76,7 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
         return put(session, &args.place, &written, printer).await;
     }
     let made = commit(session, &args.place, &written).await?;
-    join::token(session, name.as_str(), Some(&made), printer).await
+    join::token(session, name.as_str(), (None, Some(&made)), printer).await
 }
 
 /// What `agents/<id>.yaml` says.

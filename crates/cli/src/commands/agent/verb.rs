@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::add::{AddArgs, add};
 use super::enroll::{self, EnrollArgs};
-use super::join::{self, RotateArgs};
+use super::join::{self, RotateArgs, TokenArgs};
 use super::logs::{LogsArgs, logs};
 use super::offboard;
-use crate::commands::wire;
+use crate::commands::{identity, wire};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
 use crate::session::Session;
@@ -31,10 +31,7 @@ pub(crate) enum Verb {
     Enroll(EnrollArgs),
     /// Print a one-time token by which a worker becomes this agent within ten minutes; you stand for it from then on.
     #[command(before_help = "Example: scalbotics agent join-token reviewer")]
-    JoinToken {
-        /// The agent.
-        agent: String,
-    },
+    JoinToken(TokenArgs),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
@@ -136,14 +133,14 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
             Ok(())
         }
         Verb::Enroll(args) => enroll::run(&args, printer).await,
-        Verb::JoinToken { agent } => join::token(session, &agent, None, printer).await,
+        Verb::JoinToken(args) => join::token(session, &args.agent, (args.out.as_deref(), None), printer).await,
         Verb::RotateKeys(args) => join::rotate(session, &args, printer).await,
         Verb::Resume(args) => {
             let resumed = client.resume_agent(args.standing.request(session)?).await?.into_inner();
             if !args.join {
                 return show(&resumed, printer);
             }
-            join::token(session, &args.standing.agent, None, printer).await
+            join::token(session, &args.standing.agent, (None, None), printer).await
         }
         Verb::Offboard(args) => {
             offboard::plan(session, &args, confirm, printer).await?;
@@ -173,12 +170,27 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
         }
         Verb::Show { agent } => {
             let request = v1::GetAgentRequest { name: session.resource("agents", &agent) };
-            show(&client.get_agent(session.request(request)?).await?.into_inner(), printer)
+            let found = client.get_agent(session.request(request)?).await?.into_inner();
+            let mut shown = agent_json(&found);
+            // Who may look at agents may not be one who may look at certificates.
+            if let Ok(svids) = identity::svids(session, Some(&agent)).await {
+                let good: Vec<&v1::Svid> = svids.iter().filter(|svid| svid.counts).collect();
+                let ends = good.iter().map(|svid| svid.expire_time).min_by_key(|ends| wire::unix_ms(*ends)).map(wire::time);
+                if let (Some(ends), Value::Object(fields)) = (ends, &mut shown) {
+                    fields.insert("certificates".to_owned(), json!(good.len()));
+                    fields.insert("certificates_end".to_owned(), json!(ends));
+                }
+            }
+            print(&shown, printer)
         }
     }
 }
 
 fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
+    print(&agent_json(agent), printer)
+}
+
+fn print(agent: &Value, printer: &Printer) -> Result<(), Failure> {
     let columns = [
         column("agent", "/name"),
         column("uid", "/uid"),
@@ -190,8 +202,10 @@ fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
         column("mounts", "/mounts"),
         column("skills", "/skills"),
         column("files", "/files"),
+        column("certificates", "/certificates"),
+        column("first one ends", "/certificates_end"),
     ];
-    printer.one(&agent_json(agent), &columns)
+    printer.one(agent, &columns)
 }
 
 fn agent_json(agent: &v1::Agent) -> Value {
