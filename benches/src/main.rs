@@ -7,6 +7,7 @@ mod bare;
 mod client;
 mod cores;
 mod echo;
+mod joins;
 mod keyed;
 mod log;
 mod query;
@@ -50,6 +51,8 @@ enum What {
     Redact(redact::Options),
     /// Certificates of agents, in a store that no daemon serves
     Svids(svids::Options),
+    /// Enrolments through a daemon that runs, and how soon a suspension refuses the next call
+    Joins(joins::Options),
     /// The bare echo, for one connection
     Echo,
     /// Time from exec to the first authenticated answer of a daemon that was killed with many open tasks
@@ -67,6 +70,7 @@ fn main() -> Result<()> {
         What::Log(options) => serde_json::to_string(&runtime.block_on(log::measure(options))?),
         What::Query(options) => serde_json::to_string(&runtime.block_on(query::measure(options))?),
         What::Redact(options) => serde_json::to_string(&redact::measure(options)?),
+        What::Joins(options) => serde_json::to_string(&runtime.block_on(joins::measure(options))?),
         What::Svids(options) => serde_json::to_string(&runtime.block_on(svids::measure(options))?),
         What::Restart(options) => serde_json::to_string(&runtime.block_on(restart::measure(options))?),
         What::Echo => return echo::serve(),

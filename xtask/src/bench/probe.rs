@@ -202,6 +202,21 @@ pub(super) fn svids(place: &Place, count: u64) -> Result<Svids> {
     answer(command.args(["svids", "--count", &count.to_string()]).arg("--beside").arg(place.path("box")))
 }
 
+/// Enrolments, and suspensions of the agent that enrolled.
+#[derive(Debug, Deserialize)]
+pub(super) struct Joins {
+    pub(super) enrolments: usize,
+    pub(super) enrolled_us: u64,
+    pub(super) refused_us: Vec<u64>,
+}
+
+/// Has so many workers join a daemon that serves, and suspends their agent so often.
+pub(super) fn joins(place: &Place, enrolments: usize, suspensions: usize) -> Result<Joins> {
+    let mut command = command(place, "joins");
+    command.args(["--agent", AGENT, "--enrolments", &enrolments.to_string(), "--suspensions", &suspensions.to_string()]);
+    answer(&mut command)
+}
+
 /// Covers the clean text of a folder.
 pub(super) fn redaction(place: &Place, text: &Path, rounds: usize) -> Result<Redaction> {
     let mut command = place.command("scalbotics-bench");

@@ -3,6 +3,7 @@
 //! **Invariant:** the handshake fails, and so nothing is said to a server, unless it sends roots with exactly that digest, its chain ends in
 //! one of them, and it names a daemon of the trust domain of its own certificate.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -39,19 +40,26 @@ pub struct Learned {
 pub struct Joining {
     bundle: Digest,
     learned: OnceLock<Learned>,
+    met_another: AtomicBool,
 }
 
 impl Joining {
     /// By this digest.
     #[must_use]
     pub fn new(bundle: Digest) -> Arc<Self> {
-        Arc::new(Self { bundle, learned: OnceLock::new() })
+        Arc::new(Self { bundle, learned: OnceLock::new(), met_another: AtomicBool::new(false) })
     }
 
     /// Whose bundle it was, after a handshake that was good.
     #[must_use]
     pub fn learned(&self) -> Option<&Learned> {
         self.learned.get()
+    }
+
+    /// Whether a server had another bundle: somebody stands between, or it is another installation's daemon.
+    #[must_use]
+    pub fn met_another(&self) -> bool {
+        self.met_another.load(Ordering::Relaxed)
     }
 
     /// The client's configuration.
@@ -89,7 +97,10 @@ impl ServerCertVerifier for BundleVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let other = |error: Arc<dyn std::error::Error + Send + Sync>| CertificateError::Other(OtherError(error));
-        let roots = self.0.roots(intermediates).ok_or_else(|| other(Arc::new(OtherBundle)))?;
+        let Some(roots) = self.0.roots(intermediates) else {
+            self.0.met_another.store(true, Ordering::Relaxed);
+            return Err(other(Arc::new(OtherBundle)).into());
+        };
         let named = svid::read(end_entity).map_err(|error| other(Arc::new(error)))?;
         let trust_domain = named.id.trust_domain().clone();
         let daemon = DaemonVerifier::new(&roots, &trust_domain).map_err(|error| other(Arc::new(error)))?;

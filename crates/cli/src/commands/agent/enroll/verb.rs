@@ -93,7 +93,14 @@ async fn join(directory: &Directory, (agent, server): (&Name, &str), token: &Joi
     }
     let joining = Joining::new(token.bundle());
     let config = joining.client_config(Arc::new(DefaultTimeProvider)).map_err(|error| Failure::internal("no TLS", &error))?;
-    let channel = over(server, config).await?;
+    let channel = over(server, config).await.map_err(|failure| {
+        if !joining.met_another() {
+            return failure;
+        }
+        Failure::new(Exit::Failed, codes::TRUST, format!("the daemon at {server} is not the one that the join token names"))
+            .why("it has another trust bundle: it is another installation's, or somebody stands between; the token was not said to it")
+            .next("compare the address with the one that was printed with the token")
+    })?;
     let learned = joining.learned().ok_or_else(|| {
         Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {server}")).why("there was no handshake")
     })?;
