@@ -31,21 +31,21 @@ impl Installation {
     }
 
     /// Writes the token of an answer to a file.
-    fn token_file(&self, answer: &Answer) -> PathBuf {
+    pub(crate) fn token_file(&self, answer: &Answer) -> PathBuf {
         let file = self.path("join.token");
         std::fs::write(&file, answer.json()["token"].as_str().unwrap()).unwrap();
         file
     }
 
     /// A worker's command: it has no context and no file of the installation.
-    fn worker(&self, agent: &str, dir: &str, more: &[&str]) -> Command {
+    pub(crate) fn worker(&self, agent: &str, dir: &str, more: &[&str]) -> Command {
         let mut command = Command::new(cli());
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path("elsewhere"));
         command.args(["--quiet", "-o", "json", "agent", "enroll", agent, "--dir"]).arg(self.path(dir)).args(more);
         command
     }
 
-    fn enroll(&self, agent: &str, dir: &str, token: &Path) -> Answer {
+    pub(crate) fn enroll(&self, agent: &str, dir: &str, token: &Path) -> Answer {
         let (server, token) = (self.server(), token.display().to_string());
         Answer::of(&mut self.worker(agent, dir, &["--server", &server, "--token-file", &token]))
     }

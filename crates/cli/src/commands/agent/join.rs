@@ -70,12 +70,9 @@ pub(super) async fn token(
         column("server", "/server"),
     ];
     printer.one(&shown, &columns)?;
-    printer.note("the token is told once. Carry it to the worker's machine in a file, and run there");
-    printer.note(&format!(
-        "  scalbotics agent enroll {} --server {} --token-file TOKEN_FILE --dir DIRECTORY --watch",
-        wire::short(&token.agent),
-        session.context.server
-    ));
+    printer.note(
+        "the token is told once: carry it to the worker's machine in a file, and see `scalbotics agent enroll --help` there",
+    );
     Ok(())
 }
 
