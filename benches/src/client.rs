@@ -85,6 +85,21 @@ impl Person {
         }
     }
 
+    /// The trust file of the person's context.
+    pub(crate) fn trust(&self) -> Result<trust::File> {
+        trust::File::load(&self.entry.trust_file).context("cannot use the trust file")
+    }
+
+    /// Another connection.
+    pub(crate) async fn dial(&self) -> Result<Channel> {
+        self.connect_once().await
+    }
+
+    /// A connection to the same daemon by another configuration.
+    pub(crate) async fn dial_as(&self, config: rustls::ClientConfig) -> Result<Channel> {
+        dial(&self.uri, &TlsConnector::from(Arc::new(config))).await
+    }
+
     async fn connect_once(&self) -> Result<Channel> {
         dial(&self.uri, &self.connector).await
     }

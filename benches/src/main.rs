@@ -7,6 +7,7 @@ mod bare;
 mod client;
 mod cores;
 mod echo;
+mod joins;
 mod keyed;
 mod log;
 mod query;
@@ -15,6 +16,7 @@ mod redact;
 mod restart;
 mod sink;
 mod start;
+mod svids;
 mod tasks;
 
 use std::io::Write as _;
@@ -47,6 +49,10 @@ enum What {
     Query(query::Options),
     /// Redaction of clean text
     Redact(redact::Options),
+    /// Certificates of agents, in a store that no daemon serves
+    Svids(svids::Options),
+    /// Enrolments through a daemon that runs, and how soon a suspension refuses the next call
+    Joins(joins::Options),
     /// The bare echo, for one connection
     Echo,
     /// Time from exec to the first authenticated answer of a daemon that was killed with many open tasks
@@ -64,6 +70,8 @@ fn main() -> Result<()> {
         What::Log(options) => serde_json::to_string(&runtime.block_on(log::measure(options))?),
         What::Query(options) => serde_json::to_string(&runtime.block_on(query::measure(options))?),
         What::Redact(options) => serde_json::to_string(&redact::measure(options)?),
+        What::Joins(options) => serde_json::to_string(&runtime.block_on(joins::measure(options))?),
+        What::Svids(options) => serde_json::to_string(&runtime.block_on(svids::measure(options))?),
         What::Restart(options) => serde_json::to_string(&runtime.block_on(restart::measure(options))?),
         What::Echo => return echo::serve(),
     };

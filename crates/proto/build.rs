@@ -16,9 +16,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(files, [root])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    // What holds a secret's value has no derived `Debug`: a log line must not be able to print it.
+    // What holds a secret's value or a join token has no derived `Debug`: a log line must not be able to print it.
     tonic_prost_build::configure()
-        .skip_debug(["scalbotics.v1.PutSecretRequest", "scalbotics.v1.RotateSecretRequest"])
+        .skip_debug([
+            "scalbotics.v1.PutSecretRequest",
+            "scalbotics.v1.RotateSecretRequest",
+            "scalbotics.v1.JoinToken",
+            "scalbotics.v1.EnrollRequest",
+        ])
         .build_server(true)
         .build_client(true)
         .compile_fds(descriptors)?;

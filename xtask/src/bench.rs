@@ -20,6 +20,7 @@ mod serving;
 mod share;
 mod small;
 mod start;
+mod svids;
 mod syncs;
 mod task;
 mod turn;
@@ -127,6 +128,8 @@ enum Part {
     Keyed,
     /// Redaction of clean text
     Redaction,
+    /// Certificates of agents: issuing, joining, suspending
+    Svids,
     // The last, for they leave their tasks and records behind.
     /// Restarts with open tasks
     Restart,
@@ -151,6 +154,13 @@ impl Part {
             Self::Reads => reads::chain(place, counts.slices).map(|(figure, notes)| (vec![figure], notes)),
             Self::Keyed => keyed::fetches(place, counts.keyed).map(one),
             Self::Redaction => redaction::clean(root, place, counts.starts / 3).map(|(figure, note)| (vec![figure], vec![note])),
+            Self::Svids => {
+                let (issued, note) = svids::issue(place, counts.events / 20)?;
+                let (mut figures, mut notes) = svids::joins(place, counts.tasks)?;
+                figures.push(issued);
+                notes.push(note);
+                Ok((figures, notes))
+            }
             Self::Audit => {
                 let (mut figures, mut notes) = audit::long_log(place, counts.events)?;
                 // Last: its tasks would be folded with the others.

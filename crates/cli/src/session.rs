@@ -11,6 +11,7 @@ use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure};
 use crate::tree::Globals;
 
+pub(crate) use connect::over;
 pub(crate) use token::{exchange, forget};
 
 /// An open session.

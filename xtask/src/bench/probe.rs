@@ -188,6 +188,35 @@ pub(super) fn queries(place: &Place, rounds: usize, checks: usize) -> Result<Que
     answer(command.args(["--rounds", &rounds.to_string(), "--checks", &checks.to_string()]))
 }
 
+/// Certificates that were issued, and what that took.
+#[derive(Debug, Deserialize)]
+pub(super) struct Svids {
+    pub(super) issued: u64,
+    pub(super) computed_us: u64,
+    pub(super) wall_us: u64,
+}
+
+/// Issues so many certificates in a store of their own.
+pub(super) fn svids(place: &Place, count: u64) -> Result<Svids> {
+    let mut command = place.command("scalbotics-bench");
+    answer(command.args(["svids", "--count", &count.to_string()]).arg("--beside").arg(place.path("box")))
+}
+
+/// Enrolments, and suspensions of the agent that enrolled.
+#[derive(Debug, Deserialize)]
+pub(super) struct Joins {
+    pub(super) enrolments: usize,
+    pub(super) enrolled_us: u64,
+    pub(super) refused_us: Vec<u64>,
+}
+
+/// Has so many workers join a daemon that serves, and suspends their agent so often.
+pub(super) fn joins(place: &Place, enrolments: usize, suspensions: usize) -> Result<Joins> {
+    let mut command = command(place, "joins");
+    command.args(["--agent", AGENT, "--enrolments", &enrolments.to_string(), "--suspensions", &suspensions.to_string()]);
+    answer(&mut command)
+}
+
 /// Covers the clean text of a folder.
 pub(super) fn redaction(place: &Place, text: &Path, rounds: usize) -> Result<Redaction> {
     let mut command = place.command("scalbotics-bench");

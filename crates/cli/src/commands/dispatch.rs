@@ -53,7 +53,7 @@ pub(crate) const fn is_stream(command: &Command) -> bool {
             | Command::Approval(approval::Verb::Watch(_))
             | Command::Status(_)
             | Command::Audit(audit::Verb::Tail { .. })
-            | Command::Agent(agent::Verb::Logs(_))
+            | Command::Agent(agent::Verb::Logs(_) | agent::Verb::Enroll(_))
     )
 }
 
@@ -64,6 +64,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Login => return session::login(globals).await,
         Command::Doctor(args) => return installation::doctor(globals, &args).await,
+        Command::Agent(agent::Verb::Enroll(args)) => return agent::enroll(&args, printer).await,
         Command::Version => return installation::version(globals).await,
         Command::Initialize(_)
         | Command::Dev(_)

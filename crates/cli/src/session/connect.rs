@@ -29,25 +29,29 @@ pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
 
 /// A connection to the context's daemon.
 pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Channel, Failure> {
-    let unusable = |why: String| {
-        Failure::new(Exit::Usage, codes::SERVER, format!("server {} is not usable", context.server))
-            .why(why)
-            .next("scalbotics context list")
-    };
-    let uri: Uri = context.server.parse().map_err(|error: http_error::InvalidUri| unusable(error.to_string()))?;
-    if uri.scheme_str() != Some("https") || uri.host().is_none() {
-        return Err(unusable("it is not https://host:port".to_owned()));
-    }
-    let roots = trust.roots().map_err(|error| unusable(in_words(&error)))?;
+    let roots = trust.roots().map_err(|error| unusable(&context.server, in_words(&error)))?;
     let config = tls::client_config(&roots, &trust.trust_domain, None, Arc::new(DefaultTimeProvider));
-    let connector = TlsConnector::from(Arc::new(config.map_err(|error| unusable(in_words(&error)))?));
+    over(&context.server, config.map_err(|error| unusable(&context.server, in_words(&error)))?).await
+}
+
+fn unusable(server: &str, why: String) -> Failure {
+    Failure::new(Exit::Usage, codes::SERVER, format!("server {server} is not usable")).why(why).next("scalbotics context list")
+}
+
+/// A connection to a daemon, as this configuration knows it.
+pub(crate) async fn over(server: &str, config: rustls::ClientConfig) -> Result<Channel, Failure> {
+    let uri: Uri = server.parse().map_err(|error: http_error::InvalidUri| unusable(server, error.to_string()))?;
+    if uri.scheme_str() != Some("https") || uri.host().is_none() {
+        return Err(unusable(server, "it is not https://host:port".to_owned()));
+    }
+    let connector = TlsConnector::from(Arc::new(config));
     let service = tower::service_fn(move |uri: Uri| connect(uri, connector.clone()));
     // The connector brings the TLS; the endpoint would refuse the scheme without its own, so it only learns the origin.
     let place = uri.authority().map(|authority| format!("http://{authority}")).unwrap_or_default();
-    let endpoint = Endpoint::from_shared(place).map_err(|error| unusable(in_words(&error)))?;
+    let endpoint = Endpoint::from_shared(place).map_err(|error| unusable(server, in_words(&error)))?;
     let endpoint = endpoint.origin(uri).connect_timeout(CONNECT_TIMEOUT);
     endpoint.connect_with_connector(service).await.map_err(|error| {
-        Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {}", context.server))
+        Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {server}"))
             .why(in_words(&error))
             .next("scalbotics doctor")
     })

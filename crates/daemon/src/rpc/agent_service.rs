@@ -116,4 +116,17 @@ impl AgentService for Agents {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.set_standing(&call, &message, Move::Offboard).await).await
     }
+
+    async fn create_join_token(&self, request: Request<v1::CreateJoinTokenRequest>) -> Result<Response<v1::JoinToken>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.join_token(&call, &message).await).await
+    }
+
+    async fn rotate_agent_keys(
+        &self,
+        request: Request<v1::RotateAgentKeysRequest>,
+    ) -> Result<Response<v1::RotateAgentKeysResponse>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.rotate_keys(&call, &message).await).await
+    }
 }

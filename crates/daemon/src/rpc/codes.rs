@@ -40,6 +40,7 @@ codes! {
     ASSERTION_REFUSED "ASSERTION_REFUSED" "the login assertion does not count";
     GRANT_OVER "GRANT_OVER" "the standing grant of the service is over";
     PRINCIPAL_SUSPENDED "PRINCIPAL_SUSPENDED" "the caller is suspended, or was since the token was made";
+    JOIN_REFUSED "JOIN_REFUSED" "the join token does not count";
     // Whether they may.
     POLICY_DENIED "POLICY_DENIED" "policy denies the call";
     POLICY_ERROR "POLICY_ERROR" "policy could not be evaluated, which denies";
@@ -52,6 +53,7 @@ codes! {
     TOO_MANY "TOO_MANY" "the tenant has as many of them as it may have";
     AUTHORITY_STATE "AUTHORITY_STATE" "the state of the issuing CA does not allow it";
     REQUEST_ID_REUSED "REQUEST_ID_REUSED" "the request id was used for another request";
+    REQUEST_ANSWERED "REQUEST_ANSWERED" "the request was answered before, and the answer holds a secret that is not kept";
     // Tasks.
     AGENT_NOT_ACTIVE "AGENT_NOT_ACTIVE" "the agent is suspended or offboarded";
     NO_PATH "NO_PATH" "none of the agent's workflows serves the goal";

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
@@ -9,7 +10,9 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, evidence, model, people, privacy, secret, task};
+use scalbotics_runtime::{
+    Decisions, Ports, Supervisor, approval, audit, evidence, identity, model, people, privacy, secret, task,
+};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
@@ -48,10 +51,14 @@ pub struct Context {
     pub states: States,
     /// Evidence of tasks.
     pub evidence: evidence::Service,
+    /// Certificates of agents.
+    pub identity: identity::Issuance,
     /// Who signs certificates.
     pub(crate) authorities: Arc<crate::authorities::Authorities>,
     /// The root certificates by which others verify them, PEM.
     pub bundle: String,
+    /// The digest of their trust bundle, which join tokens carry.
+    pub bundle_digest: Digest,
     /// Audit records of calls.
     pub auditor: Arc<audit::Auditor>,
     /// Who keeps checkpoints outside of this host.

@@ -1,4 +1,4 @@
-//! IdentityService: the issuing CAs, one after another.
+//! IdentityService: the issuing CAs, one after another; certificates of agents are in `join_service` and `svid_service`.
 //!
 //! **Invariant:** the installation log says what is about to be done before it is done, and what became of it.
 
@@ -167,5 +167,20 @@ impl IdentityService for Identities {
     async fn get_trust_bundle(&self, request: Request<v1::GetTrustBundleRequest>) -> Result<Response<v1::TrustBundle>, Status> {
         let (call, _) = Call::of(request)?;
         self.0.answer(&call, self.bundle(&call).await).await
+    }
+
+    async fn enroll(&self, request: Request<v1::EnrollRequest>) -> Result<Response<v1::Certificate>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.joined(&call, &message).await).await
+    }
+
+    async fn renew_svid(&self, request: Request<v1::RenewSvidRequest>) -> Result<Response<v1::Certificate>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.renew(&call, &message).await).await
+    }
+
+    async fn list_svids(&self, request: Request<v1::ListSvidsRequest>) -> Result<Response<v1::ListSvidsResponse>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.svids(&call, &message).await).await
     }
 }

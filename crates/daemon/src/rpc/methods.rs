@@ -11,7 +11,7 @@ pub enum Admission {
     Policy,
     /// A token and nothing more: the method tells nothing about the tenant.
     Token,
-    /// Nobody yet: this is where a token comes from.
+    /// Nobody yet: this is where a token or a certificate comes from.
     Login,
     /// Everybody: whether the daemon serves.
     Open,
@@ -80,6 +80,8 @@ rows! {
     SUSPEND_AGENT: "AgentService/SuspendAgent" "agent.suspend" "Agent" Write Awaited;
     RESUME_AGENT: "AgentService/ResumeAgent" "agent.resume" "Agent" Write Awaited;
     OFFBOARD_AGENT: "AgentService/OffboardAgent" "agent.offboard" "Agent" Write Awaited;
+    CREATE_JOIN_TOKEN: "AgentService/CreateJoinToken" "agent.join_token" "Agent" Write Awaited;
+    ROTATE_AGENT_KEYS: "AgentService/RotateAgentKeys" "agent.rotate_keys" "Agent" Write Awaited;
     ADD_HUMAN: "HumanService/AddHuman" "human.add" "Tenant" Write Awaited;
     LIST_HUMANS: "HumanService/ListHumans" "human.list" "Tenant" Read Batched;
     GET_HUMAN: "HumanService/GetHuman" "human.read" "Account" Read Batched;
@@ -101,6 +103,8 @@ rows! {
     TAINT_AUTHORITY: "IdentityService/TaintAuthority" "identity.taint" "Installation" Write Awaited;
     REVOKE_AUTHORITY: "IdentityService/RevokeAuthority" "identity.revoke" "Installation" Write Awaited;
     GET_TRUST_BUNDLE: "IdentityService/GetTrustBundle" "identity.bundle" "Installation" Read Batched;
+    RENEW_SVID: "IdentityService/RenewSvid" "identity.renew" "Session" Write Awaited;
+    LIST_SVIDS: "IdentityService/ListSvids" "identity.svids" "Tenant" Read Batched;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
     LIST_MODELS: "ModelService/ListModels" "model.list" "Tenant" Read Batched;
@@ -135,6 +139,18 @@ pub const EXCHANGE_ASSERTION: Row = Row {
     admission: Admission::Login,
 };
 
+/// Joining: no action, since there is no principal yet; audited by its handler.
+pub const ENROLL: Row = Row {
+    method: Method {
+        path: "/scalbotics.v1.IdentityService/Enroll",
+        action: None,
+        resource: "Session",
+        rate: RateClass::Login,
+        audit: Audit::Awaited,
+    },
+    admission: Admission::Login,
+};
+
 /// Whether the daemon serves; says nothing else, and load balancers have no token. Not audited.
 pub const HEALTH_CHECK: Row = outside("/grpc.health.v1.Health/Check", RateClass::Login, Admission::Open);
 
@@ -150,7 +166,7 @@ pub const REFLECTION_ALPHA: Row =
     outside("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", RateClass::Stream, Admission::Token);
 
 /// Rows that policy is not asked about, each with its reason above.
-const UNDECIDED: &[&Row] = &[&EXCHANGE_ASSERTION, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
+const UNDECIDED: &[&Row] = &[&EXCHANGE_ASSERTION, &ENROLL, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
 
 /// Every row.
 pub fn all() -> impl Iterator<Item = &'static Row> {

@@ -141,6 +141,7 @@ fn grpc(code: codes::Code) -> Code {
                 codes::ASSERTION_REFUSED,
                 codes::PRINCIPAL_SUSPENDED,
                 codes::GRANT_OVER,
+                codes::JOIN_REFUSED,
             ],
         ),
         (
@@ -194,7 +195,7 @@ fn grpc(code: codes::Code) -> Code {
                 codes::TOO_MANY,
             ],
         ),
-        (Code::AlreadyExists, &[codes::NAME_TAKEN]),
+        (Code::AlreadyExists, &[codes::NAME_TAKEN, codes::REQUEST_ANSWERED]),
         (Code::Aborted, &[codes::CONFLICT]),
         (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
         (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED, codes::READS_ONLY]),

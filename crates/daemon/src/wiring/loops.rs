@@ -2,15 +2,18 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::ports::{CheckpointKeeper, Clock, PrivacyStore};
+use scalbotics_core::digest::Digest;
+use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate, server_config};
+use scalbotics_identity::holder::join_token;
 use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Checkpointer, Keepers, Quota};
+use scalbotics_runtime::identity::{Issuance, Terms};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{POLL_MS, REMOTE_POLL_MS, Reconciler, States};
 use scalbotics_runtime::{Ports, Supervisor, approval, evidence, privacy, secret, task};
@@ -116,6 +119,23 @@ pub(super) fn evidence_of(
     Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), authority))
 }
 
+/// The digest of the trust bundle by which workers know this daemon.
+pub(super) fn bundle_digest(config: &Config, trust: &trust::File) -> Result<Digest, StartError> {
+    let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
+    Ok(join_token::bundle_digest(&roots))
+}
+
+/// Certificates of agents, signed by `authority`.
+pub(super) fn issuance(
+    config: &Config,
+    ports: &Ports,
+    (authority, clock): (Arc<dyn KeyAuthority>, Arc<Guarded>),
+    (quota, metrics): (&Arc<Quota>, &Arc<Metrics>),
+) -> Issuance {
+    let terms = Terms { trust_domain: config.trust_domain.clone(), lifetime_ms: config.settings.identity.svid_lifetime.as_ms() };
+    Issuance::new(ports.clone(), (authority, clock), (Arc::clone(quota), Arc::clone(metrics)), terms)
+}
+
 /// The authorities, kept fresh, and TLS under them.
 pub(super) async fn acceptor(
     config: &Config,
@@ -126,7 +146,7 @@ pub(super) async fn acceptor(
     let failed = |source: BoxError| StartError::Certificate { source };
     let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
     let anchors = ClientAnchors::new(&roots).map_err(|error| failed(error.into()))?;
-    let authorities = Arc::new(Authorities::begin(local, own, anchors, clock.now()).await?);
+    let authorities = Arc::new(Authorities::begin((local, own), (anchors, roots), clock.now()).await?);
     let time = Arc::new(ClockTime(clock.clone()));
     let tls = server_config(authorities.serving(), authorities.anchors(), &config.trust_domain, time);
     let tls = tls.map_err(|error| failed(error.into()))?;

@@ -12,7 +12,9 @@ use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
 use tokio::net::TcpListener;
 
-use super::loops::{acceptor, anchored, approvals, evidence_of, learnt, privacy_of, reconciler, sign_logs, used_logins};
+use super::loops::{
+    acceptor, anchored, approvals, bundle_digest, evidence_of, issuance, learnt, privacy_of, reconciler, sign_logs, used_logins,
+};
 use super::parts::{Keys, Outside, open_store, ports, unlock};
 use crate::admin;
 use crate::anchor;
@@ -85,6 +87,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         people,
         tasks,
         models,
+        identity: issuance(&config, &ports, (authorities.port(), Arc::clone(&clock)), (&quota, &metrics)),
         approvals,
         privacy,
         secrets,
@@ -93,6 +96,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         states: reconciler.states(),
         reconciler,
         authorities,
+        bundle_digest: bundle_digest(&config, &trust)?,
         bundle: trust.ca_bundle_pem,
         auditor,
         keepers,

@@ -70,6 +70,12 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("AgentService", "SuspendAgent" | "ResumeAgent" | "OffboardAgent") => {
             (v1::AgentStandingRequest { name: agent, ..Default::default() }.encode_to_vec(), true)
         }
+        ("AgentService", "CreateJoinToken") => {
+            (v1::CreateJoinTokenRequest { name: agent, ..Default::default() }.encode_to_vec(), true)
+        }
+        ("AgentService", "RotateAgentKeys") => {
+            (v1::RotateAgentKeysRequest { name: agent, ..Default::default() }.encode_to_vec(), true)
+        }
         ("HumanService", "AddHuman") => {
             let key = Pair::generate(Algorithm::Ed25519).unwrap().public().to_jwk_json().unwrap();
             (v1::AddHumanRequest { name: human, login_key: key, ..Default::default() }.encode_to_vec(), false)
@@ -151,6 +157,8 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("IdentityService", "RevokeAuthority") => {
             (v1::RevokeAuthorityRequest { authority: "0".repeat(40), ..Default::default() }.encode_to_vec(), false)
         }
+        ("IdentityService", "RenewSvid") => (v1::RenewSvidRequest::default().encode_to_vec(), false),
+        ("IdentityService", "ListSvids") => (v1::ListSvidsRequest { parent, ..Default::default() }.encode_to_vec(), false),
         ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
         ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),
         _ => return None,
@@ -159,7 +167,8 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
 }
 
 /// Methods whose request names no tenant at all.
-const NAMELESS: [&str; 8] = [
+const NAMELESS: [&str; 9] = [
+    "/scalbotics.v1.IdentityService/RenewSvid",
     "/scalbotics.v1.SessionService/WhoAmI",
     "/scalbotics.v1.InstallationService/GetInstallation",
     "/scalbotics.v1.IdentityService/ListAuthorities",

@@ -15,6 +15,7 @@
 mod audit;
 mod every_rpc;
 mod hostile_models;
+mod joining;
 mod limits;
 mod repository;
 mod session;

@@ -134,13 +134,13 @@ impl World {
             flags: values.iter().map(|value| (*value).to_owned()).collect(),
         };
         let running = serve(sources).await;
-        let channel = connect(&plan, running.api()).await;
+        let channel = connect(&plan, running.api(), None).await;
         Self { dir, running: Some(running), channel, plan }
     }
 
     /// Opens another connection, and calls over it from now on.
     pub(crate) async fn reconnect(&mut self) {
-        self.channel = connect(&self.plan, self.running.as_ref().unwrap().api()).await;
+        self.channel = connect(&self.plan, self.running.as_ref().unwrap().api(), None).await;
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -159,7 +159,7 @@ impl World {
         sources.flags.extend(values.iter().map(|value| (*value).to_owned()));
         assert_eq!(running.shutdown().await.left, 0);
         let running = serve(sources).await;
-        self.channel = connect(&self.plan, running.api()).await;
+        self.channel = connect(&self.plan, running.api(), None).await;
         self.running = Some(running);
     }
 
@@ -267,9 +267,11 @@ async fn register_nobody(plan: &Plan, environment: &Environment) {
     store.put_human(human, record.into()).await.unwrap();
 }
 
-async fn connect(plan: &Plan, api: SocketAddr) -> Channel {
+/// A connection, by a client's certificate where there is one.
+pub(crate) async fn connect(plan: &Plan, api: SocketAddr, identity: Option<&tls::Identity>) -> Channel {
     let trust = trust::File::load(&plan.root.join(layout::TRUST)).unwrap();
-    let config = tls::client_config(&trust.roots().unwrap(), &trust.trust_domain, None, Arc::new(DefaultTimeProvider)).unwrap();
+    let config =
+        tls::client_config(&trust.roots().unwrap(), &trust.trust_domain, identity, Arc::new(DefaultTimeProvider)).unwrap();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     let service = tower::service_fn(move |_: Uri| {
         let connector = connector.clone();

@@ -20,6 +20,9 @@ const EFFECT_POINTS: [&str; 4] = ["effect.send.before", "effect.send.after", "ef
 const COMMIT_POINTS: [&str; 2] = ["commit.before", "commit.after"];
 const VERIFY_POINTS: [&str; 2] = ["verify.before", "verify.after"];
 
+/// Those around the entry of a certificate, with a test of its own beside the others about joining.
+const JOIN_POINTS: [&str; 2] = ["svid.enter.before", "svid.enter.after"];
+
 /// Those around erasing, each with a test of its own beside the others about it.
 const ERASURE_POINTS: [&str; 6] = ["erase.before", "erase.after", "keys.before", "keys.after", "rewrap.before", "rewrap.after"];
 
@@ -40,7 +43,7 @@ const TIMES: Times = Times { before_ms: 60, after_ms: 60 };
 
 #[test]
 fn every_named_failpoint_is_died_at() {
-    let all = [&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS, &ERASURE_POINTS, &RESTORE_POINTS].concat();
+    let all = [&COMMIT_POINTS[..], &EFFECT_POINTS, &VERIFY_POINTS, &JOIN_POINTS, &ERASURE_POINTS, &RESTORE_POINTS].concat();
     assert_eq!(all, scalbotics_core::failpoint::NAMES);
 }
 

@@ -173,6 +173,7 @@ fn every_next_step_works_as_printed() {
     proofs(&installation, &mut followed);
     erasing(&installation, &mut followed);
     authorities(&installation, &mut followed);
+    joining(&installation, &mut followed);
     for (command, _) in OUT_OF_REACH {
         followed.step(&installation, ANN, command);
     }
@@ -402,6 +403,26 @@ fn authorities(installation: &Installation, followed: &mut Followed) {
     let words = ["--context", ANN, "identity", "ca", "rotate", "--request", request.to_str().unwrap()];
     let asked = Answer::of(installation.environment(&cli()).args(words)).exits(0);
     followed.step(installation, ANN, asked.stderr.trim());
+}
+
+/// Workers that do not join, or whose certificate does not count any more.
+fn joining(installation: &Installation, followed: &mut Followed) {
+    let note = Answer::of(installation.environment(&cli()).args(["--context", ANN, "agent", "join-token", "clerk"])).exits(0);
+    followed.step(installation, ANN, note.stderr.trim());
+    let token = installation.token_file(&installation.ann(&["agent", "join-token", "clerk"]).exits(0));
+    installation.enroll("clerk", "joined", &token).exits(0);
+    installation.ann(&["agent", "rotate-keys", "clerk", "--compromised"]).exits(0);
+    let answers = [
+        installation.enroll("clerk", "late", &token).exits(4),
+        installation.enroll("clerk", "joined", &token).exits(2),
+        installation.enroll("clerk", "nothing", Path::new("/dev/null")).exits(2),
+        Answer::of(&mut installation.worker("clerk", "never", &[])).exits(1),
+        Answer::of(&mut installation.worker("other", "joined", &[])).exits(2),
+        Answer::of(&mut installation.worker("clerk", "joined", &[])).exits(4),
+        installation.ann(&["agent", "join-token", "nobody"]).exits(10),
+        installation.ann(&["agent", "join-token", "clerk", "--out", "/dev/null/none"]).exits(1),
+    ];
+    followed.answers(installation, ANN, &answers);
 }
 
 /// An approver is enrolled who is in no group yet.

@@ -59,7 +59,11 @@ pub enum PeerError {
 }
 
 /// The certificate that the daemon serves with; replaced while it runs, at half of its life.
-pub struct ServingCertificate(RwLock<Arc<CertifiedKey>>);
+pub struct ServingCertificate {
+    current: RwLock<Arc<CertifiedKey>>,
+    /// Sent after the chain, for workers that know the installation by the digest of these alone (semantics §4.2).
+    roots: Vec<CertificateDer<'static>>,
+}
 
 impl ServingCertificate {
     /// Serves with `identity`.
@@ -67,14 +71,23 @@ impl ServingCertificate {
     /// # Errors
     /// [`Error::Certificate`] when the leaf is not that of the key.
     pub fn new(identity: &Identity) -> Result<Arc<Self>, Error> {
-        Ok(Arc::new(Self(RwLock::new(certified_key(identity)?))))
+        Self::announcing(identity, Vec::new())
     }
 
-    /// The certificates that new connections are served with, DER, the daemon's own first.
+    /// The same, and sends these roots after the chain: whoever knows their digest needs nothing else to know the daemon.
+    ///
+    /// # Errors
+    /// [`Error::Certificate`].
+    pub fn announcing(identity: &Identity, roots: Vec<CertificateDer<'static>>) -> Result<Arc<Self>, Error> {
+        Ok(Arc::new(Self { current: RwLock::new(certified_key(identity, &roots)?), roots }))
+    }
+
+    /// The certificates that new connections are served with, DER, the daemon's own first, without the roots.
     #[must_use]
     pub fn chain(&self) -> Vec<Vec<u8>> {
-        let serving = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        serving.cert.iter().map(|certificate| certificate.to_vec()).collect()
+        let serving = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let len = serving.cert.len().saturating_sub(self.roots.len());
+        serving.cert.iter().take(len).map(|certificate| certificate.to_vec()).collect()
     }
 
     /// Serves new connections with `identity`; open ones go on.
@@ -82,21 +95,22 @@ impl ServingCertificate {
     /// # Errors
     /// [`Error::Certificate`], and the old certificate stays.
     pub fn replace(&self, identity: &Identity) -> Result<(), Error> {
-        let fresh = certified_key(identity)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        let fresh = certified_key(identity, &self.roots)?;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         Ok(())
     }
 }
 
-fn certified_key(identity: &Identity) -> Result<Arc<CertifiedKey>, Error> {
+fn certified_key(identity: &Identity, roots: &[CertificateDer<'static>]) -> Result<Arc<CertifiedKey>, Error> {
     let key = private_key(&identity.key).map_err(tls::Error::from)?;
-    let certified = CertifiedKey::from_der(identity.chain.clone(), key, &provider()).map_err(Error::Certificate)?;
+    let chain = [identity.chain.as_slice(), roots].concat();
+    let certified = CertifiedKey::from_der(chain, key, &provider()).map_err(Error::Certificate)?;
     Ok(Arc::new(certified))
 }
 
 impl ResolvesServerCert for ServingCertificate {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
     }
 }
 

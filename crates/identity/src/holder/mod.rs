@@ -2,9 +2,12 @@
 
 pub mod assertion;
 pub mod certificate;
+pub mod join_token;
+pub mod joining;
 pub mod key;
 pub mod roots;
 pub mod signed_note;
+pub mod signing_request;
 pub mod statement;
 pub mod svid;
 pub mod tls;

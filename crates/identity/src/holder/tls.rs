@@ -22,7 +22,7 @@ use scalbotics_core::ports::Clock;
 use super::{key, svid};
 
 /// The only application protocol of a client: gRPC's HTTP/2.
-const ALPN: &[u8] = b"h2";
+pub(crate) const ALPN: &[u8] = b"h2";
 
 /// Why a TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -95,11 +95,7 @@ pub fn client_config(
     time: Arc<dyn TimeProvider>,
 ) -> Result<ClientConfig, Error> {
     let provider = provider();
-    let verifier = DaemonVerifier {
-        roots: root_store(roots)?,
-        trust_domain: trust_domain.clone(),
-        algorithms: provider.signature_verification_algorithms,
-    };
+    let verifier = DaemonVerifier::new(roots, trust_domain)?;
     let builder = ClientConfig::builder_with_details(provider, time)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -126,14 +122,24 @@ pub(crate) fn private_key(key: &key::Pair) -> Result<PrivateKeyDer<'static>, key
     Ok(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der()?.to_vec())))
 }
 
+/// Accepts a daemon of a trust domain, and nobody else.
 #[derive(Debug)]
-struct DaemonVerifier {
+pub(crate) struct DaemonVerifier {
     roots: Arc<RootCertStore>,
     trust_domain: TrustDomain,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl DaemonVerifier {
+    /// By these roots.
+    ///
+    /// # Errors
+    /// [`Error::Root`], [`Error::NoRoots`].
+    pub(crate) fn new(roots: &[CertificateDer<'static>], trust_domain: &TrustDomain) -> Result<Self, Error> {
+        let algorithms = provider().signature_verification_algorithms;
+        Ok(Self { roots: root_store(roots)?, trust_domain: trust_domain.clone(), algorithms })
+    }
+
     fn check_name(&self, certificate: &CertificateDer<'_>) -> Result<(), PeerError> {
         let id = svid::read(certificate)?.id;
         let is_daemon = matches!(id.subject(), Some(Subject::Daemon { .. }));

@@ -229,6 +229,29 @@ impl Service {
         Ok(moved)
     }
 
+    /// Voids whatever an agent has of certificates and tokens, at once and for good, and lets it join anew: a key of it was stolen.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn void_keys(&self, caller: &Caller, name: &Name) -> Result<Changed<Agent>, Error> {
+        let change = self.changes.begin(caller, "agent.rotate_keys", format!("{name} compromised").as_bytes());
+        if let Some(known) = change.known().await? {
+            return Ok(known);
+        }
+        let _one = self.one.lock().await;
+        let registry = &self.changes.ports.registry;
+        let old = registry.agent_by_name(&caller.principal.tenant, name).await.map_err(ChangeError::from)?;
+        let old = old.ok_or_else(|| Error::NotFound { kind: "agent", name: name.clone() })?;
+        let agent = match old.standing {
+            Standing::Active => Agent { epoch: old.epoch.saturating_add(1), ..old },
+            // What it had is void already.
+            Standing::Suspended => return Ok(Changed { now: old, audited: false }),
+            Standing::Offboarded => return Err(Error::Gone { name: name.clone() }),
+        };
+        let target = agent.uid.to_string();
+        made(&change, (&target, agent), false, |agent, note| registry.put_agent(agent, note)).await
+    }
+
     async fn present(&self, tenant: &TenantId, name: &Name) -> Result<Human, Error> {
         let human = self.human(tenant, name).await.map_err(ChangeError::from)?;
         human.ok_or_else(|| Error::NotFound { kind: "human", name: name.clone() })

@@ -21,6 +21,7 @@ mod driven;
 mod evidence;
 mod fakes;
 mod inputs;
+mod joining;
 mod keepers;
 mod life;
 mod limits;

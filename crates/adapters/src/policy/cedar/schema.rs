@@ -30,11 +30,13 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 64] = [
+pub const RPC_ACTIONS: [(&str, &str); 68] = [
+    ("agent.join_token", "Agent"),
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
     ("agent.read", "Agent"),
     ("agent.resume", "Agent"),
+    ("agent.rotate_keys", "Agent"),
     ("agent.suspend", "Agent"),
     ("approval.decide", "Approval"),
     ("approval.list", "Tenant"),
@@ -57,7 +59,9 @@ pub const RPC_ACTIONS: [(&str, &str); 64] = [
     ("identity.authorities", "Installation"),
     ("identity.bundle", "Installation"),
     ("identity.prepare", "Installation"),
+    ("identity.renew", "Session"),
     ("identity.revoke", "Installation"),
+    ("identity.svids", "Tenant"),
     ("identity.taint", "Installation"),
     ("installation.status", "Installation"),
     ("model.list", "Tenant"),

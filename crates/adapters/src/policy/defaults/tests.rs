@@ -322,7 +322,7 @@ fn who_may_administer_people_and_keep_secrets() {
             &["agents-administer-nobody"],
         ));
     }
-    for action in ["agent.suspend", "agent.resume", "agent.offboard"] {
+    for action in ["agent.suspend", "agent.resume", "agent.offboard", "agent.join_token", "agent.rotate_keys"] {
         rows.push(("admin suspends", rpc(admin(), action, clerk_agent()), Allow, people));
         rows.push(("operator does not suspend", rpc(operator(), action, clerk_agent()), Deny, &[]));
         rows.push(("agent revives itself", rpc(clerk(), action, clerk_agent()), Deny, &["agents-administer-nobody"]));

@@ -7,7 +7,8 @@ use scalbotics_core::model::CALL as MODEL_CALL;
 use scalbotics_core::tenant::Name;
 use serde_json::{Map, Value, json};
 
-use crate::commands::desired::{Change, Place, Written, put};
+use super::join;
+use crate::commands::desired::{Change, Place, Written, commit, put};
 use crate::failure::Failure;
 use crate::output::Printer;
 use crate::session::Session;
@@ -47,6 +48,9 @@ pub(crate) struct AddArgs {
     /// The highest tier of its tools: 0, 1 or 2.
     #[arg(long, value_name = "TIER", value_parser = clap::value_parser!(u8).range(0..=2))]
     tier_max: Option<u8>,
+    /// Print a one-time token too, by which a worker on another machine becomes this agent: see `agent enroll`.
+    #[arg(long)]
+    join: bool,
     /// Where it is written.
     #[command(flatten)]
     place: Place,
@@ -67,7 +71,12 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
     ];
     files.extend(binding(args));
     let look = format!("scalbotics agent show {name}");
-    put(session, &args.place, &Written { kind: "agent", name: name.as_str(), look, change: Change::Add(files) }, printer).await
+    let written = Written { kind: "agent", name: name.as_str(), look, change: Change::Add(files) };
+    if !args.join || args.place.is_dry_run() {
+        return put(session, &args.place, &written, printer).await;
+    }
+    let made = commit(session, &args.place, &written).await?;
+    join::token(session, name.as_str(), (None, Some(&made)), printer).await
 }
 
 /// What `agents/<id>.yaml` says.

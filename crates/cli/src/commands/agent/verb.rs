@@ -7,8 +7,11 @@ use scalbotics_proto::v1::task_service_client::TaskServiceClient;
 use serde_json::{Map, Value, json};
 
 use super::add::{AddArgs, add};
+use super::enroll::{self, EnrollArgs};
+use super::join::{self, RotateArgs, TokenArgs};
 use super::logs::{LogsArgs, logs};
-use crate::commands::wire;
+use super::offboard;
+use crate::commands::{identity, wire};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
 use crate::session::Session;
@@ -21,19 +24,30 @@ pub(crate) enum Verb {
         before_help = "Example: scalbotics agent add reviewer --team ops --description 'Reads what changed.' --tool fs.read"
     )]
     Add(Box<AddArgs>),
+    /// The worker's side of joining: make its key here, get a certificate for a join token, and renew it.
+    #[command(
+        before_help = "Example: scalbotics agent enroll reviewer --server https://daemon.example:7420 --token-file ./token --dir ./reviewer --watch"
+    )]
+    Enroll(EnrollArgs),
+    /// Print a one-time token by which a worker becomes this agent within ten minutes; you stand for it from then on.
+    #[command(before_help = "Example: scalbotics agent join-token reviewer")]
+    JoinToken(TokenArgs),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
     List,
     /// Print the audit records of an agent's tasks, newest last, and with --follow go on as they come.
     #[command(before_help = "Example: scalbotics agent logs reviewer --follow")]
     Logs(LogsArgs),
+    /// Ask for new keys: the agent's certificates go on for a minute, in which its workers renew, or end at once with --compromised.
+    #[command(before_help = "Example: scalbotics agent rotate-keys reviewer")]
+    RotateKeys(RotateArgs),
     /// Suspend an agent: nothing new is sent for it, and what it runs is stopped.
     #[command(before_help = "Example: scalbotics agent suspend reviewer")]
     Suspend(StandingArgs),
-    /// Let a suspended agent act again.
-    #[command(before_help = "Example: scalbotics agent resume reviewer")]
-    Resume(StandingArgs),
-    /// Suspend an agent for good; the name is never used again.
+    /// Let a suspended agent act again; with --join print a token, by which its worker joins anew.
+    #[command(before_help = "Example: scalbotics agent resume reviewer --join")]
+    Resume(ResumeArgs),
+    /// Suspend an agent for good, after showing what it has; the name is never used again.
     #[command(before_help = "Example: scalbotics agent offboard reviewer")]
     Offboard(StandingArgs),
     /// Show an agent.
@@ -48,14 +62,24 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct StandingArgs {
     /// The agent.
-    agent: String,
+    pub(super) agent: String,
     /// Only show what would be.
     #[arg(long)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
+}
+
+/// Arguments of `agent resume`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    #[command(flatten)]
+    standing: StandingArgs,
+    /// Print a one-time token too: certificates of before stay void.
+    #[arg(long, conflicts_with = "dry_run")]
+    join: bool,
 }
 
 impl StandingArgs {
-    fn request(&self, session: &Session) -> Result<tonic::Request<v1::AgentStandingRequest>, Failure> {
+    pub(super) fn request(&self, session: &Session) -> Result<tonic::Request<v1::AgentStandingRequest>, Failure> {
         let name = session.resource("agents", &self.agent);
         session.request(v1::AgentStandingRequest { name, validate_only: self.dry_run, request_id: session.request_id() })
     }
@@ -63,10 +87,10 @@ impl StandingArgs {
 
 /// Tasks of an agent that had not ended when it was suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Open {
-    running: usize,
-    queued: usize,
-    waiting: usize,
+pub(super) struct Open {
+    pub(super) running: usize,
+    pub(super) queued: usize,
+    pub(super) waiting: usize,
 }
 
 impl Open {
@@ -82,7 +106,7 @@ impl Open {
 const COUNTED_MAX: i32 = 1_000;
 
 /// Counts them, for who may list them.
-async fn open_tasks(session: &Session, agent: &str) -> Option<Open> {
+pub(super) async fn open_tasks(session: &Session, agent: &str) -> Option<Open> {
     let mut client = TaskServiceClient::new(session.channel.clone());
     let mut counts = [0; 3];
     for (count, status) in counts.iter_mut().zip(["WORKING", "SUBMITTED", "INPUT_REQUIRED"]) {
@@ -108,12 +132,18 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
             }
             Ok(())
         }
-        Verb::Resume(args) => show(&client.resume_agent(args.request(session)?).await?.into_inner(), printer),
-        Verb::Offboard(args) => {
-            if !args.dry_run {
-                let plan = format!("agent {} will be gone for good, and the name is never used again", args.agent);
-                confirm.ask(&plan, &args.agent)?;
+        Verb::Enroll(args) => enroll::run(&args, printer).await,
+        Verb::JoinToken(args) => join::token(session, &args.agent, (args.out.as_deref(), None), printer).await,
+        Verb::RotateKeys(args) => join::rotate(session, &args, printer).await,
+        Verb::Resume(args) => {
+            let resumed = client.resume_agent(args.standing.request(session)?).await?.into_inner();
+            if !args.join {
+                return show(&resumed, printer);
             }
+            join::token(session, &args.standing.agent, (None, None), printer).await
+        }
+        Verb::Offboard(args) => {
+            offboard::plan(session, &args, confirm, printer).await?;
             show(&client.offboard_agent(args.request(session)?).await?.into_inner(), printer)
         }
         Verb::List => {
@@ -140,12 +170,27 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
         }
         Verb::Show { agent } => {
             let request = v1::GetAgentRequest { name: session.resource("agents", &agent) };
-            show(&client.get_agent(session.request(request)?).await?.into_inner(), printer)
+            let found = client.get_agent(session.request(request)?).await?.into_inner();
+            let mut shown = agent_json(&found);
+            // Who may look at agents may not be one who may look at certificates.
+            if let Ok(svids) = identity::svids(session, Some(&agent)).await {
+                let good: Vec<&v1::Svid> = svids.iter().filter(|svid| svid.counts).collect();
+                let ends = good.iter().map(|svid| svid.expire_time).min_by_key(|ends| wire::unix_ms(*ends)).map(wire::time);
+                if let (Some(ends), Value::Object(fields)) = (ends, &mut shown) {
+                    fields.insert("certificates".to_owned(), json!(good.len()));
+                    fields.insert("certificates_end".to_owned(), json!(ends));
+                }
+            }
+            print(&shown, printer)
         }
     }
 }
 
 fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
+    print(&agent_json(agent), printer)
+}
+
+fn print(agent: &Value, printer: &Printer) -> Result<(), Failure> {
     let columns = [
         column("agent", "/name"),
         column("uid", "/uid"),
@@ -157,8 +202,10 @@ fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {
         column("mounts", "/mounts"),
         column("skills", "/skills"),
         column("files", "/files"),
+        column("certificates", "/certificates"),
+        column("first one ends", "/certificates_end"),
     ];
-    printer.one(&agent_json(agent), &columns)
+    printer.one(agent, &columns)
 }
 
 fn agent_json(agent: &v1::Agent) -> Value {

@@ -5,4 +5,4 @@ mod membership;
 mod write;
 
 pub(crate) use membership::Move;
-pub(crate) use write::{Change, Place, Written, put};
+pub(crate) use write::{Change, Place, Written, commit, put};

@@ -74,6 +74,11 @@ pub(crate) enum Change {
 
 /// Commits a change; returns when the commit is in force. One that is refused is taken back.
 pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>, printer: &Printer) -> Result<(), Failure> {
+    show(&commit(session, place, written).await?, printer)
+}
+
+/// The same, and answers what there is to show.
+pub(crate) async fn commit(session: &Session, place: &Place, written: &Written<'_>) -> Result<Value, Failure> {
     let Written { kind, name, .. } = written;
     let branch = open(session, place)?;
     let parent = branch.head()?;
@@ -81,7 +86,7 @@ pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>,
     let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
     let shown = |commit: &str| json!({ "name": name, "kind": kind, "commit": commit, "files": paths });
     if place.dry_run {
-        return show(&shown(""), printer);
+        return Ok(shown(""));
     }
     // Who may not put a commit in force leaves none behind.
     let before = reload(session).await?;
@@ -92,16 +97,12 @@ pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>,
         let commit = branch.loose(&parent, &files, &message)?;
         branch.push(&before.remote, &commit)?;
         let seen = reload(session).await?;
-        return if seen.commit == commit {
-            show(&shown(&commit), printer)
-        } else {
-            Err(refused(&seen, &commit, "; it stays pushed"))
-        };
+        return if seen.commit == commit { Ok(shown(&commit)) } else { Err(refused(&seen, &commit, "; it stays pushed")) };
     }
     let commit = branch.commit(&parent, &files, &message)?;
     let seen = reload(session).await?;
     if seen.commit == commit {
-        return show(&shown(&commit), printer);
+        return Ok(shown(&commit));
     }
     // A good commit of somebody else may stand on it by now; then it stays, and so does what is wrong with it.
     let taken_back = branch.move_to(&parent, &commit).is_ok();

@@ -2,6 +2,8 @@
 
 mod ca;
 mod rotate;
+mod svid;
 mod verb;
 
+pub(crate) use svid::svids;
 pub(crate) use verb::{Verb, run};

@@ -7,6 +7,7 @@ use serde_json::json;
 use tonic::transport::Channel;
 
 use super::ca::{self, CaVerb};
+use super::svid::{self, SvidVerb};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column};
 use crate::session::Session;
@@ -17,6 +18,9 @@ pub(crate) enum Verb {
     /// The issuing CAs, which sign certificates one after another.
     #[command(subcommand)]
     Ca(CaVerb),
+    /// Certificates of agents.
+    #[command(subcommand)]
+    Svid(SvidVerb),
     /// The trust bundle: the root certificates by which everybody verifies.
     #[command(subcommand)]
     Bundle(BundleVerb),
@@ -39,6 +43,7 @@ pub(super) fn client(session: &Session) -> IdentityServiceClient<Channel> {
 pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printer: &Printer) -> Result<(), Failure> {
     match verb {
         Verb::Ca(verb) => ca::run(session, verb, confirm, printer).await,
+        Verb::Svid(verb) => svid::run(session, verb, printer).await,
         Verb::Bundle(BundleVerb::Show) => {
             let bundle = client(session).get_trust_bundle(session.request(v1::GetTrustBundleRequest {})?).await?.into_inner();
             let value = json!({"trust_domain": bundle.trust_domain, "certificates": bundle.certificates});

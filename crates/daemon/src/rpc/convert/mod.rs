@@ -9,6 +9,7 @@ mod decision;
 mod failure;
 mod filter;
 mod human;
+mod identity;
 mod json;
 mod model;
 mod page;
@@ -33,6 +34,7 @@ pub(super) use failure::{
 };
 pub(super) use filter::task_filter;
 pub(super) use human::{human, parse_names};
+pub(super) use identity::identity_failure;
 pub(super) use json::{from_struct, from_value, to_value};
 pub(super) use model::model;
 pub(super) use page::{limit, next_token, parse_token};

@@ -258,3 +258,37 @@ fn security_5_what_a_revoked_authority_signed_is_refused_whatever_it_says() {
     assert!(!reached(&renewed), "nobody vouches");
     connect(&house.client(None, NOW), &server).unwrap();
 }
+
+/// Semantics §4.2: a worker that knows nothing but the digest of a token talks to the daemon that has the bundle, and to nobody else.
+#[test]
+fn sem_4_2_a_worker_knows_the_daemon_by_the_digest_of_its_bundle() {
+    use crate::holder::join_token::bundle_digest;
+    use crate::holder::joining::Joining;
+    let (house, other) = (house("td.test"), house("td.test"));
+    let daemon = house.identity("/system/daemon/n1", Algorithm::P256);
+    let server = |identity: &Identity, roots: Vec<CertificateDer<'static>>| {
+        let serving = ServingCertificate::announcing(identity, roots).unwrap();
+        assert_eq!(serving.chain().len(), 2, "roots are no part of its own chain");
+        Arc::new(server_config(serving, house.anchors(), &house.trust_domain, time(NOW)).unwrap())
+    };
+    let joins = |server: &Arc<ServerConfig>, roots: &[CertificateDer<'static>]| {
+        let joining = Joining::new(bundle_digest(roots));
+        let client = Arc::new(joining.client_config(time(NOW)).unwrap());
+        let connected = connect(&client, server);
+        assert_eq!(connected.is_ok(), joining.learned().is_some());
+        assert!(connected.is_err() || !joining.met_another());
+        joining.learned().cloned()
+    };
+    let learned = joins(&server(&daemon, house.roots()), &house.roots()).unwrap();
+    assert_eq!((learned.trust_domain, learned.roots), (house.trust_domain.clone(), house.roots()));
+    let both = [house.roots(), other.roots()].concat();
+    assert_eq!(joins(&server(&daemon, both.clone()), &both).unwrap().roots, both);
+    // Another bundle, none, a part of it, and roots that were sent and have not signed it.
+    assert!(joins(&server(&daemon, other.roots()), &house.roots()).is_none());
+    assert!(joins(&server(&daemon, Vec::new()), &house.roots()).is_none());
+    assert!(joins(&server(&daemon, house.roots()), &both).is_none());
+    assert!(joins(&server(&daemon, other.roots()), &other.roots()).is_none(), "its chain does not end there");
+    // An agent of the same house is no daemon.
+    let agent = house.identity("/acme/agent/clerk", Algorithm::P256);
+    assert!(joins(&server(&agent, house.roots()), &house.roots()).is_none());
+}
