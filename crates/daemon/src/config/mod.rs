@@ -5,6 +5,7 @@
 
 mod environment;
 mod error;
+mod issuers;
 mod keepers;
 mod keys;
 mod layers;
@@ -20,6 +21,7 @@ pub use environment::{
     CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, of_model, passphrase, process, programs,
 };
 pub use error::Error;
+pub use issuers::{IssuerClaims, TrustedIssuer};
 pub use keepers::KeptBy;
 pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;

@@ -102,6 +102,7 @@ mod tests {
             enrolment: Some(b"statement".to_vec()),
             standing,
             epoch: 3,
+            outside: None,
         }
     }
 

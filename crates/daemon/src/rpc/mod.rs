@@ -14,6 +14,7 @@ mod call;
 pub mod codes;
 mod context;
 mod convert;
+mod exchange;
 mod failure;
 mod gate;
 mod guard;
@@ -45,6 +46,7 @@ mod tool_service;
 mod used;
 
 pub use context::{Context, Installation};
+pub use exchange::Outsiders;
 pub use limits::Limits;
 pub use routes::{RoutesError, routes};
 pub use server::Server;

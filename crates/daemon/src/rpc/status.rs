@@ -139,6 +139,8 @@ fn grpc(code: codes::Code) -> Code {
                 codes::UNAUTHENTICATED,
                 codes::TOKEN_EXPIRED,
                 codes::ASSERTION_REFUSED,
+                codes::SUBJECT_TOKEN_REFUSED,
+                codes::OUTSIDE_ISSUER_ONLY,
                 codes::PRINCIPAL_SUSPENDED,
                 codes::GRANT_OVER,
             ],
@@ -197,7 +199,10 @@ fn grpc(code: codes::Code) -> Code {
         (Code::AlreadyExists, &[codes::NAME_TAKEN]),
         (Code::Aborted, &[codes::CONFLICT]),
         (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
-        (Code::Unavailable, &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED, codes::READS_ONLY]),
+        (
+            Code::Unavailable,
+            &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED, codes::READS_ONLY, codes::ISSUER_UNAVAILABLE],
+        ),
     ];
     TABLE.iter().find(|(_, ours)| ours.contains(&code)).map_or(Code::Internal, |(grpc, _)| *grpc)
 }

@@ -12,7 +12,9 @@ use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
 use tokio::net::TcpListener;
 
-use super::loops::{acceptor, anchored, approvals, evidence_of, learnt, privacy_of, reconciler, sign_logs, used_logins};
+use super::loops::{
+    acceptor, anchored, approvals, evidence_of, learnt, outsiders, privacy_of, reconciler, sign_logs, used_logins,
+};
 use super::parts::{Keys, Outside, open_store, ports, unlock};
 use crate::admin;
 use crate::anchor;
@@ -73,7 +75,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
-    let Keys { trust, issuer, authority, own, .. } = keys;
+    let Keys { trust, issuer, authority, own, roots, .. } = keys;
+    let outsiders = outsiders(&config, roots, (&clock, &supervisor, &metrics))?;
     let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
     let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
@@ -102,6 +105,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         supervisor: supervisor.clone(),
         metrics: Arc::default(),
         used_assertions: used_logins(&config, &clock)?,
+        outsiders,
         installation: installation(&config, clock.now()),
         clock,
         ports,

@@ -16,6 +16,8 @@ mod audit;
 mod every_rpc;
 mod hostile_models;
 mod limits;
+mod outside;
+mod provider;
 mod repository;
 mod session;
 mod task;

@@ -3,6 +3,7 @@
 pub mod assertion;
 pub mod certificate;
 pub mod key;
+pub mod proof;
 pub mod roots;
 pub mod signed_note;
 pub mod statement;

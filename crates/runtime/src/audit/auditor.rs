@@ -71,6 +71,8 @@ pub enum Unauthenticated {
     Certificate,
     /// A login assertion is refused.
     Assertion,
+    /// A token of an outside issuer is refused, or the proof that comes with it.
+    Outside,
     /// The TLS handshake failed or was not finished: there is no caller at all.
     Handshake,
 }
@@ -82,6 +84,7 @@ impl Unauthenticated {
             Self::Token => "token",
             Self::Certificate => "certificate",
             Self::Assertion => "assertion",
+            Self::Outside => "outside_token",
             Self::Handshake => "handshake",
         }
     }
