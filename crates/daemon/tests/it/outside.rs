@@ -166,6 +166,7 @@ async fn security_2_what_does_not_count_is_refused() {
 async fn test_9_a_thousand_unknown_keys_are_two_fetches() {
     let provider = Provider::start().await;
     let world = World::with(false, &[&provider.trusted(), FREELY, BROKEN]).await;
+    let begun = std::time::Instant::now();
     exchange(&world, &provider.token("eve", &[])).await.unwrap();
     let claims = provider.claims("eve", &[]);
     for number in 0..1_000 {
@@ -173,7 +174,9 @@ async fn test_9_a_thousand_unknown_keys_are_two_fetches() {
         assert_eq!(reason, "SUBJECT_TOKEN_REFUSED");
         assert!(why.contains("does not publish"), "{why}");
     }
-    assert!(provider.fetches() <= 2, "{}", provider.fetches());
+    // One at first, one for what is unknown, and one more for each half minute that a slow machine takes.
+    let most = 2 + begun.elapsed().as_secs() / 30;
+    assert!(provider.fetches() as u64 <= most, "{} in {:?}", provider.fetches(), begun.elapsed());
     exchange(&world, &provider.token("eve", &[])).await.unwrap();
 }
 
