@@ -28,6 +28,7 @@ pub mod identity;
 pub mod ids;
 pub mod json;
 pub mod model;
+pub mod outside;
 pub mod payload;
 pub mod policy;
 pub mod ports;

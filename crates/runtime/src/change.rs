@@ -78,6 +78,11 @@ impl Changes {
         Self { vault: Vault::new(&ports), ports, quota }
     }
 
+    /// Takes the bytes of a record that no caller's change notes.
+    pub(crate) fn admit(&self, record: &Record, at: Timestamp) -> Result<(), ChangeError> {
+        Ok(self.quota.admit_call(record, &[], at)?)
+    }
+
     /// Begins a change; `body` tells this request from others, and holds nothing that must not be guessed.
     pub(crate) fn begin<'a>(&'a self, caller: &'a Caller, action: &'static str, body: &[u8]) -> Change<'a> {
         Change { changes: self, caller, action, repeat: Repeat::of(caller, action, body), at: self.ports.clock.now() }

@@ -26,6 +26,7 @@ mod change;
 mod decisions;
 pub mod evidence;
 pub mod identity;
+pub mod issuers;
 pub mod metrics;
 pub mod model;
 pub mod people;

@@ -9,7 +9,7 @@ use super::{Error, keys, transfer};
 const DOCUMENT_LEN_MAX: usize = 64 << 10;
 
 /// Longest set of keys, in bytes: a hundred RSA keys with their certificates.
-const KEYS_LEN_MAX: usize = 512 << 10;
+const KEYS_LEN_MAX: usize = 256 << 10;
 
 /// Where the document is, below the issuer's address.
 const WELL_KNOWN: &str = "/.well-known/openid-configuration";

@@ -26,6 +26,14 @@ pub(super) fn parse(text: &str) -> Result<Url, &'static str> {
     Ok(url)
 }
 
+/// Whether an issuer may have this address; without a slash too many, for its tokens name it to the letter.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_address(text: &str) -> Result<(), &'static str> {
+    parse(text).map(drop)
+}
+
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let number = host.trim_start_matches('[').trim_end_matches(']');

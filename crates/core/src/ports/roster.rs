@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::{Human, StoreError};
 use crate::agent::Agent;
+use crate::digest::Digest;
 use crate::tenant::TenantId;
 
 /// Lists who is registered.
@@ -14,6 +15,12 @@ pub trait Roster: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// [`StoreError`].
     async fn humans(&self, tenant: &TenantId) -> Result<Vec<Human>, StoreError>;
+
+    /// The human whom an outside issuer knows as `person` ([`crate::outside::person`]), whatever their standing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn human_of(&self, tenant: &TenantId, person: Digest) -> Result<Option<Human>, StoreError>;
 
     /// All agents of a tenant, by name, whatever their standing.
     ///

@@ -13,6 +13,8 @@ pub enum Shape {
     List,
     /// Witnesses as `<key> <url>`, separated by commas.
     Witnesses,
+    /// A list of tables, in the notation of TOML.
+    Tables,
 }
 
 /// One key.
@@ -59,6 +61,8 @@ pub const KEYS: &[Key] = &[
     fixed("repository.overlay", Shape::Text),
     fixed("issuer.url", Shape::Text),
     fixed("issuer.keys", Shape::Text),
+    fixed("issuer.trusted", Shape::Tables),
+    fixed("issuer.break_glass", Shape::Flag),
     fixed("egress.ca_bundle", Shape::Text),
     fixed("workspaces.allowed_roots", Shape::List),
     fixed("audit.witnesses", Shape::Witnesses),

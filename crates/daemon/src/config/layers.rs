@@ -132,6 +132,11 @@ fn value_of(key: &Key, text: &str) -> Result<Value, String> {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             items.map(witness).collect::<Result<_, _>>().map(Value::Array)
         }
+        Shape::Tables => {
+            let table: Result<Table, _> = toml::from_str(&format!("tables = {text}"));
+            let tables = table.ok().filter(|table| table.len() == 1).and_then(|mut table| table.remove("tables"));
+            tables.ok_or_else(|| "it is no list of tables in TOML".to_owned())
+        }
     }
 }
 

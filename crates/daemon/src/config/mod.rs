@@ -3,8 +3,10 @@
 //! **Invariant:** an unknown key is an error wherever it stands; nothing is read from the environment outside of this module.
 //! **Invariant:** no secret is a value of the configuration: it says where a secret lies.
 
+pub(crate) mod edit;
 mod environment;
 mod error;
+mod issuers;
 mod keepers;
 mod keys;
 mod layers;
@@ -20,6 +22,7 @@ pub use environment::{
     CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, of_model, passphrase, process, programs,
 };
 pub use error::Error;
+pub use issuers::{IssuerClaims, TrustedIssuer};
 pub use keepers::KeptBy;
 pub use keys::{KEYS, Key, Shape};
 pub use layers::Sources;

@@ -8,7 +8,9 @@ use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::ca::{SVID_LIFETIME_MS_MAX, SVID_LIFETIME_MS_MIN};
+use scalbotics_identity::authority::outside::Trusted;
 
+use super::issuers::trusted;
 use super::keepers::{KeptBy, keepers};
 use super::{Error, KEYS, Origin, Settings, Sources};
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub remote: Option<Address>,
     /// The keys of the outside issuer, where there is one.
     pub issuer_keys: Option<PathBuf>,
+    /// Outside issuers by whose tokens people log in.
+    pub trusted: Vec<Trusted>,
     /// Authorities that are believed beside the system's, where there are any.
     pub ca_bundle: Option<PathBuf>,
     /// Who keeps checkpoints outside of this host.
@@ -65,6 +69,15 @@ impl Config {
     /// [`Error`], the first thing that is wrong.
     pub fn load(sources: Sources) -> Result<Self, Error> {
         let (settings, origins) = sources.read()?;
+        Self::resolve(sources, settings, origins)
+    }
+
+    /// The configuration that it would be were this the file's text.
+    ///
+    /// # Errors
+    /// [`Error`], the first thing that is wrong.
+    pub(crate) fn parse(sources: Sources, text: &str) -> Result<Self, Error> {
+        let (settings, origins) = sources.merge(text)?;
         Self::resolve(sources, settings, origins)
     }
 
@@ -88,6 +101,7 @@ impl Config {
         let unlock_by = unlock_by(&settings, &base, &refuse)?;
         let remote = settings.repository.url.as_deref().map(Address::parse).transpose();
         let remote = remote.map_err(|error| refuse("repository.url", error.to_string()))?;
+        let trusted = trusted(&settings, &tenant, &refuse)?;
         let keepers = keepers(&settings.audit, (trust_domain.as_str(), &base), &refuse)?;
         Ok(Self {
             installation: id,
@@ -100,6 +114,7 @@ impl Config {
             repository: base.join(&settings.repository.path),
             remote,
             issuer_keys: settings.issuer.keys.as_ref().map(|path| base.join(path)),
+            trusted,
             ca_bundle: settings.egress.ca_bundle.as_ref().map(|path| base.join(path)),
             keepers,
             sources,

@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Retention;
+use super::issuers::TrustedIssuer;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -176,17 +177,21 @@ impl Default for Repository {
     }
 }
 
-/// `[issuer]`: an outside issuer whose discovery document and keys `initialize` has judged. Logging in by it comes later; until
-/// then people log in with their keys.
+/// `[issuer]`: who else makes tokens for people.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Issuer {
-    /// The issuer, exactly as its tokens name it.
+    /// The issuer that `initialize` has judged, exactly as its tokens name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
     /// Its keys as they were fetched, a JWKS file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub keys: Option<PathBuf>,
+    /// Issuers by whose tokens people log in.
+    pub trusted: Vec<TrustedIssuer>,
+    /// Whether people may log in by their own keys although there are issuers in `trusted`: for when those are down. It shows in `status`, in the log
+    /// and in the record of each such login.
+    pub break_glass: bool,
 }
 
 /// `[egress]`: servers of other machines that the daemon asks over TLS: destinations and pages of `http.fetch`, models, the remote repository, the

@@ -196,3 +196,44 @@ fn the_printed_defaults_are_a_configuration() {
     assert_eq!(parsed, Settings::default());
     assert!(Kind::Daemon.schema_text().contains("trust_domain"));
 }
+
+#[test]
+fn issuers_that_are_trusted() {
+    let good = "url = \"https://id.example\"\naudience = \"scalbotics\"\n";
+    let tenants = "[issuer.trusted.tenants]\nt-1 = \"acme\"\n";
+    let parsed =
+        load(&format!("{GOOD}[[issuer.trusted]]\n{good}{tenants}[issuer.trusted.groups]\n\"a b\" = \"admins\"\n")).unwrap();
+    let issuer = &parsed.trusted[0];
+    assert_eq!((issuer.url.as_str(), issuer.claims.tenant.as_str()), ("https://id.example", "tenant"));
+    assert_eq!((issuer.tenants["t-1"].as_str(), issuer.groups["a b"].as_str(), issuer.algorithms.len()), ("acme", "admins", 9));
+    for (what, bad, part) in [
+        ("http", good.replace("https", "http"), "https"),
+        ("a query", good.replace("id.example", "id.example?x"), "query"),
+        ("no audience", good.replace("scalbotics", ""), "audience"),
+        ("an algorithm", format!("{good}algorithms = [\"HS256\"]\n"), "HS256"),
+        ("no algorithm", format!("{good}algorithms = [\"none\"]\n"), "none"),
+        ("a claim without a name", format!("{good}claims = {{ groups = \"\" }}\n"), "empty"),
+        ("another key", format!("{good}keys = \"x\"\n"), "keys"),
+    ] {
+        let error = load(&format!("{GOOD}[[issuer.trusted]]\n{bad}{tenants}")).unwrap_err().to_string();
+        assert!(error.contains(part), "{what}: {error}");
+    }
+    for (what, text, part) in [
+        ("no tenants", format!("[[issuer.trusted]]\n{good}[issuer.trusted.tenants]\n"), "no tenant"),
+        ("a foreign tenant", format!("[[issuer.trusted]]\n{good}{}", tenants.replace("acme", "other")), "no tenant `other`"),
+        ("the system's tenant", format!("[[issuer.trusted]]\n{good}{}", tenants.replace("acme", "system")), "no tenant `system`"),
+        ("twice", format!("[[issuer.trusted]]\n{good}{tenants}[[issuer.trusted]]\n{good}{tenants}"), "twice"),
+    ] {
+        let error = load(&format!("{GOOD}{text}")).unwrap_err().to_string();
+        assert!(error.contains(part), "{what}: {error}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut flagged = sources(directory.path(), GOOD);
+    flagged.flags =
+        vec!["issuer.trusted=[{ url = \"https://id.example\", audience = \"x\", tenants = { a = \"acme\" } }]".to_owned()];
+    assert_eq!(Config::load(flagged.clone()).unwrap().trusted.len(), 1);
+    for bad in ["issuer.trusted=x", "issuer.trusted=[]\nlog = 1", "issuer.trusted=[{}]"] {
+        flagged.flags = vec![bad.to_owned()];
+        assert!(Config::load(flagged.clone()).is_err(), "{bad}");
+    }
+}

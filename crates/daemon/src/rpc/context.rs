@@ -15,6 +15,7 @@ use scalbotics_runtime::{
 };
 use scalbotics_store::SqliteStore;
 
+use super::exchange::Outsiders;
 use super::limits::Limits;
 use super::metrics::Counters;
 use super::used::UsedAssertions;
@@ -81,6 +82,8 @@ pub struct Context {
     pub metrics: Arc<Counters>,
     /// Login assertions that were used, until they would be refused as old.
     pub used_assertions: Arc<UsedAssertions>,
+    /// Outside issuers.
+    pub outsiders: Outsiders,
     /// What this installation is.
     pub installation: Installation,
 }

@@ -24,6 +24,10 @@ const COUNT_MAX: usize = 1_000;
 const READS_ONLY: &str = "no witness has confirmed the audit log since the start, so only reads are answered: bring one back, or stop the daemon and \
      begin it with `admin start --unwitnessed`";
 
+/// What `status` says while people log in by their own keys beside an outside issuer.
+const GLASS_BROKEN: &str =
+    "people log in by their own keys beside the outside issuer: take issuer.break_glass out of the configuration when it is back";
+
 /// InstallationService.
 #[derive(Debug, Clone)]
 pub(super) struct Installations(pub(super) Arc<Context>);
@@ -51,6 +55,9 @@ impl Context {
         reasons.extend(self.authorities.trouble(self.ports.clock.now()));
         if self.quota.is_read_only() {
             reasons.push(READS_ONLY.to_owned());
+        }
+        if self.outsiders.is_glass_broken() {
+            reasons.push(GLASS_BROKEN.to_owned());
         }
         let outside = self.keepers.outside();
         if outside.holds() {

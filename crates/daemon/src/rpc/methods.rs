@@ -151,6 +151,18 @@ pub const ENROLL: Row = Row {
     admission: Admission::Login,
 };
 
+/// Login by the token of an outside issuer: as above.
+pub const EXCHANGE_TOKEN: Row = Row {
+    method: Method {
+        path: "/scalbotics.v1.SessionService/ExchangeToken",
+        action: None,
+        resource: "Session",
+        rate: RateClass::Login,
+        audit: Audit::Awaited,
+    },
+    admission: Admission::Login,
+};
+
 /// Whether the daemon serves; says nothing else, and load balancers have no token. Not audited.
 pub const HEALTH_CHECK: Row = outside("/grpc.health.v1.Health/Check", RateClass::Login, Admission::Open);
 
@@ -166,7 +178,8 @@ pub const REFLECTION_ALPHA: Row =
     outside("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", RateClass::Stream, Admission::Token);
 
 /// Rows that policy is not asked about, each with its reason above.
-const UNDECIDED: &[&Row] = &[&EXCHANGE_ASSERTION, &ENROLL, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
+const UNDECIDED: &[&Row] =
+    &[&EXCHANGE_ASSERTION, &EXCHANGE_TOKEN, &ENROLL, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
 
 /// Every row.
 pub fn all() -> impl Iterator<Item = &'static Row> {

@@ -15,6 +15,7 @@ mod certified;
 pub mod codes;
 mod context;
 mod convert;
+mod exchange;
 mod failure;
 mod gate;
 mod guard;
@@ -48,6 +49,7 @@ mod tool_service;
 mod used;
 
 pub use context::{Context, Installation};
+pub use exchange::Outsiders;
 pub use limits::Limits;
 pub use routes::{RoutesError, routes};
 pub use server::Server;

@@ -107,15 +107,7 @@ impl Registered {
         }
     }
 
-    pub(super) fn groups(&self) -> &[Name] {
-        match self {
-            Self::Human(human) => &human.groups,
-            Self::Service { service, .. } => &service.groups,
-            Self::Agent(certified) => certified.team.as_slice(),
-        }
-    }
-
-    /// The public key that they log in with, as a JWK in JSON; empty for an agent, which logs in nowhere.
+    /// The public key that they log in with, as a JWK in JSON; empty for an agent, which logs in nowhere, and a human of an outside issuer.
     pub(super) fn login_key(&self) -> &str {
         match self {
             Self::Human(human) => &human.login_key,
@@ -230,6 +222,7 @@ mod tests {
             enrolment: Some(Vec::new()),
             standing: Standing::Active,
             epoch: 2,
+            outside: None,
         };
         let (id, granted_at) = (GrantId::from_u128(3), Timestamp::from_unix_ms(0));
         let service = Service {

@@ -46,8 +46,8 @@ const SMALL_MAX: usize = 64 << 10;
 /// Longest message with the value of a secret, in bytes: the value, and its name.
 const SECRET_MAX: usize = VALUE_LEN_MAX + (4 << 10);
 
-/// Longest message of a login, in bytes: nobody is known yet, and an assertion has at most 8 KiB.
-const LOGIN_MAX: usize = 16 << 10;
+/// Longest message of a login, in bytes: nobody is known yet, and a token of an outside issuer has at most 16 KiB, its proof 4.
+const LOGIN_MAX: usize = 24 << 10;
 
 /// Longest question about health, in bytes: anybody may ask it.
 const HEALTH_MAX: usize = 1 << 10;

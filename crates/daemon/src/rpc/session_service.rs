@@ -1,9 +1,10 @@
-//! SessionService: login by signed assertion (RFC 7523), and who the caller is.
+//! SessionService: login by signed assertion (RFC 7523) or by the token of an outside issuer, and who the caller is.
 
 use std::sync::Arc;
 
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::policy::Resource;
+use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::service;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -22,7 +23,7 @@ use super::convert::timestamp;
 use super::failure::Failure;
 use super::names;
 use super::registered::Registered;
-use super::used::Use;
+use super::used::{self, Use};
 
 /// SessionService.
 #[derive(Debug, Clone)]
@@ -34,7 +35,7 @@ impl Sessions {
         let checked = self.check(&request.assertion, now).await;
         let (registered, logged_in) = checked.inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Assertion);
-            self.0.metrics.unauthenticated.add(1);
+            self.0.metrics.unauthenticated(Unauthenticated::Assertion);
             tracing::info!(why = failure.parts().why.as_str(), "login refused");
         })?;
         let holder = registered.holder().ok_or_else(|| Failure::internal("log in without a key", &"an agent"))?;
@@ -42,13 +43,18 @@ impl Sessions {
             holder,
             sponsor: registered.sponsored_by(),
             tenant: registered.tenant().clone(),
-            groups: registered.groups().to_vec(),
+            groups: registered.principal().groups,
             auth_time: now,
             key: logged_in.key,
             epoch: registered.epoch(),
         };
         let minted = self.0.issuer.mint(&session, now).map_err(|error| Failure::internal("mint a token", &error))?;
-        let mut record = Record::new(Kind::Rpc, now, session.tenant.clone(), session.holder.into(), "session.login");
+        let broken = self.0.outsiders.is_glass_broken() && matches!(session.holder, KeyHolder::Human(_));
+        if broken {
+            tracing::warn!(holder = %session.holder, "somebody logged in by a key of their own: issuer.break_glass is set");
+        }
+        let action = if broken { "session.break_glass" } else { "session.login" };
+        let mut record = Record::new(Kind::Rpc, now, session.tenant.clone(), session.holder.into(), action);
         if let Some(sponsor) = registered.sponsor() {
             record = record.on_behalf(&service::chain(&registered.principal(), Some(&sponsor)));
         }
@@ -60,6 +66,7 @@ impl Sessions {
         let copy = Record { tenant: TenantId::system(), ..record.clone() };
         self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))?;
         self.0.auditor.batched(copy, None).map_err(|error| audit_failure(&error))?;
+        self.0.metrics.logins_assertion.add(1);
         call.audited_by_commit();
         Ok(v1::AccessToken { token: minted.token, expire_time: Some(timestamp(minted.expires_at)) })
     }
@@ -76,8 +83,13 @@ impl Sessions {
         }
         let refused = |refusal: Refusal| refuse(refusal.to_string().replace("token", "assertion"));
         let parsed = Assertion::parse(assertion).map_err(refused)?;
+        if self.0.outsiders.only() && matches!(parsed.claimed_holder(), KeyHolder::Human(_)) {
+            return Err(Failure::new(codes::OUTSIDE_ISSUER_ONLY, "the login is refused").next("scalbotics login"));
+        }
         let registered = self.0.registered(parsed.claimed_holder()).await?;
         // Nobody learns from the answer whether an identity exists.
+        // A human of an outside issuer has no login key.
+        let registered = registered.filter(|found| !found.login_key().is_empty());
         let registered = registered.ok_or_else(|| refused(Refusal::Signature))?;
         let key = Public::from_jwk_json(registered.login_key()).map_err(|error| Failure::internal("read a login key", &error))?;
         let audience = self.0.installation.trust_domain.as_str();
@@ -94,22 +106,15 @@ impl Sessions {
     }
 
     async fn use_once(&self, logged_in: &LoggedIn, now: Timestamp) -> Result<(), Failure> {
-        let (used, holder) = (Arc::clone(&self.0.used_assertions), logged_in.holder);
-        let (jti, until) = (logged_in.jti.clone(), logged_in.replay_until);
-        let written = tokio::task::spawn_blocking(move || used.use_once(holder, &jti, until, now)).await;
+        let (holder, until) = (logged_in.holder, logged_in.replay_until);
+        let named = (holder.to_string(), logged_in.jti.clone());
         let refused = |code| Failure::new(code, "the login is refused");
-        match written.map_err(|error| Failure::internal("remember a login", &error))? {
-            Ok(Use::First) => Ok(()),
-            Ok(Use::Full) => Err(refused(codes::RATE_LIMITED).next("try again in a minute")),
-            Ok(Use::Again) => {
+        match used::use_once(Arc::clone(&self.0.used_assertions), named, until, now).await? {
+            Use::First => Ok(()),
+            Use::Full => Err(refused(codes::RATE_LIMITED).next("try again in a minute")),
+            Use::Again => {
                 tracing::warn!(%holder, "login assertion was used twice");
                 Err(refused(codes::ASSERTION_REFUSED).why("the assertion was used before").next("scalbotics login"))
-            }
-            Err(error) => {
-                tracing::error!(%error, "a login could not be remembered");
-                let full = error.kind() == std::io::ErrorKind::StorageFull;
-                let code = if full { codes::STORE_FULL } else { codes::STORE_FAILED };
-                Err(refused(code).next("free space on the daemon's host; it goes on by itself"))
             }
         }
     }
@@ -142,6 +147,11 @@ impl SessionService for Sessions {
     ) -> Result<Response<v1::AccessToken>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.exchange(&call, &message).await).await
+    }
+
+    async fn exchange_token(&self, request: Request<v1::ExchangeTokenRequest>) -> Result<Response<v1::AccessToken>, Status> {
+        let (call, message) = Call::of(request)?;
+        self.0.answer(&call, self.0.exchange_token(&call, &message).await).await
     }
 
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::Identity>, Status> {

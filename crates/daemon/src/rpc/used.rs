@@ -1,4 +1,4 @@
-//! Login assertions that were used: each counts once, also across a restart.
+//! Login assertions, and tokens of outside issuers, that were used: each counts once, also across a restart.
 //!
 //! **Invariant:** an assertion is on disk as used before a token is given for it, so a kill -9 in between revives none.
 
@@ -7,17 +7,23 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use scalbotics_core::digest::Digest;
-use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::time::Timestamp;
 
-/// Most assertions that are remembered, each for at most two minutes; beyond it logins wait.
+use super::codes;
+use super::failure::Failure;
+
+/// Most that are remembered in one file: an assertion for at most two minutes, a token of an outside issuer for an hour; beyond it logins
+/// wait.
 const USED_MAX: usize = 100_000;
 
-/// Longest file, in bytes, before the lines of assertions that are too old anyway are left out.
+/// Longest file, in bytes, before the lines that are too old anyway are left out; one that is longer all the same doubles first.
 const FILE_LEN_MAX: u64 = 1 << 20;
+
+/// Longest file that is read, in bytes: twice as many lines of 80 bytes as are remembered.
+const READ_LEN_MAX: u64 = 16 << 20;
 
 /// Separates these digests from all others.
 const TAG: &str = "scalbotics/used-assertion/v1";
@@ -44,6 +50,8 @@ pub struct UsedAssertions {
 struct Inner {
     file: File,
     len: u64,
+    /// The length at which the file is written anew.
+    full_at: u64,
     used: BTreeMap<Digest, Timestamp>,
 }
 
@@ -55,26 +63,27 @@ impl UsedAssertions {
     pub fn open(path: &Path, now: Timestamp) -> io::Result<Self> {
         let mut bytes = Vec::new();
         match File::open(path) {
-            Ok(file) => drop(file.take(FILE_LEN_MAX * 2).read_to_end(&mut bytes)?),
+            Ok(file) => drop(file.take(READ_LEN_MAX).read_to_end(&mut bytes)?),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
         let text = String::from_utf8_lossy(&bytes);
         let used = text.lines().filter_map(parse).filter(|(_, until)| *until > now).collect();
         let (file, len) = rewrite(path, &used)?;
-        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, len, used }) })
+        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, len, full_at: full_at(len), used }) })
     }
 
-    /// Uses an assertion; returns when that is durable. Blocks for one write and its sync.
+    /// Uses the assertion or token `jti` of `whose`; returns when that is durable. Blocks for one write and its sync.
     ///
     /// # Errors
     /// What the system says; the assertion counts as used all the same.
-    pub fn use_once(&self, holder: KeyHolder, jti: &str, until: Timestamp, now: Timestamp) -> io::Result<Use> {
-        let name = Digest::of_parts(TAG, &[holder.to_string().as_bytes(), jti.as_bytes()]);
+    pub fn use_once(&self, whose: &str, jti: &str, until: Timestamp, now: Timestamp) -> io::Result<Use> {
+        let name = Digest::of_parts(TAG, &[whose.as_bytes(), jti.as_bytes()]);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.used.len() >= USED_MAX || inner.len > FILE_LEN_MAX {
+        if inner.used.len() >= USED_MAX || inner.len > inner.full_at {
             inner.used.retain(|_, until| *until > now);
             (inner.file, inner.len) = rewrite(&self.path, &inner.used)?;
+            inner.full_at = full_at(inner.len);
         }
         if inner.used.len() >= USED_MAX {
             return Ok(Use::Full);
@@ -88,6 +97,30 @@ impl UsedAssertions {
         inner.file.sync_data()?;
         Ok(Use::First)
     }
+}
+
+/// The same beside the runtime's own work, as a call wants it.
+///
+/// # Errors
+/// STORE_FULL, STORE_FAILED.
+pub(super) async fn use_once(
+    used: Arc<UsedAssertions>,
+    (whose, jti): (String, String),
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Use, Failure> {
+    let written = tokio::task::spawn_blocking(move || used.use_once(&whose, &jti, until, now)).await;
+    written.map_err(|error| Failure::internal("remember a login", &error))?.map_err(|error| {
+        tracing::error!(%error, "a login could not be remembered");
+        let full = error.kind() == io::ErrorKind::StorageFull;
+        let code = if full { codes::STORE_FULL } else { codes::STORE_FAILED };
+        Failure::new(code, "the login is refused").next("free space on the daemon's host; it goes on by itself")
+    })
+}
+
+/// When a file of this length after it was written is written anew: seldom enough that each line is written twice at most.
+fn full_at(len: u64) -> u64 {
+    len.saturating_mul(2).max(FILE_LEN_MAX)
 }
 
 fn line(name: &Digest, until: Timestamp) -> String {
@@ -115,13 +148,7 @@ fn rewrite(path: &Path, used: &BTreeMap<Digest, Timestamp>) -> io::Result<(File,
 
 #[cfg(test)]
 mod tests {
-    use scalbotics_core::ids::HumanUid;
-
     use super::*;
-
-    fn human(number: u128) -> KeyHolder {
-        KeyHolder::Human(HumanUid::from_u128(number))
-    }
 
     fn at(ms: i64) -> Timestamp {
         Timestamp::from_unix_ms(ms)
@@ -131,7 +158,7 @@ mod tests {
     fn an_assertion_counts_once_also_after_a_restart() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("used");
-        let (ann, bob) = (human(1), human(2));
+        let (ann, bob) = ("ann", "bob");
         let used = UsedAssertions::open(&path, at(0)).unwrap();
         let once = |used: &UsedAssertions, holder, jti, now| used.use_once(holder, jti, at(100), at(now)).unwrap();
         assert_eq!(once(&used, ann, "a", 0), Use::First);
@@ -154,9 +181,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("used");
         let used = UsedAssertions::open(&path, at(0)).unwrap();
-        used.use_once(human(1), "old", at(10), at(0)).unwrap();
+        used.use_once("ann", "old", at(10), at(0)).unwrap();
         used.inner.lock().unwrap().len = FILE_LEN_MAX + 1;
-        used.use_once(human(1), "new", at(100), at(50)).unwrap();
+        used.use_once("ann", "new", at(100), at(50)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 }

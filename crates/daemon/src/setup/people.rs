@@ -143,6 +143,7 @@ fn human(plan: &Plan, environment: &Environment, person: &Person) -> Result<Huma
         enrolment,
         standing: Standing::Active,
         epoch: 0,
+        outside: None,
     })
 }
 

@@ -1,12 +1,16 @@
 //! What runs beside the API, and what it is given.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use scalbotics_adapters::issuer::Published;
 use scalbotics_core::digest::Digest;
+use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::local::KeystoreAuthority;
+use scalbotics_identity::authority::outside::{Algorithm, KeySet};
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate, server_config};
 use scalbotics_identity::holder::join_token;
 use scalbotics_identity::holder::key::Jwk;
@@ -14,6 +18,7 @@ use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Checkpointer, Keepers, Quota};
 use scalbotics_runtime::identity::{Issuance, Terms};
+use scalbotics_runtime::issuers::KeyCache;
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{POLL_MS, REMOTE_POLL_MS, Reconciler, States};
 use scalbotics_runtime::{Ports, Supervisor, approval, evidence, privacy, secret, task};
@@ -33,6 +38,9 @@ const DEV_STAMP: &str = "dev: approver keys not separated";
 
 /// Where login assertions that were used are remembered, below the data directory.
 const USED_ASSERTIONS: &str = "logins";
+
+/// Where tokens of outside issuers that were exchanged are remembered, below the data directory.
+const EXCHANGED_TOKENS: &str = "exchanged";
 
 /// Looks at the repository, a remote one less often.
 pub(super) fn reconciler(config: &Config, ports: &Ports, (metrics, quota): (&Arc<Metrics>, &Arc<Quota>)) -> Arc<Reconciler> {
@@ -104,6 +112,34 @@ pub(super) async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<
 pub(super) fn used_logins(config: &Config, clock: &Guarded) -> Result<Arc<rpc::UsedAssertions>, StartError> {
     let used = rpc::UsedAssertions::open(&config.data_dir.join(USED_ASSERTIONS), clock.now());
     used.map(Arc::new).map_err(|error| StartError::System { attempt: "read used logins", source: error.into() })
+}
+
+/// Whom people may log in by beside the built-in issuer.
+pub(super) fn outsiders(
+    config: &Config,
+    roots: Roots,
+    (clock, supervisor, metrics): (&Arc<Guarded>, &Supervisor, &Arc<Metrics>),
+) -> Result<rpc::Outsiders, StartError> {
+    let failed = |error: std::io::Error| StartError::System { attempt: "read exchanged tokens", source: error.into() };
+    let used = rpc::UsedAssertions::open(&config.data_dir.join(EXCHANGED_TOKENS), clock.now()).map_err(failed)?;
+    let trusted = config.trusted.clone();
+    let algorithms: BTreeMap<String, Vec<Algorithm>> =
+        trusted.iter().map(|issuer| (issuer.url.clone(), issuer.algorithms.clone())).collect();
+    let parse = move |issuer: &str, text: &str| {
+        let allowed = algorithms.get(issuer).map(Vec::as_slice).unwrap_or_default();
+        KeySet::parse(text, allowed).map_err(|error| error.to_string())
+    };
+    let urls: Vec<String> = trusted.iter().map(|issuer| issuer.url.clone()).collect();
+    let with = (Arc::clone(clock) as Arc<dyn Clock>, supervisor.clone(), Arc::clone(metrics));
+    let keys = KeyCache::new(urls, Arc::new(Published::trusting(roots)), with, Box::new(parse));
+    for issuer in &trusted {
+        tracing::info!(issuer = issuer.url.as_str(), "people log in by an outside issuer");
+    }
+    let break_glass = config.settings.issuer.break_glass;
+    if break_glass && !trusted.is_empty() {
+        tracing::warn!("issuer.break_glass is set: people log in by their own keys beside the outside issuer");
+    }
+    Ok(rpc::Outsiders { trusted, keys, used: Arc::new(used), break_glass })
 }
 
 /// Evidence of tasks, with the key of their tokens and the daemon's certificates.

@@ -61,7 +61,7 @@ async fn security_22_connections_that_say_nothing_keep_nobody_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn security_22_strangers_have_small_messages_only() {
     let world = World::open().await;
-    let long = vec![b'x'; 20 << 10];
+    let long = vec![b'x'; 25 << 10];
     let assertion = v1::ExchangeAssertionRequest { assertion: String::from_utf8(long.clone()).unwrap() };
     let refused = SessionServiceClient::new(world.channel.clone()).exchange_assertion(assertion).await.unwrap_err();
     assert_eq!(refused.code(), Code::ResourceExhausted, "{refused}");

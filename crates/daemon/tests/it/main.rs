@@ -17,6 +17,8 @@ mod every_rpc;
 mod hostile_models;
 mod joining;
 mod limits;
+mod outside;
+mod provider;
 mod repository;
 mod session;
 mod task;

@@ -117,6 +117,7 @@ impl World {
             repository: base.join("box").join(layout::REPOSITORY),
             upstream: None,
             issuer: None,
+            trusted: None,
             agent: Name::parse("clerk").unwrap(),
             desired: Some(base.join("desired")),
             model: None,
@@ -261,6 +262,7 @@ async fn register_nobody(plan: &Plan, environment: &Environment) {
         enrolment: None,
         standing: Standing::Active,
         epoch: 0,
+        outside: None,
     };
     let store = SqliteStore::open(&plan.root.join(layout::DATA), &Options::new(plan.installation)).unwrap();
     let record = Record::new(Kind::Installation, environment.clock.now(), plan.tenant.clone(), Uid::Daemon, "human.register");

@@ -6,6 +6,7 @@ pub mod issuer;
 pub mod keystore;
 pub mod local;
 pub mod log_signer;
+pub mod outside;
 pub mod seal;
 pub mod tls;
 

@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod join_token;
 pub mod joining;
 pub mod key;
+pub mod proof;
 pub mod roots;
 pub mod signed_note;
 pub mod signing_request;

@@ -73,6 +73,8 @@ pub enum Unauthenticated {
     Assertion,
     /// A worker's join token is refused.
     Join,
+    /// A token of an outside issuer is refused, or the proof that comes with it.
+    Outside,
     /// The TLS handshake failed or was not finished: there is no caller at all.
     Handshake,
 }
@@ -85,6 +87,7 @@ impl Unauthenticated {
             Self::Certificate => "certificate",
             Self::Assertion => "assertion",
             Self::Join => "join",
+            Self::Outside => "outside_token",
             Self::Handshake => "handshake",
         }
     }

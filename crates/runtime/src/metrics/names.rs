@@ -50,6 +50,8 @@ pub const AUDIT_REFUSED: &str = "scalbotics_audit_records_refused_total";
 pub const CHECKPOINTS: &str = "scalbotics_audit_checkpoints_total";
 /// Checkpoints of the installation log that were offered to a keeper outside of this host, by `result`.
 pub const CHECKPOINTS_OUTSIDE: &str = "scalbotics_audit_checkpoints_outside_total";
+/// Fetches of the keys of outside issuers, by `result`.
+pub const ISSUER_KEYS: &str = "scalbotics_issuer_key_fetches_total";
 /// Streams of events that are open.
 pub const WATCHERS: &str = "scalbotics_task_watchers";
 /// Background tasks that panicked.

@@ -99,6 +99,10 @@ pub struct Metrics {
     pub checkpoints_kept: Counter,
     /// [`names::CHECKPOINTS_OUTSIDE`] not kept
     pub checkpoints_not_kept: Counter,
+    /// [`names::ISSUER_KEYS`] ok
+    pub issuer_keys_fetched: Counter,
+    /// [`names::ISSUER_KEYS`] failed
+    pub issuer_keys_failed: Counter,
     /// [`names::WATCHERS`]
     pub watchers: Gauge,
     /// [`names::SVIDS`] issued
@@ -180,6 +184,8 @@ impl Metrics {
             counter(names::CHECKPOINTS, &self.checkpoints),
             labelled(names::CHECKPOINTS_OUTSIDE, "result", "kept", &self.checkpoints_kept),
             labelled(names::CHECKPOINTS_OUTSIDE, "result", "not_kept", &self.checkpoints_not_kept),
+            labelled(names::ISSUER_KEYS, "result", "ok", &self.issuer_keys_fetched),
+            labelled(names::ISSUER_KEYS, "result", "failed", &self.issuer_keys_failed),
             gauge(names::WATCHERS, &self.watchers),
             labelled(names::SVIDS, "event", "issued", &self.svids_issued),
             labelled(names::SVIDS, "event", "refused", &self.svids_refused),

@@ -1,7 +1,7 @@
 //! Why people, services or agents were not changed.
 
 use scalbotics_core::ports::VerifyError;
-use scalbotics_core::tenant::Name;
+use scalbotics_core::tenant::{Name, NameError};
 
 use super::service::GROUPS_MAX;
 use crate::change::ChangeError;
@@ -92,6 +92,13 @@ pub enum Error {
     /// Somebody else than a human would sponsor a service.
     #[error("a service is sponsored by a human")]
     NotSponsor,
+    /// No name could be made for somebody who comes by an outside issuer.
+    #[error("no name could be made for who comes")]
+    Unnamed {
+        /// What is wrong with it.
+        #[source]
+        source: NameError,
+    },
     /// The change was not made.
     #[error(transparent)]
     Change(#[from] ChangeError),

@@ -5,12 +5,14 @@
 //! no group that decides about others (decisions/0024).
 //! **Invariant:** a login key is of one human or one service of its tenant, for good.
 
+mod arrival;
 mod error;
 mod roll;
 mod service;
 mod services;
 mod standing;
 
+pub use arrival::Arrival;
 pub use error::Error;
 pub use roll::{HUMANS_MAX, SERVICES_MAX};
 pub use service::{ADMINS, GROUPS_MAX, NewHuman, Roles, Service};

@@ -51,11 +51,11 @@ pub struct Roles {
 /// People and agents, for administrators. Cloning shares it.
 #[derive(Debug, Clone)]
 pub struct Service {
-    changes: Changes,
+    pub(super) changes: Changes,
     tasks: task::Service,
     /// One change of a human or a service at a time, so that two administrators cannot take away each other's rights at once, and no key
     /// becomes that of two.
-    one: Arc<Mutex<()>>,
+    pub(super) one: Arc<Mutex<()>>,
 }
 
 impl Service {
@@ -112,6 +112,7 @@ impl Service {
             enrolment: None,
             standing: Standing::Active,
             epoch: 0,
+            outside: None,
         };
         self.put(&change, human, only_check).await
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::{HumanUid, PayloadId};
+use scalbotics_core::outside::Outside;
 use scalbotics_core::ports::{Human, PrivacyChange, PrivacyStore};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::{Erasure, Marks, Released, Scope};
@@ -114,7 +115,9 @@ impl Works {
     async fn strip(&self, human: HumanUid) -> Result<(), Error> {
         let registry = &self.ports.registry;
         let Some(old) = registry.human_by_uid(human).await? else { return Ok(()) };
-        let bare = Human { groups: Vec::new(), login_key: String::new(), enrolment: None, ..old.clone() };
+        // Who they are at their issuer stays too, a digest: else they would come back as somebody new.
+        let outside = old.outside.clone().map(|outside| Outside { groups: Vec::new(), ..outside });
+        let bare = Human { groups: Vec::new(), login_key: String::new(), enrolment: None, outside, ..old.clone() };
         if bare == old {
             return Ok(());
         }

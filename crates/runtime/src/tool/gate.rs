@@ -107,7 +107,7 @@ impl Gate {
         let stored = &asked.state.envelope.chain;
         let mut present = Vec::with_capacity(stored.principals.len());
         for principal in &stored.principals {
-            present.push(self.present(principal, asked.in_force).await?);
+            present.push(self.present(principal, asked).await?);
         }
         let requests: Vec<Request> = present.iter().map(|p| question(asked, &p.principal)).collect();
         let mut answers = asked.in_force.ask(&requests).await;
@@ -152,20 +152,19 @@ impl Gate {
         Ok(Ruled { decision, permit, agent_epoch: agent.map_or(0, |agent| agent.epoch), failure })
     }
 
-    async fn present(&self, stored: &Principal, in_force: &InForce) -> Result<Present, StoreError> {
+    async fn present(&self, stored: &Principal, asked: &Asked<'_>) -> Result<Present, StoreError> {
         let mut principal = stored.clone();
         let (active, epoch) = match stored.uid {
             Uid::Human(uid) => match self.ports.registry.human_by_uid(uid).await? {
                 Some(human) if human.tenant == stored.tenant => {
-                    principal.name = human.name;
-                    principal.groups = human.groups;
+                    principal = human.principal_for(asked.tool.tier, self.ports.clock.now());
                     (human.standing == Standing::Active, human.epoch)
                 }
                 Some(_) | None => (false, 0),
             },
             Uid::Agent(uid) => match self.ports.registry.agent(uid).await? {
                 Some(agent) if agent.tenant == stored.tenant => {
-                    let team = in_force.snapshot.agents.get(&agent.name).map(|wanted| wanted.team.clone());
+                    let team = asked.in_force.snapshot.agents.get(&agent.name).map(|wanted| wanted.team.clone());
                     let wanted = team.is_some();
                     principal.groups = team.into_iter().collect();
                     (agent.standing == Standing::Active && wanted, agent.epoch)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, HumanUid};
 use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
@@ -104,6 +105,17 @@ impl Roster for SqliteStore {
         .await
     }
 
+    async fn human_of(&self, tenant: &TenantId, person: Digest) -> Result<Option<Human>, StoreError> {
+        let tenant = tenant.clone();
+        self.read(move |conn| {
+            let row = conn
+                .prepare_cached("SELECT human FROM human WHERE tenant = ?1 AND person = ?2")
+                .and_then(|mut select| select.query_row((tenant.as_str(), person.as_bytes()), |row| row.get(0)).optional());
+            human(row)
+        })
+        .await
+    }
+
     async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
         let tenant = tenant.clone();
         self.read(move |conn| {
@@ -181,13 +193,29 @@ fn put_human(conn: &Connection, new: &Human, row: &[u8]) -> Result<(), StoreErro
     }
     let (uid, tenant, name) = (blob(new.uid.as_u128()), new.tenant.as_str(), new.name.as_str());
     check_name(conn, "SELECT 1 FROM human WHERE tenant = ?1 AND name = ?2 AND uid <> ?3", (tenant, name, uid))?;
+    let person = new.outside.as_ref().map(|outside| outside.person.as_bytes().as_slice());
+    check_person(conn, (tenant, person, uid), &new.name)?;
     conn.prepare_cached(
-        "INSERT INTO human (uid, tenant, name, human) VALUES (?1, ?2, ?3, ?4) \
-         ON CONFLICT (uid) DO UPDATE SET human = excluded.human",
+        "INSERT INTO human (uid, tenant, name, human, person) VALUES (?1, ?2, ?3, ?4, ?5) \
+         ON CONFLICT (uid) DO UPDATE SET human = excluded.human, person = excluded.person",
     )
-    .and_then(|mut upsert| upsert.execute(params![uid, tenant, name, row]))
+    .and_then(|mut upsert| upsert.execute(params![uid, tenant, name, row, person]))
     .map(|_| ())
     .map_err(failed(WRITE))
+}
+
+/// One person of an outside issuer is one human of a tenant.
+fn check_person(
+    conn: &Connection,
+    (tenant, person, uid): (&str, Option<&[u8]>, [u8; 16]),
+    name: &Name,
+) -> Result<(), StoreError> {
+    let Some(person) = person else { return Ok(()) };
+    let taken = conn
+        .prepare_cached("SELECT 1 FROM human WHERE tenant = ?1 AND person = ?2 AND uid <> ?3")
+        .and_then(|mut select| select.exists(params![tenant, person, uid]))
+        .map_err(failed("read the registry"))?;
+    if taken { Err(StoreError::Taken { name: name.to_string() }) } else { Ok(()) }
 }
 
 /// Writes an agent's row; a higher epoch cuts short at `at` what it has of certificates.

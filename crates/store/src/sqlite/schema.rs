@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_services.sql"),
     include_str!("migrations/0004_privacy.sql"),
     include_str!("migrations/0005_svids.sql"),
+    include_str!("migrations/0006_outside.sql"),
 ];
 
 /// The newest version.

@@ -3,8 +3,10 @@
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::audit::Kind;
 use scalbotics_core::ids::{AgentUid, HumanUid};
+use scalbotics_core::outside::{self, Outside};
 use scalbotics_core::ports::{Human, IdSource as _, StoreError};
 use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Timestamp;
 
 use super::Store;
 use crate::fixture::World;
@@ -12,6 +14,7 @@ use crate::fixture::World;
 /// Runs the suite.
 pub(super) async fn suite(store: &dyn Store) {
     humans(store).await;
+    outsiders(store).await;
     agents(store).await;
 }
 
@@ -49,6 +52,36 @@ async fn humans(store: &dyn Store) {
     let bo = Human { uid: HumanUid::from_u128(world.ids.next()), name: Name::parse("aaron").unwrap(), ..kept.clone() };
     store.put_human(bo.clone(), record().into()).await.unwrap();
     assert_eq!(store.humans(&world.tenant).await.unwrap(), [bo, kept], "by name, of one tenant");
+}
+
+async fn outsiders(store: &dyn Store) {
+    let world = World::new("outsiders", 64);
+    let record = || world.record(Kind::Rpc, "human.put");
+    let (ada, person) = (world.human.clone(), outside::person("https://id.example", "42"));
+    store.put_human(ada.clone(), record().into()).await.unwrap();
+    assert_eq!(store.human_of(&world.tenant, person).await.unwrap(), None, "who logs in by a key is nobody's person");
+    let said = |groups: &[&str], at| Outside {
+        issuer: "https://id.example".to_owned(),
+        person,
+        groups: groups.iter().map(|group| Name::parse(group).unwrap()).collect(),
+        claims_at: Timestamp::from_unix_ms(at),
+    };
+    let (uid, name) = (HumanUid::from_u128(world.ids.next()), Name::parse("bea").unwrap());
+    let bea = Human { uid, name, outside: Some(said(&["ops"], 5)), ..ada.clone() };
+    store.put_human(bea.clone(), record().into()).await.unwrap();
+    assert_eq!(store.human_of(&world.tenant, person).await.unwrap(), Some(bea.clone()));
+    let later = Human { outside: Some(said(&[], 6)), ..bea.clone() };
+    store.put_human(later.clone(), record().into()).await.unwrap();
+    assert_eq!(store.human_of(&world.tenant, person).await.unwrap(), Some(later.clone()));
+    let (uid, name) = (HumanUid::from_u128(world.ids.next()), Name::parse("cy").unwrap());
+    let twin = Human { uid, name, ..later.clone() };
+    assert!(is_taken(store.put_human(twin, record().into()).await), "one person is one human");
+    let elsewhere = World::new("outsiders-2", 65);
+    assert_eq!(store.human_of(&elsewhere.tenant, person).await.unwrap(), None, "of another tenant");
+    let there = Human { outside: later.outside.clone(), ..elsewhere.human.clone() };
+    store.put_human(there.clone(), elsewhere.record(Kind::Rpc, "human.put").into()).await.unwrap();
+    assert_eq!(store.human_of(&elsewhere.tenant, person).await.unwrap(), Some(there));
+    assert_eq!(store.human_of(&world.tenant, outside::person("https://id.example", "43")).await.unwrap(), None);
 }
 
 async fn agents(store: &dyn Store) {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, HumanUid};
 use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
@@ -41,7 +42,11 @@ impl Registry for MemoryStore {
 
     async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
         self.change(takes_away(human.standing), |tables| {
-            let taken = tables.humans.values().any(|h| h.tenant == human.tenant && h.name == human.name && h.uid != human.uid);
+            let person = |human: &Human| human.outside.as_ref().map(|outside| outside.person);
+            let taken = tables.humans.values().any(|h| {
+                let same = h.name == human.name || (person(h).is_some() && person(h) == person(&human));
+                h.tenant == human.tenant && same && h.uid != human.uid
+            });
             let old = tables.humans.get(&human.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
             check(old, (&human.tenant, &human.name, human.epoch, human.standing), taken)?;
             tables.note(&human.tenant, note)?;
@@ -79,6 +84,12 @@ impl Roster for MemoryStore {
         let mut humans: Vec<Human> = self.tables().humans.values().filter(|human| human.tenant == *tenant).cloned().collect();
         humans.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(humans)
+    }
+
+    async fn human_of(&self, tenant: &TenantId, person: Digest) -> Result<Option<Human>, StoreError> {
+        let is =
+            |human: &&Human| human.tenant == *tenant && human.outside.as_ref().is_some_and(|outside| outside.person == person);
+        Ok(self.tables().humans.values().find(is).cloned())
     }
 
     async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {

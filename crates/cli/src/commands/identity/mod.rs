@@ -6,4 +6,4 @@ mod svid;
 mod verb;
 
 pub(crate) use svid::svids;
-pub(crate) use verb::{Verb, run};
+pub(crate) use verb::{Verb, offline, run};

@@ -75,6 +75,7 @@ pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failu
         Refused::TooMany { kind, .. } => refuse(codes::TOO_MANY)
             .why("rows of those who were offboarded stay, since their names and keys are never used again")
             .next(format!("scalbotics {kind} list")),
+        Refused::Unnamed { source } => Failure::internal("make a name", source),
         Refused::Lifetime => refuse(codes::INVALID_ARGUMENT).next("say a shorter time, and renew the grant before its end"),
         Refused::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("ask a human to add it"),
         Refused::Change(error) => change_failure(error),

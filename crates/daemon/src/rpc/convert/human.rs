@@ -8,12 +8,12 @@ use scalbotics_proto::v1;
 use crate::rpc::failure::Failure;
 use crate::rpc::names;
 
-/// A human without their key.
+/// A human without their key, in the groups bound here and in those that their issuer says.
 pub(in crate::rpc) fn human(human: &Human) -> v1::Human {
     v1::Human {
         name: names::name(&human.tenant, "humans", &human.name),
         uid: human.uid.to_string(),
-        groups: human.groups.iter().map(ToString::to_string).collect(),
+        groups: human.principal().groups.iter().map(ToString::to_string).collect(),
         standing: standing(human.standing).to_owned(),
         can_approve: human.enrolment.is_some(),
         epoch: human.epoch,

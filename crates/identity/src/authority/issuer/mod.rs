@@ -6,12 +6,14 @@
 mod access;
 mod compact;
 mod login;
+mod proof;
 mod refusal;
 mod verified;
 
 pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUPS_MAX, Issuer, LIFETIME_S, Minted, Session, Validator};
 pub use compact::TOKEN_LEN_MAX;
 pub use login::{Assertion, LoggedIn};
+pub use proof::verify_proof;
 pub use refusal::{Error, LEEWAY_S, Refusal};
 
 #[cfg(test)]
