@@ -99,10 +99,11 @@ impl Context {
             // Whom nobody remembers, a restore suspends.
             self.anchor.standings_changed().await;
         }
+        let holder = KeyHolder::Human(human.uid);
         let registered = Registered::Human(human);
         registered.check(now, WHAT).map_err(|failure| self.count(Refused { failure, reason: "suspended" }))?;
         let session = Session {
-            holder: registered.holder(),
+            holder,
             sponsor: None,
             tenant: registered.tenant().clone(),
             groups: registered.principal().groups,

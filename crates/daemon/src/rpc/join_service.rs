@@ -50,7 +50,7 @@ impl Identities {
     pub(super) async fn joined(&self, call: &Call, request: &v1::EnrollRequest) -> Result<v1::Certificate, Failure> {
         let enrolled = self.enrolled(call, request).await.map_err(Failure::from).inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Join);
-            self.0.metrics.unauthenticated.add(1);
+            self.0.metrics.unauthenticated(Unauthenticated::Join);
             tracing::info!(why = failure.parts().why.as_str(), "a worker did not join");
         })?;
         call.audited_by_commit();

@@ -70,6 +70,8 @@ pub struct Counters {
     unauthenticated_assertion: Counter,
     /// [`UNAUTHENTICATED`] outside_token
     unauthenticated_outside: Counter,
+    /// [`UNAUTHENTICATED`] join
+    unauthenticated_join: Counter,
     /// [`LOGINS`] assertion
     pub logins_assertion: Counter,
     /// [`LOGINS`] outside_token
@@ -115,6 +117,7 @@ impl Counters {
             Unauthenticated::Certificate => self.unauthenticated_certificate.add(1),
             Unauthenticated::Assertion => self.unauthenticated_assertion.add(1),
             Unauthenticated::Outside => self.unauthenticated_outside.add(1),
+            Unauthenticated::Join => self.unauthenticated_join.add(1),
             Unauthenticated::Handshake => self.refused_handshake.add(1),
         }
     }
@@ -150,6 +153,7 @@ impl Counters {
             counter(UNAUTHENTICATED, Some(("kind", "certificate")), &self.unauthenticated_certificate),
             counter(UNAUTHENTICATED, Some(("kind", "assertion")), &self.unauthenticated_assertion),
             counter(UNAUTHENTICATED, Some(("kind", "outside_token")), &self.unauthenticated_outside),
+            counter(UNAUTHENTICATED, Some(("kind", "join")), &self.unauthenticated_join),
             counter(LOGINS, Some(("way", "assertion")), &self.logins_assertion),
             counter(LOGINS, Some(("way", "outside_token")), &self.logins_outside),
             gauge(STREAMS, &self.streams),

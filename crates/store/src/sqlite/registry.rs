@@ -153,7 +153,7 @@ fn agent((uid, tenant, name, standing, epoch): AgentRow) -> Result<Agent, StoreE
     })
 }
 
-fn stored_agent(conn: &Connection, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
+pub(super) fn stored_agent(conn: &Connection, uid: AgentUid) -> Result<Option<Agent>, StoreError> {
     let row = conn
         .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE uid = ?1")
         .and_then(|mut select| select.query_row([blob(uid.as_u128())], columns).optional())

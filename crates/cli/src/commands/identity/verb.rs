@@ -35,7 +35,7 @@ pub(crate) enum Verb {
 pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
     match verb {
         Verb::Issuer(passed) => Some(exec_verb("issuer", &passed.arguments)),
-        Verb::Ca(_) | Verb::Bundle(_) => None,
+        Verb::Ca(_) | Verb::Svid(_) | Verb::Bundle(_) => None,
     }
 }
 
