@@ -17,6 +17,9 @@ const OF_THE_HOST: [&str; 3] = ["backup", "restore", "start"];
 /// Verbs of `admin` that ask the daemon.
 const OF_THE_DAEMON: [&str; 4] = ["erase", "hold", "holds", "retention"];
 
+/// The noun of `identity` that is about the daemon's configuration, with its other name.
+const ISSUERS: [&str; 2] = ["issuer", "issuers"];
+
 /// Flags before the verb that the daemon knows too; the others say which daemon to talk to, and how, which these verbs never do.
 const SHARED: [&str; 2] = ["-o", "--output"];
 
@@ -31,6 +34,12 @@ pub(crate) fn handed_on(tree: &clap::Command, arguments: &[OsString]) -> Option<
     while let [first, after @ ..] = rest {
         let word = first.to_str()?;
         let Some(flag) = word.strip_prefix('-').filter(|flag| !flag.is_empty()) else {
+            if let ("identity", [noun, rest @ ..]) = (word, after) {
+                let is_theirs = noun.to_str().is_some_and(|noun| ISSUERS.contains(&noun));
+                words.push(OsString::from("issuer"));
+                words.extend_from_slice(rest);
+                return is_theirs.then_some(words);
+            }
             let (verb, _) = VERBS.iter().find(|(_, names)| names.contains(&word))?;
             if *verb == "admin" && !is_of_the_host(after) {
                 return None;
@@ -125,7 +134,7 @@ mod tests {
 
     #[test]
     fn everything_behind_the_verb_is_the_daemons() {
-        let cases: [(&str, Option<&str>); 22] = [
+        let cases: [(&str, Option<&str>); 25] = [
             ("--no-input -y init --dir x", Some("initialize --no-input -y --dir x")),
             ("--yes dev --port 1", Some("dev --port 1")),
             ("init --yes -o json --dir x", Some("initialize --yes -o json --dir x")),
@@ -141,6 +150,9 @@ mod tests {
             ("admin -o json backup --out hold", Some("admin -o json backup --out hold")),
             ("admin hold add --reason backup", None),
             ("admin --help", None),
+            ("-o json identity issuer list --config x", Some("-o json issuer list --config x")),
+            ("identity issuers add --help", Some("issuer add --help")),
+            ("identity ca show", None),
             ("-o json admin erase --task restore", None),
             ("--context dev task list", None),
             ("--help dev", None),

@@ -24,13 +24,14 @@ fn every_leaf(check: impl Fn(&str, &clap::Command)) {
     found.iter().for_each(|(path, leaf)| check(path, leaf));
 }
 
-const HANDED_ON: [&str; 6] = [
+const HANDED_ON: [&str; 7] = [
     "scalbotics initialize",
     "scalbotics dev",
     "scalbotics config",
     "scalbotics admin backup",
     "scalbotics admin restore",
     "scalbotics admin start",
+    "scalbotics identity issuer",
 ];
 
 /// Words of a shell line; quotes are single or double and hold no quotes.
