@@ -7,6 +7,7 @@ use scalbotics_core::ids::PayloadId;
 use scalbotics_core::payload::{Payload, Ref, Salt, Sealed};
 use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{CipherError, IdSource, PayloadCipher, PayloadStore, SealedDecision, StoreError};
+use scalbotics_core::task::Intent;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::tool::ResolvedInput;
 
@@ -124,6 +125,12 @@ impl Vault {
         let Some(reference) = inputs else { return Ok(Vec::new()) };
         let bytes = self.open(tenant, reference).await?;
         ResolvedInput::from_payload(&bytes).ok_or(OpenError::Cipher(CipherError::Refused))
+    }
+
+    /// What a call that was decided before is made of: the salt of its arguments, and its inputs.
+    pub(crate) async fn open_known(&self, tenant: &TenantId, intent: &Intent) -> Result<(Salt, Vec<ResolvedInput>), OpenError> {
+        let args = self.reveal(tenant, &intent.args).await?;
+        Ok((args.salt, self.open_inputs(tenant, intent.inputs.as_ref()).await?))
     }
 }
 

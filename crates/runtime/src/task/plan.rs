@@ -90,19 +90,13 @@ async fn propose(shared: &Shared, draft: &mut Draft, mut wanted: Wanted) -> Resu
         return draft.fail(&shared.vault, Failure::ToolFailed, &format!("step `{}` failed", wanted.step));
     }
     let effect = known.as_ref().map_or_else(|| EffectId::from_u128(shared.ports.ids.next()), |call| call.intent.effect);
-    if let Some(known) = &known {
-        match shared.vault.reveal(&state.envelope.tenant, &known.intent.args).await {
-            Ok(args) => wanted.salt = args.salt,
-            Err(OpenError::Store(error)) => return Err(error.into()),
-            Err(error @ (OpenError::Erased(_) | OpenError::Cipher(_))) => {
-                return draft.fail(&shared.vault, Failure::Unavailable, &error.to_string());
-            }
-        }
-    }
     // Resolved once for an effect: what an approver saw is what every attempt carries.
     let resolved = match &known {
-        Some(known) => match shared.vault.open_inputs(&state.envelope.tenant, known.intent.inputs.as_ref()).await {
-            Ok(inputs) => Ok(inputs),
+        Some(known) => match shared.vault.open_known(&state.envelope.tenant, &known.intent).await {
+            Ok((salt, inputs)) => {
+                wanted.salt = salt;
+                Ok(inputs)
+            }
             Err(OpenError::Store(error)) => return Err(error.into()),
             Err(error @ (OpenError::Erased(_) | OpenError::Cipher(_))) => {
                 return draft.fail(&shared.vault, Failure::Unavailable, &error.to_string());
