@@ -11,7 +11,7 @@ use crate::ids::{AgentUid, ApprovalId, EffectId, GrantId, HumanUid, TaskId};
 use crate::principal::Uid;
 use crate::tenant::{Name, TenantId};
 use crate::time::{Span, Timestamp};
-use crate::tool::{ResolvedInput, Tier, call_digest_of_ids};
+use crate::tool::{Mark, ResolvedInput, Tier, call_digest_of_ids};
 
 /// How long an approval request waits unless policy says otherwise.
 pub const LIFETIME: Span = Span::from_ms(10 * 60_000);
@@ -78,8 +78,8 @@ pub struct Request {
     pub tier: Tier,
     /// Reference to what the call depends on beside its arguments; `None` when it is nothing.
     pub inputs: Option<crate::payload::Ref>,
-    /// The call digest.
-    pub call: Digest,
+    /// What the records name the call by.
+    pub call: Mark,
     /// Reference to the canonical arguments.
     pub args: crate::payload::Ref,
     /// Makes every request unlike every other.
@@ -101,6 +101,16 @@ pub struct Contents {
     pub args: Value,
     /// What the call depends on beside them.
     pub inputs: Vec<ResolvedInput>,
+    /// The call digest, which is over both of them.
+    pub call: Digest,
+}
+
+impl Request {
+    /// The call digest of the request with these canonical arguments and inputs.
+    #[must_use]
+    pub fn call_digest(&self, args: &[u8], inputs: &[ResolvedInput]) -> Digest {
+        call_digest_of_ids(self.tenant.as_str(), (&self.chain, &self.grants), &self.tool_digest, args, inputs)
+    }
 }
 
 /// What an approver answers.
@@ -181,7 +191,7 @@ impl Statement {
             tier: request.tier,
             args: contents.args,
             inputs: contents.inputs,
-            call: request.call,
+            call: contents.call,
             nonce: request.nonce,
             expires_at: request.expires_at,
             approver: reply.approver,

@@ -58,9 +58,14 @@ impl std::fmt::Debug for Payload {
 /// The commitment of `bytes` under `salt` (semantics §7.2).
 #[must_use]
 pub fn commitment(salt: &Salt, bytes: &[u8]) -> Digest {
+    commitment_under(COMMITMENT_TAG, salt, bytes)
+}
+
+/// The same under another tag, which ends with a NUL: of something else that is to be forgotten with the payload of this salt.
+pub(crate) fn commitment_under(tag: &[u8], salt: &Salt, bytes: &[u8]) -> Digest {
     use sha2::Digest as _;
     let mut hasher = sha2::Sha256::new();
-    hasher.update(COMMITMENT_TAG);
+    hasher.update(tag);
     hasher.update(salt);
     hasher.update(bytes);
     Digest::from_bytes(hasher.finalize().into())

@@ -41,6 +41,7 @@ mod keys;
 mod keystore_file;
 pub mod layout;
 pub mod logging;
+mod mapped;
 pub mod notify;
 pub mod offline;
 mod open_files;

@@ -9,7 +9,7 @@ use scalbotics_core::audit::checkpoint::{Checkpoint, NOTE_LEN_MAX, first_origin,
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::signed_note::{self, Verifier};
 use scalbotics_identity::holder::trust;
-use scalbotics_store::{Fault, FoldFault, Gap, Offline, OpenError, Place, Report, open_read_only};
+use scalbotics_store::{Fault, FoldFault, Gap, Offline, OpenError, Place, Report, open_mapped, open_read_only};
 use serde_json::{Value, json};
 
 use crate::rpc::codes::{self, Code};
@@ -107,15 +107,27 @@ impl Error {
     }
 }
 
+/// How the database is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Page by page: what cannot be read is said.
+    Paged,
+    /// Mapped: what cannot be read ends the process by a signal.
+    Mapped,
+}
+
 /// Verifies every log of the store in `data` against itself, against the trust file's log keys and against checkpoints that were
 /// kept elsewhere, and every task against its events.
 ///
 /// # Errors
 /// [`Error`], the first thing that is wrong.
-pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf]) -> Result<Value, Error> {
+pub fn verify(data: &Path, trust_file: Option<&Path>, kept: &[PathBuf], reading: Reading) -> Result<Value, Error> {
     let trust = trust_file.map(trust::File::load).transpose()?;
     let kept = kept.iter().map(|path| read(path, trust.as_ref())).collect::<Result<Vec<_>, _>>()?;
-    let store = open_read_only(data)?;
+    let store = match reading {
+        Reading::Paged => open_read_only(data)?,
+        Reading::Mapped => open_mapped(data)?,
+    };
     let tenants = store.tenants()?;
     if tenants.is_empty() {
         return Err(Error::Empty);
@@ -241,11 +253,11 @@ mod tests {
     fn a_mistyped_path_is_no_clean_log() {
         let directory = tempfile::tempdir().unwrap();
         let missing = directory.path().join("nothing");
-        assert!(matches!(verify(&missing, None, &[]), Err(Error::Store(OpenError::Missing { .. }))));
-        assert!(matches!(verify(directory.path(), None, &[]), Err(Error::Store(OpenError::Missing { .. }))));
+        assert!(matches!(verify(&missing, None, &[], Reading::Mapped), Err(Error::Store(OpenError::Missing { .. }))));
+        assert!(matches!(verify(directory.path(), None, &[], Reading::Mapped), Err(Error::Store(OpenError::Missing { .. }))));
         assert!(!missing.try_exists().unwrap());
-        assert_eq!(verify(&missing, None, &[]).unwrap_err().code(), codes::DATA_UNUSABLE);
-        assert!(matches!(verify(&missing, None, std::slice::from_ref(&missing)), Err(Error::Note { .. })));
-        assert!(matches!(verify(directory.path(), Some(&missing), &[]), Err(Error::Trust(_))));
+        assert_eq!(verify(&missing, None, &[], Reading::Mapped).unwrap_err().code(), codes::DATA_UNUSABLE);
+        assert!(matches!(verify(&missing, None, std::slice::from_ref(&missing), Reading::Paged), Err(Error::Note { .. })));
+        assert!(matches!(verify(directory.path(), Some(&missing), &[], Reading::Mapped), Err(Error::Trust(_))));
     }
 }

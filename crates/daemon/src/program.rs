@@ -14,7 +14,7 @@ use crate::config::{self, Config, Kind, Sources};
 use crate::logging::{self, Levels};
 use crate::rpc::codes;
 use crate::setup;
-use crate::{Running, Start, StartError, disaster, doctor, export, notify, offline, usage, witness};
+use crate::{Running, Start, StartError, disaster, doctor, export, mapped, notify, offline, usage, witness};
 
 /// The configuration that is read where none is named.
 const CONFIG_DEFAULT: &str = "/etc/scalbotics/scalbotics.toml";
@@ -105,6 +105,9 @@ enum AuditVerb {
         /// A signed checkpoint that was kept elsewhere: only it shows that the end of a log was cut off, or an old one put back.
         #[arg(long = "checkpoint", value_name = "FILE")]
         checkpoints: Vec<PathBuf>,
+        /// In this process, which maps the database; the program gives it to itself.
+        #[arg(long, hide = true)]
+        mapped: bool,
     },
     /// Write a log as files that any web server can serve (C2SP tlog-tiles); a second run adds what is new.
     #[command(before_help = "Example: scalboticsd audit tiles --data ./box/data --log system --out ./tiles")]
@@ -260,7 +263,17 @@ async fn issuer(sources: SourceFlags, verb: &setup::Trusting, output: Format) ->
     }
 }
 
-fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>, checkpoints: &[PathBuf]) -> ExitCode {
+fn verify(
+    flags: SourceFlags,
+    data: Option<PathBuf>,
+    trust: Option<PathBuf>,
+    checkpoints: &[PathBuf],
+    in_child: bool,
+) -> ExitCode {
+    let reading = match mapped::reading(in_child) {
+        Ok(reading) => reading,
+        Err(ended) => return ended,
+    };
     let (data, trust) = match data {
         Some(data) => (data, trust),
         None => match load(flags) {
@@ -268,7 +281,7 @@ fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>, che
             Err(error) => return fail(&error),
         },
     };
-    match offline::verify(&data, trust.as_deref(), checkpoints) {
+    match offline::verify(&data, trust.as_deref(), checkpoints, reading) {
         Ok(report) => print(&format!("{report}\n")),
         Err(error) => fail_as(error.code().name(), &error, error.next_step()),
     }
@@ -276,7 +289,7 @@ fn verify(flags: SourceFlags, data: Option<PathBuf>, trust: Option<PathBuf>, che
 
 async fn audit(flags: SourceFlags, verb: AuditVerb) -> ExitCode {
     match verb {
-        AuditVerb::Verify { offline: _, data, trust, checkpoints } => verify(flags, data, trust, &checkpoints),
+        AuditVerb::Verify { offline: _, data, trust, checkpoints, mapped } => verify(flags, data, trust, &checkpoints, mapped),
         AuditVerb::Tiles { out, log, data } => export(flags, &out, log, data),
         AuditVerb::Witness(flags) => match witness::run(&flags).await {
             Ok(()) => ExitCode::SUCCESS,

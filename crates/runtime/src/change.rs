@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::audit::{DecisionNote, Kind, OutcomeNote, Record};
-use scalbotics_core::ports::{Note, StoreError};
+use scalbotics_core::ports::{CipherError, Note, StoreError};
 use scalbotics_core::time::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +36,12 @@ pub enum ChangeError {
 
 impl From<SealError> for ChangeError {
     fn from(source: SealError) -> Self {
+        Self::Note { source: source.into() }
+    }
+}
+
+impl From<CipherError> for ChangeError {
+    fn from(source: CipherError) -> Self {
         Self::Note { source: source.into() }
     }
 }
@@ -83,9 +89,10 @@ impl Changes {
         Ok(self.quota.admit_call(record, &[], at)?)
     }
 
-    /// Begins a change; `body` tells this request from others, and holds nothing that must not be guessed.
-    pub(crate) fn begin<'a>(&'a self, caller: &'a Caller, action: &'static str, body: &[u8]) -> Change<'a> {
-        Change { changes: self, caller, action, repeat: Repeat::of(caller, action, body), at: self.ports.clock.now() }
+    /// Begins a change; `body` tells this request from others.
+    pub(crate) fn begin<'a>(&'a self, caller: &'a Caller, action: &'static str, body: &[u8]) -> Result<Change<'a>, ChangeError> {
+        let repeat = Repeat::of(&self.vault, caller, action, body)?;
+        Ok(Change { changes: self, caller, action, repeat, at: self.ports.clock.now() })
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::PayloadId;
-use scalbotics_core::payload::{Payload, Ref, Sealed};
+use scalbotics_core::payload::{Payload, Ref, Salt, Sealed};
 use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{CipherError, IdSource, PayloadCipher, PayloadStore, SealedDecision, StoreError};
+use scalbotics_core::task::Intent;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::tool::ResolvedInput;
 
@@ -66,11 +68,22 @@ impl Vault {
 
     /// Seals bytes as a new payload.
     pub(crate) fn seal(&self, tenant: &TenantId, bytes: Vec<u8>) -> Result<Sealed, CipherError> {
-        self.seal_as(PayloadId::from_u128(self.ids.next()), tenant, bytes)
+        self.seal_under(tenant, self.salt(), bytes)
     }
 
-    fn seal_as(&self, id: PayloadId, tenant: &TenantId, bytes: Vec<u8>) -> Result<Sealed, CipherError> {
-        self.cipher.seal(tenant, &Payload { id, salt: self.ids.salt(), bytes })
+    /// The same with a salt of [`Vault::salt`].
+    pub(crate) fn seal_under(&self, tenant: &TenantId, salt: Salt, bytes: Vec<u8>) -> Result<Sealed, CipherError> {
+        self.cipher.seal(tenant, &Payload { id: PayloadId::from_u128(self.ids.next()), salt, bytes })
+    }
+
+    /// What tells bytes from others, and is made with a key of the tenant.
+    pub(crate) fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError> {
+        self.cipher.fingerprint(tenant, bytes)
+    }
+
+    /// A new salt.
+    pub(crate) fn salt(&self) -> Salt {
+        self.ids.salt()
     }
 
     /// Seals decisions, which name people, for the store (semantics §7.2).
@@ -82,7 +95,7 @@ impl Vault {
         let seal = |decision: &Decision| {
             let bytes = decision_bytes(decision).map_err(SealError::Form)?;
             let id = PayloadId::from_u128(decision.id.as_u128());
-            Ok(SealedDecision { id: decision.id, sealed: self.seal_as(id, tenant, bytes)? })
+            Ok(SealedDecision { id: decision.id, sealed: self.cipher.seal(tenant, &Payload { id, salt: self.salt(), bytes })? })
         };
         decisions.into_iter().map(seal).collect()
     }
@@ -112,6 +125,12 @@ impl Vault {
         let Some(reference) = inputs else { return Ok(Vec::new()) };
         let bytes = self.open(tenant, reference).await?;
         ResolvedInput::from_payload(&bytes).ok_or(OpenError::Cipher(CipherError::Refused))
+    }
+
+    /// What a call that was decided before is made of: the salt of its arguments, and its inputs.
+    pub(crate) async fn open_known(&self, tenant: &TenantId, intent: &Intent) -> Result<(Salt, Vec<ResolvedInput>), OpenError> {
+        let args = self.reveal(tenant, &intent.args).await?;
+        Ok((args.salt, self.open_inputs(tenant, intent.inputs.as_ref()).await?))
     }
 }
 
@@ -152,7 +171,7 @@ mod tests {
             Ok(None)
         }
 
-        fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<scalbotics_core::digest::Digest, CipherError> {
+        fn fingerprint(&self, tenant: &TenantId, bytes: &[u8]) -> Result<Digest, CipherError> {
             PlainCipher.fingerprint(tenant, bytes)
         }
     }

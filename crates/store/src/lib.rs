@@ -20,5 +20,5 @@ mod sqlite;
 
 pub use sqlite::{
     CopyError, Damage, Fault, FoldFault, Folded, Gap, Held, Offline, OpenError, Options, Place, Report, SqliteStore,
-    copy_database, open_read_only, raise_writer_epoch, settle,
+    copy_database, open_mapped, open_read_only, raise_writer_epoch, settle,
 };

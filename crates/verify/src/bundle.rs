@@ -257,8 +257,13 @@ impl<'d> Bundle<'d> {
 
     /// What opens a commitment.
     pub(crate) fn opening(&self, commitment: &Hash) -> Option<&[u8]> {
+        self.opened(commitment).map(|opening| opening.bytes.as_ref())
+    }
+
+    /// The same with its salt.
+    pub(crate) fn opened(&self, commitment: &Hash) -> Option<&Opening<'d>> {
         let at = self.openings.binary_search_by_key(commitment, |opening| opening.commitment).ok()?;
-        self.openings.get(at).map(|opening| opening.bytes.as_ref())
+        self.openings.get(at)
     }
 
     /// The records of the task's events, in order.

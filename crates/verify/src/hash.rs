@@ -8,6 +8,9 @@ pub(crate) type Hash = [u8; 32];
 /// Domain tag of commitments (semantics §7.2).
 const COMMITMENT_TAG: &[u8] = b"scalbotics/payload/v1\0";
 
+/// Domain tag of commitments to call digests.
+const CALL_TAG: &[u8] = b"scalbotics/call-commitment/v1\0";
+
 /// SHA-256 of bytes, as `sha256sum` prints it.
 pub(crate) fn sha256(bytes: &[u8]) -> Hash {
     Sha256::digest(bytes).into()
@@ -31,6 +34,15 @@ pub(crate) fn commitment(salt: &[u8; 32], bytes: &[u8]) -> Hash {
     hasher.update(COMMITMENT_TAG);
     hasher.update(salt);
     hasher.update(bytes);
+    hasher.finalize().into()
+}
+
+/// The commitment to a call digest, under the salt of the arguments.
+pub(crate) fn of_call(salt: &[u8; 32], digest: &Hash) -> Hash {
+    let mut hasher = Sha256::new();
+    hasher.update(CALL_TAG);
+    hasher.update(salt);
+    hasher.update(digest);
     hasher.finalize().into()
 }
 

@@ -1,8 +1,9 @@
-//! A record of the audit log, version 1.
+//! A record of the audit log, version 1 or 2: in version 1 `call` is the call digest, in version 2 a commitment to it.
 
 use crate::Refusal;
+use crate::bundle::Opening;
 use crate::fields::{self, shown};
-use crate::hash::Hash;
+use crate::hash::{self, Hash};
 use crate::json::Value;
 
 /// What a decision came to, as the record shows it.
@@ -60,6 +61,7 @@ pub(crate) struct Record<'d> {
     pub(crate) approval: Option<&'d str>,
     pub(crate) args: Option<Hash>,
     pub(crate) at: i64,
+    /// What it names its call by; see [`Record::is_of`].
     pub(crate) call: Option<Hash>,
     /// The chain, as it stands.
     pub(crate) chain: &'d str,
@@ -71,6 +73,8 @@ pub(crate) struct Record<'d> {
     pub(crate) kind: &'d str,
     pub(crate) outcome: Option<Became<'d>>,
     pub(crate) restored: Option<Restored<'d>>,
+    /// How many uses of secrets by its effect stand before it.
+    pub(crate) secrets: Option<u64>,
     pub(crate) seq: Option<u64>,
     pub(crate) submission: Option<Hash>,
     /// The target, where it is a plain text.
@@ -78,6 +82,7 @@ pub(crate) struct Record<'d> {
     pub(crate) task: Option<&'d str>,
     pub(crate) tenant: &'d str,
     pub(crate) tier: Option<u64>,
+    pub(crate) version: u64,
 }
 
 impl<'d> Uid<'d> {
@@ -168,6 +173,7 @@ impl<'d> Record<'d> {
         let outcome = fields.optional("outcome").map(|value| became(value, place)).transpose()?;
         let _request = fields.optional_plain("request")?;
         let restored = fields.optional("restored").map(|value| restored(value, place)).transpose()?;
+        let secrets = fields.optional_natural("secrets")?;
         let (seq, submission) = (fields.optional_natural("seq")?, fields.optional_hash("submission")?);
         let target = fields.optional("target").and_then(Value::plain);
         let (task, tenant) = (fields.optional_plain("task")?, fields.plain("tenant")?);
@@ -175,7 +181,10 @@ impl<'d> Record<'d> {
         let _trace = fields.optional_plain("trace")?;
         let version = fields.natural("version")?;
         fields.done()?;
-        if version != 1 || !KINDS.contains(&kind) {
+        if version == 1 && secrets.is_some() {
+            return Err(schema("`secrets` is not a field of version 1".to_owned()));
+        }
+        if !(1..=2).contains(&version) || !KINDS.contains(&kind) {
             return Err(schema(format!("version {version} or kind `{}` is not known", shown(kind))));
         }
         Ok(Self {
@@ -194,18 +203,30 @@ impl<'d> Record<'d> {
             kind,
             outcome,
             restored,
+            secrets,
             seq,
             submission,
             target,
             task,
             tenant,
             tier,
+            version,
         })
     }
 
     /// A refusal for `reason` at this record.
     pub(crate) fn refuse(&self, reason: &'static str, what: impl Into<String>) -> Refusal {
         Refusal::new(reason, format!("log.records[{}].record", self.place), what)
+    }
+
+    /// Whether it is about the call with this digest; `args` is what opens the arguments that it commits to. `None` where that cannot be
+    /// told: the salt is theirs, and they are withheld.
+    pub(crate) fn is_of(&self, digest: &Hash, args: Option<&Opening<'_>>) -> Option<bool> {
+        match (self.version, args) {
+            (1, _) => Some(self.call == Some(*digest)),
+            (_, Some(args)) => Some(self.call == Some(hash::of_call(&args.salt, digest))),
+            (_, None) => None,
+        }
     }
 
     /// The word of its outcome.

@@ -16,7 +16,7 @@ use scalbotics_core::principal::{Chain, Principal, Uid};
 use scalbotics_core::secret::{RevealError, Secret, SecretRef};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, Outcome};
+use scalbotics_core::tool::{Call, Definition, Mark, Outcome};
 use serde_json::{Value, json};
 
 use crate::fixture::{Fixture, runtime};
@@ -140,7 +140,7 @@ pub(crate) fn call(tool: &Definition, args: &Value) -> Call {
         class: tool.effect,
         args: canonical(args).unwrap().into(),
         inputs: Vec::new(),
-        digest: Digest::of_bytes(b"call"),
+        mark: Mark::Bare(Digest::of_bytes(b"call")),
     }
 }
 

@@ -11,10 +11,13 @@ use crate::ports::SealedDecision;
 use crate::principal::{Chain, Uid};
 use crate::tenant::TenantId;
 use crate::time::Timestamp;
-use crate::tool::Tier;
+use crate::tool::{Mark, Tier};
 
 /// Longest record, in bytes: the limit of an entry in C2SP tlog-tiles.
 pub const RECORD_LEN_MAX: usize = 65_535;
+
+/// The version of records: since 2, `call` is a commitment.
+const VERSION: u16 = 2;
 
 /// The action of the record of a restore.
 pub const RESTORE_ACTION: &str = "installation.restore";
@@ -185,7 +188,7 @@ pub struct Record {
     pub args: Option<Digest>,
     /// When.
     pub at: Timestamp,
-    /// The call digest.
+    /// The commitment to the call digest ([`Mark`]); in version 1 the call digest itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<Digest>,
     /// For whom, the human first; empty when the actor acts for itself.
@@ -214,6 +217,10 @@ pub struct Record {
     /// A restore.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restored: Option<Box<RestoreNote>>,
+    /// Uses of secrets by the calls of its effect that stand before it in the log, where what a tool gets does not say how many there
+    /// must be: none is left out unseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<u32>,
     /// Sequence number of the event of the task that this is the record of, from 0: none is left out unseen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
@@ -234,7 +241,7 @@ pub struct Record {
     /// W3C trace id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
-    /// 1.
+    /// 2; 1 where `call` is a call digest.
     pub version: u16,
 }
 
@@ -243,7 +250,7 @@ impl Record {
     #[must_use]
     pub fn new(kind: Kind, at: Timestamp, tenant: TenantId, actor: Uid, action: &str) -> Self {
         Self {
-            version: 1,
+            version: VERSION,
             at,
             tenant,
             kind,
@@ -253,6 +260,7 @@ impl Record {
             action: action.to_owned(),
             target: None,
             task: None,
+            secrets: None,
             seq: None,
             submission: None,
             effect: None,
@@ -281,6 +289,12 @@ impl Record {
         let mut record = Self::new(Kind::Installation, at, tenant, Uid::Daemon, RESTORE_ACTION);
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
         Self { restored: Some(Box::new(note)), ..record }
+    }
+
+    /// Names the call that it is about; the version follows.
+    pub const fn name_call(&mut self, mark: &Mark) {
+        self.call = Some(*mark.shown());
+        self.version = if mark.is_salted() { VERSION } else { 1 };
     }
 
     /// The same record with the chain that acts.
@@ -378,6 +392,18 @@ mod tests {
     }
 
     #[test]
+    fn the_version_says_what_a_call_is_named_by() {
+        let digest = Digest::from_bytes([7; 32]);
+        let mut record = record(1, "x");
+        record.name_call(&Mark::of(&digest, Some(&[1; 32])));
+        assert!(record.version == 2 && record.call != Some(digest));
+        record.name_call(&Mark::of(&digest, None));
+        assert_eq!((record.version, record.call), (1, Some(digest)));
+        // A leaf of before is read as it is.
+        assert_eq!(serde_json::from_slice::<Record>(&record.canonical().unwrap()).unwrap(), record);
+    }
+
+    #[test]
     fn a_kind_has_one_word() {
         for kind in Kind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
@@ -408,7 +434,8 @@ mod tests {
         });
         full.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: Some(1), commitment: digest });
         full.head = Some(HeadNote { origin: "o".to_owned(), size: 1, root: Digest::from_bytes([8; 32]) });
-        (full.seq, full.tier, full.trace) = (Some(7), Some(Tier::Risky), Some("0af7651916cd43dd8448eb211c80319c".to_owned()));
+        (full.seq, full.secrets, full.tier, full.trace) =
+            (Some(7), Some(2), Some(Tier::Risky), Some("0af7651916cd43dd8448eb211c80319c".to_owned()));
         assert_eq!(full.canonical().unwrap(), serde_json::to_vec(&full).unwrap());
     }
 
@@ -421,7 +448,7 @@ mod tests {
     fn sem_7_3_a_head_is_a_record_of_the_installation_log() {
         let leaf = String::from_utf8(head(1_234).canonical().unwrap()).unwrap();
         let wanted = format!(
-            r#"{{"action":"log.head","actor":{{"kind":"daemon"}},"at":5,"head":{{"origin":"example.org/audit/acme","root":"{}","size":1234}},"kind":"head","tenant":"system","version":1}}"#,
+            r#"{{"action":"log.head","actor":{{"kind":"daemon"}},"at":5,"head":{{"origin":"example.org/audit/acme","root":"{}","size":1234}},"kind":"head","tenant":"system","version":2}}"#,
             "07".repeat(32)
         );
         assert_eq!(leaf, wanted);

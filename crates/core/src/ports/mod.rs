@@ -53,7 +53,7 @@ pub use note::Note;
 pub use payload_cipher::{CipherError, PayloadCipher};
 pub use payload_store::PayloadStore;
 pub use policy_engine::PolicyEngine;
-pub use privacy_store::{Forgotten, PrivacyChange, PrivacyStore};
+pub use privacy_store::{Forgotten, Orders, PrivacyChange, PrivacyStore};
 pub use registry::{Human, Registry, StoredAnswer};
 pub use roster::Roster;
 pub use secret_source::SecretSource;

@@ -20,6 +20,15 @@ pub enum Forgotten {
     Beginning(String),
 }
 
+/// Which orders to erase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orders {
+    /// Those that are not done; a page of them.
+    UnderWay,
+    /// Those that are done, the newest [`ERASURES_MAX`](crate::privacy::ERASURES_MAX).
+    Done,
+}
+
 /// What becomes durable in one commit; empty parts change nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivacyChange {
@@ -83,11 +92,11 @@ pub trait PrivacyStore: Send + Sync + std::fmt::Debug {
     /// [`StoreError`].
     async fn holds(&self, tenant: &TenantId) -> Result<Vec<Hold>, StoreError>;
 
-    /// Orders of a tenant that are not done, oldest first.
+    /// Orders of a tenant: those that are under way, oldest first, or those that are done, newest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn under_way(&self, tenant: &TenantId) -> Result<Vec<Erasure>, StoreError>;
+    async fn orders(&self, tenant: &TenantId, which: Orders) -> Result<Vec<Erasure>, StoreError>;
 
     /// How far the work has come.
     ///

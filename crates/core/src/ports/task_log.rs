@@ -141,7 +141,7 @@ impl Batch {
             let place = permits.iter().position(|p| {
                 let call = p.permit.act();
                 call.effect == intent.effect
-                    && call.digest == intent.call
+                    && call.mark == intent.call
                     && call.task == self.task
                     && p.permit.decision() == *decision
                     && p.attempt == *attempt

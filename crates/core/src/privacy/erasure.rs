@@ -9,6 +9,10 @@ use crate::principal::Uid;
 use crate::tenant::TenantId;
 use crate::time::Timestamp;
 
+/// Orders that are done and remembered outside of the database: a restore of an older one repeats them. It is as many as three a day for as
+/// long as backups may be kept.
+pub const ERASURES_MAX: usize = 10_000;
+
 /// Longest reason of an erasure or a legal hold, in bytes.
 pub const REASON_LEN_MAX: usize = 4 << 10;
 

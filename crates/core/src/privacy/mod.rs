@@ -10,7 +10,7 @@ mod keep;
 mod marks;
 
 pub use class::{Class, Released, released};
-pub use erasure::{Erasure, REASON_LEN_MAX};
+pub use erasure::{ERASURES_MAX, Erasure, REASON_LEN_MAX};
 pub use hold::{HOLDS_MAX, Hold, Scope};
 pub use keep::Keep;
 pub use marks::{Believed, JUMP_MAX_MS, Marks, believe};

@@ -10,7 +10,7 @@ use crate::payload;
 use crate::principal::Uid;
 use crate::tenant::Name;
 use crate::time::{Span, Timestamp};
-use crate::tool::{EffectClass, Tier};
+use crate::tool::{EffectClass, Mark, Tier};
 
 /// A call as it is journalled: everything of [`crate::tool::Call`] but the argument bytes, which are a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub struct Intent {
     /// What else the call depends on, as [`ResolvedInput::to_payload`](crate::tool::ResolvedInput::to_payload) writes it; `None`
     /// when it is nothing.
     pub inputs: Option<payload::Ref>,
-    /// The call digest.
-    pub call: Digest,
+    /// What records and rows name the call by.
+    pub call: Mark,
     /// How long the target remembers the idempotency key.
     pub key_ttl: Span,
     /// How long after the send deadline a `not landed` counts.

@@ -7,11 +7,58 @@ use serde::{Deserialize, Serialize};
 use super::{EffectClass, Tier};
 use crate::digest::Digest;
 use crate::ids::{AgentUid, EffectId, GrantId, TaskId};
+use crate::payload::{Salt, commitment_under};
 use crate::principal::{Chain, Uid};
 use crate::tenant::{Name, TenantId};
 
 /// Domain tag of call digests.
 const CALL_TAG: &str = "scalbotics/call/v1";
+
+/// Domain tag of commitments to call digests.
+const MARK_TAG: &[u8] = b"scalbotics/call-commitment/v1\0";
+
+/// What the audit log, the journal and rows name a call by.
+///
+/// **Invariant:** none of them holds a call digest. Whoever has one can try guesses of the arguments against it, since everything else that
+/// it covers is known; the commitment's salt is that of the arguments, and is destroyed with them (semantics §7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Mark {
+    /// SHA-256(tag ‖ salt of the arguments' payload ‖ call digest).
+    Salted {
+        /// The commitment.
+        commitment: Digest,
+    },
+    /// The call digest itself: of calls that were decided by a program that wrote records of version 1. They keep it to their end, so that
+    /// all records of one effect are about one call.
+    Bare(Digest),
+}
+
+impl Mark {
+    /// The mark of the call with this digest; `salt` is that of its arguments, and `None` for a call whose mark is bare already.
+    #[must_use]
+    pub fn of(digest: &Digest, salt: Option<&Salt>) -> Self {
+        match salt {
+            Some(salt) => Self::Salted { commitment: commitment_under(MARK_TAG, salt, digest.as_bytes()) },
+            None => Self::Bare(*digest),
+        }
+    }
+
+    /// The 32 bytes that a record, or a decision in place of the arguments, shows.
+    #[must_use]
+    pub const fn shown(&self) -> &Digest {
+        match self {
+            Self::Salted { commitment } => commitment,
+            Self::Bare(digest) => digest,
+        }
+    }
+
+    /// Whether it hides the call digest.
+    #[must_use]
+    pub const fn is_salted(&self) -> bool {
+        matches!(self, Self::Salted { .. })
+    }
+}
 
 /// A file or tree that the call depends on, hashed when it was decided (semantics §2.3).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +109,8 @@ pub struct Call {
     pub args: Arc<[u8]>,
     /// What the call depends on beside its arguments.
     pub inputs: Vec<ResolvedInput>,
-    /// Digest over all that makes the call this call; an approval signs it.
-    pub digest: Digest,
+    /// What journal and audit log name it by.
+    pub mark: Mark,
 }
 
 impl Call {
@@ -82,14 +129,14 @@ impl std::fmt::Debug for Call {
             .field("tool", &self.tool)
             .field("tier", &self.tier)
             .field("class", &self.class)
-            .field("digest", &self.digest)
+            .field("mark", &self.mark)
             .finish_non_exhaustive()
     }
 }
 
 /// The call digest (semantics §2.2): tenant, agent, chain principals and grants, tool digest, arguments, inputs.
 ///
-/// Tokens and certificates are left out, since they renew; so is the effect id, since the approval names it beside.
+/// It stands in what an approver signs, which is a payload, and nowhere else; see [`Mark`]. Tokens and certificates are left out, since they renew; so is the effect id, since the approval names it beside.
 #[must_use]
 pub fn call_digest(chain: &Chain, tool_digest: &Digest, args: &[u8], inputs: &[ResolvedInput]) -> Digest {
     let tenant = chain.actor().map(|p| p.tenant.to_string()).unwrap_or_default();
@@ -149,6 +196,24 @@ mod tests {
 
     fn input(name: &str, content: &str) -> ResolvedInput {
         ResolvedInput { name: name.to_owned(), digest: Digest::of_bytes(content.as_bytes()) }
+    }
+
+    #[test]
+    fn sem_7_2_a_mark_needs_its_salt_and_a_bare_one_is_read_as_it_was_written() {
+        let digest = Digest::of_bytes(b"call");
+        let mark = Mark::of(&digest, Some(&[7; 32]));
+        assert!(mark.is_salted() && *mark.shown() != digest);
+        assert_eq!(mark, Mark::of(&digest, Some(&[7; 32])));
+        for other in [Mark::of(&digest, Some(&[8; 32])), Mark::of(&Digest::of_bytes(b"other"), Some(&[7; 32]))] {
+            assert_ne!(mark, other);
+        }
+        // The same salt commits to the arguments themselves, and says nothing of this.
+        assert_ne!(*mark.shown(), crate::payload::commitment(&[7; 32], digest.as_bytes()));
+        let bare = Mark::of(&digest, None);
+        assert_eq!(serde_json::to_value(bare).unwrap(), serde_json::json!(digest));
+        for mark in [mark, bare] {
+            assert_eq!(serde_json::from_value::<Mark>(serde_json::to_value(mark).unwrap()).unwrap(), mark);
+        }
     }
 
     #[test]

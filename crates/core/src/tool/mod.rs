@@ -9,7 +9,7 @@ pub mod schema;
 mod tier;
 
 pub(crate) use call::call_digest_of_ids;
-pub use call::{Call, ResolvedInput, call_digest};
+pub use call::{Call, Mark, ResolvedInput, call_digest};
 pub(crate) use definition::{BUILTIN_TAG, HTTP_TAG, MODEL_TAG};
 pub use definition::{Builtin, Definition, Kind};
 pub use effect_class::EffectClass;

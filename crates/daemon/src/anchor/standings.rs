@@ -1,4 +1,4 @@
-//! The standings: what was taken away from whom, and what must not be erased, as a restored database must not forget it (semantics §7.4).
+//! The standings: what was taken away from whom, and what must not be erased and what was, as a restored database must not forget it (semantics §7.4).
 //!
 //! Names of people stand in none of it: a human is a uid, and an enrolment its digest.
 
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
-use scalbotics_core::ports::{Human, PrivacyStore, StoreError};
-use scalbotics_core::privacy::Hold;
+use scalbotics_core::ports::{Human, Orders, PrivacyStore, StoreError};
+use scalbotics_core::privacy::{Erasure, Hold};
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_runtime::Ports;
@@ -82,6 +82,9 @@ pub(crate) struct Standings {
     /// Legal holds: a restored database that did not know of one would erase what it is on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) holds: Vec<Hold>,
+    /// Orders to erase, the newest: a restored database that did not know of one would have back what was erased.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) erasures: Vec<Erasure>,
 }
 
 impl Standings {
@@ -99,6 +102,7 @@ impl Standings {
             services: Vec::new(),
             agents: Vec::new(),
             holds: Vec::new(),
+            erasures: Vec::new(),
         }
     }
 
@@ -111,13 +115,15 @@ impl Standings {
         let mut services: Vec<ServiceMark> = ports.services.services(tenant).await?.into_iter().map(service).collect();
         let mut agents: Vec<AgentMark> = ports.roster.agents(tenant).await?.into_iter().map(agent).collect();
         let holds = privacy.holds(tenant).await?;
+        let mut erasures = privacy.orders(tenant, Orders::UnderWay).await?;
+        erasures.extend(privacy.orders(tenant, Orders::Done).await?);
         let complete = humans.len().saturating_add(services.len()).saturating_add(agents.len()) <= PRINCIPALS_MAX;
         if !complete {
             humans.truncate(PRINCIPALS_MAX);
             services.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()));
             agents.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()).saturating_sub(services.len()));
         }
-        Ok(Self { version: VERSION, complete, humans, services, agents, holds })
+        Ok(Self { version: VERSION, complete, humans, services, agents, holds, erasures })
     }
 }
 

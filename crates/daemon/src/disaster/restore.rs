@@ -57,6 +57,7 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
         return Ok(json!({
             "dry_run": true, "incarnation": incarnation, "backup": wanted.from, "lost": plan::shown(&plan), "suspended_humans": humans,
             "suspended_agents": "every agent, until it is resumed by name", "known_before": remembered.words(),
+            "erased_again": remembered.erased_since(manifest.at),
         }));
     }
     if !wanted.yes {
@@ -92,7 +93,7 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
     Ok(json!({
         "restored": wanted.from, "incarnation": incarnation, "lost": done.lost, "tasks_ended": done.tasks.tasks,
         "effects_in_doubt": done.tasks.in_doubt, "approvals_lapsed": done.tasks.approvals, "agents_suspended": done.agents,
-        "humans_suspended": done.humans, "services_suspended": done.services, "holds_placed_again": done.holds,
+        "humans_suspended": done.humans, "services_suspended": done.services, "holds_placed_again": done.holds, "erased_again": done.erased,
         "replaced": replaced, "log_key": done.log_key,
     }))
 }

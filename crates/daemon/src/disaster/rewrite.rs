@@ -10,13 +10,14 @@ use scalbotics_core::ids::HoldId;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{Note, PrivacyChange, PrivacyStore as _, StoreError};
 use scalbotics_core::principal::Uid;
+use scalbotics_core::privacy::Erasure;
 use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::signed_note::Verifier;
-use scalbotics_runtime::Ports;
-use scalbotics_runtime::audit::Checkpointer;
+use scalbotics_runtime::audit::{Checkpointer, Quota};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::States;
 use scalbotics_runtime::task::{PutBack, put_back};
+use scalbotics_runtime::{Ports, Supervisor, privacy};
 use scalbotics_store::SqliteStore;
 use serde_json::Value;
 
@@ -37,13 +38,21 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
+    /// How many orders to erase may have been done behind this moment; `None` where nobody remembers them.
+    pub(super) fn erased_since(&self, at: Timestamp) -> Option<usize> {
+        let later = |order: &&Erasure| order.done_at.is_none_or(|done_at| done_at >= at);
+        self.is_known.then(|| self.standings.erasures.iter().filter(later).count())
+    }
+
     /// In words.
     pub(super) const fn words(&self) -> &'static str {
         match (&self.anchor, self.is_known) {
             (Some(_), true) => "anchor and standings",
-            (Some(_), false) => "the anchor; the standings are lost, so whoever is not kept by name is suspended",
+            (Some(_), false) => {
+                "the anchor; the standings are lost, so whoever is not kept by name is suspended, and what was erased comes back"
+            }
             (None, true) => "the standings; the anchor is lost, so nobody knows how long the logs were",
-            (None, false) => "nothing: anchor and standings are lost, so whoever is not kept by name is suspended",
+            (None, false) => "nothing: whoever is not kept by name is suspended, and what was erased comes back",
         }
     }
 }
@@ -58,6 +67,8 @@ pub(super) struct Done {
     pub(super) services: Vec<String>,
     /// Legal holds that the backup did not know.
     pub(super) holds: u64,
+    /// Orders to erase that were carried out again; `None` where nobody remembers them.
+    pub(super) erased: Option<u64>,
     /// The key under which witnesses know the installation log from now on.
     pub(super) log_key: String,
 }
@@ -80,11 +91,12 @@ pub(super) async fn all(
     (remembered, keep): (&Remembered, &BTreeSet<Name>),
     note: RestoreNote,
 ) -> Result<Rewritten, Error> {
-    let (ports, states): (Ports, States) = wiring::offline(config, (store, clock), note.incarnation)?;
+    let (ports, ground, states) = wiring::offline(config, (store, clock), note.incarnation)?;
     let (tenant, incarnation) = (&config.tenant, note.incarnation);
     tell(&ports, tenant, &note).await?;
     let holds = place_holds((&ports, store), tenant, &remembered.standings).await?;
     let tasks = put_back(ports.clone(), states, tenant).await?;
+    let erased = erase_again(config, (&ports, ground), store, &remembered.standings).await?;
     let agents = suspend_agents(&ports, tenant, &remembered.standings).await?;
     let humans = suspend_humans(&ports, tenant, (&remembered.standings, keep)).await?;
     let services = suspend_services(&ports, tenant, &remembered.standings).await?;
@@ -99,7 +111,16 @@ pub(super) async fn all(
     let keeper = anchor::Keeper::new((ports, Arc::new(store.clone())), tenant.clone(), &config.keystore, fresh);
     let (anchor, standings) =
         keeper.now().await.map_err(|error| Error::Step { attempt: "read the new anchor", source: in_words(&error).into() })?;
-    let done = Done { lost: plan::shown(&note), tasks, agents, humans, services, holds, log_key };
+    let done = Done {
+        lost: plan::shown(&note),
+        tasks,
+        agents,
+        humans,
+        services,
+        holds,
+        erased: remembered.is_known.then_some(erased),
+        log_key,
+    };
     Ok(Rewritten { anchor, standings, done })
 }
 
@@ -124,6 +145,22 @@ fn record(ports: &Ports, tenant: &TenantId, (action, uid): (&str, String), stand
     };
     record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
     record.into()
+}
+
+/// Erases again what was erased since the backup: whoever serves the copy has nothing of it back. The keys that open it turn at the next start.
+async fn erase_again(
+    config: &Config,
+    (ports, ground): (&Ports, privacy::Ground),
+    store: &SqliteStore,
+    standings: &Standings,
+) -> Result<u64, Error> {
+    let failed =
+        |error: privacy::Error| Error::Step { attempt: "erase again what was erased since the backup", source: error.into() };
+    let supervisor = Supervisor::new(Arc::new(Metrics::default()));
+    let whose = (config.tenant.clone(), store.last_commit_at());
+    let terms = (ground, config.settings.retention.terms());
+    let opened = privacy::Service::open(ports.clone(), terms, whose, supervisor, Arc::new(Quota::default())).await;
+    opened.map_err(failed)?.repeat(&standings.erasures).await.map_err(failed)
 }
 
 /// Places the holds that the backup does not know; one that was lifted since stays until it is lifted again.

@@ -107,7 +107,7 @@ pub struct Installation {
 
 impl Context {
     /// Makes a change of the registry, and has it remembered outside of the database before it is answered: a database that is put back
-    /// must not forget who was suspended, nor what is held.
+    /// must not forget who was suspended, what is held, nor what was erased.
     pub(super) async fn marked<T, E>(&self, change: impl Future<Output = Result<T, E>>) -> Result<T, E> {
         let changed = change.await?;
         self.anchor.standings_changed().await;

@@ -53,7 +53,7 @@ impl Privacy {
         name: &str,
     ) -> Result<v1::Erasure, Failure> {
         let caller = call.caller(request_id)?;
-        let erased = self.0.privacy.erase(&caller, about, reason, validate_only).await;
+        let erased = self.0.marked(self.0.privacy.erase(&caller, about, reason, validate_only)).await;
         let erased: Changed<Erasure> = erased.map_err(|error| convert::privacy_failure(&error, name))?;
         settle(call, &erased);
         Ok(convert::erasure(&erased.now, !validate_only))

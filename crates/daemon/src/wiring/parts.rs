@@ -62,7 +62,7 @@ pub(super) struct Keys {
     pub(super) roots: Roots,
 }
 
-/// The ports of a store that no daemon serves, and the states that its tasks ran under; nothing runs.
+/// The ports of a store that no daemon serves, what erases in it, and the states that its tasks ran under; nothing runs.
 ///
 /// # Errors
 /// [`StartError`].
@@ -70,14 +70,14 @@ pub(crate) fn offline(
     config: &Config,
     (store, clock): (&SqliteStore, &Arc<Guarded>),
     incarnation: u64,
-) -> Result<(Ports, States), StartError> {
+) -> Result<(Ports, privacy::Ground, States), StartError> {
     let keys = unlock(config)?;
     let places = Arc::new(Places::of(config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
     let built = ports(config, &keys, store, clock, (&workspaces, places, &Start::default()), (&metrics, incarnation))?;
     let states = Reconciler::new(built.ports.clone(), config.tenant.clone(), metrics).states();
-    Ok((built.ports, states))
+    Ok((built.ports, built.ground, states))
 }
 
 pub(super) fn unlock(config: &Config) -> Result<Keys, StartError> {

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::command::Answer;
 use crate::installation::{Installation, id, shipped};
 use crate::process::until;
+use crate::restore::{admin, backup, restore};
 use crate::secrets::{files, search};
 
 /// A text that nothing else writes.
@@ -135,6 +136,44 @@ fn sem_7_2_what_was_erased_is_told_by_nobody_and_stands_in_no_file() {
     let _daemon = installation.start();
     assert!(installation.ann(&["task", "result", &other]).exits(0).stdout.contains("something else"), "by the new key");
     installation.verify_audit();
+}
+
+#[test]
+fn sem_7_4_what_was_erased_since_a_backup_is_not_back_when_it_is_restored() {
+    let installation = installation();
+    let daemon = installation.start();
+    let (task, approval) = installation.told(MARKER);
+    let (other, _) = installation.told("something else");
+    let backup = backup(&installation, "before");
+    installation.erase(&task);
+    // Killed: the order is remembered without a clean end.
+    daemon.kill();
+    let from = ["restore", "--from", backup.to_str().unwrap(), "--dry-run"];
+    let plan = admin(&installation, &from).exits(0).json();
+    assert_eq!(plan["erased_again"], 1, "{plan:#}");
+    let done = restore(&installation, &backup);
+    assert_eq!(done["erased_again"], 1, "{done:#}");
+    let daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    let told = installation.everything(&task, &approval, &installation.decisions(&task));
+    assert_eq!(told.matches(MARKER).count(), 0, "{told}");
+    for asked in [["task", "result", &task], ["approval", "show", &approval]] {
+        assert_eq!(installation.ann(&asked).error().code, "PAYLOAD_ERASED");
+    }
+    assert!(installation.ann(&["task", "result", &other]).exits(0).stdout.contains("something else"));
+    assert!(installation.actions().iter().any(|action| action == "privacy.erase_repeated"));
+    installation.verify_audit();
+    daemon.kill();
+    // The same backup once more, and nobody remembers: it is said, and it is back until somebody orders it again.
+    std::fs::remove_file(installation.root.join("keys").join("standings")).unwrap();
+    let words = ["restore", "--from", backup.to_str().unwrap(), "--yes", "--keep", "ann"];
+    let done = admin(&installation, &words).exits(0).json();
+    assert_eq!(done["erased_again"], Value::Null, "{done:#}");
+    let _daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    assert!(installation.ann(&["task", "result", &task]).exits(0).stdout.contains(MARKER), "the backup opens still");
+    installation.erase(&task);
+    assert_eq!(installation.ann(&["task", "result", &task]).error().code, "PAYLOAD_ERASED");
 }
 
 #[test]

@@ -3,12 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::installation::{ANN, Installation, Times, id, shipped};
 use crate::ledger::Class;
+use crate::process::until;
 
 const TIMES: Times = Times { before_ms: 0, after_ms: 0 };
 
@@ -91,10 +93,9 @@ fn a_task_is_proven_to_a_stranger() {
     installation.verify_audit();
 }
 
-/// The bundle of the verifier's own tests: with nothing in it that is of this machine.
-#[test]
-fn the_bundle_of_the_verifiers_tests_is_like_this() {
-    let installation = Installation::with(|desired| {
+/// An installation with a tool of unknown effect that gets a secret.
+fn with_a_board() -> Installation {
+    Installation::with(|desired| {
         let text = json!({ "type": "string" });
         desired.add_tool(
             "notice.post",
@@ -104,7 +105,42 @@ fn the_bundle_of_the_verifiers_tests_is_like_this() {
                 "secrets": [{ "name": "secret://acme/board-pin", "env": "BOARD_PIN" }],
             }),
         );
+    })
+}
+
+/// The daemon died when the tool had its secret; what became of the call nobody knows, and how many secrets went out with it the log says.
+#[test]
+fn a_use_of_a_secret_that_is_left_out_of_a_call_in_doubt_is_noticed() {
+    let installation = with_a_board();
+    let daemon = installation.start();
+    installation.secret(ANN, &["put", "board-pin"], b"4711-never-in-evidence").exits(0);
+    assert!(daemon.stop().0.success());
+    let mut daemon = installation.start_mortal("effect.reply.before", 1);
+    let task = installation.run("notice.post", &json!({ "text": "Closed" }));
+    installation.approve(&installation.approval_of(&task));
+    until("the daemon dies", Duration::from_secs(60), || daemon.ended());
+    daemon.kill();
+    let _daemon = installation.start();
+    let call = until("the call is in doubt", Duration::from_secs(60), || {
+        installation.task(&task)["calls"].as_array()?.iter().find(|call| call["phase"] == "in_doubt").cloned()
     });
+    let effect = call["name"].as_str().unwrap();
+    installation.ann(&["task", "settle", &task, effect, "--landed", "--reason", "seen"]).exits(0);
+    assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+    let (trust, bundle) = (installation.root.join("trust.json"), export(&installation, &task, "doubt", &[]));
+    let report = verify(&bundle, &trust, &["--json"]).exits(0).json();
+    assert_eq!(step(&report, "secrets", "ok").unwrap()["said"], "1 uses: secret://acme/board-pin version 1", "{report:#}");
+    assert!(step(&report, "secrets", "not_checked").is_none(), "{report:#}");
+    let mut value: Value = serde_json::from_slice(&bundle).unwrap();
+    value["log"]["records"].as_array_mut().unwrap().retain(|entry| entry["record"]["kind"] != "secret");
+    let refused = verify(&scalbotics_core::json::canonical(&value).unwrap(), &trust, &["--json"]).exits(1).json();
+    assert_eq!(step(&refused, "secrets", "refused").unwrap()["reason"], "secret", "{refused:#}");
+}
+
+/// The bundle of the verifier's own tests: with nothing in it that is of this machine.
+#[test]
+fn the_bundle_of_the_verifiers_tests_is_like_this() {
+    let installation = with_a_board();
     let _daemon = installation.start();
     let trust = installation.root.join("trust.json");
     installation.secret(ANN, &["put", "board-pin"], b"4711-never-in-evidence").exits(0);

@@ -13,12 +13,13 @@ use scalbotics_core::ports::{ApprovalFilter, Human, StoreError};
 use scalbotics_core::principal::{Chain, Uid};
 use scalbotics_core::task::{Command, Rejection};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tool::Mark;
 use serde::Serialize;
 use serde_json::json;
 
 use super::Error;
 use super::statement::{self, Asked};
-use crate::task::{Cause, Order, OrderError, Service as TaskService, Shared};
+use crate::task::{Cause, Order, OrderError, Repeat, Service as TaskService, Shared};
 use crate::vault::OpenError;
 use crate::{Caller, Ports};
 
@@ -102,10 +103,15 @@ impl Service {
             OpenError::Cipher(_) => Error::Unreadable { approval },
             OpenError::Store(error) => Error::Store(error),
         };
-        let canonical = self.shared.vault.open(&request.tenant, &request.args).await.map_err(failed)?;
+        let opened = self.shared.vault.reveal(&request.tenant, &request.args).await.map_err(failed)?;
+        let (salt, canonical) = (request.call.is_salted().then_some(opened.salt), opened.bytes);
         let args = scalbotics_core::json::parse(&canonical).map_err(|_| Error::Unreadable { approval })?;
         let inputs = self.shared.vault.open_inputs(&request.tenant, request.inputs.as_ref()).await.map_err(failed)?;
-        let contents = Contents { args, inputs };
+        let call = request.call_digest(&canonical, &inputs);
+        if Mark::of(&call, salt.as_ref()) != request.call {
+            return Err(Error::Unreadable { approval });
+        }
+        let contents = Contents { args, inputs, call };
         Ok(Shown { request, contents, canonical, trust_domain: self.trust_domain.to_string() })
     }
 
@@ -157,7 +163,7 @@ impl Service {
             command,
             payloads: vec![sealed],
             cause: Cause::of(caller),
-            repeat: self.repeat(caller, approval, signed),
+            repeat: self.repeat(caller, approval, signed)?,
         };
         let task = shown.request.task;
         let answered = Request { status, answered_by: Some(by), ..shown.request };
@@ -217,14 +223,15 @@ impl Service {
         human.filter(|human| human.tenant == *tenant).ok_or(Error::NotActive)
     }
 
-    fn repeat(&self, caller: &Caller, approval: ApprovalId, signed: &SignedAnswer) -> Option<crate::task::Repeat> {
+    fn repeat(&self, caller: &Caller, approval: ApprovalId, signed: &SignedAnswer) -> Result<Option<Repeat>, Error> {
         let body = [approval.to_string().as_bytes(), &signed.statement].concat();
-        crate::task::Repeat::of(caller, "approval.decide", &body)
+        let repeat = Repeat::of(&self.shared.vault, caller, "approval.decide", &body);
+        repeat.map_err(|_| Error::Unreadable { approval })
     }
 
     /// The first answer to the same request, if there was one: the approval as it was right after it (semantics §9.1).
     async fn replay(&self, caller: &Caller, request: &Request, signed: &SignedAnswer) -> Result<Option<Request>, Error> {
-        let Some(repeat) = self.repeat(caller, request.id, signed) else { return Ok(None) };
+        let Some(repeat) = self.repeat(caller, request.id, signed)? else { return Ok(None) };
         let Some(stored) = self.ports.task_log.answer(&repeat.key, self.shared.now()).await? else { return Ok(None) };
         if stored.body != repeat.body {
             return Err(Error::KeyReused);

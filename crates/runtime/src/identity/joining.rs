@@ -47,7 +47,7 @@ impl Issuance {
     /// # Errors
     /// [`Error`]; [`Error::Answered`] for a request that was answered before.
     pub async fn make_token(&self, caller: &Caller, name: &Name) -> Result<Made, Error> {
-        let change = self.changes.begin(caller, "agent.join_token", name.as_str().as_bytes());
+        let change = self.changes.begin(caller, "agent.join_token", name.as_str().as_bytes())?;
         if change.known::<()>().await?.is_some() {
             return Err(Error::Answered);
         }

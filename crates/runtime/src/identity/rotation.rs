@@ -16,7 +16,7 @@ impl Issuance {
     /// # Errors
     /// [`Error`].
     pub async fn rotate_keys(&self, caller: &Caller, name: &Name) -> Result<Changed<Timestamp>, Error> {
-        let change = self.changes.begin(caller, "agent.rotate_keys", name.as_str().as_bytes());
+        let change = self.changes.begin(caller, "agent.rotate_keys", name.as_str().as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }

@@ -93,7 +93,7 @@ impl Service {
     /// [`Error`].
     pub async fn add(&self, caller: &Caller, new: NewHuman, only_check: bool) -> Result<Changed<Human>, Error> {
         let body = json!({"name": new.name, "groups": new.groups, "key": new.login_key}).to_string();
-        let change = self.changes.begin(caller, "human.add", body.as_bytes());
+        let change = self.changes.begin(caller, "human.add", body.as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -123,7 +123,7 @@ impl Service {
     /// [`Error`].
     pub async fn bind(&self, caller: &Caller, name: &Name, roles: &Roles, only_check: bool) -> Result<Changed<Human>, Error> {
         let body = json!({"name": name, "add": roles.add, "remove": roles.remove}).to_string();
-        let change = self.changes.begin(caller, "human.bind", body.as_bytes());
+        let change = self.changes.begin(caller, "human.bind", body.as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -153,7 +153,7 @@ impl Service {
         only_check: bool,
     ) -> Result<Changed<Human>, Error> {
         let body = json!({"name": name, "enrolment": String::from_utf8_lossy(enrolment)}).to_string();
-        let change = self.changes.begin(caller, "human.enroll", body.as_bytes());
+        let change = self.changes.begin(caller, "human.enroll", body.as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -185,7 +185,7 @@ impl Service {
     /// # Errors
     /// [`Error`].
     pub async fn move_human(&self, caller: &Caller, name: &Name, to: Move, only_check: bool) -> Result<Changed<Human>, Error> {
-        let change = self.changes.begin(caller, to.of_human(), name.as_str().as_bytes());
+        let change = self.changes.begin(caller, to.of_human(), name.as_str().as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -209,7 +209,7 @@ impl Service {
     /// # Errors
     /// [`Error`].
     pub async fn move_agent(&self, caller: &Caller, name: &Name, to: Move, only_check: bool) -> Result<Changed<Agent>, Error> {
-        let change = self.changes.begin(caller, to.of_agent(), name.as_str().as_bytes());
+        let change = self.changes.begin(caller, to.of_agent(), name.as_str().as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -235,7 +235,7 @@ impl Service {
     /// # Errors
     /// [`Error`].
     pub async fn void_keys(&self, caller: &Caller, name: &Name) -> Result<Changed<Agent>, Error> {
-        let change = self.changes.begin(caller, "agent.rotate_keys", format!("{name} compromised").as_bytes());
+        let change = self.changes.begin(caller, "agent.rotate_keys", format!("{name} compromised").as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }

@@ -82,7 +82,7 @@ impl Services {
         let body = json!({
             "name": name, "groups": groups, "key": login_key, "tier_max": tier_max, "lifetime_ms": lifetime.as_ms(),
         });
-        let change = self.changes.begin(caller, "service.add", body.to_string().as_bytes());
+        let change = self.changes.begin(caller, "service.add", body.to_string().as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -117,7 +117,7 @@ impl Services {
     /// [`Error`].
     pub async fn renew(&self, caller: &Caller, name: &Name, new: Renewal, only_check: bool) -> Result<Changed<Service>, Error> {
         let body = json!({"name": name, "tier_max": new.tier_max, "lifetime_ms": new.lifetime.as_ms()}).to_string();
-        let change = self.changes.begin(caller, "service.renew", body.as_bytes());
+        let change = self.changes.begin(caller, "service.renew", body.as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -142,7 +142,7 @@ impl Services {
         to: Move,
         only_check: bool,
     ) -> Result<Changed<Service>, Error> {
-        let change = self.changes.begin(caller, to.of_service(), name.as_str().as_bytes());
+        let change = self.changes.begin(caller, to.of_service(), name.as_str().as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }

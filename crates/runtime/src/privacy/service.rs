@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scalbotics_core::agent::Standing as Whether;
 use scalbotics_core::ids::{ErasureId, HoldId, TaskId};
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{Human, Note, PrivacyChange, StoreError};
+use scalbotics_core::ports::{Human, Note, Orders, PrivacyChange, StoreError};
 use scalbotics_core::privacy::{Erasure, HOLDS_MAX, Hold, Marks, REASON_LEN_MAX, Scope};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -107,6 +107,14 @@ impl Service {
         self.works.once().await.map(drop)
     }
 
+    /// Carries out again the orders that a database which was put back does not know of; answers how many those are. Before it is served.
+    ///
+    /// # Errors
+    /// [`Error`]; a second time goes on from there.
+    pub async fn repeat(&self, orders: &[Erasure]) -> Result<u64, Error> {
+        self.works.repeat(orders).await
+    }
+
     /// Erases a task, or a human; with `only_check` says what would be. Answers when the last byte is gone; what a caller does not
     /// wait for goes on.
     ///
@@ -189,7 +197,7 @@ impl Service {
     pub async fn lift(&self, caller: &Caller, id: HoldId, reason: &str, only_check: bool) -> Result<Changed<Hold>, Error> {
         let absent = || Error::NotFound { what: id.to_string() };
         let body = format!("{id} {}", self.fingerprint(reason)?);
-        let change = self.changes.begin(caller, "privacy.lift", body.as_bytes());
+        let change = self.changes.begin(caller, "privacy.lift", body.as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -237,7 +245,7 @@ impl Service {
             terms: self.works.terms,
             marks: self.works.store().marks(self.tenant()).await?,
             believed_at: self.works.trust.last(),
-            under_way: self.works.store().under_way(self.tenant()).await?.len(),
+            under_way: self.works.store().orders(self.tenant(), Orders::UnderWay).await?.len(),
             retired: self.works.retired().await?.iter().map(|key| key.retired_at).collect(),
         })
     }
@@ -247,7 +255,7 @@ impl Service {
     /// # Errors
     /// [`Error`].
     pub async fn accept_clock(&self, caller: &Caller) -> Result<Changed<Timestamp>, Error> {
-        let change = self.changes.begin(caller, "privacy.accept_clock", b"");
+        let change = self.changes.begin(caller, "privacy.accept_clock", b"")?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -285,7 +293,7 @@ impl Service {
 
     fn begin<'a>(&'a self, caller: &'a Caller, action: &'static str, scope: Scope, reason: &str) -> Result<Change<'a>, Error> {
         let body = format!("{scope} {}", self.fingerprint(reason)?);
-        Ok(self.changes.begin(caller, action, body.as_bytes()))
+        Ok(self.changes.begin(caller, action, body.as_bytes())?)
     }
 
     /// What there is to erase, unless something needs it still or a hold is on it; and what a hold on it could be about.

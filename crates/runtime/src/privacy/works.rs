@@ -1,12 +1,13 @@
 //! What all work of erasing shares: the stores, one worker at a time, and the way from payloads that may go to their destruction.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::failpoint;
-use scalbotics_core::ids::{HumanUid, PayloadId};
+use scalbotics_core::ids::{ErasureId, HumanUid, PayloadId};
 use scalbotics_core::outside::Outside;
-use scalbotics_core::ports::{Human, PrivacyChange, PrivacyStore};
+use scalbotics_core::ports::{Human, Orders, PrivacyChange, PrivacyStore};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::{Erasure, Marks, Released, Scope};
 use scalbotics_core::tenant::TenantId;
@@ -104,11 +105,28 @@ impl Works {
 
     /// Carries on with every order that is not done.
     pub(super) async fn resume(&self) -> Result<(), Error> {
-        for order in self.store().under_way(&self.tenant).await? {
+        for order in self.store().orders(&self.tenant, Orders::UnderWay).await? {
             tracing::info!(order = %order.id, scope = %order.scope, "erasing goes on");
             self.finish(order).await?;
         }
         Ok(())
+    }
+
+    /// Carries out again what was erased since this database was as it is now; answers how many orders that were. Nobody is asked: a hold that
+    /// was on any of it had been lifted.
+    pub(super) async fn repeat(&self, orders: &[Erasure]) -> Result<u64, Error> {
+        let done: BTreeSet<ErasureId> =
+            self.store().orders(&self.tenant, Orders::Done).await?.iter().map(|order| order.id).collect();
+        let mut repeated = 0;
+        for order in orders.iter().filter(|order| order.tenant == self.tenant && !done.contains(&order.id)) {
+            let order = Erasure { destroyed: self.count(&self.found(order.scope).await?).await?, done_at: None, ..order.clone() };
+            let record = self.record("privacy.erase_repeated", format!("{} on {}", order.id, order.scope), self.now());
+            let change = PrivacyChange { erasure: Some(order.clone()), record: Some(record), ..self.change() };
+            self.store().change(change).await?;
+            self.finish(order).await?;
+            repeated += 1;
+        }
+        Ok(repeated)
     }
 
     /// Takes keys, enrolment and groups out of a human's row. Identity and name stay: neither is ever used again.

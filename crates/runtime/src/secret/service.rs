@@ -116,7 +116,7 @@ impl Service {
     /// # Errors
     /// [`Error`].
     pub async fn remove(&self, caller: &Caller, name: &Name, only_check: bool) -> Result<Changed<Facts>, Error> {
-        let change = self.changes.begin(caller, "secret.remove", name.as_str().as_bytes());
+        let change = self.changes.begin(caller, "secret.remove", name.as_str().as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
@@ -149,7 +149,7 @@ impl Service {
         let (cipher, tenant) = (&*self.changes.ports.cipher, &caller.principal.tenant);
         let body = format!("{name} {}", cipher.fingerprint(tenant, value.expose())?);
         let shown = fingerprint(cipher, tenant, value)?;
-        Ok((self.changes.begin(caller, action, body.as_bytes()), shown))
+        Ok((self.changes.begin(caller, action, body.as_bytes())?, shown))
     }
 
     fn seal(&self, facts: Facts, value: &Secret) -> Result<SealedSecret, Error> {

@@ -50,7 +50,7 @@ impl Source {
         record.target = Some(format!("{}/{}", facts.id, facts.version));
         record.task = Some(call.task);
         record.effect = Some(call.effect);
-        record.call = Some(call.digest);
+        record.name_call(&call.mark);
         let attempt = Some(warrant.attempt());
         record.outcome = Some(OutcomeNote { word: "revealed".to_owned(), attempt, commitment: None });
         record

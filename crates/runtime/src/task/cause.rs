@@ -3,10 +3,11 @@
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::policy::Decision;
-use scalbotics_core::ports::StoredAnswer;
+use scalbotics_core::ports::{CipherError, StoredAnswer};
 use scalbotics_core::time::Timestamp;
 
 use crate::Caller;
+use crate::vault::Vault;
 
 /// Who caused a commit; empty when the daemon did by itself.
 #[derive(Debug, Clone, Default)]
@@ -30,15 +31,20 @@ impl Cause {
 #[derive(Debug, Clone)]
 pub(crate) struct Repeat {
     pub(crate) key: String,
+    /// Tells this request's body from others; see [`Repeat::of`].
     pub(crate) body: Digest,
 }
 
 impl Repeat {
     /// The repeat of a caller's request, if the caller gave a key.
-    pub(crate) fn of(caller: &Caller, method: &str, body: &[u8]) -> Option<Self> {
-        let key = caller.repeat_key.as_ref().filter(|key| !key.is_empty())?;
+    ///
+    /// The row outlives what it is about where that is erased within the day, so the body stands in it under a key of the tenant that is
+    /// kept outside of the database (semantics §7.2): nobody tries guesses of a goal or a reason against it.
+    pub(crate) fn of(vault: &Vault, caller: &Caller, method: &str, body: &[u8]) -> Result<Option<Self>, CipherError> {
+        let Some(key) = caller.repeat_key.as_ref().filter(|key| !key.is_empty()) else { return Ok(None) };
         let key = format!("{}/{method}/{key}", caller.principal.uid);
-        Some(Self { key, body: Digest::of_parts("scalbotics/request-body/v1", &[body]) })
+        let digest = Digest::of_parts("scalbotics/request-body/v1", &[body]);
+        Ok(Some(Self { key, body: vault.fingerprint(&caller.principal.tenant, digest.as_bytes())? }))
     }
 
     /// What is stored with the commit: of a task, the version whose state was the answer; of a submission, its id before that.

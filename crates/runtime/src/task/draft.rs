@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use scalbotics_core::approval::{Request, Status};
 use scalbotics_core::ids::{ApprovalId, TaskId};
-use scalbotics_core::payload::{Ref, Sealed};
+use scalbotics_core::payload::{Ref, Salt, Sealed};
 use scalbotics_core::policy::{Decision, Permit};
 use scalbotics_core::ports::{CipherError, IntentPermit, StoreError, StoredAnswer};
 use scalbotics_core::principal::Uid;
@@ -103,8 +103,14 @@ impl Draft {
 
     /// Seals bytes of this task.
     pub(super) fn seal(&mut self, vault: &Vault, bytes: Vec<u8>) -> Result<Ref, Trouble> {
+        let salt = vault.salt();
+        self.seal_under(vault, salt, bytes)
+    }
+
+    /// The same with a salt that something else is committed to with too.
+    pub(super) fn seal_under(&mut self, vault: &Vault, salt: Salt, bytes: Vec<u8>) -> Result<Ref, Trouble> {
         let tenant = self.state()?.envelope.tenant.clone();
-        let sealed = vault.seal(&tenant, bytes)?;
+        let sealed = vault.seal_under(&tenant, salt, bytes)?;
         let reference = sealed.reference;
         self.payloads.push(sealed);
         Ok(reference)

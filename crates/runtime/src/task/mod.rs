@@ -22,6 +22,7 @@ mod service;
 mod slots;
 mod stop;
 mod submit;
+mod uses;
 mod view;
 mod wait;
 mod watch;

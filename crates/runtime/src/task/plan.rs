@@ -80,7 +80,7 @@ fn complete(shared: &Shared, draft: &mut Draft, output: &Value) -> Result<(), Tr
     }
 }
 
-async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(), Trouble> {
+async fn propose(shared: &Shared, draft: &mut Draft, mut wanted: Wanted) -> Result<(), Trouble> {
     let state = draft.state()?;
     let known = state.steps.get(&wanted.step).and_then(|effect| state.calls.get(effect)).cloned();
     // One that landed comes here when its result could not be used while others were open.
@@ -92,8 +92,11 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
     let effect = known.as_ref().map_or_else(|| EffectId::from_u128(shared.ports.ids.next()), |call| call.intent.effect);
     // Resolved once for an effect: what an approver saw is what every attempt carries.
     let resolved = match &known {
-        Some(known) => match shared.vault.open_inputs(&state.envelope.tenant, known.intent.inputs.as_ref()).await {
-            Ok(inputs) => Ok(inputs),
+        Some(known) => match shared.vault.open_known(&state.envelope.tenant, &known.intent).await {
+            Ok((salt, inputs)) => {
+                wanted.salt = salt;
+                Ok(inputs)
+            }
             Err(OpenError::Store(error)) => return Err(error.into()),
             Err(error @ (OpenError::Erased(_) | OpenError::Cipher(_))) => {
                 return draft.fail(&shared.vault, Failure::Unavailable, &error.to_string());
@@ -108,11 +111,12 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
         tool: &wanted.tool,
         args: &wanted.args,
         canonical: Arc::clone(&wanted.canonical),
+        salt: known.as_ref().is_none_or(|known| known.intent.call.is_salted()).then_some(wanted.salt),
         inputs,
         in_force: &wanted.in_force,
     };
     let call = Gate::call(&asked);
-    if known.as_ref().is_some_and(|known| known.intent.call != call.digest) {
+    if known.as_ref().is_some_and(|known| known.intent.call != call.mark) {
         let words = format!("step `{}` would be another call than the one decided before", wanted.step);
         return draft.fail(&shared.vault, Failure::Unavailable, &words);
     }
@@ -156,7 +160,7 @@ async fn propose(shared: &Shared, draft: &mut Draft, wanted: Wanted) -> Result<(
 fn asked<'a>(shared: &Shared, state: &'a State, wanted: &'a Wanted) -> Asked<'a> {
     let effect = EffectId::from_u128(shared.ports.ids.next());
     let (tool, args, canonical) = (&wanted.tool, &wanted.args, Arc::clone(&wanted.canonical));
-    Asked { state, effect, tool, args, canonical, inputs: &[], in_force: &wanted.in_force }
+    Asked { state, effect, tool, args, canonical, salt: Some(wanted.salt), inputs: &[], in_force: &wanted.in_force }
 }
 
 /// What the wanted call depends on beside its arguments; only what a person approves is bound to files (decisions/0012).
@@ -171,7 +175,7 @@ async fn resolve(shared: &Shared, state: &State, effect: EffectId, wanted: &Want
 }
 
 fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, call: Call) -> Result<Intent, Trouble> {
-    let args = draft.seal(&shared.vault, wanted.canonical.to_vec())?;
+    let args = draft.seal_under(&shared.vault, wanted.salt, wanted.canonical.to_vec())?;
     let inputs = match call.inputs.as_slice() {
         [] => None,
         inputs => Some(draft.seal(&shared.vault, ResolvedInput::to_payload(inputs))?),
@@ -186,7 +190,7 @@ fn intent(shared: &Shared, draft: &mut Draft, wanted: &Wanted, call: Call) -> Re
         class: tool.effect,
         args,
         inputs,
-        call: call.digest,
+        call: call.mark,
         key_ttl: tool.key_ttl,
         settle_after: tool.settle_after,
         timeout: tool.timeout,

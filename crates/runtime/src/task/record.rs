@@ -96,7 +96,7 @@ impl Writer<'_> {
         let mut record = self.by_agent(kind, &tool_action(&intent.tool));
         record.effect = Some(intent.effect);
         record.tier = Some(intent.tier);
-        record.call = Some(intent.call);
+        record.name_call(&intent.call);
         record.args = Some(intent.args.commitment);
         record
     }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use scalbotics_core::conversation::Heard;
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::{EffectId, TaskId};
+use scalbotics_core::payload::Salt;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{CallState, Command, Doubt, Failure, Phase, State};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, EffectClass, ResolvedInput, Verification};
+use scalbotics_core::tool::{Call, Definition, EffectClass, Mark, ResolvedInput, Verification, call_digest};
 
 use super::actor::{Actor, Step};
 use super::conclude::{take, worst};
@@ -42,6 +43,8 @@ struct Open {
     tool: Arc<Definition>,
     call: Call,
     args: serde_json::Value,
+    /// What its mark is under.
+    salt: Option<Salt>,
 }
 
 /// Why another attempt is not made.
@@ -115,8 +118,8 @@ impl Actor {
         let Some(known) = state.calls.get(&effect).cloned() else { return Ok(Err("the call is unknown".to_owned())) };
         let tool = self.run.as_ref().and_then(|run| run.tool_of(&self.shared, state, effect));
         let Some(tool) = tool else { return Ok(Err(format!("tool `{}` is gone", known.intent.tool))) };
-        let bytes = match self.shared.vault.open(&state.envelope.tenant, &known.intent.args).await {
-            Ok(bytes) => bytes,
+        let (salt, bytes) = match self.shared.vault.reveal(&state.envelope.tenant, &known.intent.args).await {
+            Ok(payload) => (payload.salt, payload.bytes),
             Err(crate::vault::OpenError::Store(error)) => return Err(error.into()),
             Err(error) => return Ok(Err(error.to_string())),
         };
@@ -126,11 +129,12 @@ impl Actor {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let Ok(args) = scalbotics_core::json::parse(&bytes) else { return Ok(Err("the arguments are not JSON".to_owned())) };
-        let call = call(state, &known, (bytes.into(), inputs));
-        if call.digest != known.intent.call {
+        let salt = known.intent.call.is_salted().then_some(salt);
+        let call = call(state, &known, (bytes.into(), inputs), salt.as_ref());
+        if call.mark != known.intent.call {
             return Ok(Err("the call is not the one that was decided".to_owned()));
         }
-        Ok(Ok(Open { effect, known, tool, call, args }))
+        Ok(Ok(Open { effect, known, tool, call, args, salt }))
     }
 
     /// Another attempt, same key and bytes, or the end of trying.
@@ -154,6 +158,7 @@ impl Actor {
             tool: &open.tool,
             args: &args,
             canonical: Arc::clone(&open.call.args),
+            salt: open.salt,
             inputs: &open.call.inputs,
             in_force: &in_force,
         };
@@ -304,9 +309,9 @@ fn soon(now: Timestamp, latest: Timestamp) -> Timestamp {
 }
 
 /// The call of an intent, with its bytes and inputs.
-fn call(state: &State, known: &CallState, (args, inputs): (Arc<[u8]>, Vec<ResolvedInput>)) -> Call {
+fn call(state: &State, known: &CallState, (args, inputs): (Arc<[u8]>, Vec<ResolvedInput>), salt: Option<&Salt>) -> Call {
     let (envelope, intent) = (&state.envelope, &known.intent);
-    let digest = scalbotics_core::tool::call_digest(&envelope.chain, &intent.tool_digest, &args, &inputs);
+    let digest = call_digest(&envelope.chain, &intent.tool_digest, &args, &inputs);
     Call {
         task: envelope.id,
         effect: intent.effect,
@@ -319,6 +324,6 @@ fn call(state: &State, known: &CallState, (args, inputs): (Arc<[u8]>, Vec<Resolv
         class: intent.class,
         args,
         inputs,
-        digest,
+        mark: Mark::of(&digest, salt),
     }
 }

@@ -61,7 +61,7 @@ impl Service {
     /// Dropping the future may leave the task submitted; with a repeat key, asking again gives the same task.
     pub async fn submit(&self, caller: &Caller, submit: &Submit) -> Result<Submitted, SubmitError> {
         let body = scalbotics_core::json::canonical_of(submit).map_err(SubmitError::InputForm)?;
-        let repeat = Repeat::of(caller, "task.submit", &body);
+        let repeat = Repeat::of(&self.shared.vault, caller, "task.submit", &body)?;
         Box::pin(self.shared.submit(caller, submit, repeat, None)).await
     }
 
@@ -145,7 +145,7 @@ impl Service {
     /// # Errors
     /// [`Error`].
     pub async fn cancel(&self, caller: &Caller, task: TaskId) -> Result<Changed, Error> {
-        let repeat = Repeat::of(caller, "task.cancel", task.to_string().as_bytes());
+        let repeat = self.repeat(caller, task, ("task.cancel", task.to_string().as_bytes()))?;
         if let Some(known) = self.replay(caller, task, repeat.as_ref()).await? {
             return Ok(known);
         }
@@ -169,7 +169,7 @@ impl Service {
         };
         let body = json!({"task": task, "effect": effect, "landed": landed, "result": given, "reason": word.reason});
         let body = scalbotics_core::json::canonical(&body).map_err(|_| Error::Unreadable { task })?;
-        let repeat = Repeat::of(caller, "task.settle", &body);
+        let repeat = self.repeat(caller, task, ("task.settle", &body))?;
         if let Some(known) = self.replay(caller, task, repeat.as_ref()).await? {
             return Ok(known);
         }
@@ -198,7 +198,7 @@ impl Service {
     /// [`Error::NotRetryable`], [`Error::Resubmit`], [`Error::Erased`], and what reading gives.
     pub async fn retry(&self, caller: &Caller, task: TaskId) -> Result<Submitted, Error> {
         let resubmit = |source| Error::Resubmit { task, source: Box::new(source) };
-        let repeat = Repeat::of(caller, "task.retry", task.to_string().as_bytes());
+        let repeat = self.repeat(caller, task, ("task.retry", task.to_string().as_bytes()))?;
         if let Some(known) = self.shared.known(tenant(caller), repeat.as_ref()).await.map_err(resubmit)? {
             return Ok(known);
         }
@@ -242,6 +242,10 @@ impl Service {
     /// Stops what runs for an agent or a human that was just suspended; every new call is refused by the gate anyway.
     pub fn halt(&self, principal: Uid) {
         self.shared.residents.halt(principal);
+    }
+
+    fn repeat(&self, caller: &Caller, task: TaskId, (method, body): (&str, &[u8])) -> Result<Option<Repeat>, Error> {
+        Repeat::of(&self.shared.vault, caller, method, body).map_err(|_| Error::Unreadable { task })
     }
 
     /// The first answer to the same request, if there was one: the state as it was then (semantics §9.1).

@@ -8,6 +8,7 @@ use scalbotics_core::tool::Call;
 
 use super::draft::{Draft, Row};
 use super::executor::Shared;
+use super::uses;
 
 /// What a commit gave.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl Shared {
         let sealed = self.vault.seal_decisions(&state.envelope.tenant, draft.decisions.iter().filter(noted));
         let decisions = sealed.map_err(|error| corrupt(&error.to_string()))?;
         let mut audit = draft.audit;
+        uses::count(&self.ports, &state, &mut audit).await?;
         audit.iter_mut().filter_map(|record| record.decision.as_mut()).for_each(|note| note.commit_to(&decisions));
         let ends: Vec<Event> = draft.events.iter().filter(|event| is_counted(event)).cloned().collect();
         let batch = Batch {

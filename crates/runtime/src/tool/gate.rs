@@ -8,13 +8,14 @@ use std::sync::Arc;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{DecisionId, EffectId};
+use scalbotics_core::payload::Salt;
 use scalbotics_core::policy::{
     Answer, Authorization, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, tool_action, tool_context,
 };
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::{Chain, Principal, Uid};
 use scalbotics_core::task::{Failure, State};
-use scalbotics_core::tool::{Call, Definition, ResolvedInput, call_digest};
+use scalbotics_core::tool::{Call, Definition, Mark, ResolvedInput, call_digest};
 use serde_json::Value;
 
 use crate::Ports;
@@ -40,6 +41,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) args: &'a Value,
     /// The same, canonical.
     pub(crate) canonical: Arc<[u8]>,
+    /// The salt of the payload that the arguments are, or `None` where the call is named by its digest ([`Mark::Bare`]).
+    pub(crate) salt: Option<Salt>,
     /// What the call depends on beside its arguments, as resolved when it was first proposed.
     pub(crate) inputs: &'a [ResolvedInput],
     /// The state in force.
@@ -94,7 +97,7 @@ impl Gate {
             class: asked.tool.effect,
             args: Arc::clone(&asked.canonical),
             inputs: asked.inputs.to_vec(),
-            digest,
+            mark: Mark::of(&digest, asked.salt.as_ref()),
         }
     }
 
@@ -133,7 +136,7 @@ impl Gate {
         let call = Self::call(asked);
         let redacted = redacted(&call);
         let (mut decision, permit) = authorize(call, authorization);
-        // The decision is kept for years and outside of the payloads: it names the call, never its arguments (semantics §9.2).
+        // The decision is kept for longer than the arguments are: it names the call as the log does (semantics §7.2, §9.2).
         for request in &mut decision.requests {
             for part in ["args", "url"] {
                 if let Some(part) = request.context.get_mut(part) {
@@ -195,7 +198,7 @@ fn question(asked: &Asked<'_>, principal: &Principal) -> Request {
 
 /// What stands for the arguments of a call in its decision.
 fn redacted(call: &Call) -> Value {
-    serde_json::json!({"redacted": call.digest.to_string()})
+    serde_json::json!({"redacted": call.mark.shown().to_string()})
 }
 
 /// Whether the agent's file in force still lists the tool: the grant is of the submission, and rights only shrink.

@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::audit::{Kind, Record};
+use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::HumanUid;
-use scalbotics_core::ports::{AuditLog, AuditQuery, Human, IdSource, Registry, StoreError};
+use scalbotics_core::ports::{
+    AuditLog, AuditQuery, Clock, Human, IdSource, PayloadCipher, PayloadStore, Registry, StoreError, TaskLog,
+};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::tool::Mark;
 use scalbotics_runtime::audit::{Auditor, Checkpointer, Error, Unauthenticated};
+use scalbotics_testkit::PlainCipher;
 
 use super::bed::{Bed, Disk};
 use super::fakes::Crash;
@@ -318,6 +323,60 @@ async fn sem_7_2_who_people_are_stands_only_in_what_is_sealed() {
     ];
     for text in texts {
         assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_7_2_no_digest_that_guesses_could_be_tried_against_is_kept() {
+    let bed = Bed::new().await;
+    let ada = scalbotics_runtime::Caller { repeat_key: Some("once".to_owned()), ..bed.ada() };
+    let submit = super::bed::submission("publish-flow");
+    let task = bed.tasks.submit(&ada, &submit).await.unwrap().task;
+    let approval = bed.asked(task).await;
+    let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
+    let signed = bed.signed(&shown, scalbotics_core::approval::Answer::Approve);
+    bed.approvals.decide(&bed.bob(), approval, &signed).await.unwrap();
+    let state = bed.ended(task).await;
+    let call = state.calls.values().find(|call| call.approval.is_some()).unwrap();
+    // What whoever holds the leaf could make of a guess of the arguments, and what their salt adds.
+    let (chain, inputs) = (&state.envelope.chain, &shown.contents.inputs);
+    let guessed = scalbotics_core::tool::call_digest(chain, &call.intent.tool_digest, &shown.canonical, inputs);
+    assert_eq!(guessed, shown.contents.call, "the approver signs the call digest");
+    let sealed = bed.disk.store.get(bed.tenant(), call.intent.args.id).await.unwrap().unwrap();
+    let salt = PlainCipher.open(&sealed).unwrap().salt;
+    assert_eq!(call.intent.call, Mark::of(&guessed, Some(&salt)));
+    let records = bed.records().await;
+    let named: Vec<_> = records.iter().filter(|record| record.effect == Some(call.intent.effect)).collect();
+    assert!(named.len() >= 3 && named.iter().all(|record| (record.version, record.call) == (2, Some(*call.intent.call.shown()))));
+    let answers = bed
+        .disk
+        .store
+        .answer(&format!("{}/task.submit/once", ada.principal.uid), bed.disk.world.clock.now())
+        .await
+        .unwrap()
+        .unwrap();
+    let body = scalbotics_core::json::canonical_of(&submit).unwrap();
+    let guessed_body = Digest::of_parts("scalbotics/request-body/v1", &[&body]);
+    assert_eq!(
+        answers.body,
+        PlainCipher.fingerprint(bed.tenant(), guessed_body.as_bytes()).unwrap(),
+        "under a key of the tenant"
+    );
+    let mut texts = vec![
+        serde_json::to_string(&records).unwrap(),
+        serde_json::to_string(&bed.events(task).await).unwrap(),
+        serde_json::to_string(&state).unwrap(),
+        serde_json::to_string(&bed.approvals.request(&bed.bob(), approval).await.unwrap()).unwrap(),
+    ];
+    for note in records.iter().filter_map(|record| record.decision.as_ref()) {
+        texts.push(serde_json::to_string(&bed.decision(note.id).await).unwrap());
+    }
+    let bare = [guessed, Digest::of_bytes(&shown.canonical), Digest::of_bytes(&body), guessed_body];
+    let inputs: Vec<Digest> = inputs.iter().map(|input| input.digest).collect();
+    for text in texts {
+        for digest in bare.iter().chain(&inputs) {
+            assert!(!text.contains(&digest.to_string()), "{digest} in {text}");
+        }
     }
 }
 

@@ -64,7 +64,7 @@ pub use fault::{Damage, Fault, Place};
 pub use fold::{FoldFault, Folded};
 pub use gaps::Gap;
 pub use handle::SqliteStore;
-pub use offline::{Offline, open_read_only};
+pub use offline::{Offline, open_mapped, open_read_only};
 pub use open_error::OpenError;
 pub use options::Options;
 pub use verify::Report;

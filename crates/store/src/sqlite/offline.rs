@@ -15,8 +15,7 @@ use super::verify::{self, Report};
 use super::{FoldFault, Folded, OpenError, audit_log, fold, schema};
 
 /// Bytes of a database that are mapped and not copied page by page, which is a quarter of what a check of a long log costs; it is as many as
-/// SQLite maps. Only here: whoever maps a file of which the disk cannot read a page is ended by a signal, and that may happen to somebody
-/// who checks, and says nothing then, but not to a daemon.
+/// SQLite maps. Whoever maps a file of which the disk cannot read a page, or that somebody cuts meanwhile, is ended by a signal.
 const MAPPED_LEN_MAX: i64 = 0x7fff_0000;
 
 /// Bytes of a path that stand for themselves in a URI.
@@ -27,6 +26,16 @@ const PLAIN: &[u8] = b"/-_.~";
 pub struct Offline {
     conn: Connection,
     path: PathBuf,
+}
+
+/// As [`open_read_only`], and maps the database: only for a process whose end somebody waits for who reads page by page then.
+///
+/// # Errors
+/// Those of [`open_read_only`].
+pub fn open_mapped(dir: &Path) -> Result<Offline, OpenError> {
+    let store = open_read_only(dir)?;
+    store.conn.pragma_update(None, "mmap_size", MAPPED_LEN_MAX).map_err(engine(&store.path, "map"))?;
+    Ok(store)
 }
 
 /// Opens the store in `dir` for reading. Makes nothing: neither directory nor lock, and no file beside the database.
@@ -48,8 +57,7 @@ pub fn open_read_only(dir: &Path) -> Result<Offline, OpenError> {
     } else {
         exclusive(&path)?
     };
-    let set_up = connect::read_only(&conn).and_then(|()| conn.pragma_update(None, "mmap_size", MAPPED_LEN_MAX));
-    set_up.map_err(engine(&path, "set up"))?;
+    connect::read_only(&conn).map_err(engine(&path, "set up"))?;
     if schema::check(&conn, &path)? == 0 {
         return Err(OpenError::Missing { dir: dir.to_owned() });
     }

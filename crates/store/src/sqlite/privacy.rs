@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use scalbotics_core::ids::PayloadId;
-use scalbotics_core::ports::{Forgotten, PrivacyChange, PrivacyStore, StoreError};
-use scalbotics_core::privacy::{Erasure, HOLDS_MAX, Hold, Marks, Scope};
+use scalbotics_core::ports::{Forgotten, Orders, PrivacyChange, PrivacyStore, StoreError};
+use scalbotics_core::privacy::{ERASURES_MAX, Erasure, HOLDS_MAX, Hold, Marks, Scope};
 use scalbotics_core::tenant::TenantId;
 
 use super::SqliteStore;
-use super::column::{PAGE_MAX, blob, document, page, parsed};
+use super::column::{PAGE_MAX, blob, document, parsed};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
 use super::journal::write_payloads;
@@ -34,13 +34,19 @@ impl PrivacyStore for SqliteStore {
         self.read(move |conn| holds(conn, &tenant)).await
     }
 
-    async fn under_way(&self, tenant: &TenantId) -> Result<Vec<Erasure>, StoreError> {
+    async fn orders(&self, tenant: &TenantId, which: Orders) -> Result<Vec<Erasure>, StoreError> {
         let tenant = tenant.clone();
+        let (query, limit) = match which {
+            Orders::UnderWay => ("SELECT erasure FROM erasure WHERE tenant = ?1 AND done = 0 ORDER BY id LIMIT ?2", PAGE_MAX),
+            Orders::Done => {
+                ("SELECT erasure FROM erasure WHERE tenant = ?1 AND done = 1 ORDER BY id DESC LIMIT ?2", ERASURES_MAX)
+            }
+        };
         self.read(move |conn| {
-            let query = "SELECT erasure FROM erasure WHERE tenant = ?1 AND done = 0 ORDER BY id LIMIT ?2";
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let rows: rusqlite::Result<Vec<Vec<u8>>> = conn
                 .prepare_cached(query)
-                .and_then(|mut select| select.query_map(params![tenant.as_str(), page(PAGE_MAX)], |row| row.get(0))?.collect());
+                .and_then(|mut select| select.query_map(params![tenant.as_str(), limit], |row| row.get(0))?.collect());
             rows.map_err(failed("list orders to erase"))?.iter().map(|row| parsed("order to erase", row)).collect()
         })
         .await

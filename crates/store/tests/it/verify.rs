@@ -9,7 +9,7 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::ports::AuditLog;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
-use scalbotics_store::{Damage, Fault, OpenError, SqliteStore, open_read_only};
+use scalbotics_store::{Damage, Fault, OpenError, SqliteStore, open_read_only, settle};
 use scalbotics_testkit::fixture::World;
 
 use crate::place::{open, options};
@@ -225,4 +225,31 @@ async fn sem_7_4_a_checkpoint_of_what_a_restore_lost_is_told_apart() {
     for (size, root) in [(SIZE, other), (SIZE + 50, other), (SIZE + 51, root)] {
         assert!(against(kept(size, root)).is_err(), "{size}");
     }
+}
+
+/// A page that cannot be read, or a file that is cut, is said; whoever mapped the file would be ended by a signal.
+#[tokio::test]
+async fn a_database_that_is_cut_while_it_is_checked_is_no_clean_one() {
+    /// More than two of the pieces that a check reads at once.
+    const LEAVES: u64 = 10_000;
+    let dir = tempfile::tempdir().unwrap();
+    let world = World::new("acme", 1);
+    let store = open(dir.path());
+    for from in (0..LEAVES).step_by(500) {
+        let records = (from..from + 500).map(|n| world.record(Kind::Rpc, &format!("action.{n}"))).collect();
+        store.append(records, Vec::new()).await.unwrap();
+    }
+    drop(store);
+    settle(dir.path()).unwrap();
+    let database = dir.path().join("core.db");
+    let (whole, mut told) = (std::fs::metadata(&database).unwrap().len(), 0);
+    let cut = |done: u64, _: u64| {
+        told += 1;
+        if done < LEAVES {
+            std::fs::File::options().write(true).open(&database).unwrap().set_len(whole / 4).unwrap();
+        }
+    };
+    let checked = open_read_only(dir.path()).unwrap().verify_audit(&world.tenant, cut);
+    assert!(matches!(checked, Err(Fault::Unreadable { .. } | Fault::Truncated { .. } | Fault::Missing { .. })), "{checked:?}");
+    assert!(told >= 1, "it was cut while it was checked");
 }

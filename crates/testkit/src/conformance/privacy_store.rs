@@ -3,7 +3,7 @@
 use scalbotics_core::ids::{ErasureId, HoldId, PayloadId, TaskId};
 use scalbotics_core::payload::{Ref, Sealed};
 use scalbotics_core::ports::{
-    DecisionStore, Forgotten, IdSource as _, PayloadStore, PrivacyChange, Rewrapped, StoreError, StoredAnswer,
+    DecisionStore, Forgotten, IdSource as _, Orders, PayloadStore, PrivacyChange, Rewrapped, StoreError, StoredAnswer,
 };
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::{Class, Erasure, Hold, Marks, Scope};
@@ -146,11 +146,18 @@ async fn under_way(store: &dyn Store) {
     marks.next.insert(Class::Goals, 7);
     let begin = PrivacyChange { erasure: Some(order.clone()), marks: Some(marks.clone()), ..PrivacyChange::of(tenant.clone()) };
     store.change(begin).await.unwrap();
-    assert_eq!(store.under_way(&tenant).await.unwrap(), std::slice::from_ref(&order));
+    let (open, finished) = (Orders::UnderWay, Orders::Done);
+    assert_eq!(store.orders(&tenant, open).await.unwrap(), std::slice::from_ref(&order));
+    assert_eq!(store.orders(&tenant, finished).await.unwrap(), []);
     assert_eq!(store.marks(&tenant).await.unwrap(), marks);
     let done = Erasure { destroyed: 3, done_at: Some(AT), ..order };
-    store.change(PrivacyChange { erasure: Some(done), ..PrivacyChange::of(tenant.clone()) }).await.unwrap();
-    assert_eq!(store.under_way(&tenant).await.unwrap(), []);
+    let later = Erasure { id: ErasureId::from_u128(world.ids.next()), ..done.clone() };
+    for order in [&done, &later] {
+        store.change(PrivacyChange { erasure: Some(order.clone()), ..PrivacyChange::of(tenant.clone()) }).await.unwrap();
+    }
+    assert_eq!(store.orders(&tenant, open).await.unwrap(), []);
+    assert_eq!(store.orders(&tenant, finished).await.unwrap(), [later, done], "the newest first");
+    assert_eq!(store.orders(&World::new("privacy-7", 246).tenant, finished).await.unwrap(), [], "nobody else's");
 }
 
 async fn wrapped(store: &dyn Store) {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use scalbotics_core::ids::PayloadId;
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{Forgotten, PrivacyChange, PrivacyStore, Rewrapped, StoreError, WrapStore};
-use scalbotics_core::privacy::{Erasure, HOLDS_MAX, Hold, Marks};
+use scalbotics_core::ports::{Forgotten, Orders, PrivacyChange, PrivacyStore, Rewrapped, StoreError, WrapStore};
+use scalbotics_core::privacy::{ERASURES_MAX, Erasure, HOLDS_MAX, Hold, Marks};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
@@ -23,10 +23,13 @@ impl PrivacyStore for MemoryStore {
         Ok(holds(&self.tables(), tenant))
     }
 
-    async fn under_way(&self, tenant: &TenantId) -> Result<Vec<Erasure>, StoreError> {
+    async fn orders(&self, tenant: &TenantId, which: Orders) -> Result<Vec<Erasure>, StoreError> {
         let tables = self.tables();
-        let open = tables.erasures.values().filter(|order| order.tenant == *tenant && order.done_at.is_none());
-        Ok(open.take(PAGE_MAX).cloned().collect())
+        let own = tables.erasures.values().filter(|order| order.tenant == *tenant);
+        Ok(match which {
+            Orders::UnderWay => own.filter(|order| order.done_at.is_none()).take(PAGE_MAX).cloned().collect(),
+            Orders::Done => own.filter(|order| order.done_at.is_some()).rev().take(ERASURES_MAX).cloned().collect(),
+        })
     }
 
     async fn marks(&self, tenant: &TenantId) -> Result<Marks, StoreError> {

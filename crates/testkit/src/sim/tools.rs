@@ -119,7 +119,7 @@ impl Hands {
         let events = self.store.events(&call.tenant, call.task, 0, 1_000).await.unwrap_or_default();
         let intended = events.iter().any(|stored| {
             matches!(&stored.event, Event::Intended { intent, attempt: of, .. }
-                if (intent.effect, *of, intent.call) == (call.effect, attempt, call.digest))
+                if (intent.effect, *of, intent.call) == (call.effect, attempt, call.mark))
         });
         trace.must(intended, || format!("{} attempt {attempt} runs without its intent", call.effect));
         let from = warrant.commit().audit_leaf;

@@ -28,6 +28,8 @@ struct Seen {
     signed: usize,
     approvers: BTreeSet<String>,
     withheld: usize,
+    /// Statements whose call was recomputed, and could not be compared with the one that the records name.
+    unbound: usize,
     stamps: BTreeSet<String>,
     /// Decisions about self-approvals that answers rest on.
     rested_on: BTreeSet<String>,
@@ -74,6 +76,12 @@ impl Seen {
         } else if self.withheld == 0 && self.found.not_checked.is_empty() {
             self.found.said = "none was needed".to_owned();
         }
+        if self.unbound > 0 {
+            let unbound = self.unbound;
+            self.found
+                .not_checked
+                .push(format!("{unbound} answers: that they are about the call of the records, the arguments are withheld"));
+        }
         if self.withheld > 0 {
             self.found.not_checked.push(format!("{} answers: the signed statements are withheld", self.withheld));
         }
@@ -117,12 +125,15 @@ fn one(
     let statement = Statement::read(&document).ok_or_else(|| refuse("the statement has not the fields of one"))?;
     let about = about.ok_or_else(|| refuse("nobody asked for it"))?;
     let asked = about.asked.ok_or_else(|| refuse("nobody asked for it"))?;
+    let args = asked.args.and_then(|args| bundle.opened(&args));
+    let is_of = hash_of_hex(statement.call).map_or(Some(false), |call| asked.is_of(&call, args));
+    seen.unbound += usize::from(is_of.is_none());
     let same = Some(statement.approval) == record.approval
         && statement.trust_domain == bundle.trust_domain
         && statement.tenant == bundle.tenant
         && statement.task == bundle.task
         && Some(statement.effect) == asked.effect
-        && hash_of_hex(statement.call) == asked.call
+        && is_of != Some(false)
         && Some(statement.tier) == asked.tier
         && asked.action.strip_prefix("tool/") == Some(statement.tool)
         && statement.chain.raw() == record.chain

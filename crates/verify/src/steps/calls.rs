@@ -66,7 +66,8 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
     for (place, called) in bundle.calls.iter().enumerate() {
         let refuse = |what: &str| Refusal::new("call", format!("calls[{place}]"), what);
         let record = first.get(called.effect).ok_or_else(|| refuse("no record is of this effect"))?;
-        let args = record.args.and_then(|args| bundle.opening(&args)).and_then(|args| std::str::from_utf8(args).ok());
+        let opened = record.args.and_then(|args| bundle.opened(&args));
+        let args = opened.and_then(|opened| std::str::from_utf8(&opened.bytes).ok());
         let args = args.ok_or_else(|| refuse("its arguments are no text"))?;
         Document::read(args.as_bytes()).map_err(|_| refuse("its arguments are not canonical JSON"))?;
         let chain = Document::read(record.chain.as_bytes()).map_err(|_| refuse("its chain is none"))?;
@@ -76,8 +77,8 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
         };
         let inputs = called.inputs.iter().map(|(name, digest)| (name.to_string(), (*digest).to_owned())).collect();
         let parts = Parts { tenant: record.tenant, chain, grants, tool_digest: called.tool_digest, args, inputs };
-        if Some(parts.digest()) != record.call {
-            return Err(refuse("arguments, tool, inputs, chain and grants do not give the call digest of its record"));
+        if record.is_of(&parts.digest(), opened) != Some(true) {
+            return Err(refuse("arguments, tool, inputs, chain and grants do not give the call that its record names"));
         }
         let tool = record.action.strip_prefix("tool/").unwrap_or_default();
         if pinned.get(tool).is_some_and(|known| *known != called.tool_digest) {

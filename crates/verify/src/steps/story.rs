@@ -246,7 +246,7 @@ fn allowed(record: &Record<'_>) -> Result<(), Refusal> {
 
 /// Records of one effect are about one call.
 fn same_call(first: &Record<'_>, other: &Record<'_>) -> Result<(), Refusal> {
-    let call = |record: &Record<'_>| (record.call, record.args, record.tier);
+    let call = |record: &Record<'_>| (record.version, record.call, record.args, record.tier);
     if call(first) == call(other) && first.action == other.action && other.call.is_some() {
         Ok(())
     } else {

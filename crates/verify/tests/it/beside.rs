@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::forged::{hex, record, records, refused, report, sha256};
+use crate::forged::{hex, record, records, refused, renumber, report, sha256};
 
 /// The digest of a definition, as the page of the book says.
 fn digest_of(tag: &str, text: &str) -> String {
@@ -50,6 +50,42 @@ fn a_use_of_a_secret_is_of_the_attempt_under_way_and_none_is_missing() {
     refused("another attempt", "secret", changed("outcome", json!({ "attempt": 2, "word": "revealed" })));
     refused("another word", "secret", changed("outcome", json!({ "attempt": 1, "word": "hidden" })));
     refused("a number", "sequence", changed("seq", json!(4)));
+}
+
+/// The outcome of the call is not known, and a person said that it landed; the log counts what was handed over before.
+fn doubted(bundle: &mut Value) {
+    let (submitter, mut settled) = (record(bundle, "submitted")["actor"].clone(), record(bundle, "landed").clone());
+    settled["outcome"]["word"] = json!("settled_landed");
+    settled["outcome"].as_object_mut().unwrap().remove("attempt");
+    settled["actor"] = submitter;
+    settled["secrets"] = json!(1);
+    let landed = record(bundle, "landed");
+    landed["outcome"] = json!({ "word": "in_doubt" });
+    landed["secrets"] = json!(1);
+    let at = place(bundle, "in_doubt");
+    records(bundle).insert(at + 1, json!({ "index": 0, "proof": [], "record": settled }));
+    renumber(bundle);
+}
+
+#[test]
+fn what_was_handed_over_for_a_call_in_doubt_is_counted_by_its_outcome() {
+    let honest = report(doubted);
+    assert_eq!(honest.refusal(), None, "{}", honest.to_text());
+    assert!(!honest.to_text().contains("more secrets may have been handed over"), "{}", honest.to_text());
+    let forged = |what: &str, change: &dyn Fn(&mut Value)| {
+        refused(what, "secret", |bundle| {
+            doubted(bundle);
+            change(bundle);
+        });
+    };
+    forged("left out", &|bundle| {
+        let at = place(bundle, "revealed");
+        records(bundle).remove(at);
+    });
+    forged("one more", &|bundle| record(bundle, "in_doubt")["secrets"] = json!(2));
+    forged("not said", &|bundle| drop(record(bundle, "in_doubt").as_object_mut().unwrap().remove("secrets")));
+    forged("said of the first attempt", &|bundle| record(bundle, "intended")["secrets"] = json!(0));
+    forged("said where it is settled", &|bundle| record(bundle, "settled_landed")["secrets"] = json!(0));
 }
 
 #[test]

@@ -208,6 +208,21 @@ fn sem_2_2_another_call_than_the_one_that_was_approved() {
         let args = args(bundle);
         reopen(bundle, &args, |text| text.replace(':', ": "));
     });
+    refused("a call that is named by something else", "call", |bundle| {
+        for word in ["waiting", "intended", "revealed", "landed"] {
+            record(bundle, word)["call"] = json!("0".repeat(64));
+        }
+    });
+    refused("records that say they are of version 1", "call", |bundle| {
+        for word in ["waiting", "intended", "revealed", "landed"] {
+            record(bundle, word)["version"] = json!(1);
+        }
+    });
+    refused("another salt of the arguments", "commitment", |bundle| {
+        let args = args(bundle);
+        let opening = bundle["openings"].as_array_mut().unwrap().iter_mut().find(|opening| opening["commitment"] == *args);
+        opening.unwrap()["salt"] = json!(STANDARD.encode([9; 32]));
+    });
     refused("another program", "call", |bundle| bundle["calls"][0]["inputs"][0]["digest"] = json!("0".repeat(64)));
     refused("no program", "call", |bundle| bundle["calls"][0]["inputs"] = json!([]));
     refused("another tool", "call", |bundle| bundle["calls"][0]["tool_digest"] = json!("0".repeat(64)));

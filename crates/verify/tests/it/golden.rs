@@ -3,7 +3,7 @@
 use scalbotics_verify::{Options, Outcome, verify};
 
 use crate::structure::text;
-use crate::{BUNDLE, TRUST};
+use crate::{BUNDLE, OLD_BUNDLE, OLD_TRUST, TRUST};
 
 #[test]
 fn the_bundle_of_the_daemon_is_verified() {
@@ -14,6 +14,13 @@ fn the_bundle_of_the_daemon_is_verified() {
     assert_eq!(not_checked, ["installation"], "{}", report.to_text());
     let parsed: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     assert_eq!((&parsed["verified"], parsed["steps"].as_array().unwrap().len()), (&true.into(), report.steps.len()));
+}
+
+#[test]
+fn records_of_version_1_are_verified_as_they_were_written() {
+    let report = verify(OLD_BUNDLE, Some(OLD_TRUST), Options::default());
+    assert_eq!(report.refusal(), None, "{}", report.to_text());
+    assert!(report.to_text().contains("1 call digests recomputed from their arguments"), "{}", report.to_text());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A bundle that the shipped daemon made, and ten thousand that nobody did.
 //!
-//! `data/` is made anew by `UPDATE_EVIDENCE=1 cargo xtask test a_task_is_proven_to_a_stranger`.
+//! `task.evidence` and `trust.json` in `data/` are made anew by `UPDATE_EVIDENCE=1 cargo xtask test a_task_is_proven_to_a_stranger`.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::allow_attributes,
@@ -24,3 +24,9 @@ pub(crate) const BUNDLE: &[u8] = include_bytes!("../data/task.evidence");
 
 /// The trust file of its installation.
 pub(crate) const TRUST: &[u8] = include_bytes!("../data/trust.json");
+
+/// Such a bundle, whose records have version 1: a call is named by its digest there.
+pub(crate) const OLD_BUNDLE: &[u8] = include_bytes!("../data/version-1.evidence");
+
+/// The trust file of its installation.
+pub(crate) const OLD_TRUST: &[u8] = include_bytes!("../data/version-1.trust.json");

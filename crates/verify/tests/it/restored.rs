@@ -16,6 +16,7 @@ fn put_back(bundle: &mut Value) {
     lapsed["actor"] = json!({ "kind": "daemon" });
     lapsed.as_object_mut().unwrap().retain(|key, _| key != "decision" && key != "request");
     doubted["outcome"] = json!({ "word": "in_doubt" });
+    (doubted["secrets"], settled["secrets"]) = (json!(0), json!(0));
     settled["outcome"]["word"] = json!("settled_landed");
     settled["outcome"].as_object_mut().unwrap().remove("attempt");
     settled["actor"] = record(bundle, "submitted")["actor"].clone();

@@ -7,7 +7,7 @@ use scalbotics_core::in_words;
 use scalbotics_core::principal::{KeyHolder, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{ResolvedInput, Tier};
+use scalbotics_core::tool::{Mark, ResolvedInput, Tier};
 use scalbotics_identity::holder::{key, statement};
 use scalbotics_proto::v1;
 
@@ -86,10 +86,11 @@ fn statement(signer: &Signer<'_>, shown: &v1::Approval, answer: Answer, reason: 
         return Err(refuse("trust domain is another"));
     }
     let args = scalbotics_core::json::parse(shown.args_json.as_bytes()).map_err(|_| refuse("arguments are malformed"))?;
-    let request = request(signer, shown).ok_or_else(|| refuse("identifiers are malformed"))?;
+    let call: Digest = shown.call_digest.parse().map_err(|_| refuse("identifiers are malformed"))?;
+    let request = request(signer, shown, call).ok_or_else(|| refuse("identifiers are malformed"))?;
     let reply = Reply { approver: signer.approver, answer, reason: reason.to_owned() };
     let inputs = shown.inputs.iter().map(input).collect::<Option<Vec<_>>>().ok_or_else(|| refuse("identifiers are malformed"))?;
-    let statement = Statement::of(&request, &shown.trust_domain, Contents { args, inputs }, reply);
+    let statement = Statement::of(&request, &shown.trust_domain, Contents { args, inputs, call }, reply);
     // The daemon compares the digest alone before it runs the call; what was not hashed into it was not approved.
     if !statement.shows_its_call().is_ok_and(|is| is) {
         return Err(refuse("call digest is not that of what it shows")
@@ -98,7 +99,7 @@ fn statement(signer: &Signer<'_>, shown: &v1::Approval, answer: Answer, reason: 
     Ok(statement)
 }
 
-fn request(signer: &Signer<'_>, shown: &v1::Approval) -> Option<Request> {
+fn request(signer: &Signer<'_>, shown: &v1::Approval, call: Digest) -> Option<Request> {
     let args = scalbotics_core::payload::Ref {
         id: PayloadId::from_u128(0),
         commitment: Digest::of_bytes(shown.args_json.as_bytes()),
@@ -118,7 +119,7 @@ fn request(signer: &Signer<'_>, shown: &v1::Approval) -> Option<Request> {
         tool_digest: shown.tool_digest.parse().ok()?,
         tier: u8::try_from(shown.tier).ok().and_then(Tier::from_number)?,
         inputs: None,
-        call: shown.call_digest.parse().ok()?,
+        call: Mark::Bare(call),
         args,
         nonce: shown.nonce.parse().ok()?,
         asked_at: Timestamp::from_unix_ms(wire::unix_ms(shown.create_time)),

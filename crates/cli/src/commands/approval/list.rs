@@ -67,7 +67,6 @@ pub(super) async fn list(session: &Session, args: &ListArgs, printer: &Printer) 
         column("TIER", "/tier"),
         column("EXPIRES", "/expires"),
         wide("TASK", "/task"),
-        wide("DIGEST", "/call_digest"),
     ];
     printer.list(&items, &columns)?;
     if !page_token.is_empty() {

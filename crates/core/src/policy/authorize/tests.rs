@@ -6,7 +6,7 @@ use crate::ids::{AgentUid, EffectId, GrantId, HumanUid, ServiceUid, TaskId};
 use crate::policy::{Deciding, Resource};
 use crate::principal::{Grant, Principal, Scope, Uid};
 use crate::tenant::TenantId;
-use crate::tool::{Call, EffectClass};
+use crate::tool::{Call, EffectClass, Mark};
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_000);
 
@@ -75,7 +75,7 @@ fn call() -> Call {
         class: EffectClass::Pure,
         args: Arc::from(&b"{}"[..]),
         inputs: vec![],
-        digest: Digest::of_bytes(b"call"),
+        mark: Mark::Bare(Digest::of_bytes(b"call")),
     }
 }
 

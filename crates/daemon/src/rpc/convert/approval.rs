@@ -27,7 +27,7 @@ pub(in crate::rpc) fn approval(request: &Request, trust_domain: &str, shown: Opt
         tier: request.tier.number().into(),
         args_json: shown.map(|shown| String::from_utf8_lossy(&shown.canonical).into_owned()).unwrap_or_default(),
         inputs: inputs.map(|input| v1::ResolvedInput { name: input.name.clone(), digest: input.digest.to_string() }).collect(),
-        call_digest: request.call.to_string(),
+        call_digest: shown.map(|shown| shown.contents.call.to_string()).unwrap_or_default(),
         nonce: request.nonce.to_string(),
         create_time: Some(timestamp(request.asked_at)),
         expire_time: Some(timestamp(request.expires_at)),

@@ -199,7 +199,7 @@ fn call(call: &CallState) -> v1::Call {
         attempts: call.attempt,
         approval: waiting.or(call.approval).map(|approval| approval.to_string()).unwrap_or_default(),
         doubt: doubt.unwrap_or_default().to_owned(),
-        digest: intent.call.to_string(),
+        digest: intent.call.shown().to_string(),
         decision: String::new(),
         answer: call.answer.as_deref().map(answer),
     }

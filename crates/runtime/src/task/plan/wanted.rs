@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::model::{CALL, Written};
+use scalbotics_core::payload::Salt;
 use scalbotics_core::task::{Failure, State, Usage};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Definition;
@@ -22,6 +23,8 @@ pub(super) struct Wanted {
     pub(super) args: Value,
     /// All of them.
     pub(super) canonical: Arc<[u8]>,
+    /// The salt of the payload that they are, or will be: the call is named by a commitment under it before they are sealed.
+    pub(super) salt: Salt,
     pub(super) in_force: Arc<InForce>,
     /// The most that it may be charged for.
     pub(super) worst: Usage,
@@ -39,7 +42,8 @@ impl Wanted {
             return Err(refuse(format!("{} bytes are more than {}", canonical.len(), scalbotics_core::json::LEN_MAX)));
         }
         afford(state, &step, Usage::ONE_CALL)?;
-        Ok(Self { step, tool, args, canonical: canonical.into(), in_force, worst: Usage::ONE_CALL })
+        let salt = shared.ports.ids.salt();
+        Ok(Self { step, tool, args, canonical: canonical.into(), salt, in_force, worst: Usage::ONE_CALL })
     }
 
     /// A question to the models of the agent's route.
@@ -57,7 +61,8 @@ impl Wanted {
         let worst = Usage { calls: 0, tokens: request.worst_case() };
         afford(state, &step, worst)?;
         let (args, canonical) = (request.request().view(request.bytes().len()), Arc::clone(request.bytes()));
-        Ok(Self { step, tool, args, canonical, in_force, worst })
+        let salt = shared.ports.ids.salt();
+        Ok(Self { step, tool, args, canonical, salt, in_force, worst })
     }
 }
 

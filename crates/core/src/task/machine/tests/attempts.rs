@@ -55,7 +55,7 @@ fn sem_2_4_another_attempt_is_the_same_call() {
         let mut other = intent(1, EffectClass::Keyed, Tier::Change);
         match change {
             0 => other.args = bytes(99),
-            1 => other.call = crate::digest::Digest::of_bytes(b"another"),
+            1 => other.call = crate::tool::Mark::Bare(crate::digest::Digest::of_bytes(b"another")),
             _ => other.effect = effect(2),
         }
         let command = crate::task::Command::Intend { proposal: proposal(other), send_deadline: at(5) };

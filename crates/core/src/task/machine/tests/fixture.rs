@@ -10,7 +10,7 @@ use crate::task::{
 };
 use crate::tenant::{Name, TenantId};
 use crate::time::{Span, Timestamp};
-use crate::tool::{EffectClass, Tier, Verification};
+use crate::tool::{EffectClass, Mark, Tier, Verification};
 
 /// Submission of the fixture's task.
 pub(super) const START: Timestamp = Timestamp::from_unix_ms(1_000_000);
@@ -54,7 +54,7 @@ pub(super) fn intent(number: u8, class: EffectClass, tier: Tier) -> Intent {
         class,
         args: bytes(number),
         inputs: None,
-        call: Digest::of_bytes(&[number]),
+        call: Mark::Bare(Digest::of_bytes(&[number])),
         key_ttl: Span::from_ms(KEY_TTL_MS),
         settle_after: Span::from_ms(SETTLE_MS),
         timeout: Span::from_ms(1_000),
