@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
+use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::{AuthorityId, AuthorityState};
 use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError, SvidBook};
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate};
+use scalbotics_identity::holder::join_token;
 use scalbotics_runtime::Supervisor;
 
 use crate::keys::Own;
@@ -37,6 +39,7 @@ pub(crate) struct Authorities {
     own: Own,
     serving: Arc<ServingCertificate>,
     anchors: Arc<ClientAnchors>,
+    bundle: Digest,
     served: Mutex<IssuedSvid>,
     lists: Mutex<BTreeMap<AuthorityId, (Timestamp, Bytes)>>,
 }
@@ -52,8 +55,9 @@ impl Authorities {
         now: Timestamp,
     ) -> Result<Self, StartError> {
         let issued = local.issue(own.order(), now).await.map_err(certificate)?;
+        let bundle = join_token::bundle_digest(&roots);
         let serving = ServingCertificate::announcing(&own.identity(&issued)?, roots).map_err(certificate)?;
-        let this = Self { local, own, serving, anchors, served: Mutex::new(issued), lists: Mutex::default() };
+        let this = Self { local, own, serving, anchors, bundle, served: Mutex::new(issued), lists: Mutex::default() };
         this.vouch(now)?;
         Ok(this)
     }
@@ -66,6 +70,11 @@ impl Authorities {
     /// What the daemon serves with.
     pub(crate) fn serving(&self) -> Arc<ServingCertificate> {
         Arc::clone(&self.serving)
+    }
+
+    /// The digest of the trust bundle, by which workers know this daemon.
+    pub(crate) const fn bundle(&self) -> Digest {
+        self.bundle
     }
 
     /// By whom clients are verified.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
@@ -58,8 +57,6 @@ pub struct Context {
     pub(crate) authorities: Arc<crate::authorities::Authorities>,
     /// The root certificates by which others verify them, PEM.
     pub bundle: String,
-    /// The digest of their trust bundle, which join tokens carry.
-    pub bundle_digest: Digest,
     /// Audit records of calls.
     pub auditor: Arc<audit::Auditor>,
     /// Who keeps checkpoints outside of this host.

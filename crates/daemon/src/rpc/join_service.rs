@@ -30,7 +30,12 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         Self(match error {
             Error::Token(_) | Error::NotFound | Error::NotActive { .. } => None,
-            error => Some(convert::identity_failure(&error, "the agent")),
+            error @ (Error::TooMany { .. }
+            | Error::NotSponsor
+            | Error::Answered
+            | Error::Clock
+            | Error::Authority(_)
+            | Error::Change(_)) => Some(convert::identity_failure(&error, "the agent")),
         })
     }
 }
@@ -85,7 +90,7 @@ impl Agents {
         let made = made.map_err(|error| convert::identity_failure(&error, &named.text))?;
         call.audited_by_commit();
         Ok(v1::JoinToken {
-            token: JoinToken::new(made.secret, self.0.bundle_digest).text().to_string(),
+            token: JoinToken::new(made.secret, self.0.authorities.bundle()).text().to_string(),
             agent: names::name(&made.agent.tenant, "agents", &made.agent.name),
             expire_time: Some(timestamp(made.token.expires_at)),
         })

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scalbotics_adapters::issuer::Published;
-use scalbotics_core::digest::Digest;
 use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
@@ -12,7 +11,6 @@ use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::outside::{Algorithm, KeySet};
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate, server_config};
-use scalbotics_identity::holder::join_token;
 use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
@@ -153,12 +151,6 @@ pub(super) fn evidence_of(
         .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
     let authority = evidence::Authority { token_key, certificates: Arc::new(move || serving.chain()) };
     Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), authority))
-}
-
-/// The digest of the trust bundle by which workers know this daemon.
-pub(super) fn bundle_digest(config: &Config, trust: &trust::File) -> Result<Digest, StartError> {
-    let roots = trust.roots().map_err(|error| StartError::Trust { path: config.trust_file.clone(), source: error.into() })?;
-    Ok(join_token::bundle_digest(&roots))
 }
 
 /// Certificates of agents, signed by `authority`.

@@ -11,10 +11,11 @@ use scalbotics_runtime::audit::{Auditor, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
 use tokio::net::TcpListener;
+use tonic::service::Routes;
+use tonic_health::server::HealthReporter;
 
 use super::loops::{
-    acceptor, anchored, approvals, bundle_digest, evidence_of, issuance, learnt, outsiders, privacy_of, reconciler, sign_logs,
-    used_logins,
+    acceptor, anchored, approvals, evidence_of, issuance, learnt, outsiders, privacy_of, reconciler, sign_logs, used_logins,
 };
 use super::parts::{Keys, Outside, open_store, ports, unlock};
 use crate::admin;
@@ -97,7 +98,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         states: reconciler.states(),
         reconciler,
         authorities,
-        bundle_digest: bundle_digest(&config, &trust)?,
         bundle: trust.ca_bundle_pem,
         auditor,
         keepers,
@@ -111,14 +111,19 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         clock,
         ports,
     });
-    let (routes, health) = rpc::routes(&context, config.settings.limits.message_bytes)
-        .map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })?;
+    let (routes, health) = routes(&context, &config)?;
     let (addresses, most) = ((local(&api)?, local(&admin)?), config.settings.limits.connections);
     context.privacy.start();
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// The services of the API, and the reporter of their health.
+fn routes(context: &Arc<Context>, config: &Config) -> Result<(Routes, HealthReporter), StartError> {
+    let routes = rpc::routes(context, config.settings.limits.message_bytes);
+    routes.map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })
 }
 
 fn say_serving((api, admin): (SocketAddr, SocketAddr), recovered: usize) {

@@ -57,8 +57,9 @@ impl Directory {
     }
 
     /// Whether a worker joined here before.
-    pub(super) fn is_used(&self) -> bool {
-        self.path(SVID).exists()
+    pub(super) fn is_used(&self) -> Result<bool, Failure> {
+        let path = self.path(SVID);
+        path.try_exists().map_err(|error| unusable(&path, &error))
     }
 
     /// Writes whom the worker is, and the roots by which it verifies.
@@ -125,11 +126,11 @@ mod tests {
     fn what_is_secret_is_its_owners_alone() {
         let dir = tempfile::tempdir().unwrap();
         let worker = Directory::open(&dir.path().join("worker")).unwrap();
-        assert!(!worker.is_used());
+        assert!(!worker.is_used().unwrap());
         let key = Pair::generate(Algorithm::P256).unwrap();
         worker.write_svid(&key, "no certificate\n").unwrap();
         let mode = |file: &str| std::fs::metadata(worker.path(file)).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(SVID), mode(""), worker.is_used()), (0o600, 0o700, true));
+        assert_eq!((mode(SVID), mode(""), worker.is_used().unwrap()), (0o600, 0o700, true));
         assert!(worker.svid().is_err(), "there is no certificate in it");
         let trust_domain = TrustDomain::parse("td.test").unwrap();
         let facts = Facts { agent: "clerk".to_owned(), server: "https://127.0.0.1:7420".to_owned(), trust_domain };

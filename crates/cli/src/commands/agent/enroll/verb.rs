@@ -86,7 +86,7 @@ fn read_token(file: &Path) -> Result<JoinToken, Failure> {
 
 /// Exchanges the token for a certificate of a key that is made here.
 async fn join(directory: &Directory, (agent, server): (&Name, &str), token: &JoinToken) -> Result<v1::Certificate, Failure> {
-    if directory.is_used() {
+    if directory.is_used()? {
         return Err(Failure::usage(format!("a worker joined in {} before", directory.path("").display()))
             .why("its key and certificate would be lost")
             .next("give each worker a directory of its own, or remove that one"));
