@@ -2,7 +2,9 @@
 
 pub mod assertion;
 pub mod certificate;
+pub mod id_token;
 pub mod key;
+pub mod pkce;
 pub mod proof;
 pub mod roots;
 pub mod signed_note;
