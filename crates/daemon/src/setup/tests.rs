@@ -47,6 +47,7 @@ fn flags(dir: &Path) -> Initialize {
         git_token_file: None,
         git_token: None,
         issuer: None,
+        issuer_client: None,
         agent: None,
         model: Default::default(),
         desired: None,
