@@ -115,6 +115,10 @@ impl SessionService for Echo {
         Ok(Response::new(v1::AccessToken { token: request.into_inner().assertion, expire_time: None }))
     }
 
+    async fn exchange_token(&self, _: Request<v1::ExchangeTokenRequest>) -> Result<Response<v1::AccessToken>, Status> {
+        Err(Status::unimplemented("this is an echo"))
+    }
+
     async fn who_am_i(&self, _: Request<v1::WhoAmIRequest>) -> Result<Response<v1::Identity>, Status> {
         Err(Status::unimplemented("this is an echo"))
     }
