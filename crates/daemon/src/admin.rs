@@ -1,5 +1,5 @@
 //! The admin listener: `/healthz`, `/readyz` and `/metrics` over plain HTTP/1.1, for the host itself; and what verifiers of certificates fetch,
-//! which is signed or public: `/bundle.pem`, `/bundle.json`, `/crl/…`.
+//! which is signed or public: `/bundle.pem`, `/bundle.json`, `/crl/…`; and of access tokens: `/.well-known/openid-configuration`, `/jwks.json`.
 //!
 //! **Boundary:** nothing here changes anything or shows anything of a tenant.
 
@@ -19,6 +19,7 @@ use scalbotics_identity::holder::trust_bundle;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use crate::issuer_document;
 use crate::open_metrics;
 use crate::rpc::Context;
 
@@ -26,7 +27,8 @@ use crate::rpc::Context;
 const CONNECTIONS_MAX: usize = 32;
 
 /// What there is.
-const PATHS: &str = "there are /healthz, /readyz, /metrics, /bundle.pem, /bundle.json, /crl/root.crl and /crl/AUTHORITY.crl\n";
+const PATHS: &str = "there are /healthz, /readyz, /metrics, /bundle.pem, /bundle.json, /crl/root.crl, /crl/AUTHORITY.crl, \
+     /.well-known/openid-configuration and /jwks.json\n";
 
 /// Time for the head of a request.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,6 +113,15 @@ async fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full
                 text(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "the trust bundle cannot be written\n".to_owned())
             }
         },
+        issuer_document::DISCOVERY => {
+            let place = issuer_document::place(request.headers());
+            text(
+                StatusCode::OK,
+                "application/json",
+                issuer_document::discovery(context.installation.trust_domain.as_str(), &place),
+            )
+        }
+        issuer_document::KEYS => text(StatusCode::OK, "application/json", issuer_document::keys(context.issuer.public())),
         path => match list(path, context).await {
             Some(list) => respond(StatusCode::OK, "application/pkix-crl", list),
             None => text(StatusCode::NOT_FOUND, "text/plain", PATHS.to_owned()),

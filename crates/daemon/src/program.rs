@@ -72,6 +72,9 @@ enum Verb {
     /// The root CA: what it signs, where its key is.
     #[command(subcommand)]
     Ca(Box<setup::RootCa>),
+    /// Outside issuers of tokens: who is trusted about people.
+    #[command(subcommand)]
+    Issuer(setup::Trusting),
     /// What is wrong with an installation, and what to do about it.
     Doctor(doctor::Doctor),
     /// The audit log, from its files; and a witness of other logs.
@@ -168,6 +171,7 @@ pub async fn run(arguments: Arguments) -> ExitCode {
         Some(Verb::Dev(flags)) => dev(&flags).await,
         Some(Verb::Enroll(flags)) => enroll(sources, &flags),
         Some(Verb::Ca(verb)) => root_ca(sources, &verb),
+        Some(Verb::Issuer(verb)) => issuer(sources, &verb, output).await,
         Some(Verb::Doctor(flags)) => doctor::doctor(sources.parts(), &flags, output).await,
         Some(Verb::Audit(verb)) => audit(sources, *verb).await,
         Some(Verb::Admin(verb)) => admin(sources, *verb, output).await,
@@ -240,6 +244,17 @@ fn root_ca(sources: SourceFlags, verb: &setup::RootCa) -> ExitCode {
         Err(error) => return fail(&error),
     };
     match verb.run(&config, &Guarded::new(System, None)) {
+        Ok(text) => print(&text),
+        Err(error) => fail_setup(&error),
+    }
+}
+
+async fn issuer(sources: SourceFlags, verb: &setup::Trusting, output: Format) -> ExitCode {
+    let config = match load(sources) {
+        Ok(config) => config,
+        Err(error) => return fail(&error),
+    };
+    match verb.run(&config, output).await {
         Ok(text) => print(&text),
         Err(error) => fail_setup(&error),
     }

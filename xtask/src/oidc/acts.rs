@@ -77,6 +77,9 @@ fn ways(place: &Place<'_>) -> Result<()> {
     attempt.end()?.well()?;
     let again = place.asks("ann", &["whoami"])?;
     ensure!(text(&again, "/uid") == text(&ann, "/uid"), "Ann is somebody else at her second login: {again}");
+    // The context that `initialize` wrote.
+    by_browser(place, "acme", "u-bob")?;
+    ensure!(text(&place.asks("acme", &["whoami"])?, "/uid") == text(&bob, "/uid"), "the first context leads elsewhere");
     by_browser(place, "access", "u-ann")?;
     let shown = place.asks("access", &["whoami"])?;
     ensure!(text(&shown, "/uid") == text(&ann, "/uid"), "by her access token Ann is somebody else: {shown}");

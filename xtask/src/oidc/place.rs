@@ -92,33 +92,21 @@ impl<'a> Place<'a> {
         let listen = format!("127.0.0.1:{}", self.api);
         let admin = format!("127.0.0.1:{}", self.api.saturating_add(1));
         let words = [
-            "initialize",
-            "--dir",
-            "box",
-            "--mode",
-            "local",
-            "--trust-domain",
-            "scalbotics.test",
-            "--tenant-name",
-            "acme",
-            "--admin",
-            "root",
-            "--approver",
-            "keeper",
-            "--listen",
-            &listen,
-            "--admin-listen",
-            &admin,
-            "--yes",
+            ["--dir", "box"],
+            ["--mode", "local"],
+            ["--trust-domain", "scalbotics.test"],
+            ["--tenant-name", "acme"],
+            ["--admin", "root"],
+            ["--approver", "keeper"],
+            ["--listen", &listen],
+            ["--admin-listen", &admin],
+            ["--issuer", issuer],
+            ["--oidc-audience", CLIENT],
+            ["--oidc-tenants", "acme"],
+            ["--oidc-groups", "admins,operators"],
+            ["--oidc-client-id", CLIENT],
         ];
-        cargo::output(&mut self.scalbotics(&words))?;
-        let config = self.path("box/scalbotics.toml");
-        let text = fs::read_to_string(&config).context("there is no configuration")?;
-        let trusted = format!(
-            "\n[[issuer.trusted]]\nurl = \"{issuer}\"\naudience = \"{CLIENT}\"\ntenants = {{ acme = \"acme\" }}\n\
-             groups = {{ admins = \"admins\", operators = \"operators\" }}\n"
-        );
-        fs::write(&config, text + &trusted).context("cannot write the configuration")?;
+        cargo::output(&mut self.scalbotics(&[&["initialize", "--yes"], words.concat().as_slice()].concat()))?;
         let daemon = Daemon::start(self.program("scalboticsd", &["--config", "box/scalbotics.toml"]), &self.path("daemon.log"))?;
         Ok(daemon)
     }

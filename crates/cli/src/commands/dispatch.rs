@@ -21,6 +21,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Man { directory } => Some(meta::man(directory)),
         Command::Help { topic } => Some(meta::help(topic)),
         Command::Audit(verb) => audit::offline(verb),
+        Command::Identity(verb) => identity::offline(verb),
         Command::Human(human::Verb::Keygen { file }) | Command::Service(service::Verb::Keygen { file }) => {
             Some(human::keygen(file, printer))
         }
@@ -40,7 +41,6 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Model(_)
         | Command::Tool(_)
         | Command::Secret(_)
-        | Command::Identity(_)
         | Command::Repo(_) => None,
     }
 }

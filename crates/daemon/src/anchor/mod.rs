@@ -21,8 +21,8 @@ pub(crate) use check::{load, load_standings};
 pub(crate) use document::{Anchor, Head, KIND};
 pub(crate) use keeper::Keeper;
 pub(crate) use sealed::{open, seal};
-pub(crate) use standings::{AgentMark, KIND as STANDINGS_KIND, Standings, enrolment_of};
 #[cfg(test)]
-pub(crate) use standings::{HumanMark, ServiceMark};
+pub(crate) use standings::ServiceMark;
+pub(crate) use standings::{AgentMark, HumanMark, KIND as STANDINGS_KIND, Standings, enrolment_of};
 pub(crate) use start::{ask_witnesses, remembered};
 use witnesses::{Said, hear};

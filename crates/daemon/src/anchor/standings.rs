@@ -39,6 +39,9 @@ pub(crate) struct HumanMark {
     pub(crate) groups: Vec<Name>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) enrolment: Option<Digest>,
+    /// Who they are at an outside issuer, by which they would come back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) person: Option<Digest>,
 }
 
 /// A service.
@@ -125,7 +128,8 @@ pub(crate) fn enrolment_of(human: &Human) -> Option<Digest> {
 
 fn human(human: Human) -> HumanMark {
     let enrolment = enrolment_of(&human);
-    HumanMark { uid: human.uid, standing: human.standing, epoch: human.epoch, groups: human.groups, enrolment }
+    let person = human.outside.map(|outside| outside.person);
+    HumanMark { uid: human.uid, standing: human.standing, epoch: human.epoch, groups: human.groups, enrolment, person }
 }
 
 fn service(service: Service) -> ServiceMark {

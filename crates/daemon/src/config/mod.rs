@@ -3,6 +3,7 @@
 //! **Invariant:** an unknown key is an error wherever it stands; nothing is read from the environment outside of this module.
 //! **Invariant:** no secret is a value of the configuration: it says where a secret lies.
 
+pub(crate) mod edit;
 mod environment;
 mod error;
 mod issuers;

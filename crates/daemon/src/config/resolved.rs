@@ -72,6 +72,15 @@ impl Config {
         Self::resolve(sources, settings, origins)
     }
 
+    /// The configuration that it would be were this the file's text.
+    ///
+    /// # Errors
+    /// [`Error`], the first thing that is wrong.
+    pub(crate) fn parse(sources: Sources, text: &str) -> Result<Self, Error> {
+        let (settings, origins) = sources.merge(text)?;
+        Self::resolve(sources, settings, origins)
+    }
+
     fn resolve(sources: Sources, settings: Settings, origins: BTreeMap<&'static str, Origin>) -> Result<Self, Error> {
         let base = sources.file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let base = std::path::absolute(base).map_err(|source| Error::Unreadable { path: sources.file.clone(), source })?;

@@ -6,11 +6,16 @@
 use std::collections::BTreeSet;
 
 use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::outside::Outside;
 use scalbotics_core::ports::Human;
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::time::Timestamp;
 
-use crate::anchor::{AgentMark, Standings, enrolment_of};
+use crate::anchor::{AgentMark, HumanMark, Standings, enrolment_of};
+
+/// Hexadecimal digits in the name of somebody whose name is not remembered.
+const DIGITS: usize = 24;
 
 /// The worse of two.
 const fn worse(one: Standing, other: Standing) -> Standing {
@@ -30,15 +35,46 @@ fn shared(one: &[Name], other: &[Name]) -> Vec<Name> {
 pub(super) fn human(old: &Human, standings: &Standings, keep: &BTreeSet<Name>) -> Human {
     let Some(mark) = standings.humans.iter().find(|mark| mark.uid == old.uid) else {
         let standing = if keep.contains(&old.name) { old.standing } else { worse(old.standing, Standing::Suspended) };
-        return Human { standing, epoch: old.epoch.saturating_add(1), ..old.clone() };
+        return Human { standing, epoch: old.epoch.saturating_add(1), outside: bare(old), ..old.clone() };
     };
     Human {
         standing: worse(old.standing, mark.standing),
         epoch: old.epoch.max(mark.epoch).saturating_add(1),
         groups: shared(&old.groups, &mark.groups),
         enrolment: old.enrolment.clone().filter(|_| enrolment_of(old) == mark.enrolment),
+        outside: bare(old),
         ..old.clone()
     }
+}
+
+/// Who somebody is at an outside issuer, without the groups that it said in the days of the backup: it says them anew at the next login.
+fn bare(human: &Human) -> Option<Outside> {
+    human.outside.clone().map(|outside| Outside { groups: Vec::new(), ..outside })
+}
+
+/// People of outside issuers whom the backup does not know and who must not come back as somebody new: those who may not act.
+pub(super) fn unknown_people(known: &[Human], standings: &Standings, tenant: &TenantId) -> Vec<Human> {
+    let human = |mark: &HumanMark| {
+        let person = mark.person.filter(|_| mark.standing != Standing::Active)?;
+        if known.iter().any(|human| human.uid == mark.uid || human.outside.as_ref().is_some_and(|known| known.person == person)) {
+            return None;
+        }
+        let digits: String = person.to_string().chars().take(DIGITS).collect();
+        let outside = Outside { issuer: String::new(), person, groups: Vec::new(), claims_at: Timestamp::from_unix_ms(0) };
+        Some(Human {
+            uid: mark.uid,
+            tenant: tenant.clone(),
+            // Names of people are not remembered.
+            name: Name::parse(&format!("person-{digits}")).ok()?,
+            groups: Vec::new(),
+            login_key: String::new(),
+            enrolment: None,
+            standing: mark.standing,
+            epoch: mark.epoch.saturating_add(1),
+            outside: Some(outside),
+        })
+    };
+    standings.humans.iter().filter_map(human).collect()
 }
 
 /// A service after the restore.
@@ -80,11 +116,10 @@ pub(super) fn unknown_agents(known: &[Agent], standings: &Standings, tenant: &Te
 mod tests {
     use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
     use scalbotics_core::service::StandingGrant;
-    use scalbotics_core::time::Timestamp;
     use scalbotics_core::tool::Tier;
 
     use super::*;
-    use crate::anchor::{HumanMark, ServiceMark};
+    use crate::anchor::ServiceMark;
 
     const ALL: [Standing; 3] = [Standing::Active, Standing::Suspended, Standing::Offboarded];
 
@@ -108,8 +143,14 @@ mod tests {
 
     fn remembered(human: &Human) -> Standings {
         let enrolment = enrolment_of(human);
-        let mark =
-            HumanMark { uid: human.uid, standing: human.standing, epoch: human.epoch, groups: human.groups.clone(), enrolment };
+        let mark = HumanMark {
+            uid: human.uid,
+            standing: human.standing,
+            epoch: human.epoch,
+            groups: human.groups.clone(),
+            enrolment,
+            person: None,
+        };
         Standings { humans: vec![mark], ..Standings::unknown() }
     }
 
@@ -199,5 +240,25 @@ mod tests {
         let new = unknown_agents(&[clerk, other], &standings, &tenant);
         let found: Vec<_> = new.iter().map(|agent| (agent.name.as_str(), agent.standing, agent.epoch)).collect();
         assert_eq!(found, [("late", Standing::Suspended, 5), ("gone", Standing::Offboarded, 5)]);
+    }
+
+    #[test]
+    fn who_was_offboarded_after_the_backup_does_not_come_back_by_their_issuer() {
+        let person = scalbotics_core::outside::person("https://id.example", "42");
+        let tenant = TenantId::parse("acme").unwrap();
+        let marked = |standing| {
+            let mut standings = remembered(&ann(standing, "ops"));
+            standings.humans[0].person = Some(person);
+            standings
+        };
+        for standing in [Standing::Suspended, Standing::Offboarded] {
+            let back = unknown_people(&[], &marked(standing), &tenant);
+            assert_eq!((back.len(), back[0].standing, back[0].epoch), (1, standing, 4));
+            assert_eq!(back[0].outside.as_ref().map(|outside| outside.person), Some(person));
+            assert!(back[0].groups.is_empty());
+            assert_eq!(unknown_people(&back, &marked(standing), &tenant), [], "once");
+        }
+        assert_eq!(unknown_people(&[], &marked(Standing::Active), &tenant), [], "they come again by themselves");
+        assert_eq!(unknown_people(&[], &remembered(&ann(Standing::Suspended, "ops")), &tenant), [], "who logs in by a key");
     }
 }

@@ -162,7 +162,12 @@ async fn suspend_humans(
     (standings, keep): (&Standings, &BTreeSet<Name>),
 ) -> Result<Vec<String>, StoreError> {
     let mut suspended = Vec::new();
-    for old in ports.roster.humans(tenant).await? {
+    let known = ports.roster.humans(tenant).await?;
+    for gone in principals::unknown_people(&known, standings, tenant) {
+        let note = record(ports, tenant, ("human.restore", gone.uid.to_string()), gone.standing);
+        ports.registry.put_human(gone, note).await?;
+    }
+    for old in known {
         let human = principals::human(&old, standings, keep);
         if old.standing == Standing::Active && human.standing != Standing::Active {
             suspended.push(human.name.to_string());

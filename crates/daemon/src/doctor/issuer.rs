@@ -1,4 +1,4 @@
-//! The outside issuer that is recorded: whether it still is what `initialize` found, within the same limits.
+//! Outside issuers: whether those that are trusted answer, and the one that is only recorded still is what `initialize` found, within the same limits.
 
 use scalbotics_adapters::issuer::discover;
 
@@ -8,7 +8,42 @@ use super::run::Patient;
 /// What this check is called.
 const CHECK: &str = "issuer";
 
-pub(super) async fn check(patient: &Patient<'_>) -> Option<Finding> {
+pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let issuer = &patient.config.settings.issuer;
+    for trusted in &issuer.trusted {
+        findings.push(answers(patient, &trusted.url).await);
+    }
+    if issuer.break_glass && !issuer.trusted.is_empty() {
+        let next = "take issuer.break_glass out of the configuration once the issuer is back, and restart the daemon";
+        findings.push(Finding::warn(
+            CHECK,
+            "people log in by their own keys beside it: issuer.break_glass is set".to_owned(),
+            next,
+        ));
+    }
+    if !issuer.trusted.iter().any(|trusted| Some(&trusted.url) == issuer.url.as_ref()) {
+        findings.extend(recorded(patient).await);
+    }
+    findings
+}
+
+/// One by which people log in.
+async fn answers(patient: &Patient<'_>, url: &str) -> Finding {
+    if patient.offline {
+        return Finding::ok(CHECK, format!("{url} is not asked: --offline"));
+    }
+    match discover(url, &patient.roots).await {
+        Ok(found) => Finding::ok(CHECK, format!("{url} answers, with {} keys; people log in by it", found.keys)),
+        Err(error) => {
+            let next = "check issuer.trusted in the configuration, the network, and the issuer; `issuer.break_glass = true` lets people log in by their keys";
+            Finding::error(CHECK, &error, next)
+        }
+    }
+}
+
+/// One whose keys are recorded, and by which nobody logs in.
+async fn recorded(patient: &Patient<'_>) -> Option<Finding> {
     let issuer = &patient.config.settings.issuer;
     let url = issuer.url.as_ref()?;
     if patient.offline {

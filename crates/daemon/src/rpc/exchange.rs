@@ -44,6 +44,18 @@ pub struct Outsiders {
     pub break_glass: bool,
 }
 
+/// A login that is refused, with the word for metrics.
+struct Refused {
+    failure: Failure,
+    reason: &'static str,
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self { failure, reason: "other" }
+    }
+}
+
 impl Outsiders {
     /// Whether nobody logs in by a key of their own: there is somebody else to log in by (semantics §4.5).
     pub(super) const fn only(&self) -> bool {
@@ -68,11 +80,7 @@ impl Context {
     ) -> Result<v1::AccessToken, Failure> {
         let now = self.ports.clock.now();
         let checked = self.arrived(request, call.row.method.path, now).await;
-        let (arrived, key) = checked.inspect_err(|failure| {
-            self.auditor.unauthenticated(Unauthenticated::Outside);
-            self.metrics.unauthenticated.add(1);
-            tracing::info!(why = failure.parts().why.as_str(), "login by an outside issuer refused");
-        })?;
+        let (arrived, key) = checked.map_err(|refused| self.count(refused))?;
         let arrival = Arrival {
             tenant: arrived.tenant,
             outside: Outside {
@@ -92,7 +100,7 @@ impl Context {
             self.anchor.standings_changed().await;
         }
         let registered = Registered::Human(human);
-        registered.check(now, WHAT).inspect_err(|_| self.metrics.unauthenticated.add(1))?;
+        registered.check(now, WHAT).map_err(|failure| self.count(Refused { failure, reason: "suspended" }))?;
         let session = Session {
             holder: registered.holder(),
             sponsor: None,
@@ -105,8 +113,19 @@ impl Context {
         let minted = self.issuer.mint(&session, now).map_err(|error| Failure::internal("mint a token", &error))?;
         // Logins stand in the installation log too (semantics §7.3).
         self.auditor.batched(copy(call, session.holder, &minted.jti, now), None).map_err(|error| audit_failure(&error))?;
+        self.metrics.logins_outside.add(1);
         call.audited_by_commit();
         Ok(v1::AccessToken { token: minted.token, expire_time: Some(timestamp(minted.expires_at)) })
+    }
+
+    /// Counts a refusal; answers it.
+    fn count(&self, refused: Refused) -> Failure {
+        let Refused { failure, reason } = refused;
+        self.auditor.unauthenticated(Unauthenticated::Outside);
+        self.metrics.unauthenticated(Unauthenticated::Outside);
+        self.metrics.login_refused(reason);
+        tracing::info!(reason, why = failure.parts().why.as_str(), "login by an outside issuer refused");
+        failure
     }
 
     /// Who brings the token, verified and used for the first time, and the key that they hold.
@@ -115,49 +134,50 @@ impl Context {
         request: &v1::ExchangeTokenRequest,
         path: &str,
         now: Timestamp,
-    ) -> Result<(Arrived, Thumbprint), Failure> {
+    ) -> Result<(Arrived, Thumbprint), Refused> {
         if let Some(alarm) = self.clock.alarm() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
-            return Err(failure.why(alarm).next("set the clock of the daemon's host"));
+            return Err(failure.why(alarm).next("set the clock of the daemon's host").into());
         }
-        let kind = TokenKind::parse(&request.subject_token_type)
-            .ok_or_else(|| refuse("the type of the token is not known".to_owned()))?;
+        let kind = TokenKind::parse(&request.subject_token_type);
+        let kind = kind.ok_or_else(|| refuse("the type of the token is not known", "type"))?;
         let target = proof::target(self.installation.trust_domain.as_str(), path);
         let proved = verify_proof(&request.proof, &target, &request.subject_token, now);
-        let key = proved.map_err(|refusal| refuse(refusal.to_string().replace("token", "proof")))?.key;
+        let key = proved.map_err(|refusal| refuse(refusal.to_string().replace("token", "proof"), "proof"))?.key;
         let token = Token::parse(&request.subject_token, kind).map_err(refused)?;
         let trusted = self.outsiders.trusted.iter().find(|trusted| trusted.url == token.claimed_issuer());
         let trusted = trusted.ok_or_else(|| refused(Refusal::Issuer))?;
         let keys = self.outsiders.keys.keys(&trusted.url, |keys| keys.has(token.claimed_key())).await;
         let keys = keys.map_err(|unavailable| {
             let failure = Failure::new(codes::ISSUER_UNAVAILABLE, WHAT).why(unavailable.why);
-            failure.next("try again in a minute; on the daemon's host, `scalbotics doctor` asks the issuer")
+            let failure = failure.next("try again in a minute; on the daemon's host, `scalbotics doctor` asks the issuer");
+            Refused { failure, reason: "issuer_unavailable" }
         })?;
         let arrived = token.verify(trusted, &keys, key, now).map_err(refused)?;
         self.exchange_once(&arrived, now).await?;
         Ok((arrived, key))
     }
 
-    async fn exchange_once(&self, arrived: &Arrived, now: Timestamp) -> Result<(), Failure> {
+    async fn exchange_once(&self, arrived: &Arrived, now: Timestamp) -> Result<(), Refused> {
         let used = Arc::clone(&self.outsiders.used);
         let (issuer, once, until) = (arrived.issuer.clone(), arrived.once.to_string(), arrived.remember_until);
         match super::used::use_once(used, (issuer, once), until, now).await? {
             Use::First => Ok(()),
-            Use::Full => Err(Failure::new(codes::RATE_LIMITED, WHAT).next("try again in a minute")),
+            Use::Full => Err(Failure::new(codes::RATE_LIMITED, WHAT).next("try again in a minute").into()),
             Use::Again => {
                 tracing::warn!(issuer = arrived.issuer.as_str(), "token of an outside issuer was brought twice");
-                Err(refuse("the token was exchanged before".to_owned()))
+                Err(refuse("the token was exchanged before", "replayed"))
             }
         }
     }
 }
 
-fn refuse(why: String) -> Failure {
-    Failure::new(codes::SUBJECT_TOKEN_REFUSED, WHAT).why(why).next(NEXT)
+fn refuse(why: impl Into<String>, reason: &'static str) -> Refused {
+    Refused { failure: Failure::new(codes::SUBJECT_TOKEN_REFUSED, WHAT).why(why).next(NEXT), reason }
 }
 
-fn refused(refusal: Refusal) -> Failure {
-    refuse(refusal.to_string())
+fn refused(refusal: Refusal) -> Refused {
+    refuse(refusal.to_string(), refusal.word())
 }
 
 fn copy(call: &Call, holder: KeyHolder, jti: &str, now: Timestamp) -> Record {

@@ -148,8 +148,8 @@ impl Gate {
         identified.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {
                 self.context.auditor.unauthenticated(kind);
+                self.context.metrics.unauthenticated(kind);
             }
-            self.context.metrics.unauthenticated.add(1);
             // The reason is ours, never a byte of the token.
             tracing::info!(code = failure.code().name(), why = failure.parts().why.as_str(), "call not authenticated");
         })

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use scalbotics_core::rpc::RateClass;
+use scalbotics_runtime::audit::Unauthenticated;
 use scalbotics_runtime::metrics::{Counter, Gauge, Histogram, Sample, Shown};
 
 /// Calls that were answered, by `outcome`.
@@ -11,8 +12,30 @@ pub const CALLS: &str = "scalbotics_rpc_calls_total";
 pub const CALL_DURATION: &str = "scalbotics_rpc_duration_seconds";
 /// Calls refused by a limit, by `class`.
 pub const LIMITED: &str = "scalbotics_rpc_limited_total";
-/// Calls and logins that were not authenticated.
+/// Calls and logins that were not authenticated, by `kind` of what they brought.
 pub const UNAUTHENTICATED: &str = "scalbotics_rpc_unauthenticated_total";
+/// Logins that got a token, by `way`.
+pub const LOGINS: &str = "scalbotics_logins_total";
+/// Logins by an outside issuer that were refused, by `reason`.
+pub const LOGINS_REFUSED: &str = "scalbotics_logins_refused_total";
+
+/// Why a login by an outside issuer is refused, in words of few.
+const REASONS: [&str; 14] = [
+    "malformed",
+    "type",
+    "issuer",
+    "unknown_key",
+    "signature",
+    "audience",
+    "claims",
+    "tenant",
+    "time",
+    "proof",
+    "replayed",
+    "issuer_unavailable",
+    "suspended",
+    "other",
+];
 /// Streams that are open.
 pub const STREAMS: &str = "scalbotics_rpc_streams";
 /// Connections that are open.
@@ -37,8 +60,22 @@ pub struct Counters {
     pub limited_stream: Counter,
     /// [`LIMITED`] login
     pub limited_login: Counter,
-    /// [`UNAUTHENTICATED`]
-    pub unauthenticated: Counter,
+    /// [`UNAUTHENTICATED`] missing
+    unauthenticated_missing: Counter,
+    /// [`UNAUTHENTICATED`] token
+    unauthenticated_token: Counter,
+    /// [`UNAUTHENTICATED`] certificate
+    unauthenticated_certificate: Counter,
+    /// [`UNAUTHENTICATED`] assertion
+    unauthenticated_assertion: Counter,
+    /// [`UNAUTHENTICATED`] outside_token
+    unauthenticated_outside: Counter,
+    /// [`LOGINS`] assertion
+    pub logins_assertion: Counter,
+    /// [`LOGINS`] outside_token
+    pub logins_outside: Counter,
+    /// [`LOGINS_REFUSED`], in the order of the reasons
+    logins_refused: [Counter; REASONS.len()],
     /// [`STREAMS`]
     pub streams: Gauge,
     /// [`CONNECTIONS`]
@@ -70,6 +107,26 @@ impl Counters {
         }
     }
 
+    /// Counts who was not authenticated.
+    pub fn unauthenticated(&self, kind: Unauthenticated) {
+        match kind {
+            Unauthenticated::Missing => self.unauthenticated_missing.add(1),
+            Unauthenticated::Token => self.unauthenticated_token.add(1),
+            Unauthenticated::Certificate => self.unauthenticated_certificate.add(1),
+            Unauthenticated::Assertion => self.unauthenticated_assertion.add(1),
+            Unauthenticated::Outside => self.unauthenticated_outside.add(1),
+            Unauthenticated::Handshake => self.refused_handshake.add(1),
+        }
+    }
+
+    /// Counts a login by an outside issuer that was refused, by a word of few; every other word is `other`.
+    pub fn login_refused(&self, reason: &str) {
+        let known = REASONS.iter().position(|known| *known == reason).unwrap_or(REASONS.len() - 1);
+        if let Some(counter) = self.logins_refused.get(known) {
+            counter.add(1);
+        }
+    }
+
     /// All series, those of one name side by side.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample<'_>> {
@@ -79,7 +136,8 @@ impl Counters {
             shown: Shown::Counter(counter.get()),
         };
         let gauge = |name, gauge: &Gauge| Sample { name, label: None, shown: Shown::Gauge(gauge.get()) };
-        vec![
+        let refused = REASONS.iter().zip(&self.logins_refused);
+        let mut samples = vec![
             counter(CALLS, Some(("outcome", "ok")), &self.ok),
             counter(CALLS, Some(("outcome", "failed")), &self.failed),
             Sample { name: CALL_DURATION, label: None, shown: Shown::Histogram(&self.duration) },
@@ -87,11 +145,19 @@ impl Counters {
             counter(LIMITED, Some(("class", "write")), &self.limited_write),
             counter(LIMITED, Some(("class", "stream")), &self.limited_stream),
             counter(LIMITED, Some(("class", "login")), &self.limited_login),
-            counter(UNAUTHENTICATED, None, &self.unauthenticated),
+            counter(UNAUTHENTICATED, Some(("kind", "missing")), &self.unauthenticated_missing),
+            counter(UNAUTHENTICATED, Some(("kind", "token")), &self.unauthenticated_token),
+            counter(UNAUTHENTICATED, Some(("kind", "certificate")), &self.unauthenticated_certificate),
+            counter(UNAUTHENTICATED, Some(("kind", "assertion")), &self.unauthenticated_assertion),
+            counter(UNAUTHENTICATED, Some(("kind", "outside_token")), &self.unauthenticated_outside),
+            counter(LOGINS, Some(("way", "assertion")), &self.logins_assertion),
+            counter(LOGINS, Some(("way", "outside_token")), &self.logins_outside),
             gauge(STREAMS, &self.streams),
             gauge(CONNECTIONS, &self.connections),
             counter(CONNECTIONS_REFUSED, Some(("reason", "limit")), &self.refused_limit),
             counter(CONNECTIONS_REFUSED, Some(("reason", "handshake")), &self.refused_handshake),
-        ]
+        ];
+        samples.extend(refused.map(|(reason, count)| counter(LOGINS_REFUSED, Some(("reason", *reason)), count)));
+        samples
     }
 }

@@ -35,7 +35,7 @@ impl Sessions {
         let checked = self.check(&request.assertion, now).await;
         let (registered, logged_in) = checked.inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Assertion);
-            self.0.metrics.unauthenticated.add(1);
+            self.0.metrics.unauthenticated(Unauthenticated::Assertion);
             tracing::info!(why = failure.parts().why.as_str(), "login refused");
         })?;
         let session = Session {
@@ -65,6 +65,7 @@ impl Sessions {
         let copy = Record { tenant: TenantId::system(), ..record.clone() };
         self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))?;
         self.0.auditor.batched(copy, None).map_err(|error| audit_failure(&error))?;
+        self.0.metrics.logins_assertion.add(1);
         call.audited_by_commit();
         Ok(v1::AccessToken { token: minted.token, expire_time: Some(timestamp(minted.expires_at)) })
     }

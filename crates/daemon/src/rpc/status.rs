@@ -130,80 +130,76 @@ pub(crate) fn outcome(headers: &http::HeaderMap) -> &str {
     }
 }
 
+/// Which codes have which gRPC code; every other is internal.
+const TABLE: &[(Code, &[codes::Code])] = &[
+    (
+        Code::Unauthenticated,
+        &[
+            codes::UNAUTHENTICATED,
+            codes::TOKEN_EXPIRED,
+            codes::ASSERTION_REFUSED,
+            codes::SUBJECT_TOKEN_REFUSED,
+            codes::OUTSIDE_ISSUER_ONLY,
+            codes::PRINCIPAL_SUSPENDED,
+            codes::GRANT_OVER,
+        ],
+    ),
+    (
+        Code::PermissionDenied,
+        &[codes::POLICY_DENIED, codes::POLICY_ERROR, codes::NOTHING_IN_FORCE, codes::SELF_APPROVAL, codes::APPROVER_NOT_ENROLLED],
+    ),
+    (Code::NotFound, &[codes::NOT_FOUND]),
+    (Code::DeadlineExceeded, &[codes::CALL_TIMED_OUT]),
+    (
+        Code::InvalidArgument,
+        &[
+            codes::INVALID_ARGUMENT,
+            codes::REQUEST_ID_REUSED,
+            codes::INPUT_INVALID,
+            codes::NO_PATH,
+            codes::STATEMENT_REFUSED,
+            codes::ENROLMENT_REFUSED,
+        ],
+    ),
+    (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
+    (
+        Code::FailedPrecondition,
+        &[
+            codes::AGENT_NOT_ACTIVE,
+            codes::TOOL_NOT_GRANTED,
+            codes::TASK_STATE,
+            codes::AUTHORITY_STATE,
+            codes::LEGAL_HOLD,
+            codes::HUMAN_ACTIVE,
+            codes::APPROVAL_STATE,
+            codes::CLOCK_UNTRUSTED,
+            codes::EVIDENCE_UNAVAILABLE,
+        ],
+    ),
+    (
+        Code::ResourceExhausted,
+        &[
+            codes::RATE_LIMITED,
+            codes::STREAMS_EXHAUSTED,
+            codes::CONNECTIONS_EXHAUSTED,
+            codes::MESSAGE_TOO_LARGE,
+            codes::TASK_BUSY,
+            codes::STORE_FULL,
+            codes::AUDIT_QUOTA,
+            codes::TOO_MANY,
+        ],
+    ),
+    (Code::AlreadyExists, &[codes::NAME_TAKEN]),
+    (Code::Aborted, &[codes::CONFLICT]),
+    (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
+    (
+        Code::Unavailable,
+        &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED, codes::READS_ONLY, codes::ISSUER_UNAVAILABLE],
+    ),
+];
+
 /// The gRPC code of a code. Several codes share one: callers tell them apart by `ErrorInfo.reason`.
 fn grpc(code: codes::Code) -> Code {
-    const TABLE: &[(Code, &[codes::Code])] = &[
-        (
-            Code::Unauthenticated,
-            &[
-                codes::UNAUTHENTICATED,
-                codes::TOKEN_EXPIRED,
-                codes::ASSERTION_REFUSED,
-                codes::SUBJECT_TOKEN_REFUSED,
-                codes::OUTSIDE_ISSUER_ONLY,
-                codes::PRINCIPAL_SUSPENDED,
-                codes::GRANT_OVER,
-            ],
-        ),
-        (
-            Code::PermissionDenied,
-            &[
-                codes::POLICY_DENIED,
-                codes::POLICY_ERROR,
-                codes::NOTHING_IN_FORCE,
-                codes::SELF_APPROVAL,
-                codes::APPROVER_NOT_ENROLLED,
-            ],
-        ),
-        (Code::NotFound, &[codes::NOT_FOUND]),
-        (Code::DeadlineExceeded, &[codes::CALL_TIMED_OUT]),
-        (
-            Code::InvalidArgument,
-            &[
-                codes::INVALID_ARGUMENT,
-                codes::REQUEST_ID_REUSED,
-                codes::INPUT_INVALID,
-                codes::NO_PATH,
-                codes::STATEMENT_REFUSED,
-                codes::ENROLMENT_REFUSED,
-            ],
-        ),
-        (Code::Unimplemented, &[codes::METHOD_UNKNOWN]),
-        (
-            Code::FailedPrecondition,
-            &[
-                codes::AGENT_NOT_ACTIVE,
-                codes::TOOL_NOT_GRANTED,
-                codes::TASK_STATE,
-                codes::AUTHORITY_STATE,
-                codes::LEGAL_HOLD,
-                codes::HUMAN_ACTIVE,
-                codes::APPROVAL_STATE,
-                codes::CLOCK_UNTRUSTED,
-                codes::EVIDENCE_UNAVAILABLE,
-            ],
-        ),
-        (
-            Code::ResourceExhausted,
-            &[
-                codes::RATE_LIMITED,
-                codes::STREAMS_EXHAUSTED,
-                codes::CONNECTIONS_EXHAUSTED,
-                codes::MESSAGE_TOO_LARGE,
-                codes::TASK_BUSY,
-                codes::STORE_FULL,
-                codes::AUDIT_QUOTA,
-                codes::TOO_MANY,
-            ],
-        ),
-        (Code::AlreadyExists, &[codes::NAME_TAKEN]),
-        (Code::Aborted, &[codes::CONFLICT]),
-        (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
-        (
-            Code::Unavailable,
-            &[codes::SHUTTING_DOWN, codes::STORE_FAILED, codes::AUDIT_UNWITNESSED, codes::READS_ONLY, codes::ISSUER_UNAVAILABLE],
-        ),
-    ];
     TABLE.iter().find(|(_, ours)| ours.contains(&code)).map_or(Code::Internal, |(grpc, _)| *grpc)
 }
 

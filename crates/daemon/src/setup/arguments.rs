@@ -103,6 +103,17 @@ pub struct Initialize {
     /// The public client that is registered with the issuer for the command line; a context for it is written, by which people log in there.
     #[arg(long = "oidc-client-id", value_name = "ID", requires = "issuer")]
     pub issuer_client: Option<String>,
+    /// For whom its tokens are, the `aud` that they have: with it and --oidc-tenants, people log in by it.
+    #[arg(long = "oidc-audience", value_name = "AUDIENCE", requires = "issuer", requires = "oidc_tenants")]
+    pub oidc_audience: Option<String>,
+    /// What it says of tenants, and which tenant here that is; one word where both are the same.
+    #[arg(long = "oidc-tenants", value_name = "WORD=TENANT", value_delimiter = ',', requires = "oidc_audience")]
+    #[arg(value_parser = super::trusting::pair)]
+    pub oidc_tenants: Vec<(String, Name)>,
+    /// What it calls groups, and which groups here they are; what is not said gives no right.
+    #[arg(long = "oidc-groups", value_name = "WORD=GROUP", value_delimiter = ',', requires = "oidc_audience")]
+    #[arg(value_parser = super::trusting::pair)]
+    pub oidc_groups: Vec<(String, Name)>,
     /// A PEM file with authorities that are believed about the remote repository, the issuer and all other servers, beside the
     /// system's: a company's own.
     #[arg(long, value_name = "FILE")]

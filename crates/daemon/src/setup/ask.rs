@@ -134,7 +134,7 @@ fn issuer(flags: &mut Initialize, mode: Mode, answers: &mut dyn Answers) -> Resu
     if is_outside {
         let question = Question {
             label: "Issuer",
-            help: "its https address, exactly as its tokens name it; login by it comes later",
+            help: "its https address, exactly as its tokens name it; people log in by it once --oidc-audience or `identity issuer add` says for whom",
             default: None,
             fault: &|text| if text.is_empty() { Some("it is empty".to_owned()) } else { None },
         };

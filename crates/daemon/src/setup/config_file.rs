@@ -65,7 +65,11 @@ fn upstream(plan: &Plan) -> String {
 
 fn issuer(plan: &Plan) -> String {
     let Some(url) = &plan.issuer else { return String::new() };
-    format!("[issuer]\nurl = {}\nkeys = {}\n\n", quote(url), quote(layout::ISSUER_KEYS))
+    let recorded = format!("[issuer]\nurl = {}\nkeys = {}\n", quote(url), quote(layout::ISSUER_KEYS));
+    let Some(trusted) = &plan.trusted else { return recorded + "\n" };
+    // Without it nobody could log in before an administrator comes by the issuer.
+    let open = format!("{recorded}# Until an administrator logs in by the issuer; then take it out.\nbreak_glass = true\n");
+    crate::config::edit::with_issuer(&open, trusted) + "\n"
 }
 
 fn egress(plan: &Plan) -> String {

@@ -110,6 +110,7 @@ impl Dev {
             upstream: None,
             issuer: None,
             issuer_client: None,
+            trusted: None,
             agent: name(starter::AGENT)?,
             desired: self.desired.clone(),
             model,

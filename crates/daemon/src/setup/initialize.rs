@@ -21,6 +21,7 @@ use super::upstream::{self, Seen, Upstream};
 use super::{
     Error, Initialize, Mode, Provider, anchoring, config_file, contexts, error, issuer, keys, repository, secrets, starter,
 };
+use crate::config::TrustedIssuer;
 use crate::{layout, roots};
 
 /// Address of the API, where nothing is said.
@@ -66,6 +67,8 @@ pub struct Plan {
     pub issuer: Option<String>,
     /// The public client that is registered with it for the command line.
     pub issuer_client: Option<String>,
+    /// What it is trusted with, where people log in by it.
+    pub trusted: Option<TrustedIssuer>,
     /// The file of authorities that are believed beside the system's, absolute.
     pub ca_bundle: Option<PathBuf>,
     /// The first agent of the starter.
@@ -120,6 +123,7 @@ impl Plan {
             upstream,
             issuer: flags.issuer.clone(),
             issuer_client: flags.issuer_client.clone(),
+            trusted: issuer::trusted(flags),
             ca_bundle: absolute(flags.ca_bundle.as_slice())?.pop(),
             agent: flags.agent.clone().map_or_else(|| built_in("--agent", starter::AGENT), Ok)?,
             desired: flags.desired.clone(),
@@ -294,7 +298,7 @@ pub async fn preview(plan: &Plan, environment: &Environment) -> Result<Report, E
         report.note("remote repository", change, upstream.address.to_string());
     }
     if let Some(found) = &issuer {
-        report.note("issuer", issuer::change(plan, found)?, issuer::shown(found));
+        report.note("issuer", issuer::change(plan, found)?, issuer::shown(plan, found));
     }
     for person in plan.people() {
         let key = people::folder(plan, &person.name).login_key;

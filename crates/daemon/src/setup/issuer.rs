@@ -3,9 +3,10 @@
 use scalbotics_adapters::issuer::{Discovered, discover};
 use scalbotics_identity::private_file;
 
-use super::Plan;
 use super::error::{self, Error};
 use super::report::{Change, Report};
+use super::{Initialize, Plan};
+use crate::config::{IssuerClaims, TrustedIssuer};
 use crate::layout;
 
 /// Reads discovery document and keys of the plan's issuer.
@@ -17,6 +18,18 @@ pub(super) async fn check(plan: &Plan) -> Result<Option<Discovered>, Error> {
         Some(url) => discover(url, &plan.roots()?).await.map(Some).map_err(|source| Error::Issuer { source }),
         None => Ok(None),
     }
+}
+
+/// What the flags trust the issuer with, where they say it.
+pub(super) fn trusted(flags: &Initialize) -> Option<TrustedIssuer> {
+    Some(TrustedIssuer {
+        url: flags.issuer.clone()?,
+        audience: flags.oidc_audience.clone()?,
+        tenants: flags.oidc_tenants.iter().cloned().collect(),
+        groups: flags.oidc_groups.iter().cloned().collect(),
+        claims: IssuerClaims::default(),
+        algorithms: Vec::new(),
+    })
 }
 
 /// Records the keys; keys that were rotated since an earlier run replace the old ones.
@@ -31,7 +44,7 @@ pub(super) fn record(plan: &Plan, found: Option<&Discovered>, report: &mut Repor
         private_file::replace(&path, found.jwks.as_bytes(), private_file::PUBLIC_MODE)
             .map_err(error::keys("write the issuer's keys"))?;
     }
-    report.note("issuer", change, shown(found));
+    report.note("issuer", change, shown(plan, found));
     Ok(())
 }
 
@@ -47,6 +60,10 @@ pub(super) fn change(plan: &Plan, found: &Discovered) -> Result<Change, Error> {
 }
 
 /// The issuer, for people.
-pub(super) fn shown(found: &Discovered) -> String {
-    format!("{} ({} keys, its trust is recorded; login by it comes later)", found.issuer, found.keys)
+pub(super) fn shown(plan: &Plan, found: &Discovered) -> String {
+    let what = match plan.trusted {
+        Some(_) => "people log in by it, and by their own keys while issuer.break_glass is set",
+        None => "its keys are recorded; people log in by it once `scalbotics identity issuer add` says for which tenants",
+    };
+    format!("{} ({} keys; {what})", found.issuer, found.keys)
 }

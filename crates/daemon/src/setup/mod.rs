@@ -26,6 +26,7 @@ mod run;
 mod secrets;
 mod starter;
 mod terminal;
+mod trusting;
 mod twins;
 mod upstream;
 
@@ -40,6 +41,7 @@ pub use report::{Change, Report};
 pub use root_ca::{RootCa, RootKey};
 pub use run::{DevError, run_dev, run_initialize};
 pub(crate) use starter::FOLDER as FILES;
+pub use trusting::{Add as AddIssuer, Terms as IssuerTerms, Trusting};
 pub use twins::with_twins;
 pub use upstream::Upstream;
 

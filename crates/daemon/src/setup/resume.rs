@@ -132,6 +132,11 @@ impl Plan {
             return Err(refused("--issuer", said, self.elsewhere("issuer.url")));
         }
         self.issuer.clone_from(found);
+        let listed = config.settings.issuer.trusted.iter().find(|issuer| Some(&issuer.url) == found.as_ref());
+        if let Some(said) = self.trusted.as_ref().filter(|said| Some(*said) != listed) {
+            return Err(refused("--oidc-audience", &said.audience, self.elsewhere("issuer.trusted")));
+        }
+        self.trusted = listed.cloned();
         Ok(())
     }
 

@@ -129,6 +129,9 @@ pub(super) fn outsiders(
     let urls: Vec<String> = trusted.iter().map(|issuer| issuer.url.clone()).collect();
     let with = (Arc::clone(clock) as Arc<dyn Clock>, supervisor.clone(), Arc::clone(metrics));
     let keys = KeyCache::new(urls, Arc::new(Published::trusting(roots)), with, Box::new(parse));
+    for issuer in &trusted {
+        tracing::info!(issuer = issuer.url.as_str(), "people log in by an outside issuer");
+    }
     let break_glass = config.settings.issuer.break_glass;
     if break_glass && !trusted.is_empty() {
         tracing::warn!("issuer.break_glass is set: people log in by their own keys beside the outside issuer");

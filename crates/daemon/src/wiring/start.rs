@@ -71,15 +71,15 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
-    let approvals = approvals(&config, &ports, &tasks, keys.trust.dev);
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
     let Keys { trust, issuer, authority, own, roots, .. } = keys;
-    let outsiders = outsiders(&config, roots, (&clock, &supervisor, &metrics))?;
     let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
     let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
+        outsiders: outsiders(&config, roots, (&clock, &supervisor, &metrics))?,
+        approvals: approvals(&config, &ports, &tasks, trust.dev),
         evidence: evidence_of(&config, &ports, reconciler.states(), (&issuer, authorities.serving()))?,
         store,
         validator: issuer.validator(&[]),
@@ -88,7 +88,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         people,
         tasks,
         models,
-        approvals,
         privacy,
         secrets,
         decisions: Decisions::new(&ports),
@@ -105,7 +104,6 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         supervisor: supervisor.clone(),
         metrics: Arc::default(),
         used_assertions: used_logins(&config, &clock)?,
-        outsiders,
         installation: installation(&config, clock.now()),
         clock,
         ports,

@@ -152,7 +152,14 @@ async fn security_2_what_does_not_count_is_refused() {
     let refused = SessionServiceClient::new(world.channel.clone()).exchange_token(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     let (_, metrics) = world.get("/metrics").await;
-    assert!(metrics.contains("scalbotics_issuer_key_fetches_total{result=\"ok\"} 1"), "{metrics}");
+    for line in [
+        "scalbotics_issuer_key_fetches_total{result=\"ok\"} 1",
+        "scalbotics_logins_refused_total{reason=\"tenant\"} 1",
+        "scalbotics_logins_refused_total{reason=\"proof\"} 1",
+        "scalbotics_rpc_unauthenticated_total{kind=\"outside_token\"} 7",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,6 +206,21 @@ async fn sem_4_5_beside_an_outside_issuer_nobody_logs_in_by_a_key_unless_the_gla
     let request = v1::ListAuditRecordsRequest { page_size: 1_000, ..Default::default() };
     let records = AuditServiceClient::new(world.channel.clone()).list_audit_records(with(&admin, request)).await.unwrap();
     assert!(records.into_inner().records.iter().any(|record| record.json.contains("session.break_glass")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_issuer_says_by_what_its_tokens_are_verified() {
+    let world = World::open().await;
+    let (status, document) = world.get("/.well-known/openid-configuration").await;
+    let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!((status, &document["issuer"], &document["jwks_uri"]), (200, &json!("acme.test"), &json!("http://x/jwks.json")));
+    let (status, keys) = world.get("/jwks.json").await;
+    let keys: serde_json::Value = serde_json::from_str(&keys).unwrap();
+    let token = world.token("ann").await;
+    let header =
+        base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, token.split('.').next().unwrap()).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    assert_eq!((status, &keys["keys"][0]["kid"], &keys["keys"][0]["alg"]), (200, &header["kid"], &header["alg"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

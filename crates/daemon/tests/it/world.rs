@@ -118,6 +118,7 @@ impl World {
             upstream: None,
             issuer: None,
             issuer_client: None,
+            trusted: None,
             agent: Name::parse("clerk").unwrap(),
             desired: Some(base.join("desired")),
             model: None,

@@ -41,6 +41,7 @@ mod first_minutes;
 mod git_server;
 mod https;
 mod installation;
+mod issuers;
 mod kills;
 mod ledger;
 mod next_steps;

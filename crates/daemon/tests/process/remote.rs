@@ -338,11 +338,35 @@ fn an_outside_issuer_is_judged_before_its_trust_is_recorded() {
     assert!(start.elapsed() < GIVEN_UP_MAX && !place.made());
     let good = web.at("/good");
     let made = with(&good).exits(0);
-    assert!(made.stdout.contains("created    issuer") && made.stdout.contains("login by it comes later"), "{made:#?}");
+    assert!(made.stdout.contains("created    issuer") && made.stdout.contains("its keys are recorded"), "{made:#?}");
     let recorded: Value = serde_json::from_slice(&std::fs::read(place.path("box/issuer.jwks.json")).unwrap()).unwrap();
     assert_eq!(recorded, keys());
     let again = with(&good).exits(0);
     assert!(changes(&again).iter().all(|(change, _)| change == "unchanged"), "{again:#?}");
     assert!(with(&web.at("/else")).exits(2).stderr.contains("issuer.url"));
+    let _ended = place.start().stop();
+}
+
+#[test]
+fn people_log_in_by_the_issuer_that_initialize_is_told_to_trust() {
+    let place = Place::new();
+    let web = issuer();
+    let good = web.at("/good");
+    let with = |audience: &str| {
+        let terms = ["--oidc-audience", audience, "--oidc-tenants", "t-1=acme", "--oidc-groups", "Platform=admins"];
+        place.initialize(&[&["--oidc-issuer", good.as_str()][..], &terms].concat())
+    };
+    for lone in
+        [&["--oidc-audience", "x"][..], &["--issuer", &good, "--oidc-audience", "x"], &["--issuer", &good, "--oidc-tenants", "x"]]
+    {
+        let _usage = place.initialize(lone).exits(2);
+    }
+    let made = with("scalbotics").exits(0);
+    assert!(made.stdout.contains("people log in by it"), "{made:#?}");
+    let text = std::fs::read_to_string(place.path("box/scalbotics.toml")).unwrap();
+    assert!(text.contains("[[issuer.trusted]]") && text.contains("break_glass = true"), "{text}");
+    let again = with("scalbotics").exits(0);
+    assert!(changes(&again).iter().all(|(change, _)| change == "unchanged"), "{again:#?}");
+    assert!(with("another").exits(2).stderr.contains("issuer.trusted"));
     let _ended = place.start().stop();
 }

@@ -12,7 +12,7 @@ use crate::installation::shipped;
 const KINDS: [&str; 9] = ["daemon", "agent", "destination", "model", "overlay", "skill", "team", "tool", "workflow"];
 
 /// Verbs of the daemon's program.
-const VERBS: [&[&str]; 18] = [
+const VERBS: [&[&str]; 22] = [
     &[],
     &["initialize"],
     &["dev"],
@@ -21,6 +21,10 @@ const VERBS: [&[&str]; 18] = [
     &["ca", "sign"],
     &["ca", "crl"],
     &["ca", "seal"],
+    &["issuer"],
+    &["issuer", "add"],
+    &["issuer", "list"],
+    &["issuer", "remove"],
     &["audit"],
     &["audit", "verify"],
     &["admin"],

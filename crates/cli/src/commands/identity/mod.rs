@@ -4,4 +4,4 @@ mod ca;
 mod rotate;
 mod verb;
 
-pub(crate) use verb::{Verb, run};
+pub(crate) use verb::{Verb, offline, run};

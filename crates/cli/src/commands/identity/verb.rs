@@ -7,9 +7,11 @@ use serde_json::json;
 use tonic::transport::Channel;
 
 use super::ca::{self, CaVerb};
+use crate::commands::exec_verb;
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column};
 use crate::session::Session;
+use crate::tree::Passed;
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -20,6 +22,17 @@ pub(crate) enum Verb {
     /// The trust bundle: the root certificates by which everybody verifies.
     #[command(subcommand)]
     Bundle(BundleVerb),
+    /// Outside issuers, by which people log in: add, list, remove; on the host of the daemon, in its configuration.
+    #[command(disable_help_flag = true, alias = "issuers")]
+    Issuer(Passed),
+}
+
+/// Runs a verb that is about the host; nothing for one that asks the daemon.
+pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
+    match verb {
+        Verb::Issuer(passed) => Some(exec_verb("issuer", &passed.arguments)),
+        Verb::Ca(_) | Verb::Bundle(_) => None,
+    }
 }
 
 /// Verbs of `identity bundle`.
@@ -44,5 +57,6 @@ pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printe
             let value = json!({"trust_domain": bundle.trust_domain, "certificates": bundle.certificates});
             printer.one(&value, &[column("trust domain", "/trust_domain"), column("certificates", "/certificates")])
         }
+        Verb::Issuer(_) => Ok(()),
     }
 }
