@@ -8,6 +8,7 @@ mod daemon;
 mod demo;
 mod fuzz;
 mod models;
+mod oidc;
 mod policies;
 mod ports;
 mod reference;
@@ -51,6 +52,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Run the provider of models and a task of an agent against a real model server, llama.cpp's with a small model; fetches both, pinned by digest
     Models,
+    /// Log people in at a provider that others wrote, the certified `oidc-provider`, in every way there is; fetches it, pinned by digest
+    Oidc,
     /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
     Sim(sim::Options),
     /// Let a reader that others wrote check logs, tiles and cosigned checkpoints; fetches it, pinned by digest
@@ -70,6 +73,7 @@ fn main() -> Result<ExitCode> {
         Task::Tidy => tidy::command(&root),
         Task::Fuzz(options) => fuzz::command(&root, &options),
         Task::Models => models::command(&root),
+        Task::Oidc => oidc::command(&root),
         Task::Sim(options) => sim::command(&root, &options),
         Task::Tlog => tlog::command(&root),
         Task::Test(options) => test::command(&root, &options),

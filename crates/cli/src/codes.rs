@@ -52,6 +52,8 @@ codes! {
     PROTOCOL "CLI_PROTOCOL";
     /// Logging in failed on this side.
     LOGIN "CLI_LOGIN";
+    /// The identity provider of the context cannot be used, or does not answer as one.
+    ISSUER "CLI_ISSUER";
     /// A kept token cannot be used, kept or removed.
     TOKEN "CLI_TOKEN";
     /// A private key cannot be used.

@@ -21,6 +21,7 @@ mod codes;
 mod commands;
 mod context;
 mod failure;
+mod issuer;
 mod output;
 mod session;
 mod tree;

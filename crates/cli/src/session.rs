@@ -1,18 +1,23 @@
 //! A connection to the daemon with an access token: TLS 1.3 to a daemon of the trust domain and nobody else.
 
 mod connect;
+mod login;
+mod outside;
+mod own_key;
 mod token;
 mod trace;
 
+use scalbotics_proto::v1;
 use tonic::transport::Channel;
 
 use crate::codes;
-use crate::context::{Contexts, Entry};
+use crate::context::{Contexts, Entry, Person};
 use crate::failure::{Exit, Failure};
 use crate::tree::Globals;
 
 pub(crate) use connect::over;
-pub(crate) use token::{exchange, forget};
+pub(crate) use login::{at_issuer, out, standing};
+pub(crate) use token::{forget, fresh};
 
 /// An open session.
 #[derive(Debug)]
@@ -23,6 +28,8 @@ pub(crate) struct Session {
     pub(crate) name: String,
     /// The context.
     pub(crate) context: Entry,
+    /// Who acts.
+    pub(crate) person: Person,
     /// The trust file of the context.
     pub(crate) trust: scalbotics_identity::holder::trust::File,
     token: String,
@@ -42,16 +49,21 @@ impl Session {
                 .next("scalbotics context list"));
         }
         let printer = globals.printer();
-        printer.detail_note(&format!("context {name}: {} of {} at {}", context.who, context.tenant, context.server));
+        printer.detail_note(&format!("context {name}: {} of {} at {}", context.who(), context.tenant, context.server));
         let trust = connect::trust(context)?;
         printer.detail_note(&format!("trust file {} of {}", context.trust_file.display(), trust.trust_domain));
         let channel = connect::channel(context, &trust).await?;
         let (token, kept) = token::current(name, context, &trust, &channel).await?;
         printer.detail_note(if kept { "connected, with the kept token" } else { "connected, with a new token" });
+        let person = match &context.person {
+            Some(person) => person.clone(),
+            None => outside::person(&channel, with_token(trace::request(v1::WhoAmIRequest {}), &token)?).await?,
+        };
         Ok(Self {
             channel,
             name: name.to_owned(),
             context: context.clone(),
+            person,
             trust,
             token,
             request_id: globals.request_id.clone(),
@@ -75,15 +87,7 @@ impl Session {
 
     /// A request with token for a stream, which lasts as long as it lasts.
     pub(crate) fn stream<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
-        let mut request = trace::request(message);
-        let value = format!("Bearer {}", self.token).parse();
-        let value = value.map_err(|_| {
-            Failure::new(Exit::NotLoggedIn, codes::TOKEN, "the token is not one")
-                .why("it holds what no token holds")
-                .next("scalbotics login")
-        })?;
-        request.metadata_mut().insert("authorization", value);
-        Ok(request)
+        with_token(trace::request(message), &self.token)
     }
 
     /// How long a command waits for what it was told to wait for; without end where nothing is said.
@@ -100,4 +104,16 @@ impl Session {
     pub(crate) fn resource(&self, collection: &str, id: &str) -> String {
         if id.starts_with("tenants/") { id.to_owned() } else { format!("tenants/{}/{collection}/{id}", self.context.tenant) }
     }
+}
+
+/// The request with a token.
+fn with_token<T>(mut request: tonic::Request<T>, token: &str) -> Result<tonic::Request<T>, Failure> {
+    let value = format!("Bearer {token}").parse();
+    let value = value.map_err(|_| {
+        Failure::new(Exit::NotLoggedIn, codes::TOKEN, "the token is not one")
+            .why("it holds what no token holds")
+            .next("scalbotics login")
+    })?;
+    request.metadata_mut().insert("authorization", value);
+    Ok(request)
 }

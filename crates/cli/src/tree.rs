@@ -149,10 +149,10 @@ pub(crate) enum Command {
     /// A whole installation in one command, with security on; gone at a clean exit unless --persist.
     #[command(disable_help_flag = true)]
     Dev(Passed),
-    /// Get a fresh access token.
-    #[command(before_help = "Example: scalbotics login")]
-    Login,
-    /// Remove the kept access token.
+    /// Log in: with the context's own key, or at its identity provider by a browser, a code or a pasted address.
+    #[command(before_help = "Example: scalbotics login --device")]
+    Login(crate::commands::LoginArgs),
+    /// Forget the kept tokens; a refresh token is taken back at the identity provider too.
     #[command(before_help = "Example: scalbotics logout")]
     Logout,
     /// Who the daemon says you are.

@@ -16,7 +16,6 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Dev(passed) => Some(exec_verb("dev", &passed.arguments)),
         Command::Admin(verb) => admin::offline(verb),
         Command::Config(passed) => Some(exec_verb("config", &passed.arguments)),
-        Command::Logout => Some(session::logout(&cli.globals)),
         Command::Context(verb) => Some(context::run(verb, cli.globals.confirm(), printer)),
         Command::Completion { shell } => Some(meta::completion(*shell)),
         Command::Man { directory } => Some(meta::man(directory)),
@@ -26,7 +25,8 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Human(human::Verb::Keygen { file }) | Command::Service(service::Verb::Keygen { file }) => {
             Some(human::keygen(file, printer))
         }
-        Command::Login
+        Command::Login(_)
+        | Command::Logout
         | Command::Whoami
         | Command::Status(_)
         | Command::Doctor(_)
@@ -52,6 +52,7 @@ pub(crate) const fn is_stream(command: &Command) -> bool {
         Command::Task(task::Verb::Run(_) | task::Verb::Watch(_) | task::Verb::Cancel(_) | task::Verb::Retry(_))
             | Command::Approval(approval::Verb::Watch(_))
             | Command::Status(_)
+            | Command::Login(_)
             | Command::Audit(audit::Verb::Tail { .. })
             | Command::Agent(agent::Verb::Logs(_) | agent::Verb::Enroll(_))
     )
@@ -62,14 +63,14 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
     let globals = &cli.globals;
     let printer = &globals.printer();
     match cli.command {
-        Command::Login => return session::login(globals).await,
+        Command::Login(args) => return session::login(globals, args).await,
+        Command::Logout => return session::logout(globals).await,
         Command::Doctor(args) => return installation::doctor(globals, &args).await,
         Command::Agent(agent::Verb::Enroll(args)) => return agent::enroll(&args, printer).await,
         Command::Version => return installation::version(globals).await,
         Command::Initialize(_)
         | Command::Dev(_)
         | Command::Config(_)
-        | Command::Logout
         | Command::Context(_)
         | Command::Completion { .. }
         | Command::Man { .. }
@@ -112,7 +113,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Initialize(_)
         | Command::Dev(_)
         | Command::Config(_)
-        | Command::Login
+        | Command::Login(_)
         | Command::Logout
         | Command::Doctor(_)
         | Command::Version

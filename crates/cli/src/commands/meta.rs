@@ -37,7 +37,11 @@ fn environment() -> String {
     twins(&tree::command(), "scalbotics", &mut lines);
     let others = [
         ("SCALBOTICS_CONFIG_DIR", "directory of contexts.toml; else XDG_CONFIG_HOME/scalbotics, else ~/.config/scalbotics"),
-        ("SCALBOTICS_STATE_DIR", "directory of kept tokens; else XDG_STATE_HOME/scalbotics, else ~/.local/state/scalbotics"),
+        (
+            "SCALBOTICS_STATE_DIR",
+            "directory of kept tokens and logins; else XDG_STATE_HOME/scalbotics, else ~/.local/state/scalbotics",
+        ),
+        ("BROWSER", "program that `scalbotics login` opens an address with, or none; else xdg-open where there is a display"),
         ("NO_COLOR, CLICOLOR_FORCE", "no colour; colour without a terminal too"),
     ];
     lines.extend(others.iter().map(|(name, meaning)| format!("{name:<36}  {meaning}")));

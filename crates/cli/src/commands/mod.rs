@@ -27,3 +27,4 @@ mod wire;
 
 pub(crate) use dispatch::{is_stream, offline, online};
 pub(crate) use handed_on::{daemon_program, exec, exec_verb, handed_on, said};
+pub(crate) use session::LoginArgs;

@@ -1,14 +1,19 @@
 //! Where the command line keeps its files (XDG base directories).
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crate::codes;
 use crate::failure::{Exit, Failure};
 
-/// An environment variable that holds an absolute path.
-#[expect(clippy::disallowed_methods, reason = "XDG base directories are environment variables by definition")]
+/// An environment variable that means the same to many programs; one that is empty is not set.
+#[expect(clippy::disallowed_methods, reason = "XDG base directories and displays are environment variables by definition")]
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
 fn absolute(name: &str) -> Option<PathBuf> {
-    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+    variable(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 fn base(own: &str, xdg: &str, under_home: &str) -> Result<PathBuf, Failure> {
@@ -27,8 +32,21 @@ pub(crate) fn config_dir() -> Result<PathBuf, Failure> {
     base("SCALBOTICS_CONFIG_DIR", "XDG_CONFIG_HOME", ".config")
 }
 
+fn state_dir() -> Result<PathBuf, Failure> {
+    base("SCALBOTICS_STATE_DIR", "XDG_STATE_HOME", ".local/state")
+}
+
 /// Where the access token of a context is kept, mode 0600.
 pub(crate) fn token_path(context: &str) -> Result<PathBuf, Failure> {
-    let state = base("SCALBOTICS_STATE_DIR", "XDG_STATE_HOME", ".local/state")?;
-    Ok(state.join("tokens").join(format!("{context}.json")))
+    Ok(state_dir()?.join("tokens").join(format!("{context}.json")))
+}
+
+/// Where the login of a context at its outside issuer is kept, with the refresh token, mode 0600.
+pub(crate) fn login_path(context: &str) -> Result<PathBuf, Failure> {
+    Ok(state_dir()?.join("logins").join(format!("{context}.json")))
+}
+
+/// Where the key of a context stands that named none: the access token is bound to it.
+pub(crate) fn key_path(context: &str) -> Result<PathBuf, Failure> {
+    Ok(config_dir()?.join("keys").join(format!("{context}.pem")))
 }

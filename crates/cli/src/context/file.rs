@@ -9,7 +9,7 @@ use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::{Name, TenantId};
 use serde::{Deserialize, Serialize};
 
-use super::config_dir;
+use super::{Issuer, config_dir};
 use crate::codes;
 use crate::failure::{Exit, Failure};
 
@@ -26,14 +26,30 @@ pub(crate) struct Entry {
     pub(crate) trust_file: PathBuf,
     /// The tenant.
     pub(crate) tenant: TenantId,
-    /// The human or service, by name.
-    pub(crate) who: Name,
-    /// Its identity.
-    pub(crate) holder: KeyHolder,
-    /// Private key that logs in.
+    /// Who acts; unknown until the first login where an outside issuer says it.
+    pub(crate) person: Option<Person>,
+    /// Private key that logs in, or to which tokens are bound where an outside issuer says who somebody is.
     pub(crate) login_key: PathBuf,
     /// Private key that signs approvals; another one than the login key (semantics §4.5).
     pub(crate) approval_key: Option<PathBuf>,
+    /// The outside issuer; without one the login key is the proof.
+    pub(crate) issuer: Option<Issuer>,
+}
+
+impl Entry {
+    /// The name of who acts, as people read it.
+    pub(crate) fn who(&self) -> &str {
+        self.person.as_ref().map_or("nobody yet", |person| person.name.as_str())
+    }
+}
+
+/// A human or a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Person {
+    /// The name in the tenant.
+    pub(crate) name: Name,
+    /// The identity for good.
+    pub(crate) holder: KeyHolder,
 }
 
 /// One context as it stands in the file.
@@ -54,30 +70,39 @@ struct Written {
     login_key: PathBuf,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     approval_key: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<Issuer>,
 }
 
 impl TryFrom<Written> for Entry {
     type Error = &'static str;
 
     fn try_from(written: Written) -> Result<Self, &'static str> {
-        let Written { server, trust_file, tenant, human, human_uid, service, service_uid, login_key, approval_key } = written;
-        let (who, holder) = match (human, human_uid, service, service_uid) {
-            (Some(name), Some(uid), None, None) => (name, KeyHolder::Human(uid)),
-            (None, None, Some(name), Some(uid)) => (name, KeyHolder::Service(uid)),
-            _ => return Err("a context names either `human` and `human_uid`, or `service` and `service_uid`"),
+        let Written { server, trust_file, tenant, human, human_uid, service, service_uid, login_key, approval_key, issuer } =
+            written;
+        let person = match (human, human_uid, service, service_uid) {
+            (Some(name), Some(uid), None, None) => Some(Person { name, holder: KeyHolder::Human(uid) }),
+            (None, None, Some(name), Some(uid)) if issuer.is_none() => Some(Person { name, holder: KeyHolder::Service(uid) }),
+            (None, None, None, None) if issuer.is_some() => None,
+            _ => {
+                return Err(
+                    "a context names either `human` and `human_uid`, or `service` and `service_uid`, or an `issuer` of humans",
+                );
+            }
         };
-        Ok(Self { server, trust_file, tenant, who, holder, login_key, approval_key })
+        Ok(Self { server, trust_file, tenant, person, login_key, approval_key, issuer })
     }
 }
 
 impl From<Entry> for Written {
     fn from(entry: Entry) -> Self {
-        let Entry { server, trust_file, tenant, who, holder, login_key, approval_key } = entry;
-        let (human, human_uid, service, service_uid) = match holder {
-            KeyHolder::Human(uid) => (Some(who), Some(uid), None, None),
-            KeyHolder::Service(uid) => (None, None, Some(who), Some(uid)),
+        let Entry { server, trust_file, tenant, person, login_key, approval_key, issuer } = entry;
+        let (human, human_uid, service, service_uid) = match person {
+            None => (None, None, None, None),
+            Some(Person { name, holder: KeyHolder::Human(uid) }) => (Some(name), Some(uid), None, None),
+            Some(Person { name, holder: KeyHolder::Service(uid) }) => (None, None, Some(name), Some(uid)),
         };
-        Self { server, trust_file, tenant, human, human_uid, service, service_uid, login_key, approval_key }
+        Self { server, trust_file, tenant, human, human_uid, service, service_uid, login_key, approval_key, issuer }
     }
 }
 
@@ -168,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_context_is_of_a_human_or_of_a_service() {
+    fn a_context_is_of_a_human_or_of_a_service_or_of_whom_its_issuer_names() {
         let (human, service) = (HumanUid::from_u128(1), ServiceUid::from_u128(1));
         let place = "server = \"https://h:1\"\ntrust_file = \"t\"\ntenant = \"acme\"\nlogin_key = \"k\"\n";
         for (who, good) in [
@@ -178,6 +203,16 @@ mod tests {
             (format!("service = \"ci\"\nservice_uid = \"{human}\"\n"), false),
             (format!("human = \"ann\"\nhuman_uid = \"{human}\"\nservice = \"ci\"\nservice_uid = \"{service}\"\n"), false),
             (String::new(), false),
+            ("[issuer]\nurl = \"https://i\"\nclient_id = \"c\"\n".to_owned(), true),
+            (
+                format!(
+                    "human = \"ann\"\nhuman_uid = \"{human}\"\n[issuer]\nurl = \"https://i\"\nclient_id = \"c\"\ntoken = \"access\"\n"
+                ),
+                true,
+            ),
+            (format!("service = \"ci\"\nservice_uid = \"{service}\"\n[issuer]\nurl = \"https://i\"\nclient_id = \"c\"\n"), false),
+            ("[issuer]\nurl = \"https://i\"\n".to_owned(), false),
+            ("[issuer]\nurl = \"https://i\"\nclient_id = \"c\"\nclient_secret = \"s\"\n".to_owned(), false),
         ] {
             let read: Result<Entry, _> = toml::from_str(&format!("{place}{who}"));
             assert_eq!(read.is_ok(), good, "{who}: {read:?}");

@@ -2,6 +2,8 @@
 
 mod directory;
 mod file;
+mod issuer;
 
-pub(crate) use directory::{config_dir, token_path};
-pub(crate) use file::{Contexts, Entry};
+pub(crate) use directory::{config_dir, key_path, login_path, token_path, variable};
+pub(crate) use file::{Contexts, Entry, Person};
+pub(crate) use issuer::{Issuer, Shown};

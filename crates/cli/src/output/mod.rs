@@ -16,7 +16,7 @@ pub(crate) use escape::{escape, escape_json};
 pub(crate) use fields::Fields;
 pub(crate) use format::{Color, Format};
 pub(crate) use money::money;
-pub(crate) use print::{Printer, column, pretty, print_data, wide};
+pub(crate) use print::{Printer, column, pretty, print_data, tell, wide};
 pub(crate) use progress::while_waiting;
 pub(crate) use table::pad;
 

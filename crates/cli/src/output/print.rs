@@ -115,14 +115,14 @@ impl Printer {
     /// Prints a note for people.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            note(text);
+            tell(text);
         }
     }
 
     /// Prints a note for people who want to know how it works.
     pub(crate) fn detail_note(&self, text: &str) {
         if self.verbose {
-            note(text);
+            tell(text);
         }
     }
 
@@ -176,7 +176,8 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-fn note(text: &str) {
+/// Prints a line for people, quiet or not: what they must do, else nothing goes on.
+pub(crate) fn tell(text: &str) {
     progress::clear();
     let _closed_stderr = writeln!(anstream::stderr().lock(), "{}", escape(text));
 }

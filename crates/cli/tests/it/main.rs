@@ -13,5 +13,6 @@ mod completions;
 mod contexts;
 mod errors;
 mod help;
+mod logins;
 mod pipes;
 mod program;

@@ -24,6 +24,7 @@ pub(super) fn check(patient: &Patient<'_>, config_dir: Option<PathBuf>) -> Findi
         server: format!("https://{}", config.settings.server.listen),
         trust_file: config.trust_file.clone(),
         tenant: config.tenant.clone(),
+        sign_in: None,
         dev: config.settings.installation.dev,
     };
     let humans = match open_read_only(&config.data_dir).and_then(|store| store.humans(&config.tenant)) {

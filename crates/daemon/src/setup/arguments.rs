@@ -100,6 +100,9 @@ pub struct Initialize {
     /// An outside issuer of tokens (OpenID Connect), exactly as it names itself; its keys are fetched and recorded.
     #[arg(long, alias = "oidc-issuer", value_name = "URL")]
     pub issuer: Option<String>,
+    /// The public client that is registered with the issuer for the command line; a context for it is written, by which people log in there.
+    #[arg(long = "oidc-client-id", value_name = "ID", requires = "issuer")]
+    pub issuer_client: Option<String>,
     /// For whom its tokens are, the `aud` that they have: with it and --oidc-tenants, people log in by it.
     #[arg(long = "oidc-audience", value_name = "AUDIENCE", requires = "issuer", requires = "oidc_tenants")]
     pub oidc_audience: Option<String>,

@@ -109,6 +109,7 @@ impl Dev {
             approver: name("dev-approver")?,
             upstream: None,
             issuer: None,
+            issuer_client: None,
             trusted: None,
             agent: name(starter::AGENT)?,
             desired: self.desired.clone(),

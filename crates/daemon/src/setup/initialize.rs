@@ -13,7 +13,7 @@ use scalbotics_core::ports::{Clock, IdSource};
 use scalbotics_core::shell_word;
 use scalbotics_core::tenant::{Name, TenantId};
 
-use super::contexts::Entrance;
+use super::contexts::{Entrance, SignIn};
 use super::model::FirstModel;
 use super::people::{self, Person};
 use super::report::{Change, Report};
@@ -65,6 +65,8 @@ pub struct Plan {
     pub upstream: Option<Upstream>,
     /// The outside issuer.
     pub issuer: Option<String>,
+    /// The public client that is registered with it for the command line.
+    pub issuer_client: Option<String>,
     /// What it is trusted with, where people log in by it.
     pub trusted: Option<TrustedIssuer>,
     /// The file of authorities that are believed beside the system's, absolute.
@@ -120,6 +122,7 @@ impl Plan {
             repository: root_repository,
             upstream,
             issuer: flags.issuer.clone(),
+            issuer_client: flags.issuer_client.clone(),
             trusted: issuer::trusted(flags),
             ca_bundle: absolute(flags.ca_bundle.as_slice())?.pop(),
             agent: flags.agent.clone().map_or_else(|| built_in("--agent", starter::AGENT), Ok)?,
@@ -166,8 +169,14 @@ impl Plan {
             server: format!("https://{}", self.listen),
             trust_file: self.path(layout::TRUST),
             tenant: self.tenant.clone(),
+            sign_in: self.sign_in(),
             dev: self.dev,
         }
+    }
+
+    fn sign_in(&self) -> Option<SignIn> {
+        let (issuer, client_id) = (self.issuer.clone()?, self.issuer_client.clone()?);
+        Some(SignIn { issuer, client_id, ca_file: self.ca_bundle.clone() })
     }
 
     /// What to do next, and where to keep what must not stay on the host.

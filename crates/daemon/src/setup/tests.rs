@@ -47,6 +47,7 @@ fn flags(dir: &Path) -> Initialize {
         git_token_file: None,
         git_token: None,
         issuer: None,
+        issuer_client: None,
         oidc_audience: None,
         oidc_tenants: Vec::new(),
         oidc_groups: Vec::new(),

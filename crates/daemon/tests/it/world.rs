@@ -117,6 +117,7 @@ impl World {
             repository: base.join("box").join(layout::REPOSITORY),
             upstream: None,
             issuer: None,
+            issuer_client: None,
             trusted: None,
             agent: Name::parse("clerk").unwrap(),
             desired: Some(base.join("desired")),

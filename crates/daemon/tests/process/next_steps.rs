@@ -174,6 +174,7 @@ fn every_next_step_works_as_printed() {
     erasing(&installation, &mut followed);
     authorities(&installation, &mut followed);
     joining(&installation, &mut followed);
+    logins(&installation, &mut followed);
     for (command, _) in OUT_OF_REACH {
         followed.step(&installation, ANN, command);
     }
@@ -421,6 +422,42 @@ fn joining(installation: &Installation, followed: &mut Followed) {
         Answer::of(&mut installation.worker("clerk", "joined", &[])).exits(4),
         installation.ann(&["agent", "join-token", "nobody"]).exits(10),
         installation.ann(&["agent", "join-token", "clerk", "--out", "/dev/null/none"]).exits(1),
+    ];
+    followed.answers(installation, ANN, &answers);
+}
+
+/// An identity provider that is away, and one that is none: the admin address.
+fn logins(installation: &Installation, followed: &mut Followed) {
+    let trust = installation.root.join("trust.json").display().to_string();
+    let add = |name: &str, port: u16| {
+        let issuer = format!("http://127.0.0.1:{port}/realm");
+        let words = ["context", "add", name, "--server", "https://127.0.0.1:1", "--trust-file", &trust, "--of-tenant", "acme"];
+        installation.ann(&[&words[..], &["--issuer", &issuer, "--client-id", "cli"]].concat()).exits(0);
+    };
+    add("away", 1);
+    add("none", installation.admin);
+    let login = |context: &str, words: &[&str]| Answer::of(installation.cli(context, &["login"]).args(words));
+    let answers = [
+        login("away", &[]).exits(8),
+        login("none", &["--device"]).exits(1),
+        login("none", &["--headless", "--no-input"]).exits(2),
+        login("none", &["--status"]).exits(4),
+        login(ANN, &["--device"]).exits(2),
+        installation.ann(&[
+            "context",
+            "add",
+            "../x",
+            "--server",
+            "x",
+            "--trust-file",
+            "x",
+            "--of-tenant",
+            "acme",
+            "--issuer",
+            "https://i",
+            "--client-id",
+            "i",
+        ]),
     ];
     followed.answers(installation, ANN, &answers);
 }

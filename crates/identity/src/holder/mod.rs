@@ -2,9 +2,11 @@
 
 pub mod assertion;
 pub mod certificate;
+pub mod id_token;
 pub mod join_token;
 pub mod joining;
 pub mod key;
+pub mod pkce;
 pub mod proof;
 pub mod roots;
 pub mod signed_note;

@@ -31,8 +31,8 @@ pub(super) async fn answer(
     if printer.is_for_people() {
         show::print(&shown, printer)?;
     }
-    let KeyHolder::Human(approver) = session.context.holder else {
-        return Err(Failure::new(Exit::Denied, codes::NO_APPROVAL_KEY, format!("{} cannot answer", session.context.who))
+    let KeyHolder::Human(approver) = session.person.holder else {
+        return Err(Failure::new(Exit::Denied, codes::NO_APPROVAL_KEY, format!("{} cannot answer", session.person.name))
             .why("a service never approves: a human does, with a key of their own")
             .next("scalbotics context list"));
     };

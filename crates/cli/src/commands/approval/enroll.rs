@@ -45,9 +45,9 @@ pub(crate) struct EnrollArgs {
 /// Has the statement signed, or takes a signed one, and hands it to the daemon.
 pub(super) async fn enroll(session: &Session, args: &EnrollArgs, printer: &Printer) -> Result<(), Failure> {
     let mut client: HumanServiceClient<Channel> = HumanServiceClient::new(session.channel.clone());
-    let who = match (&args.name, session.context.holder) {
+    let who = match (&args.name, session.person.holder) {
         (Some(name), _) => name.as_str(),
-        (None, KeyHolder::Human(_)) => session.context.who.as_str(),
+        (None, KeyHolder::Human(_)) => session.person.name.as_str(),
         (None, KeyHolder::Service(_)) => return Err(Failure::usage("name the human: a service approves nothing")),
     };
     let name = session.resource("humans", who);

@@ -169,11 +169,11 @@ enum Whose {
 impl Whose {
     fn of(session: &Session, mine: bool) -> Result<Self, Failure> {
         let context = &session.context;
-        match (mine, context.holder, &context.approval_key) {
+        match (mine, session.person.holder, &context.approval_key) {
             (false, ..) => Ok(Self::All),
             (true, KeyHolder::Human(uid), Some(_)) => Ok(Self::AnsweredBy(uid.to_string())),
             (true, ..) => {
-                let what = format!("no request waits for {}: context {} has no approval key", context.who, session.name);
+                let what = format!("no request waits for {}: context {} has no approval key", session.person.name, session.name);
                 Err(Failure::new(Exit::Denied, codes::NO_APPROVAL_KEY, what)
                     .why("approvals are signed by a key of the approver's own, enrolled with the installation")
                     .next("scalbotics context list"))

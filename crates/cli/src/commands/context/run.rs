@@ -8,9 +8,13 @@ use scalbotics_core::principal::{KeyHolder, Uid};
 use scalbotics_core::tenant::{Name, TenantId};
 use serde_json::{Value, json};
 
-use crate::context::{Contexts, Entry};
+use super::issuer::IssuerArgs;
+use crate::context::{Contexts, Entry, Person, key_path};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
+
+/// Longest name of a context, in characters.
+const NAME_LEN_MAX: usize = 64;
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -39,7 +43,7 @@ pub(crate) enum Verb {
 
 /// Arguments of `context add`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("who").required(true).args(["human", "service"])))]
+#[command(group(clap::ArgGroup::new("who").required(true).multiple(true).args(["human", "service", "issuer"])))]
 pub(crate) struct AddArgs {
     /// Name of the context.
     name: String,
@@ -59,20 +63,22 @@ pub(crate) struct AddArgs {
     #[arg(long, requires = "human")]
     human_uid: Option<String>,
     /// Name of the service.
-    #[arg(long, requires = "service_uid")]
+    #[arg(long, requires = "service_uid", conflicts_with_all = ["human", "issuer"])]
     service: Option<String>,
     /// Identity of the service, as `svc_…`.
     #[arg(long, requires = "service")]
     service_uid: Option<String>,
-    /// Private key that logs in.
-    #[arg(long)]
-    login_key: PathBuf,
+    /// Private key that logs in; with an issuer, the one that tokens are bound to, made at the first login where none is named.
+    #[arg(long, required_unless_present = "issuer")]
+    login_key: Option<PathBuf>,
     /// Private key that signs approvals.
     #[arg(long)]
     approval_key: Option<PathBuf>,
     /// Make it the current one.
     #[arg(long = "use")]
     make_current: bool,
+    #[command(flatten)]
+    issuer: IssuerArgs,
 }
 
 /// Runs a verb.
@@ -88,6 +94,11 @@ pub(crate) fn run(verb: &Verb, confirm: Confirm, printer: &Printer) -> Result<()
             Ok(())
         }
         Verb::Add(args) => {
+            if !is_name(&args.name) {
+                return Err(Failure::usage("the name of the context is not usable")
+                    .why(format!("it is at most {NAME_LEN_MAX} letters, digits, `.`, `_`, `-` and `@`, and begins with no `.`"))
+                    .next("scalbotics context add --help"));
+            }
             contexts.contexts.insert(args.name.clone(), entry(args)?);
             if args.make_current || contexts.current.is_none() {
                 contexts.current = Some(args.name.clone());
@@ -115,7 +126,9 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
         .map(|(name, entry)| {
             json!({
                 "name": name, "current": contexts.current.as_deref() == Some(name), "server": entry.server,
-                "tenant": entry.tenant, "principal": entry.who, "kind": Uid::from(entry.holder).kind(), "approves": entry.approval_key.is_some(),
+                "tenant": entry.tenant, "principal": entry.person.as_ref().map(|person| &person.name),
+                "kind": entry.person.as_ref().map(|person| Uid::from(person.holder).kind()), "issuer": entry.issuer.as_ref().map(|issuer| &issuer.url),
+                "approves": entry.approval_key.is_some(),
                 "trust_file": entry.trust_file,
             })
         })
@@ -129,6 +142,7 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
         column("KIND", "/kind"),
         column("APPROVES", "/approves"),
         wide("TRUST FILE", "/trust_file"),
+        wide("ISSUER", "/issuer"),
     ];
     printer.list(&items, &columns)
 }
@@ -137,26 +151,41 @@ fn entry(args: &AddArgs) -> Result<Entry, Failure> {
     let wrong = |flag: &str, error: &dyn std::error::Error| {
         Failure::usage(format!("{flag} is not usable")).why(error.to_string()).next("scalbotics context add --help")
     };
-    let no_name = || Failure::usage("nobody is named").next("scalbotics context add --help");
-    let (flag, name) = match (&args.human, &args.service) {
-        (Some(name), _) => ("--human", name),
-        (None, name) => ("--service", name.as_ref().ok_or_else(no_name)?),
-    };
-    let who = Name::parse(name).map_err(|error| wrong(flag, &error))?;
-    let holder = match (&args.human_uid, &args.service_uid) {
-        (Some(uid), _) => KeyHolder::Human(uid.parse().map_err(|error: IdError| wrong("--human-uid", &error))?),
-        (None, uid) => {
-            let uid = uid.as_ref().ok_or_else(no_name)?;
-            KeyHolder::Service(uid.parse().map_err(|error: IdError| wrong("--service-uid", &error))?)
-        }
+    let person = person(args, &wrong)?;
+    let issuer = args.issuer.issuer()?;
+    let login_key = match &args.login_key {
+        Some(file) => file.clone(),
+        None => key_path(&args.name)?,
     };
     Ok(Entry {
         server: args.server.clone(),
         trust_file: args.trust_file.clone(),
         tenant: TenantId::parse(&args.of_tenant).map_err(|error| wrong("--of-tenant", &error))?,
-        who,
-        holder,
-        login_key: args.login_key.clone(),
+        person,
+        login_key,
         approval_key: args.approval_key.clone(),
+        issuer,
     })
+}
+
+/// Who was named; nobody where the issuer says it.
+fn person(args: &AddArgs, wrong: &impl Fn(&str, &dyn std::error::Error) -> Failure) -> Result<Option<Person>, Failure> {
+    let named = |flag: &str, name: &str| Name::parse(name).map_err(|error| wrong(flag, &error));
+    Ok(match (&args.human, &args.human_uid, &args.service, &args.service_uid) {
+        (Some(name), Some(uid), ..) => {
+            let uid = uid.parse().map_err(|error: IdError| wrong("--human-uid", &error))?;
+            Some(Person { name: named("--human", name)?, holder: KeyHolder::Human(uid) })
+        }
+        (_, _, Some(name), Some(uid)) => {
+            let uid = uid.parse().map_err(|error: IdError| wrong("--service-uid", &error))?;
+            Some(Person { name: named("--service", name)?, holder: KeyHolder::Service(uid) })
+        }
+        _ => None,
+    })
+}
+
+/// The name of a context is a name of files too.
+fn is_name(text: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || "._-@".contains(c);
+    !text.is_empty() && text.len() <= NAME_LEN_MAX && !text.starts_with('.') && text.chars().all(known)
 }

@@ -198,7 +198,7 @@ fn open(session: &Session, place: &Place) -> Result<Branch, Failure> {
             .why("desired state is written where its repository is: --repository")
             .next("name its directory with --repository, or commit to it with git and run `scalbotics repo apply`")
     })?;
-    Ok(Branch::open(&repository, &place.branch, context.who.as_str()))
+    Ok(Branch::open(&repository, &place.branch, session.person.name.as_str()))
 }
 
 async fn reload(session: &Session) -> Result<v1::Repository, Failure> {

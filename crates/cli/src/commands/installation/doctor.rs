@@ -19,6 +19,7 @@ use crate::codes;
 use crate::commands::wire;
 use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure};
+use crate::issuer::Client;
 use crate::output::{Format, column};
 use crate::session::Session;
 use crate::tree::Globals;
@@ -95,10 +96,13 @@ fn local(globals: &Globals, fix: bool) -> Vec<Finding> {
         Err(failure) => return vec![Finding::of("context", Err(failure))],
     };
     let mut findings = vec![
-        Finding::of("context", Ok(format!("{name} ({} at {})", context.who, context.server))),
+        Finding::of("context", Ok(format!("{name} ({} at {})", context.who(), context.server))),
         Finding::of("trust file", check_trust(context)),
-        key("login key", &context.login_key, fix),
     ];
+    // With an identity provider the key is made at the first login.
+    if context.issuer.is_none() || context.login_key.is_file() {
+        findings.push(key("login key", &context.login_key, fix));
+    }
     if let Some(path) = &context.approval_key {
         findings.push(key("approval key", path, fix));
     }
@@ -138,6 +142,7 @@ fn key(check: &'static str, path: &Path, fix: bool) -> Finding {
 }
 
 async fn remote(globals: &Globals, findings: &mut Vec<Finding>) {
+    findings.extend(check_issuer(globals).await.map(|found| Finding::of("identity provider", found)));
     let session = match Session::open(globals).await {
         Ok(session) => session,
         Err(failure) => {
@@ -145,10 +150,19 @@ async fn remote(globals: &Globals, findings: &mut Vec<Finding>) {
             return;
         }
     };
-    findings.push(Finding::of("daemon and login", Ok(format!("logged in as {}", session.context.who))));
+    findings.push(Finding::of("daemon and login", Ok(format!("logged in as {}", session.person.name))));
     findings.push(Finding::of("installation", check_installation(&session).await));
     findings.push(Finding::of("repository", check_repository(&session).await));
     findings.push(Finding::of("journal and audit log", check_records(&session).await));
+}
+
+/// The identity provider of the context, where it has one: whether it answers as one.
+async fn check_issuer(globals: &Globals) -> Option<Result<String, Failure>> {
+    let contexts = Contexts::load().ok()?;
+    let (_, context) = contexts.select(globals.context.as_deref()).ok()?;
+    let issuer = context.issuer.as_ref()?;
+    let found = Client::discover(issuer).await;
+    Some(found.map(|_| issuer.url.clone()).map_err(|error| error.failure("the identity provider cannot be used")))
 }
 
 async fn check_installation(session: &Session) -> Result<String, Failure> {

@@ -1,0 +1,103 @@
+//! An outside issuer: an access token for a token of its, bound to this program's key (RFC 8693, RFC 9449; semantics §4.4).
+
+use scalbotics_core::in_words;
+use scalbotics_core::principal::KeyHolder;
+use scalbotics_core::tenant::Name;
+use scalbotics_identity::holder::{key, proof, trust};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::session_service_client::SessionServiceClient;
+use tonic::transport::Channel;
+
+use super::trace;
+use crate::clock;
+use crate::codes;
+use crate::context::{Entry, Issuer, Person};
+use crate::failure::{Exit, Failure};
+use crate::issuer::{Client, Login, Turn};
+
+/// The method that takes tokens of issuers, as a path.
+const METHOD: &str = "/scalbotics.v1.SessionService/ExchangeToken";
+
+/// Gets a token without the person, by the refresh token that the login left; `turn` says that no other program does so now.
+pub(super) async fn renewed(
+    _turn: &Turn,
+    name: &str,
+    context: &Entry,
+    issuer: &Issuer,
+    trust: &trust::File,
+    channel: &Channel,
+) -> Result<v1::AccessToken, Failure> {
+    let Some(mut login) = Login::load(name, issuer) else {
+        return Err(not_logged_in(name, "nobody logged in at the identity provider with this context"));
+    };
+    let Some(refresh) = login.refresh_token.take() else {
+        return Err(not_logged_in(name, "the login is over, and the identity provider gave no refresh token to renew it"));
+    };
+    let attempt = "the login cannot be renewed";
+    let client = Client::discover(issuer).await.map_err(|error| error.failure(attempt))?;
+    let tokens = match client.refresh(&refresh, login.subject.as_deref(), clock::now()).await {
+        Ok(tokens) => tokens,
+        Err(error) => {
+            if error.is_over() {
+                Login::remove(name)?;
+            }
+            return Err(error.failure(attempt));
+        }
+    };
+    // First of all: the one before counts no more where tokens rotate.
+    login.refresh_token = Some(tokens.refresh_token.clone().unwrap_or(refresh));
+    login.save(name)?;
+    let (token, kind) = client.shown(&tokens).map_err(|error| error.failure(attempt))?;
+    exchange(token, kind, context, trust, channel).await
+}
+
+/// Exchanges a token of the issuer for ours.
+pub(super) async fn exchange(
+    token: &str,
+    kind: &str,
+    context: &Entry,
+    trust: &trust::File,
+    channel: &Channel,
+) -> Result<v1::AccessToken, Failure> {
+    let cannot = |why: String| {
+        Failure::new(Exit::NotLoggedIn, codes::LOGIN, "cannot show the daemon whose token this is")
+            .why(why)
+            .next("scalbotics doctor")
+    };
+    let key = key::Pair::load(&context.login_key).map_err(|error| cannot(in_words(&error)))?;
+    let target = proof::target(trust.trust_domain.as_str(), METHOD);
+    let proof = proof::sign(&key, &target, Some(token), clock::now()).map_err(|error| cannot(in_words(&error)))?;
+    let request = v1::ExchangeTokenRequest { subject_token: token.to_owned(), subject_token_type: kind.to_owned(), proof };
+    Ok(SessionServiceClient::new(channel.clone()).exchange_token(trace::request(request)).await?.into_inner())
+}
+
+/// The key to which tokens of a context are bound; made where there is none yet.
+pub(super) fn bring_key(context: &Entry) -> Result<(), Failure> {
+    let path = &context.login_key;
+    let cannot = |why: String| {
+        Failure::new(Exit::Failed, codes::KEY, format!("cannot use or make the key {}", path.display()))
+            .why(why)
+            .next("scalbotics doctor")
+    };
+    if path.try_exists().map_err(|error| cannot(error.to_string()))? {
+        return key::Pair::load(path).map(drop).map_err(|error| cannot(in_words(&error)));
+    }
+    path.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|error| cannot(error.to_string()))?;
+    let made = key::Pair::generate(key::Algorithm::Ed25519).and_then(|pair| pair.save(path));
+    made.map_err(|error| cannot(in_words(&error)))
+}
+
+/// Whom the daemon takes the bearer of a token for.
+pub(super) async fn person(channel: &Channel, request: tonic::Request<v1::WhoAmIRequest>) -> Result<Person, Failure> {
+    let answer = SessionServiceClient::new(channel.clone()).who_am_i(request).await?.into_inner();
+    let strange = |why: String| {
+        Failure::new(Exit::Failed, codes::PROTOCOL, "the daemon does not say who this is").why(why).next("scalbotics version")
+    };
+    let name = Name::parse(&answer.display_name).map_err(|error| strange(in_words(&error)))?;
+    let uid = answer.uid.parse().map_err(|error: scalbotics_core::ids::Error| strange(in_words(&error)))?;
+    Ok(Person { name, holder: KeyHolder::Human(uid) })
+}
+
+fn not_logged_in(name: &str, why: &str) -> Failure {
+    Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("context {name} is not logged in")).why(why).next("scalbotics login")
+}

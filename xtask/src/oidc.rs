@@ -1,0 +1,30 @@
+//! `cargo xtask oidc`: people log in at the certified provider of the npm package `oidc-provider`, in every way that the command line has.
+//!
+//! Node.js comes as a wheel and the provider by a lock file, pinned by digest; both stay in the target folder; nothing of them is shipped.
+
+mod acts;
+mod attempt;
+mod node;
+mod place;
+mod provider;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{cargo, say};
+
+/// Makes an installation that trusts a provider, and logs people in at it. Safe to run twice.
+///
+/// # Errors
+/// When something cannot be fetched or started, or a login succeeds that must not, or does not that must.
+pub(crate) fn command(root: &Path) -> Result<ExitCode> {
+    let target = cargo::target_directory(root)?;
+    let node = node::Node::fetch(&target.join("tools"))?;
+    cargo::step("oidc: build the programs", cargo::command(root).args(["build", "--workspace", "--locked", "--quiet"]))?;
+    let place = place::Place::prepare(&target, &node)?;
+    acts::run(&place)?;
+    say::line("    oidc: sound");
+    Ok(ExitCode::SUCCESS)
+}

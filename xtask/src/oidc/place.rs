@@ -1,0 +1,134 @@
+//! The folder of a run: an installation, a provider that it trusts, and the command line's files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::Value;
+
+use super::node::Node;
+use super::provider::Provider;
+use crate::daemon::Daemon;
+use crate::{cargo, ports};
+
+/// Marks the folder as ours; without it nothing is removed.
+const MARK: &str = ".made-by-cargo-xtask-oidc";
+
+/// The client that is registered with the provider, and for whom its tokens are: an ID token is for the client, and an access token for what
+/// was asked for, which has to be a URI.
+pub(super) const CLIENT: &str = "urn:scalbotics:cli";
+
+/// The folder.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    folder: PathBuf,
+    programs: PathBuf,
+    /// What runs scripts.
+    pub(super) node: &'a Node,
+    api: u16,
+    provider: u16,
+}
+
+impl<'a> Place<'a> {
+    /// An empty folder; that of the last run is removed.
+    pub(super) fn prepare(target: &Path, node: &'a Node) -> Result<Self> {
+        let folder = target.join("oidc");
+        if folder.try_exists().context("cannot look at the folder")? {
+            ensure!(folder.join(MARK).is_file(), "`{}` was not made by this command: move it away", folder.display());
+            fs::remove_dir_all(&folder).context("cannot remove the folder of the last run")?;
+        }
+        fs::create_dir_all(&folder).context("cannot make the folder")?;
+        fs::write(folder.join(MARK), "cargo xtask oidc removes this folder.\n").context("cannot mark the folder")?;
+        Ok(Self { folder, programs: target.join("debug"), node, api: ports::free_pair()?, provider: ports::free_pair()? })
+    }
+
+    /// A path of it.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// The provider, started.
+    pub(super) fn provider(&self) -> Result<Provider<'a>> {
+        Provider::start(self.node, &self.path("provider"), self.provider)
+    }
+
+    fn program(&self, name: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(self.programs.join(name));
+        command.args(words).current_dir(&self.folder).stdin(Stdio::null()).env("NO_COLOR", "1").env("BROWSER", "none");
+        command.env("SCALBOTICS_CONFIG_DIR", self.path("config")).env("SCALBOTICS_STATE_DIR", self.path("state"));
+        command
+    }
+
+    /// The command line with these words.
+    pub(super) fn scalbotics(&self, words: &[&str]) -> Command {
+        self.program("scalbotics", words)
+    }
+
+    /// What a command of a context came to.
+    pub(super) fn ran(&self, context: &str, words: &[&str]) -> Result<Output> {
+        self.scalbotics(&[&["--context", context, "-o", "json"], words].concat())
+            .output()
+            .context("cannot start the command line")
+    }
+
+    /// What a command of a context answers, which has to go well.
+    pub(super) fn asks(&self, context: &str, words: &[&str]) -> Result<Value> {
+        let text = cargo::output(&mut self.scalbotics(&[&["--context", context, "-o", "json"], words].concat()))?;
+        serde_json::from_str(&text).context("the answer is no JSON")
+    }
+
+    /// A command of a context that ends with this exit code and says these words.
+    pub(super) fn refused(&self, context: &str, words: &[&str], code: i32, says: &str) -> Result<()> {
+        let ran = self.ran(context, words)?;
+        let said = String::from_utf8_lossy(&ran.stderr);
+        let fits = ran.status.code() == Some(code) && said.contains(says);
+        ensure!(fits, "{words:?} was to end with {code} and say `{says}`, and ended with {}: {said}", ran.status);
+        Ok(())
+    }
+
+    /// Makes an installation that trusts the issuer, and starts its daemon.
+    pub(super) fn daemon(&self, issuer: &str) -> Result<Daemon> {
+        let listen = format!("127.0.0.1:{}", self.api);
+        let admin = format!("127.0.0.1:{}", self.api.saturating_add(1));
+        let words = [
+            ["--dir", "box"],
+            ["--mode", "local"],
+            ["--trust-domain", "scalbotics.test"],
+            ["--tenant-name", "acme"],
+            ["--admin", "root"],
+            ["--approver", "keeper"],
+            ["--listen", &listen],
+            ["--admin-listen", &admin],
+            ["--issuer", issuer],
+            ["--oidc-audience", CLIENT],
+            ["--oidc-tenants", "acme"],
+            ["--oidc-groups", "admins,operators"],
+            ["--oidc-client-id", CLIENT],
+        ];
+        cargo::output(&mut self.scalbotics(&[&["initialize", "--yes"], words.concat().as_slice()].concat()))?;
+        let daemon = Daemon::start(self.program("scalboticsd", &["--config", "box/scalbotics.toml"]), &self.path("daemon.log"))?;
+        Ok(daemon)
+    }
+
+    /// A context that names the issuer.
+    pub(super) fn context(&self, name: &str, issuer: &str, more: &[&str]) -> Result<()> {
+        let server = format!("https://127.0.0.1:{}", self.api);
+        let words = [
+            "context",
+            "add",
+            name,
+            "--server",
+            &server,
+            "--trust-file",
+            "box/trust.json",
+            "--of-tenant",
+            "acme",
+            "--issuer",
+            issuer,
+            "--client-id",
+            CLIENT,
+        ];
+        cargo::output(&mut self.scalbotics(&[&words, more].concat())).map(drop)
+    }
+}
