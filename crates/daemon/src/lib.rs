@@ -34,6 +34,7 @@ mod export;
 pub mod failpoint;
 mod following;
 pub mod id_source;
+mod jwt_keys;
 mod keepers;
 mod keyring;
 mod keys;

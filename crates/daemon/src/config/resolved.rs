@@ -52,6 +52,8 @@ pub struct Config {
     pub remote: Option<Address>,
     /// The keys of the outside issuer, where there is one.
     pub issuer_keys: Option<PathBuf>,
+    /// The socket of the Workload API, where it is served.
+    pub workload_socket: Option<PathBuf>,
     /// Authorities that are believed beside the system's, where there are any.
     pub ca_bundle: Option<PathBuf>,
     /// Who keeps checkpoints outside of this host.
@@ -100,6 +102,7 @@ impl Config {
             repository: base.join(&settings.repository.path),
             remote,
             issuer_keys: settings.issuer.keys.as_ref().map(|path| base.join(path)),
+            workload_socket: settings.identity.workload_socket.as_ref().map(|path| base.join(path)),
             ca_bundle: settings.egress.ca_bundle.as_ref().map(|path| base.join(path)),
             keepers,
             sources,

@@ -149,6 +149,7 @@ fn grpc(code: codes::Code) -> Code {
                 codes::POLICY_DENIED,
                 codes::POLICY_ERROR,
                 codes::NOTHING_IN_FORCE,
+                codes::WORKLOAD_UNKNOWN,
                 codes::SELF_APPROVAL,
                 codes::APPROVER_NOT_ENROLLED,
             ],

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use super::loops::{acceptor, anchored, approvals, evidence_of, learnt, privacy_of, reconciler, sign_logs, used_logins};
 use super::parts::{Keys, Outside, open_store, ports, unlock};
+use super::workloads::Workloads;
 use crate::admin;
 use crate::anchor;
 use crate::clock::{Guarded, System};
@@ -73,6 +74,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
+    let workloads = Workloads::prepare(&config, &keys, clock.now()).await?;
     let Keys { trust, issuer, authority, own, .. } = keys;
     let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
     let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
@@ -112,6 +114,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     context.privacy.start();
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
     supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
+    workloads.into_iter().for_each(|workloads| workloads.serve(&context));
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
 }

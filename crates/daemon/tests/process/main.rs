@@ -64,3 +64,4 @@ mod vault;
 mod watching;
 mod web;
 mod witness;
+mod workload;

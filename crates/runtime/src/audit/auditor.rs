@@ -71,6 +71,8 @@ pub enum Unauthenticated {
     Certificate,
     /// A login assertion is refused.
     Assertion,
+    /// A process of this host is no agent's workload.
+    Workload,
     /// The TLS handshake failed or was not finished: there is no caller at all.
     Handshake,
 }
@@ -82,6 +84,7 @@ impl Unauthenticated {
             Self::Token => "token",
             Self::Certificate => "certificate",
             Self::Assertion => "assertion",
+            Self::Workload => "workload",
             Self::Handshake => "handshake",
         }
     }
