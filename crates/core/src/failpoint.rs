@@ -11,6 +11,8 @@ pub const NAMES: &[&str] = &[
     "effect.reply.after",
     "verify.before",
     "verify.after",
+    "svid.enter.before",
+    "svid.enter.after",
     "erase.before",
     "erase.after",
     "keys.before",

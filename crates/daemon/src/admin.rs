@@ -124,7 +124,8 @@ async fn list(path: &str, context: &Context) -> Option<Bytes> {
     if name == "root" {
         return context.authorities.root_crl().map(Bytes::from);
     }
-    context.authorities.list(&AuthorityId::parse(name).ok()?, context.ports.clock.now()).await
+    let (id, book) = (AuthorityId::parse(name).ok()?, context.ports.svids.as_ref());
+    context.authorities.list(&id, book, context.ports.clock.now()).await
 }
 
 fn text(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

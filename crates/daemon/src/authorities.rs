@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use scalbotics_core::identity::{AuthorityId, AuthorityState};
-use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError};
+use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError, SvidBook};
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate};
@@ -71,6 +71,11 @@ impl Authorities {
     /// By whom clients are verified.
     pub(crate) fn anchors(&self) -> Arc<ClientAnchors> {
         Arc::clone(&self.anchors)
+    }
+
+    /// Whether what an authority signed is accepted at `now`.
+    pub(crate) fn vouches_for(&self, id: &AuthorityId, now: Timestamp) -> bool {
+        self.local.vouches(id, now)
     }
 
     /// The root's list of revoked authorities, DER, where one was given.
@@ -154,13 +159,15 @@ impl Authorities {
         joined.unwrap_or_else(|error| Err(KeyAuthorityError::Keys { attempt: "changed", source: error.into() }))
     }
 
-    /// An authority's list of revoked certificates, DER; `None` where it signs no lists.
-    pub(crate) async fn list(&self, id: &AuthorityId, now: Timestamp) -> Option<Bytes> {
+    /// An authority's list of revoked certificates, DER, as `book` has them; `None` where it signs no lists.
+    pub(crate) async fn list(&self, id: &AuthorityId, book: &dyn SvidBook, now: Timestamp) -> Option<Bytes> {
         let kept = self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
         if let Some((_, list)) = kept.filter(|(at, _)| *at <= now && now.since_ms(*at) < LIST_KEPT_MS) {
             return Some(list);
         }
-        let list = Bytes::from(self.local.revocations(id, &[], now).await.ok()?);
+        // A list that lacks somebody who was revoked is worse than none.
+        let revoked = book.revoked(id, now).await.inspect_err(|error| tracing::error!(%error, "no list of revoked certificates"));
+        let list = Bytes::from(self.local.revocations(id, &revoked.ok()?, now).await.ok()?);
         self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (now, list.clone()));
         Some(list)
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scalbotics_core::ports::Clock;
 use scalbotics_core::time::Timestamp;
+use scalbotics_runtime::identity::TimeTrust;
 
 /// A larger step of the wall clock against the boot clock is an alarm, in milliseconds: no leap second, no usual drift of a
 /// laptop that slept, and no correction by NTP is that large.
@@ -111,6 +112,12 @@ impl<S: Source> Guarded<S> {
             state.latest_ms = state.latest_ms.max(wall_ms);
         }
         (state.latest_ms, state.alarm.clone())
+    }
+}
+
+impl<S: Source> TimeTrust for Guarded<S> {
+    fn is_believed(&self) -> bool {
+        self.alarm().is_none()
     }
 }
 

@@ -25,6 +25,7 @@ mod caller;
 mod change;
 mod decisions;
 pub mod evidence;
+pub mod identity;
 pub mod metrics;
 pub mod model;
 pub mod people;

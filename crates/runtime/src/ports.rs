@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, AuditSearch, AuditTree, Clock, DecisionStore, DesiredSource, Epochs, IdSource, PayloadCipher,
-    PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, TaskLog, ToolRunner,
+    ApprovalStore, AuditLog, AuditSearch, AuditTree, Clock, DecisionStore, DesiredSource, Epochs, IdSource, JoinTokens,
+    PayloadCipher, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, SvidBook, TaskLog,
+    ToolRunner,
 };
 
 use crate::reconcile::Compiler;
@@ -32,6 +33,10 @@ pub struct Ports {
     pub roster: Arc<dyn Roster>,
     /// Services.
     pub services: Arc<dyn ServiceRegistry>,
+    /// Certificates of agents.
+    pub svids: Arc<dyn SvidBook>,
+    /// The tokens by which agents join.
+    pub join_tokens: Arc<dyn JoinTokens>,
     /// The epochs that void warrants.
     pub epochs: Arc<dyn Epochs>,
     /// Secrets, sealed.

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::failure::Failure;
 
 /// What every failed authentication says it was attempted on.
-const WHAT: &str = "the call is not authenticated";
+pub(super) const WHAT: &str = "the call is not authenticated";
 
 /// What to do after a suspension.
 pub(super) const AFTER_SUSPENSION: &str =
@@ -66,7 +66,7 @@ impl Context {
         }
         let (principal, sponsor) = (registered.principal(), registered.sponsor());
         let presented = Secret::new(presented.as_bytes().to_vec());
-        Ok(Identity { principal, sponsor, registered, token: presented, expires_at: token.expires_at })
+        Ok(Identity { principal, sponsor, registered, token: Some(presented), expires_at: token.expires_at })
     }
 
     /// Why a stream of this caller has to end, if it has to: suspended, under a grant that is over, or other groups than when it was
@@ -74,7 +74,7 @@ impl Context {
     ///
     /// A registry that cannot be read ends it too.
     pub(super) async fn standing(&self, identity: &Identity) -> Result<(), Failure> {
-        let now = self.registered(identity.registered.holder()).await?;
+        let now = self.again(&identity.registered).await?;
         if let Some(now) = now.filter(|now| identity.registered.is_still(now)) {
             return now.check(self.ports.clock.now(), "the stream is cut");
         }

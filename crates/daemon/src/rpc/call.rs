@@ -29,13 +29,13 @@ pub(crate) const REPEAT_KEY_LEN_MAX: usize = scalbotics_core::task::KEY_LEN_MAX;
 pub(crate) struct Identity {
     /// The principal; groups are the registry's of this moment.
     pub principal: Principal,
-    /// For whom a service calls; none for a human.
+    /// For whom a service or an agent calls; none for a human.
     pub sponsor: Option<Sponsor>,
     /// The registry's rows.
     pub registered: Registered,
-    /// The token, for the evidence of what is submitted by it.
-    pub token: Secret,
-    /// When the token ends.
+    /// The token, for the evidence of what is submitted by it; none for an agent, who calls by its certificate.
+    pub token: Option<Secret>,
+    /// When the token or certificate ends.
     pub expires_at: Timestamp,
 }
 
@@ -107,7 +107,7 @@ impl Call {
         Ok(Caller {
             principal: identity.principal.clone(),
             sponsor: identity.sponsor.clone(),
-            token: Some(identity.token.clone()),
+            token: identity.token.clone(),
             request: self.request,
             trace: Some(self.trace.clone()),
             decision: Some(decided.decision.clone()),

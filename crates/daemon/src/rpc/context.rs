@@ -9,7 +9,9 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{Reconciler, States};
-use scalbotics_runtime::{Decisions, Ports, Supervisor, approval, audit, evidence, model, people, privacy, secret, task};
+use scalbotics_runtime::{
+    Decisions, Ports, Supervisor, approval, audit, evidence, identity, model, people, privacy, secret, task,
+};
 use scalbotics_store::SqliteStore;
 
 use super::limits::Limits;
@@ -48,6 +50,8 @@ pub struct Context {
     pub states: States,
     /// Evidence of tasks.
     pub evidence: evidence::Service,
+    /// Certificates of agents.
+    pub identity: identity::Issuance,
     /// Who signs certificates.
     pub(crate) authorities: Arc<crate::authorities::Authorities>,
     /// The root certificates by which others verify them, PEM.

@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use scalbotics_core::ids::RequestId;
 use scalbotics_core::rpc::RateClass;
 use scalbotics_core::task::TraceContext;
+use scalbotics_identity::holder::svid::Svid;
 use scalbotics_runtime::audit::Unauthenticated;
 use tokio::time::Instant;
 use tonic::body::Body;
@@ -44,8 +45,8 @@ const GRPC_CONTENT: &str = "application/grpc";
 pub(super) struct Connection {
     /// The other end.
     pub(super) peer: SocketAddr,
-    /// Whether it presented a client certificate.
-    pub(super) is_agent: bool,
+    /// The client certificate that it presented.
+    pub(super) certificate: Option<Arc<Svid>>,
     /// Counts its calls, and is held by each call and open stream.
     pub(super) begun: Arc<AtomicU64>,
     /// Whether anybody is known to be behind it.
@@ -144,7 +145,12 @@ impl Gate {
     }
 
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
-        let identified = self.context.authenticate(head.headers(), self.connection.is_agent).await;
+        let identified = match &self.connection.certificate {
+            Some(certificate) if !head.headers().contains_key(AUTHORIZATION) => {
+                self.context.authenticate_certificate(certificate).await
+            }
+            certificate => self.context.authenticate(head.headers(), certificate.is_some()).await,
+        };
         identified.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {
                 self.context.auditor.unauthenticated(kind);
@@ -163,10 +169,10 @@ impl Gate {
             return None;
         }
         let given = head.headers().contains_key(AUTHORIZATION);
-        Some(match (given, self.connection.is_agent) {
-            (false, _) => Unauthenticated::Missing,
-            (true, true) => Unauthenticated::Certificate,
-            (true, false) => Unauthenticated::Token,
+        Some(match (given, &self.connection.certificate) {
+            (_, Some(_)) => Unauthenticated::Certificate,
+            (false, None) => Unauthenticated::Missing,
+            (true, None) => Unauthenticated::Token,
         })
     }
 

@@ -4,6 +4,7 @@
 //! like an absent one, and only who is permitted learns that it is not there (architecture, rule 8).
 
 use scalbotics_core::digest::Digest;
+use scalbotics_core::identity::svid;
 use scalbotics_core::ids::DecisionId;
 use scalbotics_core::policy::{
     Answer, Authorization, Deciding, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, explain,
@@ -45,8 +46,8 @@ impl Context {
             Some(in_force) => in_force.ask(&requests).await,
             None => vec![Vec::new(); requests.len()],
         };
-        if let (Some(given), true) = (answers.last_mut(), identity.sponsor.is_some() && !service::ACTIONS.contains(&action)) {
-            given.insert(0, never(action));
+        if let (Some(given), Some(never)) = (answers.last_mut(), never(&identity.principal, action)) {
+            given.insert(0, never);
         }
         // The same read again is the same decision; whether it still holds is found out anew.
         let before = (call.row.method.audit == Audit::Batched).then(|| self.auditor.made_before(&requests, &answers)).flatten();
@@ -102,18 +103,26 @@ impl Context {
     }
 }
 
-/// The denial of what no service may ask, whatever the policies of the installation permit it.
-fn never(action: &str) -> Answer {
-    let fact = Digest::of_parts("scalbotics/never-for-services/v1", &[action.as_bytes()]);
-    let rule = Deciding { policy: "services-only-work-with-tasks".to_owned(), place: "built in".to_owned() };
-    Answer {
-        engine: "service".to_owned(),
+/// The denial of what no service or no agent may ask, whatever the policies of the installation permit it.
+fn never(principal: &Principal, action: &str) -> Option<Answer> {
+    let (engine, tag, policy, actions): (_, _, _, &[&str]) = match principal.uid {
+        Uid::Service(_) => ("service", "scalbotics/never-for-services/v1", "services-only-work-with-tasks", &service::ACTIONS),
+        Uid::Agent(_) => ("agent", "scalbotics/never-for-agents/v1", "agents-only-look-at-what-is-theirs", &svid::ACTIONS),
+        Uid::Human(_) | Uid::Daemon => return None,
+    };
+    if actions.contains(&action) {
+        return None;
+    }
+    let fact = Digest::of_parts(tag, &[action.as_bytes()]);
+    let rule = Deciding { policy: policy.to_owned(), place: "built in".to_owned() };
+    Some(Answer {
+        engine: engine.to_owned(),
         bundle: fact,
         slice: fact,
         verdict: Verdict::Deny,
         deciding: vec![rule],
         errors: Vec::new(),
-    }
+    })
 }
 
 /// A denial as its caller may read it.
@@ -131,9 +140,12 @@ fn denial(decision: &Decision) -> Failure {
         Ruling::Allow
         | Ruling::Deny(Denial::Error { .. } | Denial::Policy { .. } | Denial::Grant { .. } | Denial::Chain { .. }) => {
             let explain = format!("scalbotics policy explain {}", decision.id);
-            // A service may not ask why.
-            let asks = !matches!(decision.requests.last().map(|request| request.principal.uid), Some(Uid::Service(_)));
-            if asks { explain } else { format!("ask the human who sponsors the service to run `{explain}`") }
+            // Neither a service nor an agent may ask why.
+            match decision.requests.last().map(|request| request.principal.uid) {
+                Some(Uid::Service(_)) => format!("ask the human who sponsors the service to run `{explain}`"),
+                Some(Uid::Agent(_)) => format!("ask the human who let the agent join to run `{explain}`"),
+                Some(Uid::Human(_) | Uid::Daemon) | None => explain,
+            }
         }
     };
     Failure::new(code, what).why(explanation.why).next(next).decision(decision.id.to_string())

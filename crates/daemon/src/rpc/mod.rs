@@ -11,6 +11,7 @@ mod audit_names;
 mod audit_service;
 mod authenticate;
 mod call;
+mod certified;
 pub mod codes;
 mod context;
 mod convert;

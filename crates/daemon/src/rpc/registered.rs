@@ -1,4 +1,5 @@
-//! Who logs in by a key of their own, as the registry knows them at this moment: a human, or a service with the human who sponsors it.
+//! Who calls, as the registry knows them at this moment: a human, a service with the human who sponsors it, or an agent with its certificate
+//! and the human who let it join.
 //!
 //! **Invariant:** a service may act only while it, its sponsor and its grant all hold (decisions/0024).
 
@@ -11,6 +12,7 @@ use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 
 use super::authenticate::AFTER_SUSPENSION;
+use super::certified::Certified;
 use super::codes;
 use super::context::Context;
 use super::convert::store_failure;
@@ -28,9 +30,23 @@ pub(crate) enum Registered {
         /// Who sponsors it.
         sponsor: Human,
     },
+    /// An agent, by its certificate.
+    Agent(Box<Certified>),
 }
 
 impl Context {
+    /// The same caller's rows as they are now; none where one of them is gone.
+    pub(super) async fn again(&self, known: &Registered) -> Result<Option<Registered>, Failure> {
+        match known {
+            Registered::Human(human) => self.registered(KeyHolder::Human(human.uid)).await,
+            Registered::Service { service, .. } => self.registered(KeyHolder::Service(service.uid)).await,
+            Registered::Agent(certified) => {
+                let now = self.certified(&certified.svid.serial).await?;
+                Ok(now.map(|certified| Registered::Agent(Box::new(certified))))
+            }
+        }
+    }
+
     /// The rows of somebody who claims an identity; none where nobody has it.
     pub(super) async fn registered(&self, holder: KeyHolder) -> Result<Option<Registered>, Failure> {
         let human = async |uid| self.ports.registry.human_by_uid(uid).await.map_err(|error| store_failure(&error));
@@ -52,14 +68,16 @@ impl Registered {
         match self {
             Self::Human(human) => human.principal(),
             Self::Service { service, .. } => service.principal(),
+            Self::Agent(certified) => certified.principal(),
         }
     }
 
-    /// For whom a service acts.
+    /// For whom a service or an agent acts.
     pub(super) fn sponsor(&self) -> Option<Sponsor> {
         match self {
             Self::Human(_) => None,
             Self::Service { service, sponsor } => Some(Sponsor { human: sponsor.principal(), grant: service.link() }),
+            Self::Agent(certified) => certified.sponsor(),
         }
     }
 
@@ -68,13 +86,16 @@ impl Registered {
         match self {
             Self::Human(_) => None,
             Self::Service { sponsor, .. } => Some(sponsor.uid),
+            Self::Agent(certified) => Some(certified.sponsor.uid),
         }
     }
 
-    pub(super) const fn holder(&self) -> KeyHolder {
+    /// Who holds the login key; none for an agent, which has none.
+    pub(super) const fn holder(&self) -> Option<KeyHolder> {
         match self {
-            Self::Human(human) => KeyHolder::Human(human.uid),
-            Self::Service { service, .. } => KeyHolder::Service(service.uid),
+            Self::Human(human) => Some(KeyHolder::Human(human.uid)),
+            Self::Service { service, .. } => Some(KeyHolder::Service(service.uid)),
+            Self::Agent(_) => None,
         }
     }
 
@@ -82,6 +103,7 @@ impl Registered {
         match self {
             Self::Human(human) => &human.tenant,
             Self::Service { service, .. } => &service.tenant,
+            Self::Agent(certified) => &certified.agent.tenant,
         }
     }
 
@@ -89,14 +111,16 @@ impl Registered {
         match self {
             Self::Human(human) => &human.groups,
             Self::Service { service, .. } => &service.groups,
+            Self::Agent(certified) => certified.team.as_slice(),
         }
     }
 
-    /// The public key that they log in with, as a JWK in JSON.
+    /// The public key that they log in with, as a JWK in JSON; empty for an agent, which logs in nowhere.
     pub(super) fn login_key(&self) -> &str {
         match self {
             Self::Human(human) => &human.login_key,
             Self::Service { service, .. } => &service.login_key,
+            Self::Agent(_) => "",
         }
     }
 
@@ -106,14 +130,15 @@ impl Registered {
         match self {
             Self::Human(human) => human.epoch,
             Self::Service { service, sponsor } => service.epoch.saturating_add(sponsor.epoch),
+            Self::Agent(certified) => certified.agent.epoch.saturating_add(certified.sponsor.epoch),
         }
     }
 
-    /// Whether an approval key is enrolled; a service never has one.
+    /// Whether an approval key is enrolled; a service or an agent never has one.
     pub(super) const fn can_approve(&self) -> bool {
         match self {
             Self::Human(human) => human.enrolment.is_some(),
-            Self::Service { .. } => false,
+            Self::Service { .. } | Self::Agent(_) => false,
         }
     }
 
@@ -124,6 +149,7 @@ impl Registered {
         match self {
             Self::Human(human) if human.standing == Standing::Active => Ok(()),
             Self::Human(_) => Err(suspended(AFTER_SUSPENSION.to_owned())),
+            Self::Agent(certified) => certified.check(now, what),
             Self::Service { service, sponsor } => match refused(service, Some(sponsor), now) {
                 None => Ok(()),
                 Some(Refused::Over) => {

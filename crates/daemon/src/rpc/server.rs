@@ -13,6 +13,7 @@ use std::time::Duration;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use scalbotics_identity::holder::svid;
 use scalbotics_runtime::audit::Unauthenticated;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -169,10 +170,18 @@ impl Shared {
     }
 
     async fn serve(&self, tls: TlsStream<TcpStream>, peer: SocketAddr, stranger: &Arc<Stranger>) {
-        let is_agent = tls.get_ref().1.peer_certificates().is_some_and(|chain| !chain.is_empty());
+        let presented = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = match presented.map(svid::read).transpose() {
+            Ok(certificate) => certificate.map(Arc::new),
+            // The handshake has read it before.
+            Err(error) => {
+                tracing::error!(%peer, %error, "a verified certificate cannot be read");
+                return;
+            }
+        };
         let begun = Arc::new(AtomicU64::new(0));
         let (stranger, intake) = (Arc::clone(stranger), Arc::clone(&self.intake));
-        let connection = Connection { peer, is_agent, begun: Arc::clone(&begun), stranger, intake };
+        let connection = Connection { peer, certificate, begun: Arc::clone(&begun), stranger, intake };
         let gate = Gate::new(self.routes.clone(), Arc::clone(&self.context), connection);
         let service = service_fn(move |request| {
             let gate = gate.clone();

@@ -37,8 +37,9 @@ impl Sessions {
             self.0.metrics.unauthenticated.add(1);
             tracing::info!(why = failure.parts().why.as_str(), "login refused");
         })?;
+        let holder = registered.holder().ok_or_else(|| Failure::internal("log in without a key", &"an agent"))?;
         let session = Session {
-            holder: registered.holder(),
+            holder,
             sponsor: registered.sponsored_by(),
             tenant: registered.tenant().clone(),
             groups: registered.groups().to_vec(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scalbotics_core::ports::{CheckpointKeeper, Clock, PrivacyStore};
+use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority, PrivacyStore};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::local::KeystoreAuthority;
@@ -11,6 +11,7 @@ use scalbotics_identity::holder::key::Jwk;
 use scalbotics_identity::holder::tls::ClockTime;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::audit::{Checkpointer, Keepers, Quota};
+use scalbotics_runtime::identity::{Issuance, Terms};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::{POLL_MS, REMOTE_POLL_MS, Reconciler, States};
 use scalbotics_runtime::{Ports, Supervisor, approval, evidence, privacy, secret, task};
@@ -114,6 +115,17 @@ pub(super) fn evidence_of(
         .map_err(|error| StartError::System { attempt: "name the key of tokens", source: error.into() })?;
     let authority = evidence::Authority { token_key, certificates: Arc::new(move || serving.chain()) };
     Ok(evidence::Service::new(ports.clone(), states, config.trust_domain.as_str(), authority))
+}
+
+/// Certificates of agents, signed by `authority`.
+pub(super) fn issuance(
+    config: &Config,
+    ports: &Ports,
+    (authority, clock): (Arc<dyn KeyAuthority>, Arc<Guarded>),
+    (quota, metrics): (&Arc<Quota>, &Arc<Metrics>),
+) -> Issuance {
+    let terms = Terms { trust_domain: config.trust_domain.clone(), lifetime_ms: config.settings.identity.svid_lifetime.as_ms() };
+    Issuance::new(ports.clone(), (authority, clock), (Arc::clone(quota), Arc::clone(metrics)), terms)
 }
 
 /// The authorities, kept fresh, and TLS under them.

@@ -172,6 +172,8 @@ pub(super) fn ports(
         secret_store: store.clone(),
         roster: store.clone(),
         services: store.clone(),
+        svids: store.clone(),
+        join_tokens: store.clone(),
         registry: store,
         cipher,
         clock,

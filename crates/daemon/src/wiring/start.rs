@@ -12,7 +12,9 @@ use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
 use tokio::net::TcpListener;
 
-use super::loops::{acceptor, anchored, approvals, evidence_of, learnt, privacy_of, reconciler, sign_logs, used_logins};
+use super::loops::{
+    acceptor, anchored, approvals, evidence_of, issuance, learnt, privacy_of, reconciler, sign_logs, used_logins,
+};
 use super::parts::{Keys, Outside, open_store, ports, unlock};
 use super::workloads::Workloads;
 use crate::admin;
@@ -87,6 +89,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         people,
         tasks,
         models,
+        identity: issuance(&config, &ports, (authorities.port(), Arc::clone(&clock)), (&quota, &metrics)),
         approvals,
         privacy,
         secrets,

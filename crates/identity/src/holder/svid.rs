@@ -92,6 +92,8 @@ pub struct Svid {
     pub not_after: Timestamp,
     /// SHA-256 of the DER bytes: `x5t#S256` of RFC 8705.
     pub digest: Digest,
+    /// SHA-256 of its key's `SubjectPublicKeyInfo`.
+    pub key: Digest,
 }
 
 /// Reads a leaf certificate.
@@ -119,6 +121,7 @@ pub fn read(certificate: &CertificateDer<'_>) -> Result<Svid, Error> {
         not_before: at(parsed.validity().not_before.timestamp()),
         not_after: at(parsed.validity().not_after.timestamp()),
         digest: Digest::of_bytes(certificate),
+        key: Digest::of_bytes(parsed.public_key().raw),
     })
 }
 

@@ -54,3 +54,7 @@ pub const CHECKPOINTS_OUTSIDE: &str = "scalbotics_audit_checkpoints_outside_tota
 pub const WATCHERS: &str = "scalbotics_task_watchers";
 /// Background tasks that panicked.
 pub const BACKGROUND_PANICS: &str = "scalbotics_background_panics_total";
+/// Certificates of agents, by `event`.
+pub const SVIDS: &str = "scalbotics_svids_total";
+/// Join tokens, by `event`.
+pub const JOIN_TOKENS: &str = "scalbotics_join_tokens_total";

@@ -101,6 +101,16 @@ pub struct Metrics {
     pub checkpoints_not_kept: Counter,
     /// [`names::WATCHERS`]
     pub watchers: Gauge,
+    /// [`names::SVIDS`] issued
+    pub svids_issued: Counter,
+    /// [`names::SVIDS`] refused
+    pub svids_refused: Counter,
+    /// [`names::SVIDS`] cut short for new keys
+    pub svids_cut_short: Counter,
+    /// [`names::JOIN_TOKENS`] made
+    pub join_tokens_made: Counter,
+    /// [`names::JOIN_TOKENS`] refused: used before, late, another agent's
+    pub join_tokens_refused: Counter,
     /// [`names::BACKGROUND_PANICS`]
     pub background_panics: Counter,
 }
@@ -171,6 +181,11 @@ impl Metrics {
             labelled(names::CHECKPOINTS_OUTSIDE, "result", "kept", &self.checkpoints_kept),
             labelled(names::CHECKPOINTS_OUTSIDE, "result", "not_kept", &self.checkpoints_not_kept),
             gauge(names::WATCHERS, &self.watchers),
+            labelled(names::SVIDS, "event", "issued", &self.svids_issued),
+            labelled(names::SVIDS, "event", "refused", &self.svids_refused),
+            labelled(names::SVIDS, "event", "cut_short", &self.svids_cut_short),
+            labelled(names::JOIN_TOKENS, "event", "made", &self.join_tokens_made),
+            labelled(names::JOIN_TOKENS, "event", "refused", &self.join_tokens_refused),
             counter(names::BACKGROUND_PANICS, &self.background_panics),
         ];
         samples.extend(self.model_samples());

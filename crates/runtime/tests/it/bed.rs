@@ -110,6 +110,8 @@ impl Bed {
             secret_store: disk.store.clone(),
             roster: disk.store.clone(),
             services: disk.store.clone(),
+            svids: disk.store.clone(),
+            join_tokens: disk.store.clone(),
             epochs: disk.store.clone(),
             cipher: Arc::new(PlainCipher),
             clock,

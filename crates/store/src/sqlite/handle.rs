@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use scalbotics_core::agent::Agent;
 use scalbotics_core::failpoint;
+use scalbotics_core::identity::Svid;
 use scalbotics_core::ids::{AgentUid, HumanUid, InstallationId, ServiceUid};
 use scalbotics_core::ports::{Human, StoreError};
 use scalbotics_core::service::Service;
@@ -53,6 +54,7 @@ pub(super) struct Callers {
     pub(super) services: Kept<ServiceUid, Service>,
     pub(super) agents: Kept<AgentUid, Agent>,
     pub(super) named_agents: Kept<(TenantId, Name), Agent>,
+    pub(super) svids: Kept<String, Svid>,
 }
 
 #[derive(Debug)]

@@ -8,12 +8,14 @@ use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::ids::{AgentUid, HumanUid};
 use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::time::Timestamp;
 
 use super::SqliteStore;
 use super::column::{blob, count, document, integer, parsed, word};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
 use super::notes::Noted;
+use super::svids::cut_short;
 
 /// What was attempted, for errors.
 pub(super) const WRITE: &str = "write the registry";
@@ -72,16 +74,18 @@ impl Registry for SqliteStore {
     }
 
     async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
+        let at = note.record.at;
         let noted = Noted::prepare(&agent.tenant, note)?;
         let class = class(agent.standing, ROW_WEIGHT.saturating_add(noted.weight()));
         let apply = move |tx: &mut Tx<'_>| {
-            put_agent(tx.conn, &agent)?;
+            put_agent(tx.conn, &agent, at)?;
             noted.write(tx)
         };
         let callers = Arc::clone(self.callers());
         let forget = move |()| {
             callers.agents.forget();
             callers.named_agents.forget();
+            callers.svids.forget();
         };
         self.write(class, apply, forget).await
     }
@@ -186,8 +190,12 @@ fn put_human(conn: &Connection, new: &Human, row: &[u8]) -> Result<(), StoreErro
     .map_err(failed(WRITE))
 }
 
-fn put_agent(conn: &Connection, new: &Agent) -> Result<(), StoreError> {
+/// Writes an agent's row; a higher epoch cuts short at `at` what it has of certificates.
+fn put_agent(conn: &Connection, new: &Agent, at: Timestamp) -> Result<(), StoreError> {
     if let Some(old) = stored_agent(conn, new.uid)? {
+        if new.epoch > old.epoch {
+            cut_short(conn, new.uid, at)?;
+        }
         check_change(
             &Fixed { tenant: &old.tenant, name: &old.name, standing: old.standing, epoch: old.epoch },
             &Fixed { tenant: &new.tenant, name: &new.name, standing: new.standing, epoch: new.epoch },

@@ -17,10 +17,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_secrets.sql"),
     include_str!("migrations/0003_services.sql"),
     include_str!("migrations/0004_privacy.sql"),
+    include_str!("migrations/0005_svids.sql"),
 ];
 
 /// The newest version.
-pub(super) const LATEST: i64 = 4;
+pub(super) const LATEST: i64 = 5;
 
 /// Checks whose database this is, and brings it to the newest schema. All steps together are one transaction.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {

@@ -7,6 +7,7 @@ mod audit_log;
 mod audit_search;
 mod decision_store;
 mod epochs;
+mod join_tokens;
 mod key_authority;
 mod log_tree;
 mod payload_store;
@@ -15,6 +16,7 @@ mod registry;
 mod secret_store;
 mod service_registry;
 mod store;
+mod svid_book;
 mod task_log;
 
 pub use key_authority::{AuthorityGround, key_authority};

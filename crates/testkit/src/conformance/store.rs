@@ -1,13 +1,13 @@
 //! All storage ports at once, since a commit shows in all of them.
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, AuditSearch, AuditTree, DecisionStore, Epochs, PayloadStore, PrivacyStore, Registry, Roster,
-    SecretStore, ServiceRegistry, TaskLog, WrapStore,
+    ApprovalStore, AuditLog, AuditSearch, AuditTree, DecisionStore, Epochs, JoinTokens, PayloadStore, PrivacyStore, Registry,
+    Roster, SecretStore, ServiceRegistry, SvidBook, TaskLog, WrapStore,
 };
 
 use super::{
-    approval_store, audit_log, audit_search, decision_store, epochs, log_tree, payload_store, privacy_store, registry,
-    secret_store, service_registry, task_log,
+    approval_store, audit_log, audit_search, decision_store, epochs, join_tokens, log_tree, payload_store, privacy_store,
+    registry, secret_store, service_registry, svid_book, task_log,
 };
 
 /// Everything that one store implements.
@@ -22,6 +22,8 @@ pub trait Store:
     + Registry
     + Roster
     + ServiceRegistry
+    + SvidBook
+    + JoinTokens
     + SecretStore
     + PrivacyStore
     + WrapStore
@@ -40,6 +42,8 @@ impl<S> Store for S where
         + Registry
         + Roster
         + ServiceRegistry
+        + SvidBook
+        + JoinTokens
         + SecretStore
         + PrivacyStore
         + WrapStore
@@ -59,6 +63,8 @@ pub async fn all(store: &dyn Store) {
     decision_store::suite(store).await;
     registry::suite(store).await;
     service_registry::suite(store).await;
+    svid_book::suite(store).await;
+    join_tokens::suite(store).await;
     secret_store::suite(store).await;
     epochs::suite(store).await;
 }

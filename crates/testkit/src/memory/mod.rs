@@ -9,6 +9,7 @@ mod registry;
 mod secrets;
 mod services;
 mod state;
+mod svids;
 mod tasks;
 
 pub use state::MemoryStore;

@@ -63,6 +63,9 @@ impl Registry for MemoryStore {
             let taken = tables.agents.values().any(|a| a.tenant == agent.tenant && a.name == agent.name && a.uid != agent.uid);
             let old = tables.agents.get(&agent.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
             check(old, (&agent.tenant, &agent.name, agent.epoch, agent.standing), taken)?;
+            if old.is_some_and(|(_, _, epoch, _)| epoch < agent.epoch) {
+                tables.cut_short(agent.uid, note.record.at);
+            }
             tables.note(&agent.tenant, note)?;
             tables.agents.insert(agent.uid, agent);
             Ok(())

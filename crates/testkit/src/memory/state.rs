@@ -8,6 +8,7 @@ use scalbotics_core::approval;
 use scalbotics_core::audit::Record;
 use scalbotics_core::audit::merkle::{Frontier, leaf_hash};
 use scalbotics_core::digest::Digest;
+use scalbotics_core::identity::{JoinToken, Svid};
 use scalbotics_core::ids::{
     AgentUid, ApprovalId, DecisionId, ErasureId, HoldId, HumanUid, PayloadId, SecretId, ServiceUid, TaskId,
 };
@@ -48,6 +49,8 @@ pub(super) struct Tables {
     pub(super) humans: BTreeMap<HumanUid, Human>,
     pub(super) agents: BTreeMap<AgentUid, Agent>,
     pub(super) services: BTreeMap<ServiceUid, Service>,
+    pub(super) svids: BTreeMap<String, Svid>,
+    pub(super) join_tokens: BTreeMap<Digest, JoinToken>,
     pub(super) answers: BTreeMap<String, StoredAnswer>,
     pub(super) secrets: BTreeMap<SecretId, SealedSecret>,
     pub(super) destroyed: BTreeMap<PayloadId, TenantId>,

@@ -81,6 +81,8 @@ impl Life {
             secret_store: store.clone(),
             roster: store.clone(),
             services: store.clone(),
+            svids: store.clone(),
+            join_tokens: store.clone(),
             epochs: reads,
             cipher: Arc::new(PlainCipher),
             clock: stage.clock.clone(),

@@ -64,6 +64,12 @@ impl KeystoreAuthority {
         self.held().authorities.all().to_vec()
     }
 
+    /// Whether what this authority signed is accepted at `now`.
+    #[must_use]
+    pub fn vouches(&self, id: &AuthorityId, now: Timestamp) -> bool {
+        self.held().authorities.get(id).is_some_and(|authority| authority.vouches(now))
+    }
+
     /// Issues a certificate under the active authority.
     ///
     /// # Errors
