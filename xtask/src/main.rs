@@ -14,6 +14,7 @@ mod reference;
 mod runner;
 mod say;
 mod sim;
+mod spiffe;
 mod test;
 mod tidy;
 mod tlog;
@@ -53,6 +54,8 @@ enum Task {
     Models,
     /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
     Sim(sim::Options),
+    /// Let clients that others wrote ask the Workload API: go-spiffe and the Python package spiffe; fetches both, pinned by digest
+    Spiffe,
     /// Let a reader that others wrote check logs, tiles and cosigned checkpoints; fetches it, pinned by digest
     Tlog,
     /// Build everything and run every test; installs the test runner by itself
@@ -71,6 +74,7 @@ fn main() -> Result<ExitCode> {
         Task::Fuzz(options) => fuzz::command(&root, &options),
         Task::Models => models::command(&root),
         Task::Sim(options) => sim::command(&root, &options),
+        Task::Spiffe => spiffe::command(&root),
         Task::Tlog => tlog::command(&root),
         Task::Test(options) => test::command(&root, &options),
     }
