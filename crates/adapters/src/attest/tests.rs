@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use scalbotics_core::digest::Digest;
 use scalbotics_core::workload::{Seen, Wanted};
-use scalbotics_testkit::clock::FixedClock;
+use scalbotics_testkit::FixedClock;
 
 use super::*;
 
@@ -98,7 +98,8 @@ fn a_number_that_is_anothers_by_now_is_found_out() {
     assert!(attestor().look_now(&second_peer, ALL).is_ok());
     // The start time of another process under this number.
     assert!(attestor().look_now(&first_peer, ALL).is_ok());
-    let reused = Peer { started: first_peer.started.clone(), ..second_peer };
+    let mut reused = second_peer;
+    reused.started = first_peer.started.clone();
     assert!(matches!(attestor().look_now(&reused, ALL), Err(Error::Changed)));
     // Another user's process under this number.
     let pid = i32::try_from(second.0.id()).unwrap();

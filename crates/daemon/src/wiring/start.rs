@@ -116,10 +116,15 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let (addresses, most) = ((local(&api)?, local(&admin)?), config.settings.limits.connections);
     context.privacy.start();
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
-    supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
-    workloads.into_iter().for_each(|workloads| workloads.serve(&context));
+    serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// What is served to this host itself: the admin pages, and identities of its processes.
+fn serve_host(admin: TcpListener, workloads: Option<Workloads>, context: &Arc<Context>) {
+    context.supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(context)));
+    workloads.into_iter().for_each(|workloads| workloads.serve(context));
 }
 
 fn say_serving((api, admin): (SocketAddr, SocketAddr), recovered: usize) {

@@ -32,8 +32,7 @@ impl Workloads {
             source: source.into(),
         };
         let roots = keys.trust.roots().map_err(trust)?;
-        let lifetime_ms = config.settings.identity.svid_lifetime.as_ms();
-        let material = workload::Material::new(signer, config.trust_domain.clone(), &roots, lifetime_ms);
+        let material = workload::Material::new(signer, config.trust_domain.clone(), &roots);
         let listener = workload::bind(&path).await.map_err(|source| StartError::Socket { path: path.clone(), source })?;
         Ok(Some(Self { listener, path, material }))
     }

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::os::unix::net::UnixStream as Blocking;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -28,8 +27,10 @@ const BITES: Duration = Duration::from_secs(3);
 /// Time for what has to come at some time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Carries bytes between its standard streams and a socket: so that a process of any user connects, and this one speaks.
+/// Becomes a user, and carries bytes between its standard streams and a socket: so that a process of any user connects, and this one speaks.
+/// The user's own Python need not be there: it is started by this one's.
 const RELAY: &str = "import socket,sys,threading,os
+n=int(sys.argv[2]); os.setgroups([]); os.setgid(n); os.setuid(n)
 s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
 def up():
     while True:
@@ -73,14 +74,7 @@ impl Installation {
     /// A process of this user, which runs Python.
     async fn client_as(&self, uid: u32) -> (Client, tokio::process::Child) {
         let mut command = Command::new(python());
-        command
-            .args(["-c", RELAY])
-            .arg(self.socket())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .uid(uid)
-            .gid(uid)
-            .current_dir("/");
+        command.args(["-c", RELAY]).arg(self.socket()).arg(uid.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
         let both = tokio::io::join(child.stdout.take().unwrap(), child.stdin.take().unwrap());
         let mut once = Some(TokioIo::new(both));

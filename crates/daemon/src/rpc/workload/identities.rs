@@ -93,6 +93,7 @@ impl Identities {
     }
 }
 
-fn unknown(why: impl Into<String>) -> Failure {
+/// What is said to whoever is nobody.
+pub(super) fn unknown(why: impl Into<String>) -> Failure {
     Failure::new(codes::WORKLOAD_UNKNOWN, WHAT).why(why).next("scalbotics agent list")
 }

@@ -8,6 +8,7 @@
 
 mod crowd;
 mod identities;
+mod lenient;
 mod server;
 mod service;
 mod socket;

@@ -18,6 +18,7 @@ use tower::Service as _;
 
 use super::crowd::Crowd;
 use super::identities::Identities;
+use super::lenient::Lenient;
 use super::service::Workload;
 use super::svids::Material;
 use crate::rpc::context::Context;
@@ -137,7 +138,7 @@ impl Shared {
             let (mut routes, intake) = (self.routes.clone(), Arc::clone(&self.intake));
             async move { routes.call(request.map(|body| Counted::new(body, intake, false))).await.map_err(|never: Infallible| never) }
         });
-        let mut connection = std::pin::pin!(builder().serve_connection(TokioIo::new(stream), service));
+        let mut connection = std::pin::pin!(builder().serve_connection(TokioIo::new(Lenient::new(stream)), service));
         let supervisor = &self.context.supervisor;
         let mut ending = false;
         loop {

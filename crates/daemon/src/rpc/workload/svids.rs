@@ -6,17 +6,17 @@ use bytes::Bytes;
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::identity::{AuthorityId, SpiffeId, Subject, TrustDomain};
-use scalbotics_core::ports::SvidOrder;
 use scalbotics_core::principal::Uid;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::jwt_svid::{self, Refused, Signer, Valid, Validator};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_proto::spiffe as v1;
+use scalbotics_runtime::identity::{Basis, By, Error, Order};
 
-use super::identities::Identities;
+use super::identities::{Identities, unknown};
 use crate::rpc::audit::audit_failure;
 use crate::rpc::codes;
-use crate::rpc::convert::{authority_failure, store_failure};
+use crate::rpc::convert::{authority_failure, change_failure, store_failure};
 use crate::rpc::failure::Failure;
 
 /// The action under which tokens stand in the audit log.
@@ -29,7 +29,6 @@ pub(crate) struct Material {
     validator: Validator,
     trust_domain: TrustDomain,
     roots: Vec<u8>,
-    lifetime_ms: u64,
 }
 
 /// Certificates of one moment, and when they have to be others.
@@ -43,16 +42,11 @@ pub(super) struct Issued {
 }
 
 impl Material {
-    /// Tokens by `signer`; `roots` are the certificates of the trust bundle, DER; certificates live `lifetime_ms`.
-    pub(crate) fn new(signer: Signer, trust_domain: TrustDomain, roots: &[impl AsRef<[u8]>], lifetime_ms: u64) -> Self {
+    /// Tokens by `signer`; `roots` are the certificates of the trust bundle, DER.
+    pub(crate) fn new(signer: Signer, trust_domain: TrustDomain, roots: &[impl AsRef<[u8]>]) -> Self {
         let validator = signer.validator();
         let roots = roots.iter().flat_map(|root| root.as_ref().iter().copied()).collect();
-        Self { signer, validator, trust_domain, roots, lifetime_ms }
-    }
-
-    fn id(&self, agent: &Agent) -> SpiffeId {
-        let subject = Subject::Agent { tenant: agent.tenant.clone(), agent: agent.name.clone() };
-        SpiffeId::new(self.trust_domain.clone(), &subject)
+        Self { signer, validator, trust_domain, roots }
     }
 
     fn own_domain(&self) -> String {
@@ -69,24 +63,17 @@ impl Identities {
         self.may_issue()?;
         let now = self.context.ports.clock.now();
         let (mut svids, mut authorities) = (Vec::with_capacity(agents.len()), Vec::new());
-        let mut first_end = now.plus_ms(material.lifetime_ms);
+        let mut first_end = None;
         for agent in agents {
             let key = Pair::generate(Algorithm::P256).map_err(|error| Failure::internal("make a key", &error))?;
-            let id = material.id(agent);
-            let order = SvidOrder {
-                id: id.clone(),
-                key_spki: key.public().to_spki_der(),
-                lifetime_ms: material.lifetime_ms,
-                dns: Vec::new(),
-                ips: Vec::new(),
-            };
-            let issued = self.context.authorities.port().issue(&order, now).await.map_err(|error| authority_failure(&error))?;
+            let order = Order { agent: agent.uid, key_spki: key.public().to_spki_der(), basis: Basis::Attested, by: By::Daemon };
+            let issued = self.context.identity.issue(order).await.map_err(|error| issue_failure(&error))?;
             let secret = key.to_pkcs8_der().map_err(|error| Failure::internal("encode a key", &error))?;
-            first_end = first_end.min(issued.not_after);
+            first_end = first_end.into_iter().chain([issued.not_after]).min();
             authorities.push(issued.authority);
             self.context.metrics.workload_x509.add(1);
             svids.push(v1::X509svid {
-                spiffe_id: id.to_string(),
+                spiffe_id: self.context.identity.id_of(agent).to_string(),
                 x509_svid: issued.chain.concat(),
                 // Cleared when the response is gone.
                 x509_svid_key: Bytes::from_owner(secret),
@@ -94,7 +81,8 @@ impl Identities {
                 hint: agent.name.to_string(),
             });
         }
-        let renew_at = now.plus_ms(half_life(first_end.since_ms(now), &self.context.ports.ids.salt()));
+        let life_ms = first_end.map_or(0, |end| end.since_ms(now));
+        let renew_at = now.plus_ms(half_life(life_ms, &self.context.ports.ids.salt()));
         let response = v1::X509svidResponse { svids, crl: self.lists(), federated_bundles: BTreeMap::new() };
         Ok(Issued { response, renew_at, authorities })
     }
@@ -113,7 +101,7 @@ impl Identities {
         let now = self.context.ports.clock.now();
         let mut svids = Vec::new();
         for agent in agents {
-            let id = material.id(agent);
+            let id = self.context.identity.id_of(agent);
             if !request.spiffe_id.is_empty() && request.spiffe_id != id.to_string() {
                 continue;
             }
@@ -183,6 +171,21 @@ impl Identities {
             return Err(Failure::new(codes::READS_ONLY, what).next("scalbotics status"));
         }
         Ok(())
+    }
+}
+
+fn issue_failure(error: &Error) -> Failure {
+    match error {
+        Error::NotFound | Error::NotActive { .. } => unknown("the agent is suspended or offboarded"),
+        Error::Clock => {
+            let failure = Failure::new(codes::CLOCK_UNTRUSTED, "nothing is issued now");
+            failure.why(error.to_string()).next("set the clock of the daemon's host")
+        }
+        Error::Authority(error) => authority_failure(error),
+        Error::Change(error) => change_failure(error),
+        Error::Token(_) | Error::TooMany { .. } | Error::NotSponsor | Error::Answered => {
+            Failure::internal("issue a certificate without a token", error)
+        }
     }
 }
 

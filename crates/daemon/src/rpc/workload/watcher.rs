@@ -76,8 +76,12 @@ impl Watcher {
             }
             self.in_force.mark_unchanged();
             let agents = self.identities.of(&self.peer).await?;
-            if is_due || agents != told.agents {
+            // Bundles are the same for everybody who is somebody.
+            if is_due || (agents != told.agents && told.renew_at.is_some()) {
                 return Ok(Some(agents));
+            }
+            if let Some(told) = &mut self.told {
+                told.agents = agents;
             }
         }
     }
