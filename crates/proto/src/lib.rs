@@ -32,7 +32,7 @@ pub mod v1 {
     unused_qualifications,
     reason = "the generator's code, not ours"
 )]
-pub mod spiffe {
+pub mod workload {
     tonic::include_proto!("_");
 }
 

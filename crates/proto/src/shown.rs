@@ -21,7 +21,7 @@ impl std::fmt::Debug for v1::RotateSecretRequest {
 mod workload {
     use std::fmt;
 
-    use crate::spiffe::{Jwtsvid, JwtsvidResponse, ValidateJwtsvidRequest, X509svid, X509svidResponse};
+    use crate::workload::{Jwtsvid, JwtsvidResponse, ValidateJwtsvidRequest, X509svid, X509svidResponse};
 
     impl fmt::Debug for X509svid {
         /// Prints whom it names, never the key.

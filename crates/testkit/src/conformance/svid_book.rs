@@ -54,20 +54,21 @@ pub(super) async fn suite(store: &dyn Store) {
     assert!(store.enter(svid(&world, "a4", 0), foreign.into()).await.is_err(), "a record of another tenant");
     assert_eq!(store.head(&world.tenant).await.unwrap().size, begun + 2, "what is refused leaves no record");
     assert!(store.enter(svid(&elsewhere, "b1", 5), elsewhere.record(Kind::Rpc, "x").into()).await.unwrap());
-    lists(store, &world, &[first, alone]).await;
+    lists(store, &world, [&first, &alone]).await;
     cuts(store, &world).await;
     raised(store, &world).await;
 }
 
-async fn lists(store: &dyn Store, world: &World, known: &[Svid]) {
+async fn lists(store: &dyn Store, world: &World, [first, last]: [&Svid; 2]) {
+    let (both, one, other) = (vec![first.clone(), last.clone()], vec![first.clone()], vec![last.clone()]);
     let all = SvidFilter { tenant: world.tenant.clone(), agent: None, from: world.clock.now(), after: None, limit: 10 };
-    assert_eq!(store.svids(&all).await.unwrap(), known, "by their end, of one tenant");
+    assert_eq!(store.svids(&all).await.unwrap(), both, "by their end, of one tenant");
     let own = SvidFilter { agent: Some(world.agent.uid), ..all.clone() };
-    assert_eq!(store.svids(&own).await.unwrap(), known);
-    assert_eq!(store.svids(&SvidFilter { limit: 1, ..own.clone() }).await.unwrap(), known[..1]);
-    let after = Some((known[0].not_after, known[0].serial.clone()));
-    assert_eq!(store.svids(&SvidFilter { after, ..own.clone() }).await.unwrap(), known[1..]);
-    assert_eq!(store.svids(&SvidFilter { from: known[1].not_after, ..own }).await.unwrap(), known[1..]);
+    assert_eq!(store.svids(&own).await.unwrap(), both);
+    assert_eq!(store.svids(&SvidFilter { limit: 1, ..own.clone() }).await.unwrap(), one);
+    let after = Some((first.not_after, first.serial.clone()));
+    assert_eq!(store.svids(&SvidFilter { after, ..own.clone() }).await.unwrap(), other);
+    assert_eq!(store.svids(&SvidFilter { from: last.not_after, ..own }).await.unwrap(), other);
     let nobody = SvidFilter { agent: Some(World::new("svids-3", 73).agent.uid), ..all };
     assert_eq!(store.svids(&nobody).await.unwrap(), []);
 }

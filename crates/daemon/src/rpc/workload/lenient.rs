@@ -207,7 +207,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Lenient<S> {
             match Pin::new(&mut this.inner).poll_read(context, &mut read) {
                 Poll::Ready(Ok(())) if read.filled().is_empty() => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(())) => this.mended.push(read.filled()),
-                other => return other,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -318,7 +319,7 @@ mod tests {
         let mut seed = 7_u32;
         let mut rubbish = || {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (seed >> 24) as u8
+            seed.to_be_bytes()[0]
         };
         for len in [0, 1, 9, 24, 100, 5_000] {
             let mut payload: Vec<u8> = (0..len).map(|_| rubbish()).collect();

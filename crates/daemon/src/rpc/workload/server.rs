@@ -11,7 +11,7 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use scalbotics_adapters::attest::Peer;
-use scalbotics_proto::spiffe::spiffe_workload_api_server::SpiffeWorkloadApiServer;
+use scalbotics_proto::workload::spiffe_workload_api_server::SpiffeWorkloadApiServer;
 use tokio::net::{UnixListener, UnixStream};
 use tonic::service::Routes;
 use tower::Service as _;

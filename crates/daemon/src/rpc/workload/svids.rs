@@ -10,7 +10,7 @@ use scalbotics_core::principal::Uid;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::jwt_svid::{self, Refused, Signer, Valid, Validator};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
-use scalbotics_proto::spiffe as v1;
+use scalbotics_proto::workload as v1;
 use scalbotics_runtime::identity::{Basis, By, Error, Order};
 
 use super::identities::{Identities, unknown};
@@ -108,7 +108,10 @@ impl Identities {
             let subject = jwt_svid::Subject { id: id.clone(), epoch: agent.epoch };
             let minted = material.signer.mint(&subject, &request.audience, now).map_err(|error| match error {
                 jwt_svid::Error::Audience => Failure::invalid("audience", error.to_string()),
-                other => Failure::internal("mint a token", &other),
+                fault @ (jwt_svid::Error::Algorithm { .. }
+                | jwt_svid::Error::Entropy(_)
+                | jwt_svid::Error::Key(_)
+                | jwt_svid::Error::Json(_)) => Failure::internal("mint a token", &fault),
             })?;
             // The audience is the caller's own text and stays out of the log (semantics §7.2).
             let mut record = Record::new(Kind::Rpc, now, agent.tenant.clone(), Uid::Agent(agent.uid), JWT_ACTION);
