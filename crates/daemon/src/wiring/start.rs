@@ -9,7 +9,8 @@ use scalbotics_core::ports::Clock;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_runtime::audit::{Auditor, Quota};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
+use scalbotics_runtime::reconcile::Reconciler;
+use scalbotics_runtime::{Decisions, Supervisor, model, people, secret, task};
 use tokio::net::TcpListener;
 
 use super::loops::{
@@ -65,9 +66,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
     let reconciler = reconciler(&config, &ports, (&metrics, &quota));
-    workspaces.follow(reconciler.states().watch());
-    models.follow(reconciler.states().watch());
-    reconciler.start(&supervisor).await;
+    begin_desired(&reconciler, (&workspaces, &models), &supervisor).await;
     let tasks =
         task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
@@ -119,6 +118,17 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Brings desired state into force, and has those who need it told of each change.
+async fn begin_desired(
+    reconciler: &Arc<Reconciler>,
+    (workspaces, models): (&InForceWorkspaces, &model::Runner),
+    supervisor: &Supervisor,
+) {
+    workspaces.follow(reconciler.states().watch());
+    models.follow(reconciler.states().watch());
+    reconciler.start(supervisor).await;
 }
 
 /// What is served to this host itself: the admin pages, and identities of its processes.
