@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(root.join("scalbotics/v1"))?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
     files.sort();
-    let descriptors = protox::compile(files, [root])?;
+    let descriptors = protox::compile(files, [root.clone()])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
     // What holds a secret's value or a join token has no derived `Debug`: a log line must not be able to print it.
@@ -27,5 +27,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_server(true)
         .build_client(true)
         .compile_fds(descriptors)?;
+    // The Workload API is another listener's: no part of what the API describes. A private key has no derived `Debug` either.
+    if cfg!(feature = "workload") {
+        tonic_prost_build::configure()
+            .btree_map(".")
+            .bytes(".X509SVID.x509_svid_key")
+            .skip_debug(["X509SVIDResponse", "X509SVID", "JWTSVIDResponse", "JWTSVID", "ValidateJWTSVIDRequest"])
+            .compile_fds(protox::compile([root.join("spiffe/workload.proto")], [root])?)?;
+    }
     Ok(())
 }

@@ -15,6 +15,7 @@ mod reference;
 mod runner;
 mod say;
 mod sim;
+mod spiffe;
 mod test;
 mod tidy;
 mod tlog;
@@ -56,6 +57,8 @@ enum Task {
     Oidc,
     /// Run seeds of the simulator: random tasks, faults and crashes in virtual time
     Sim(sim::Options),
+    /// Let clients that others wrote ask the Workload API: go-spiffe and the Python package spiffe; fetches both, pinned by digest
+    Spiffe,
     /// Let a reader that others wrote check logs, tiles and cosigned checkpoints; fetches it, pinned by digest
     Tlog,
     /// Build everything and run every test; installs the test runner by itself
@@ -75,6 +78,7 @@ fn main() -> Result<ExitCode> {
         Task::Models => models::command(&root),
         Task::Oidc => oidc::command(&root),
         Task::Sim(options) => sim::command(&root, &options),
+        Task::Spiffe => spiffe::command(&root),
         Task::Tlog => tlog::command(&root),
         Task::Test(options) => test::command(&root, &options),
     }

@@ -19,6 +19,7 @@
     )
 )]
 
+pub mod attest;
 mod build;
 pub mod git;
 pub mod issuer;

@@ -43,6 +43,7 @@ pub mod tenant;
 pub mod time;
 pub mod tool;
 pub mod workflow;
+pub mod workload;
 
 mod in_words;
 mod shell;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use scalbotics_adapters::attest::Rights;
 use scalbotics_adapters::git::Yaml;
 use scalbotics_adapters::policy::cedar::Engine;
 use scalbotics_core::desired::{Finding, FindingKind, Snapshot};
@@ -19,13 +20,40 @@ pub(crate) struct LocalCompiler {
     tenant: TenantId,
     places: Arc<Places>,
     overlay: Option<Name>,
+    /// Whose programs may be looked at, where the Workload API is served.
+    rights: Option<Rights>,
 }
 
 impl LocalCompiler {
     /// A compiler that lets agents and tools have these places and no others, and narrows by this overlay.
     #[must_use]
     pub(crate) const fn new(tenant: TenantId, places: Arc<Places>, overlay: Option<Name>) -> Self {
-        Self { tenant, places, overlay }
+        Self { tenant, places, overlay, rights: None }
+    }
+
+    /// The same for a daemon that serves the Workload API with these rights: selectors that it could never see are refused.
+    #[must_use]
+    pub(crate) const fn attesting(mut self, rights: Option<Rights>) -> Self {
+        self.rights = rights;
+        self
+    }
+
+    fn check_workloads(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        let Some(rights) = self.rights else { return Vec::new() };
+        let workloads = snapshot.agents.iter().filter_map(|(name, agent)| Some((name, agent.workload.as_ref()?)));
+        let unseen = workloads.filter(|(_, workload)| {
+            let user = workload.unix.as_ref().map_or((None, None), |unix| (unix.uid, unix.gid));
+            workload.wanted().is_of_program() && !rights.see(user.0, user.1)
+        });
+        let finding = |(name, _)| Finding {
+            file: format!("agents/{name}.yaml"),
+            line: None,
+            kind: FindingKind::Value,
+            what: "workload is refused: path and sha256 of another user's process cannot be seen".to_owned(),
+            why: "the daemon has not the capability CAP_SYS_PTRACE".to_owned(),
+            next: "give the daemon's service that capability, name the daemon's own user, or select by user and unit".to_owned(),
+        };
+        unseen.map(finding).collect()
     }
 
     fn check_mounts(&self, snapshot: &Snapshot) -> Vec<Finding> {
@@ -83,6 +111,7 @@ impl Compiler for LocalCompiler {
         let mut findings = check_policies(&snapshot);
         findings.extend(self.check_mounts(&snapshot));
         findings.extend(self.check_tools(&snapshot));
+        findings.extend(self.check_workloads(&snapshot));
         if !findings.is_empty() {
             return Err(findings);
         }

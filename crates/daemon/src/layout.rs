@@ -61,6 +61,10 @@ pub mod key {
     pub const DAEMON_TLS: &str = "daemon-tls";
     /// Kind `TokenSigner`, P-256.
     pub const TOKEN_SIGNER: &str = "token-signer";
+    /// Kind `JwtSvidSigner`, P-256: made by the first daemon that serves the Workload API.
+    pub const JWT_SVID_SIGNER: &str = "jwt-svid-signer";
+    /// Kind `JwtSvidSigner`, P-256: the one that signed before, whose tokens are still validated.
+    pub const JWT_SVID_SIGNER_BEFORE: &str = "jwt-svid-signer/before";
     /// Kind `LogSigner`, Ed25519.
     pub const LOG_SIGNER: &str = "log-signer";
     /// Kind `RootCa`, P-256, in the root CA's keystore.

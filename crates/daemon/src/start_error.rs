@@ -102,6 +102,15 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// The socket of the Workload API cannot be listened on.
+    #[error("cannot listen on the socket `{}`", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
     /// The repository cannot be read; only `--check-config` says so, a running daemon waits for it.
     #[error("repository `{}` cannot be read", path.display())]
     Repository {
@@ -158,7 +167,7 @@ impl StartError {
             Self::Store { source: OpenError::Locked { .. }, .. } => codes::DATA_IN_USE,
             Self::Store { .. } | Self::OtherInstallation { .. } => codes::DATA_UNUSABLE,
             Self::Anchor { source, .. } => source.code(),
-            Self::Listen { .. } => codes::ADDRESS_IN_USE,
+            Self::Listen { .. } | Self::Socket { .. } => codes::ADDRESS_IN_USE,
             Self::Repository { .. } => codes::REPOSITORY_UNREADABLE,
             Self::Desired { .. } => codes::DESIRED_STATE_REFUSED,
             Self::Sandbox { .. } => codes::SANDBOX_UNUSABLE,
@@ -183,6 +192,7 @@ impl StartError {
             Self::OtherInstallation { .. } => "check installation.data_dir and installation.id in the configuration".to_owned(),
             Self::Anchor { source, .. } => source.next_step().to_owned(),
             Self::Listen { key, .. } => format!("stop what listens there, or set another `{key}`"),
+            Self::Socket { .. } => "make the socket's folder, stop what listens there, or set another `identity.workload_socket`".to_owned(),
             Self::Repository { .. } => "check repository.path and repository.branch in the configuration".to_owned(),
             Self::Desired { .. } => "mend the files, commit, and check again; what is in force in a running daemon stays".to_owned(),
             Self::Sandbox { .. } => "check who owns installation.data_dir".to_owned(),

@@ -30,3 +30,45 @@ impl std::fmt::Debug for v1::EnrollRequest {
         f.debug_struct("EnrollRequest").field("agent", &self.agent).finish_non_exhaustive()
     }
 }
+
+#[cfg(feature = "workload")]
+mod workload {
+    use std::fmt;
+
+    use crate::workload::{Jwtsvid, JwtsvidResponse, ValidateJwtsvidRequest, X509svid, X509svidResponse};
+
+    impl fmt::Debug for X509svid {
+        /// Prints whom it names, never the key.
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("X509svid").field("spiffe_id", &self.spiffe_id).finish_non_exhaustive()
+        }
+    }
+
+    impl fmt::Debug for X509svidResponse {
+        /// Prints whom it names, never a key.
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("X509svidResponse").field("svids", &self.svids).finish_non_exhaustive()
+        }
+    }
+
+    impl fmt::Debug for Jwtsvid {
+        /// Prints whom it names, never the token.
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Jwtsvid").field("spiffe_id", &self.spiffe_id).finish_non_exhaustive()
+        }
+    }
+
+    impl fmt::Debug for JwtsvidResponse {
+        /// Prints whom it names, never a token.
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("JwtsvidResponse").field("svids", &self.svids).finish_non_exhaustive()
+        }
+    }
+
+    impl fmt::Debug for ValidateJwtsvidRequest {
+        /// Prints the audience, never the token.
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("ValidateJwtsvidRequest").field("audience", &self.audience).finish_non_exhaustive()
+        }
+    }
+}

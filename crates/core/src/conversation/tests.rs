@@ -46,6 +46,7 @@ fn agent(turns_max: u64) -> Agent {
         tier_max: Tier::Risky,
         bootstrap: bootstrap.into_iter().map(|(name, text)| (name.to_owned(), file(text))).collect(),
         skills: [("mail", Some(vec![name("fs.read")])), ("post", Some(vec![])), ("walk", None)].map(skill).into_iter().collect(),
+        workload: None,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::model::Route;
 use crate::task::Budget;
 use crate::tenant::Name;
 use crate::tool::Tier;
+use crate::workload::Selectors;
 
 /// An agent as desired state wants it; identity, epoch and suspension are the registry's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +33,8 @@ pub struct Agent {
     pub model: Option<Route>,
     /// The highest tier of its tools.
     pub tier_max: Tier,
+    /// Which processes of this host get its identity; `None` where none does.
+    pub workload: Option<Selectors>,
     /// Its bootstrap files, by name below its folder: `SOUL.md`, `MEMORY/notes.md`.
     pub bootstrap: BTreeMap<String, Bootstrap>,
     /// Its skills, by name.

@@ -13,6 +13,7 @@ use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
 use crate::tool::{Builtin, Definition, Tier};
 use crate::workflow::{Fault, Workflow};
+use crate::workload::Selectors;
 
 /// First words of names that belong to built-in tools, and to the workflows that models are offered as tools.
 const RESERVED: [&str; 5] = ["fs", "http", "model", "process", crate::conversation::WORKFLOW];
@@ -178,6 +179,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
         check_lists(file, findings);
         check_mounts(file, findings);
         check_programs(file, findings);
+        check_workload(file, findings);
         let model = route(file, models, findings);
         let budget = match budget.unwrap_or_default().budget() {
             Ok(budget) => budget,
@@ -208,6 +210,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
             budget,
             model,
             tier_max: tier_max.unwrap_or(Tier::Risky),
+            workload: file.value.workload.clone(),
             bootstrap,
             skills,
         };
@@ -270,6 +273,14 @@ fn check_programs(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
             refuse(format!("program `{program}` is refused"), why, program);
         }
     }
+}
+
+/// Selectors that every process would match, or none, are a mistake.
+fn check_workload(file: &Source<AgentFile>, findings: &mut Vec<Finding>) {
+    let Some(fault) = file.value.workload.as_ref().and_then(Selectors::fault) else { return };
+    let (what, next) = ("workload is refused", "name a user, a group, a program or a unit; the file's JSON Schema lists them");
+    let finding = Finding::new(&file.path, FindingKind::Value, what, fault.to_string(), next);
+    findings.push(finding.at(line_of(&file.text, "workload")));
 }
 
 fn path_fault(mount: &Mount) -> Option<&'static str> {

@@ -6,6 +6,7 @@ use crate::model::RouteFile;
 use crate::task::Budget;
 use crate::tenant::Name;
 use crate::tool::Tier;
+use crate::workload::Selectors;
 
 /// `teams/<id>.yaml`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -53,6 +54,9 @@ pub struct AgentFile {
     /// The highest tier of a tool that the agent may have; 2 where nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier_max: Option<Tier>,
+    /// Which processes of the daemon's host get the agent's identity over the SPIFFE Workload API; none where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workload: Option<Selectors>,
 }
 
 /// A directory of the host that an agent sees under a name: `<name>/relative/path` in arguments of the file tools.

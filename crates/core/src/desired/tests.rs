@@ -1,6 +1,7 @@
 mod egress;
 mod overlay;
 mod skill;
+mod workload;
 
 use std::collections::BTreeMap;
 

@@ -53,6 +53,7 @@ pub const KEYS: &[Key] = &[
     fixed("keystore.credential", Shape::Text),
     fixed("trust.file", Shape::Text),
     fixed("identity.svid_lifetime", Shape::Text),
+    fixed("identity.workload_socket", Shape::Text),
     fixed("repository.path", Shape::Text),
     fixed("repository.url", Shape::Text),
     fixed("repository.user", Shape::Text),

@@ -56,6 +56,8 @@ pub struct Config {
     pub issuer_keys: Option<PathBuf>,
     /// Outside issuers by whose tokens people log in.
     pub trusted: Vec<Trusted>,
+    /// The socket of the Workload API, where it is served.
+    pub workload_socket: Option<PathBuf>,
     /// Authorities that are believed beside the system's, where there are any.
     pub ca_bundle: Option<PathBuf>,
     /// Who keeps checkpoints outside of this host.
@@ -115,6 +117,7 @@ impl Config {
             remote,
             issuer_keys: settings.issuer.keys.as_ref().map(|path| base.join(path)),
             trusted,
+            workload_socket: settings.identity.workload_socket.as_ref().map(|path| base.join(path)),
             ca_bundle: settings.egress.ca_bundle.as_ref().map(|path| base.join(path)),
             keepers,
             sources,

@@ -141,11 +141,14 @@ pub struct Identity {
     /// Life of a certificate, 5 minutes to 24 hours; it is renewed at half of it.
     #[schemars(with = "String")]
     pub svid_lifetime: Span,
+    /// The Unix socket of the SPIFFE Workload API, which clients find by `SPIFFE_ENDPOINT_SOCKET`; none where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload_socket: Option<PathBuf>,
 }
 
 impl Default for Identity {
     fn default() -> Self {
-        Self { svid_lifetime: Span::from_ms(SVID_LIFETIME_MS_MAX) }
+        Self { svid_lifetime: Span::from_ms(SVID_LIFETIME_MS_MAX), workload_socket: None }
     }
 }
 

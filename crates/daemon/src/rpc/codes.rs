@@ -47,6 +47,7 @@ codes! {
     // Whether they may.
     POLICY_DENIED "POLICY_DENIED" "policy denies the call";
     POLICY_ERROR "POLICY_ERROR" "policy could not be evaluated, which denies";
+    WORKLOAD_UNKNOWN "WORKLOAD_UNKNOWN" "the process is no agent's workload, or the agent may not act";
     NOTHING_IN_FORCE "NOTHING_IN_FORCE" "no commit of the repository was ever good, so nothing is permitted";
     // What they ask for.
     NOT_FOUND "NOT_FOUND" "there is no such object in the tenant";

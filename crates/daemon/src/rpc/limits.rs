@@ -29,6 +29,8 @@ pub enum Whose {
     Principal(Uid),
     /// An address's, before there is a principal.
     Address(IpAddr),
+    /// A user's of this host, by number.
+    Local(u32),
 }
 
 #[derive(Debug, Clone, Copy)]

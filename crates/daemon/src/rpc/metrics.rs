@@ -42,6 +42,10 @@ pub const STREAMS: &str = "scalbotics_rpc_streams";
 pub const CONNECTIONS: &str = "scalbotics_connections";
 /// Connections that were refused, by `reason`.
 pub const CONNECTIONS_REFUSED: &str = "scalbotics_connections_refused_total";
+/// Processes that asked the Workload API who they are, by `result`.
+pub const WORKLOAD_PROCESSES: &str = "scalbotics_workload_processes_total";
+/// SVIDs that the Workload API handed out, by `kind`.
+pub const WORKLOAD_SVIDS: &str = "scalbotics_workload_svids_total";
 
 /// Numbers of the API.
 #[derive(Debug, Default)]
@@ -86,6 +90,14 @@ pub struct Counters {
     pub refused_limit: Counter,
     /// [`CONNECTIONS_REFUSED`] handshake
     pub refused_handshake: Counter,
+    /// [`WORKLOAD_PROCESSES`] known
+    pub workload_known: Counter,
+    /// [`WORKLOAD_PROCESSES`] unknown
+    pub workload_unknown: Counter,
+    /// [`WORKLOAD_SVIDS`] x509
+    pub workload_x509: Counter,
+    /// [`WORKLOAD_SVIDS`] jwt
+    pub workload_jwt: Counter,
 }
 
 impl Counters {
@@ -118,6 +130,7 @@ impl Counters {
             Unauthenticated::Assertion => self.unauthenticated_assertion.add(1),
             Unauthenticated::Outside => self.unauthenticated_outside.add(1),
             Unauthenticated::Join => self.unauthenticated_join.add(1),
+            Unauthenticated::Workload => self.workload_unknown.add(1),
             Unauthenticated::Handshake => self.refused_handshake.add(1),
         }
     }
@@ -160,6 +173,10 @@ impl Counters {
             gauge(CONNECTIONS, &self.connections),
             counter(CONNECTIONS_REFUSED, Some(("reason", "limit")), &self.refused_limit),
             counter(CONNECTIONS_REFUSED, Some(("reason", "handshake")), &self.refused_handshake),
+            counter(WORKLOAD_PROCESSES, Some(("result", "known")), &self.workload_known),
+            counter(WORKLOAD_PROCESSES, Some(("result", "unknown")), &self.workload_unknown),
+            counter(WORKLOAD_SVIDS, Some(("kind", "x509")), &self.workload_x509),
+            counter(WORKLOAD_SVIDS, Some(("kind", "jwt")), &self.workload_jwt),
         ];
         samples.extend(refused.map(|(reason, count)| counter(LOGINS_REFUSED, Some(("reason", *reason)), count)));
         samples

@@ -47,6 +47,7 @@ mod team_service;
 mod time_limit;
 mod tool_service;
 mod used;
+pub(crate) mod workload;
 
 pub use context::{Context, Installation};
 pub use exchange::Outsiders;

@@ -147,7 +147,14 @@ const TABLE: &[(Code, &[codes::Code])] = &[
     ),
     (
         Code::PermissionDenied,
-        &[codes::POLICY_DENIED, codes::POLICY_ERROR, codes::NOTHING_IN_FORCE, codes::SELF_APPROVAL, codes::APPROVER_NOT_ENROLLED],
+        &[
+            codes::POLICY_DENIED,
+            codes::POLICY_ERROR,
+            codes::NOTHING_IN_FORCE,
+            codes::WORKLOAD_UNKNOWN,
+            codes::SELF_APPROVAL,
+            codes::APPROVER_NOT_ENROLLED,
+        ],
     ),
     (Code::NotFound, &[codes::NOT_FOUND]),
     (Code::DeadlineExceeded, &[codes::CALL_TIMED_OUT]),

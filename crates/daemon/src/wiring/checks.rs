@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scalbotics_adapters::attest::Rights;
 use scalbotics_core::ports::{Clock, DesiredSource};
 use scalbotics_runtime::reconcile::Compiler as _;
 use scalbotics_store::OpenError;
@@ -53,5 +54,6 @@ pub(super) async fn check_desired(config: &Config) -> Result<(), StartError> {
 
 /// The compiler of the configured tenant's desired state.
 pub(crate) fn compiler(config: &Config, places: Arc<Places>) -> LocalCompiler {
-    LocalCompiler::new(config.tenant.clone(), places, config.settings.repository.overlay.clone())
+    let compiler = LocalCompiler::new(config.tenant.clone(), places, config.settings.repository.overlay.clone());
+    compiler.attesting(config.workload_socket.as_ref().map(|_| Rights::own()))
 }

@@ -9,7 +9,8 @@ use scalbotics_core::ports::Clock;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_runtime::audit::{Auditor, Quota};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::{Decisions, Supervisor, people, secret, task};
+use scalbotics_runtime::reconcile::Reconciler;
+use scalbotics_runtime::{Decisions, Supervisor, model, people, secret, task};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -18,6 +19,7 @@ use super::loops::{
     acceptor, anchored, approvals, evidence_of, issuance, learnt, outsiders, privacy_of, reconciler, sign_logs, used_logins,
 };
 use super::parts::{Keys, Outside, open_store, ports, unlock};
+use super::workloads::Workloads;
 use crate::admin;
 use crate::anchor;
 use crate::clock::{Guarded, System};
@@ -66,9 +68,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
     let reconciler = reconciler(&config, &ports, (&metrics, &quota));
-    workspaces.follow(reconciler.states().watch());
-    models.follow(reconciler.states().watch());
-    reconciler.start(&supervisor).await;
+    begin_desired(&reconciler, (&workspaces, &models), &supervisor).await;
     let tasks =
         task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
@@ -76,6 +76,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
+    let workloads = Workloads::prepare(&config, &keys, clock.now()).await?;
     let Keys { trust, issuer, authority, own, roots, .. } = keys;
     let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
     let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
@@ -115,7 +116,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let (addresses, most) = ((local(&api)?, local(&admin)?), config.settings.limits.connections);
     context.privacy.start();
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
-    supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(&context)));
+    serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
 }
@@ -124,6 +125,23 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
 fn routes(context: &Arc<Context>, config: &Config) -> Result<(Routes, HealthReporter), StartError> {
     let routes = rpc::routes(context, config.settings.limits.message_bytes);
     routes.map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })
+}
+
+/// Brings desired state into force, and has those who need it told of each change.
+async fn begin_desired(
+    reconciler: &Arc<Reconciler>,
+    (workspaces, models): (&InForceWorkspaces, &model::Runner),
+    supervisor: &Supervisor,
+) {
+    workspaces.follow(reconciler.states().watch());
+    models.follow(reconciler.states().watch());
+    reconciler.start(supervisor).await;
+}
+
+/// What is served to this host itself: the admin pages, and identities of its processes.
+fn serve_host(admin: TcpListener, workloads: Option<Workloads>, context: &Arc<Context>) {
+    context.supervisor.spawn_essential("admin", admin::serve(admin, Arc::clone(context)));
+    workloads.into_iter().for_each(|workloads| workloads.serve(context));
 }
 
 fn say_serving((api, admin): (SocketAddr, SocketAddr), recovered: usize) {

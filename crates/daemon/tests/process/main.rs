@@ -67,3 +67,4 @@ mod vault;
 mod watching;
 mod web;
 mod witness;
+mod workload;

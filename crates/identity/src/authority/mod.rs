@@ -3,6 +3,7 @@
 pub mod approvers;
 pub mod ca;
 pub mod issuer;
+pub mod jwt_svid;
 pub mod keystore;
 pub mod local;
 pub mod log_signer;

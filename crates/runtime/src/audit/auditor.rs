@@ -75,6 +75,8 @@ pub enum Unauthenticated {
     Join,
     /// A token of an outside issuer is refused, or the proof that comes with it.
     Outside,
+    /// A process of this host is no agent's workload.
+    Workload,
     /// The TLS handshake failed or was not finished: there is no caller at all.
     Handshake,
 }
@@ -88,6 +90,7 @@ impl Unauthenticated {
             Self::Assertion => "assertion",
             Self::Join => "join",
             Self::Outside => "outside_token",
+            Self::Workload => "workload",
             Self::Handshake => "handshake",
         }
     }

@@ -116,6 +116,7 @@ impl Compiler for JsonCompiler {
                     tier_max: Tier::Risky,
                     bootstrap: BTreeMap::new(),
                     skills: BTreeMap::new(),
+                    workload: None,
                 };
                 (id, agent)
             })

@@ -44,6 +44,7 @@ impl Desired {
             tier_max: Tier::Risky,
             bootstrap: BTreeMap::new(),
             skills: BTreeMap::new(),
+            workload: None,
         };
         let snapshot = Snapshot {
             tenant,

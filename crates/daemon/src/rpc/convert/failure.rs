@@ -28,7 +28,7 @@ pub(in crate::rpc) fn store_failure(error: &StoreError) -> Failure {
 }
 
 /// A change's that was not made.
-pub(super) fn change_failure(error: &ChangeError) -> Failure {
+pub(in crate::rpc) fn change_failure(error: &ChangeError) -> Failure {
     match error {
         ChangeError::KeyReused => reused(),
         ChangeError::Note { source } => Failure::internal("note a change", source),

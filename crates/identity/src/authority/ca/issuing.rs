@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, RevocationReason,
-    SanType,
+    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    RevocationReason, SanType,
 };
 use rustls::pki_types::{CertificateDer, DnsName};
 use scalbotics_core::identity::{AuthorityId, SpiffeId, Subject, TrustDomain};
@@ -140,6 +140,8 @@ fn leaf_params(validity: Validity, serial: &Serial) -> CertificateParams {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, "ScalBotics");
     let mut params = params(subject, validity, serial);
+    // Said, not left out: verifiers of other houses want to read that it is none.
+    params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     params

@@ -78,7 +78,7 @@ fn sem_4_1_the_chain_and_its_fields() {
     assert!(leaf.key_usage().unwrap().is_some_and(|usage| usage.critical && usage.value.flags == 1), "digitalSignature only");
     let extended = leaf.extended_key_usage().unwrap().unwrap().value;
     assert!(extended.server_auth && extended.client_auth && !extended.any && !extended.code_signing);
-    assert!(!leaf.is_ca());
+    assert!(leaf.basic_constraints().unwrap().is_some_and(|found| !found.value.ca), "it says that it is no authority");
     assert_eq!(leaf.public_key().raw, key.public().to_spki_der());
 
     for (certificate, path_len) in [(&issuing, 0), (&root, 1)] {

@@ -12,7 +12,7 @@ pub const TOKEN_LEN_MAX: usize = 8 * 1024;
 
 /// A token whose shape and header are good and whose signature nobody has verified.
 #[derive(Debug)]
-pub(super) struct Compact<'a> {
+pub(in crate::authority) struct Compact<'a> {
     signed: &'a str,
     header: Vec<u8>,
     payload: Vec<u8>,
@@ -20,7 +20,7 @@ pub(super) struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    pub(super) fn parse(token: &'a str) -> Result<Self, Refusal> {
+    pub(in crate::authority) fn parse(token: &'a str) -> Result<Self, Refusal> {
         if token.len() > TOKEN_LEN_MAX {
             return Err(Refusal::TooLong);
         }
@@ -42,17 +42,17 @@ impl<'a> Compact<'a> {
     }
 
     /// The header's `kid`, to look a key up by.
-    pub(super) fn kid(&self) -> Result<&str, Refusal> {
+    pub(in crate::authority) fn kid(&self) -> Result<&str, Refusal> {
         Ok(self.header()?.kid)
     }
 
     /// Claims that nobody vouches for, to look a key up by.
-    pub(super) fn unverified<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+    pub(in crate::authority) fn unverified<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         serde_json::from_slice(&self.payload).map_err(|_| Refusal::Claims)
     }
 
     /// The claims, once `typ`, `alg` and the signature by `key` are good.
-    pub(super) fn verify<T: DeserializeOwned>(&self, typ: &str, key: &Public) -> Result<T, Refusal> {
+    pub(in crate::authority) fn verify<T: DeserializeOwned>(&self, typ: &str, key: &Public) -> Result<T, Refusal> {
         let header = self.header()?;
         if header.typ != typ {
             return Err(Refusal::Type);

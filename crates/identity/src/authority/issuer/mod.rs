@@ -4,7 +4,7 @@
 //! signature is verified before any claim is believed; no refusal repeats a byte of the token.
 
 mod access;
-mod compact;
+pub(in crate::authority) mod compact;
 mod login;
 mod proof;
 mod refusal;

@@ -28,6 +28,8 @@ pub enum Kind {
     DaemonTls,
     /// PKCS#8 key that signs access tokens.
     TokenSigner,
+    /// PKCS#8 key that signs JWT-SVIDs, or did before the one that does now.
+    JwtSvidSigner,
     /// PKCS#8 key that signs audit checkpoints.
     LogSigner,
     /// PKCS#8 key that signs enrolments; in a keystore of its own, off the host where possible (semantics §5.3).
@@ -51,6 +53,7 @@ impl Kind {
             Self::IssuingCa => "issuing_ca",
             Self::DaemonTls => "daemon_tls",
             Self::TokenSigner => "token_signer",
+            Self::JwtSvidSigner => "jwt_svid_signer",
             Self::LogSigner => "log_signer",
             Self::ApproverAdmin => "approver_admin",
             Self::TenantKey => "tenant_key",
@@ -166,6 +169,7 @@ mod tests {
             Kind::IssuingCa,
             Kind::DaemonTls,
             Kind::TokenSigner,
+            Kind::JwtSvidSigner,
             Kind::LogSigner,
             Kind::ApproverAdmin,
             Kind::TenantKey,

@@ -1,0 +1,182 @@
+//! The listener: HTTP/2 over a Unix socket, with limits; who connects is held by a descriptor from the first moment on.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use scalbotics_adapters::attest::Peer;
+use scalbotics_proto::workload::spiffe_workload_api_server::SpiffeWorkloadApiServer;
+use tokio::net::{UnixListener, UnixStream};
+use tonic::service::Routes;
+use tower::Service as _;
+
+use super::crowd::Crowd;
+use super::identities::Identities;
+use super::lenient::Lenient;
+use super::service::Workload;
+use super::svids::Material;
+use crate::rpc::context::Context;
+use crate::rpc::intake::{Counted, Intake};
+
+/// Streams of one connection at one time; a client has four.
+const STREAMS_MAX: u32 = 16;
+
+/// Longest message, in bytes: a token and an audience.
+const MESSAGE_MAX: usize = 16 << 10;
+
+/// Longest header list, in bytes.
+const HEADER_LIST_MAX: u32 = 8 << 10;
+
+/// Streams that a peer may open and reset before the connection is ended (rapid reset, CVE-2023-44487).
+const RESETS_MAX: usize = 20;
+
+/// Bytes of a connection that wait to be sent.
+const SEND_BUFFER: usize = 64 << 10;
+
+/// Time between two pings of a connection, and for their answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A connection without a call for this long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(60);
+
+/// How long the listener waits after an error of accept.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Who calls; held by each call and each open stream.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    pub(super) peer: Arc<Peer>,
+    /// Shared by all calls of a connection.
+    open: Arc<()>,
+}
+
+/// The listener of the Workload API.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    context: Arc<Context>,
+    routes: Routes,
+    crowd: Crowd,
+    intake: Arc<Intake>,
+}
+
+impl Server {
+    /// A server on a bound socket, whose file is `path`.
+    #[must_use]
+    pub(crate) fn new(listener: UnixListener, path: PathBuf, context: Arc<Context>, material: Material) -> Self {
+        let identities = Arc::new(Identities::new(Arc::clone(&context)));
+        let service = SpiffeWorkloadApiServer::new(Workload { identities, material: Arc::new(material) });
+        let routes = Routes::new(service.max_decoding_message_size(MESSAGE_MAX)).prepare();
+        let shared = Arc::new(Shared { context, routes, crowd: Crowd::default(), intake: Arc::default() });
+        Self { listener, path, shared }
+    }
+
+    /// Accepts until the drain begins; then the socket's file is gone.
+    pub(crate) async fn serve(self) {
+        let supervisor = self.shared.context.supervisor.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = supervisor.draining() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => self.take(stream),
+                Err(error) => {
+                    tracing::warn!(%error, "connection of the Workload API could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %error, "socket of the Workload API could not be removed");
+        }
+    }
+
+    /// Holds the process, and takes its connection if its user has a place left.
+    fn take(&self, stream: UnixStream) {
+        let metrics = &self.shared.context.metrics;
+        let peer = match Peer::of(&stream) {
+            Ok(peer) => Arc::new(peer),
+            Err(error) => {
+                metrics.workload_unknown.add(1);
+                tracing::info!(%error, "process that connected is not known");
+                return;
+            }
+        };
+        let Some(place) = self.shared.crowd.enter(peer.uid()) else {
+            metrics.refused_limit.add(1);
+            return;
+        };
+        let shared = Arc::clone(&self.shared);
+        self.shared.context.supervisor.spawn("workload connection", async move {
+            shared.connection(stream, peer).await;
+            drop(place);
+        });
+    }
+}
+
+impl Shared {
+    async fn connection(&self, stream: UnixStream, peer: Arc<Peer>) {
+        let caller = Caller { peer, open: Arc::default() };
+        let open = Arc::clone(&caller.open);
+        let service = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(caller.clone());
+            let (mut routes, intake) = (self.routes.clone(), Arc::clone(&self.intake));
+            async move { routes.call(request.map(|body| Counted::new(body, intake, false))).await.map_err(|never: Infallible| never) }
+        });
+        let mut connection = std::pin::pin!(builder().serve_connection(TokioIo::new(Lenient::new(stream)), service));
+        let supervisor = &self.context.supervisor;
+        let mut ending = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "connection of the Workload API ended");
+                    }
+                    return;
+                }
+                () = supervisor.killing() => return,
+                () = supervisor.draining(), if !ending => {
+                    ending = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = tokio::time::sleep(IDLE_MAX), if !ending => {
+                    // Each running call and open stream holds it, beside this function and the service.
+                    ending = Arc::strong_count(&open) <= 2;
+                    if ending {
+                        connection.as_mut().graceful_shutdown();
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn builder() -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEADER_LIST_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_send_buf_size(SEND_BUFFER);
+    builder
+}
