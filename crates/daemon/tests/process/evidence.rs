@@ -116,6 +116,7 @@ fn a_use_of_a_secret_that_is_left_out_of_a_call_in_doubt_is_noticed() {
     installation.secret(ANN, &["put", "board-pin"], b"4711-never-in-evidence").exits(0);
     assert!(daemon.stop().0.success());
     let mut daemon = installation.start_mortal("effect.reply.before", 1);
+    assert!(daemon.is_ready());
     let task = installation.run("notice.post", &json!({ "text": "Closed" }));
     installation.approve(&installation.approval_of(&task));
     until("the daemon dies", Duration::from_secs(60), || daemon.ended());
