@@ -483,6 +483,12 @@ fn security_3_hostile_sets_of_keys() {
     ] {
         assert_eq!(parse(keys), told, "{what}");
     }
+}
+
+#[test]
+fn security_3_hostile_rsa_keys_and_texts() {
+    let issuer = Issuer::new();
+    let parse = |keys: Vec<Value>| KeySet::parse(&json!({ "keys": keys }).to_string(), &Algorithm::ALL).map(|_| ());
     let rsa = |n: Vec<u8>, e: &[u8]| parse(vec![json!({"kty": "RSA", "kid": "r", "n": b64(n), "e": b64(e)})]);
     let modulus = || issuer.rsa.public_key().modulus().big_endian_without_leading_zero().to_vec();
     assert_eq!(rsa(modulus(), &[1, 0, 1]), Ok(()));
