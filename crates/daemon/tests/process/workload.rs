@@ -62,13 +62,7 @@ impl Installation {
 
     /// This process.
     async fn client(&self) -> Client {
-        let path = self.socket();
-        let connect = tower::service_fn(move |_: Uri| {
-            let path = path.clone();
-            async move { Ok::<_, std::io::Error>(TokioIo::new(UnixStream::connect(path).await?)) }
-        });
-        let channel = Endpoint::from_static("http://localhost").connect_with_connector(connect).await.unwrap();
-        SpiffeWorkloadApiClient::new(channel)
+        SpiffeWorkloadApiClient::new(channel_of(self).await.unwrap())
     }
 
     /// A process of this user, which runs Python.
@@ -305,18 +299,20 @@ async fn issue_5_without_the_metadata_nothing_is_answered() {
         Code::InvalidArgument
     );
     // The API's own services are not there, and the Workload API is not on the API's address.
-    let mut other = scalbotics_proto::v1::session_service_client::SessionServiceClient::new(channel_of(&installation).await);
+    let mut other =
+        scalbotics_proto::v1::session_service_client::SessionServiceClient::new(channel_of(&installation).await.unwrap());
     let unknown = other.who_am_i(Request::new(scalbotics_proto::v1::WhoAmIRequest::default())).await.unwrap_err();
     assert_eq!(unknown.code(), Code::Unimplemented);
 }
 
-async fn channel_of(installation: &Installation) -> Channel {
+/// A connection of this process; none where its user has no place left.
+async fn channel_of(installation: &Installation) -> Result<Channel, tonic::transport::Error> {
     let path = installation.socket();
     let connect = tower::service_fn(move |_: Uri| {
         let path = path.clone();
         async move { Ok::<_, std::io::Error>(TokioIo::new(UnixStream::connect(path).await?)) }
     });
-    Endpoint::from_static("http://localhost").connect_with_connector(connect).await.unwrap()
+    Endpoint::from_static("http://localhost").connect_with_connector(connect).await
 }
 
 /// Users of this test that are nobody on any host.
@@ -409,8 +405,9 @@ async fn issue_5_a_thousand_connections_and_rubbish_leave_the_socket_to_others()
     drop(held);
     let served = tokio::time::timeout(PATIENCE, async {
         loop {
-            let mut client = installation.client().await;
-            if client.fetch_x509svid(asked(v1::X509svidRequest {})).await.is_ok() {
+            if let Ok(channel) = channel_of(&installation).await
+                && Client::new(channel).fetch_x509svid(asked(v1::X509svidRequest {})).await.is_ok()
+            {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
