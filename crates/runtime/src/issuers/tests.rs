@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use scalbotics_core::ports::{Clock, IssuerKeys, IssuerKeysError};
 use scalbotics_core::time::Timestamp;
-use scalbotics_testkit::clock::FixedClock;
+use scalbotics_testkit::FixedClock;
 
 use super::*;
 use crate::Supervisor;
