@@ -89,6 +89,7 @@ mod tests {
         "scalbotics_connections_refused_total",
         "scalbotics_effects_in_doubt_total",
         "scalbotics_issuer_key_fetches_total",
+        "scalbotics_join_tokens_total",
         "scalbotics_logins_refused_total",
         "scalbotics_logins_total",
         "scalbotics_model_answers_total",
@@ -105,11 +106,14 @@ mod tests {
         "scalbotics_rpc_limited_total",
         "scalbotics_rpc_streams",
         "scalbotics_rpc_unauthenticated_total",
+        "scalbotics_svids_total",
         "scalbotics_task_watchers",
         "scalbotics_tasks_ended_total",
         "scalbotics_tasks_queued",
         "scalbotics_tasks_running",
         "scalbotics_tasks_submitted_total",
+        "scalbotics_workload_processes_total",
+        "scalbotics_workload_svids_total",
     ];
 
     #[test]

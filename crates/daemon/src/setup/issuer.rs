@@ -63,7 +63,7 @@ pub(super) fn change(plan: &Plan, found: &Discovered) -> Result<Change, Error> {
 pub(super) fn shown(plan: &Plan, found: &Discovered) -> String {
     let what = match plan.trusted {
         Some(_) => "people log in by it, and by their own keys while issuer.break_glass is set",
-        None => "its keys are recorded; people log in by it once `scalbotics identity issuer add` says for which tenants",
+        None => "its keys are recorded; people log in by it once `identity issuer add` says for which tenants",
     };
     format!("{} ({} keys; {what})", found.issuer, found.keys)
 }

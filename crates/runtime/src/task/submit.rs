@@ -303,8 +303,6 @@ impl Shared {
         let state = written.state.clone();
         self.adopt(residence, Born { state: written.state, run, warrants: written.warrants, slot });
         foundling.adopted();
-        // The task's first call leaves before its answer is made: the actor waits for this thread, whoever submitted for both.
-        tokio::task::yield_now().await;
         Ok(state)
     }
 }

@@ -138,6 +138,6 @@ mod tests {
         worker.write_facts(&facts, std::slice::from_ref(&root)).unwrap();
         assert_eq!((worker.facts().unwrap(), worker.roots().unwrap()), (facts, vec![root]));
         std::fs::set_permissions(worker.path(SVID), std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(worker.svid().unwrap_err().why.contains("group"), "{:?}", worker.svid().unwrap_err());
+        assert!(worker.svid().unwrap_err().why.contains("mode 0640"), "{:?}", worker.svid().unwrap_err());
     }
 }
