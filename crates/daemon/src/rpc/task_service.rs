@@ -72,8 +72,6 @@ impl Tasks {
         let submitted = self.0.tasks.submit(&caller, &submit).await.map_err(|error| refused(&named, &error))?;
         if !submitted.replayed {
             call.audited_by_commit();
-            // The task's first call leaves before the answer is made: its actor waits for this thread.
-            tokio::task::yield_now().await;
         }
         self.show(submitted.state, &names::name(own, "tasks", &submitted.task)).await
     }
