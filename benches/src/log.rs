@@ -7,11 +7,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use scalbotics_core::audit::{DecisionNote, Filter, Kind, Order, OutcomeNote, Record};
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ids::{AgentUid, DecisionId, EffectId, GrantId, HumanUid, InstallationId, RequestId, TaskId};
+use scalbotics_core::ids::{AgentUid, DecisionId, EffectId, GrantId, HumanUid, InstallationId, TaskId};
 use scalbotics_core::ports::{AuditLog, AuditSearch, Search};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::Tier;
 use scalbotics_store::{Options as StoreOptions, SqliteStore, open_mapped};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -119,7 +120,10 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
     while n < options.single + options.events {
         // Made before: what a record says is not the log's work.
         let records: Vec<Record> = (n..n + BATCH).map(|n| record(&tenant, n)).collect();
-        bytes += records.first().map(Record::canonical_len).transpose()?.unwrap_or_default() as u64;
+        // An intent and its outcome.
+        for record in records.iter().take(2) {
+            bytes += record.canonical_len()? as u64;
+        }
         let (begun, before) = (Instant::now(), computed());
         store.append(records, Vec::new()).await?;
         spent += computed_since(before);
@@ -128,7 +132,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
     }
     let events = n - options.single;
     ensure!(store.head(&tenant).await?.size == head.size + n, "the log has not grown by what was appended");
-    let leaf_bytes = bytes / (events / BATCH).max(1);
+    let leaf_bytes = bytes / (2 * events / BATCH).max(1);
     let searches = searches(&store, &tenant, options.single + options.events / 2).await?;
     drop(store);
     let mut checks_us = Vec::new();
@@ -177,42 +181,54 @@ async fn searches(store: &SqliteStore, tenant: &TenantId, middle: u64) -> Result
     Ok(measured)
 }
 
+/// An id without a time, by which nothing is ordered.
 fn id(n: u64) -> u128 {
     u128::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
+/// An id that was made beside the record `n`: the daemon's rise with time (UUIDv7), and so stand together in every index.
+fn rising(n: u64) -> u128 {
+    let ms = BEGINS_MS.unsigned_abs() + n * APART_MS;
+    (u128::from(ms) << 80) | (id(n) >> 48)
 }
 
 fn digest(n: u64) -> Digest {
     Digest::of_bytes(&n.to_be_bytes())
 }
 
-/// A record as tasks leave them: most are intents and outcomes of an agent's calls for a human.
+/// The rules that let an agent's call pass, as decisions name them.
+const POLICIES: [&str; 3] = ["policies/admins.cedar:7", "policies/agents.cedar:5", "policies/operators.cedar:10"];
+
+/// A record with the fields and lengths that tasks leave: intents and outcomes of an agent's calls for a human.
 fn record(tenant: &TenantId, n: u64) -> Record {
     let agent = n / OF_TASK % AGENTS;
+    let (of_task, of_call) = (n - n % OF_TASK, n - n % 2);
     let (human, uid) = (Uid::Human(HumanUid::from_u128(id(agent + 1_000))), Uid::Agent(AgentUid::from_u128(id(agent + 1))));
-    let kind = if n.is_multiple_of(2) { Kind::Intent } else { Kind::Outcome };
+    let kind = if n == of_call { Kind::Intent } else { Kind::Outcome };
     let rare = n % RARE == 7;
     let action = if rare { "tool/rare.action".to_owned() } else { format!("tool/ledger.entry-{}", n % ACTIONS) };
     let mut record = Record::new(kind, Timestamp::from_unix_ms(BEGINS_MS).plus_ms(n * APART_MS), tenant.clone(), uid, &action);
     record.chain = vec![human, uid];
-    record.grants = vec![GrantId::from_u128(id(n / OF_TASK))];
-    record.task = Some(TaskId::from_u128(id(n / OF_TASK)));
+    record.grants = vec![GrantId::from_u128(rising(of_task))];
+    record.task = Some(TaskId::from_u128(rising(of_task)));
+    record.trace = Some(format!("{:032x}", id(of_task)));
     record.seq = Some(n % OF_TASK);
-    record.effect = Some(EffectId::from_u128(id(n / 2)));
-    record.request = Some(RequestId::from_u128(id(n)));
+    record.effect = Some(EffectId::from_u128(rising(of_call)));
+    record.tier = Some(Tier::Read);
+    record.call = Some(digest(of_call));
+    record.args = Some(digest(of_call + 1));
+    let (word, commitment) = if kind == Kind::Intent { ("intended", None) } else { ("landed", Some(digest(n + 3))) };
+    record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: Some(1), commitment });
     if kind == Kind::Intent || rare {
-        record.call = Some(digest(n));
-        record.args = Some(digest(n + 1));
         record.decision = Some(DecisionNote {
-            id: DecisionId::from_u128(id(n)),
+            id: DecisionId::from_u128(rising(n)),
             allow: !rare,
             denial: None,
-            policies: vec!["policies/agents.cedar:14".to_owned()],
+            policies: POLICIES.map(str::to_owned).to_vec(),
             bundles: vec![digest(1)],
-            slices: vec![digest(agent)],
-            commitment: Some(digest(n + 2)),
+            slices: vec![digest(agent), digest(n + 2)],
+            commitment: Some(digest(n + 4)),
         });
-    } else {
-        record.outcome = Some(OutcomeNote { word: "landed".to_owned(), attempt: Some(1), commitment: Some(digest(n + 3)) });
     }
     record
 }
