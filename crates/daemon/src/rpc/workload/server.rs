@@ -1,8 +1,10 @@
 //! The listener: HTTP/2 over a Unix socket, with limits; who connects is held by a descriptor from the first moment on.
 
 use std::convert::Infallible;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -12,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use scalbotics_adapters::attest::Peer;
 use scalbotics_proto::workload::spiffe_workload_api_server::SpiffeWorkloadApiServer;
+use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tonic::service::Routes;
 use tower::Service as _;
@@ -23,6 +26,7 @@ use super::service::Workload;
 use super::svids::Material;
 use crate::rpc::context::Context;
 use crate::rpc::intake::{Counted, Intake};
+use crate::rpc::serving::{self, Patience};
 
 /// Streams of one connection at one time; a client has four.
 const STREAMS_MAX: u32 = 16;
@@ -43,18 +47,16 @@ const SEND_BUFFER: usize = 64 << 10;
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection without a call for this long is closed.
-const IDLE_MAX: Duration = Duration::from_secs(60);
-
-/// How long the listener waits after an error of accept.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// A connection that asks nothing is closed: whoever connects has something to ask, and everybody of the host may.
+const PATIENCE: Patience =
+    Patience { first: Duration::from_secs(10), idle: Duration::from_secs(60), farewell: Duration::from_secs(2) };
 
 /// Who calls; held by each call and each open stream.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) peer: Arc<Peer>,
-    /// Shared by all calls of a connection.
-    open: Arc<()>,
+    /// Counts the calls of its connection.
+    calls: Arc<AtomicU64>,
 }
 
 /// The listener of the Workload API.
@@ -86,21 +88,11 @@ impl Server {
 
     /// Accepts until the drain begins; then the socket's file is gone.
     pub(crate) async fn serve(self) {
-        let supervisor = self.shared.context.supervisor.clone();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = supervisor.draining() => break,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => self.take(stream),
-                Err(error) => {
-                    tracing::warn!(%error, "connection of the Workload API could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+        let take = |accepted: io::Result<(UnixStream, SocketAddr)>| match accepted {
+            Ok((stream, _)) => self.take(stream),
+            Err(error) => tracing::warn!(%error, "connection of the Workload API could not be accepted"),
+        };
+        serving::accept(&self.shared.context.supervisor, || self.listener.accept(), take).await;
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "socket of the Workload API could not be removed");
         }
@@ -131,38 +123,18 @@ impl Server {
 
 impl Shared {
     async fn connection(&self, stream: UnixStream, peer: Arc<Peer>) {
-        let caller = Caller { peer, open: Arc::default() };
-        let open = Arc::clone(&caller.open);
-        let service = service_fn(|mut request: Request<Incoming>| {
+        let caller = Caller { peer, calls: Arc::default() };
+        let calls = Arc::clone(&caller.calls);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            caller.calls.fetch_add(1, Ordering::Relaxed);
             request.extensions_mut().insert(caller.clone());
             let (mut routes, intake) = (self.routes.clone(), Arc::clone(&self.intake));
             async move { routes.call(request.map(|body| Counted::new(body, intake, false))).await.map_err(|never: Infallible| never) }
         });
-        let mut connection = std::pin::pin!(builder().serve_connection(TokioIo::new(Lenient::new(stream)), service));
-        let supervisor = &self.context.supervisor;
-        let mut ending = false;
-        loop {
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "connection of the Workload API ended");
-                    }
-                    return;
-                }
-                () = supervisor.killing() => return,
-                () = supervisor.draining(), if !ending => {
-                    ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = tokio::time::sleep(IDLE_MAX), if !ending => {
-                    // Each running call and open stream holds it, beside this function and the service.
-                    ending = Arc::strong_count(&open) <= 2;
-                    if ending {
-                        connection.as_mut().graceful_shutdown();
-                    }
-                }
-            }
+        let connection = builder().serve_connection(TokioIo::new(Lenient::new(stream)), service);
+        let end = http2::Connection::graceful_shutdown;
+        if let Err(error) = serving::follow(connection, end, calls, &self.context.supervisor, PATIENCE).await {
+            tracing::debug!(%error, "connection of the Workload API ended");
         }
     }
 }
