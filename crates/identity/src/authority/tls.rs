@@ -254,4 +254,6 @@ impl ClientCertVerifier for WorkloadVerifier {
 }
 
 #[cfg(test)]
+mod forged;
+#[cfg(test)]
 mod tests;
