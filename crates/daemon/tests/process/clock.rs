@@ -117,3 +117,37 @@ fn a_clock_that_jumps_ahead_is_not_believed() {
     installation.ledger.check(Class::Opaque, "waits");
     installation.verify_audit();
 }
+
+/// A worker's certificate that ended, by a clock that was believed, stays ended when the clock goes back, also over a restart; ten years ahead and
+/// back change nothing.
+#[test]
+fn semantics_4_7_a_certificate_that_ended_stays_ended() {
+    let shifted = Shifted::new();
+    let installation = &shifted.installation;
+    let text = std::fs::read_to_string(installation.config()).unwrap();
+    std::fs::write(installation.config(), format!("{text}\n[identity]\nsvid_lifetime = \"5m\"\n")).unwrap();
+    shifted.shift(0);
+    let daemon = shifted.start();
+    let token = installation.token_file(&installation.ann(&["agent", "join-token", "clerk"]).exits(0));
+    installation.enroll("clerk", "worker", &token).exits(0);
+    let token = installation.token_file(&installation.ann(&["agent", "join-token", "clerk"]).exits(0));
+    assert!(installation.reaches("worker"));
+    shifted.shift(10 * 365 * 24 * HOUR_S);
+    assert!(!installation.reaches("worker"), "by such a clock nobody is judged");
+    shifted.shift(0);
+    assert!(installation.reaches("worker"), "what was not believed has ended nothing");
+    // Within an hour a step is time: the certificate is over, and so is the token.
+    shifted.shift(HOUR_S / 2);
+    assert!(!installation.reaches("worker"));
+    let kept = shifted.ann(&["agent", "list"]).exits(0);
+    assert!(kept.stdout.contains("clerk"), "{kept:#?}");
+    let late = installation.enroll("clerk", "late", &token);
+    assert_eq!(late.exits(4).error().code, "JOIN_REFUSED");
+    shifted.shift(0);
+    assert!(!installation.reaches("worker"), "a clock set back revives nothing");
+    assert_eq!(installation.enroll("clerk", "late", &token).exits(4).error().code, "JOIN_REFUSED");
+    daemon.kill();
+    let _daemon = shifted.start();
+    assert!(!installation.reaches("worker"), "nor over a restart");
+    assert_eq!(installation.enroll("clerk", "late", &token).exits(4).error().code, "JOIN_REFUSED");
+}

@@ -89,6 +89,12 @@ impl Installation {
         named
     }
 
+    /// Whether a call by the worker's certificate is answered, and not cut by the handshake either.
+    pub(crate) fn reaches(&self, dir: &str) -> bool {
+        let mut call = self.curl(dir, "SessionService/WhoAmI", &[], &self.path("call.answer"));
+        Answer::of(&mut call).code == 0 && self.status_of_call() == "0"
+    }
+
     #[track_caller]
     fn svids(&self, agent: &str) -> Vec<Value> {
         self.ann(&["identity", "svid", "list", "--agent", agent]).exits(0).json().as_array().unwrap().clone()

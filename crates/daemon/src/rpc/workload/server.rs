@@ -20,6 +20,7 @@ use tonic::service::Routes;
 use tower::Service as _;
 
 use super::crowd::Crowd;
+use super::expected::Expected;
 use super::identities::Identities;
 use super::lenient::Lenient;
 use super::service::Workload;
@@ -51,6 +52,17 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 const PATIENCE: Patience =
     Patience { first: Duration::from_secs(10), idle: Duration::from_secs(60), farewell: Duration::from_secs(2) };
 
+/// Connections of one user whose processes may be an agent, and of all such users: a worker has one or two.
+const OF_A_USER_MAX: usize = 256;
+const OF_USERS_MAX: usize = 768;
+
+/// Connections of one user whose processes are no agent whatever is seen of them, and of all such users: everybody of the host may ask, and be told no.
+const OF_A_STRANGER_MAX: usize = 8;
+const OF_STRANGERS_MAX: usize = 256;
+
+/// Files that all of this may hold open: a socket and a process each, and a few for each look.
+pub(crate) const FILES_MAX: u64 = 2 * (OF_USERS_MAX + OF_STRANGERS_MAX) as u64 + 64;
+
 /// Who calls; held by each call and each open stream.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
@@ -71,7 +83,9 @@ pub(crate) struct Server {
 struct Shared {
     context: Arc<Context>,
     routes: Routes,
-    crowd: Crowd,
+    expected: Expected,
+    users: Crowd,
+    strangers: Crowd,
     intake: Arc<Intake>,
 }
 
@@ -80,9 +94,12 @@ impl Server {
     #[must_use]
     pub(crate) fn new(listener: UnixListener, path: PathBuf, context: Arc<Context>, material: Material) -> Self {
         let identities = Arc::new(Identities::new(Arc::clone(&context)));
-        let service = SpiffeWorkloadApiServer::new(Workload { identities, material: Arc::new(material) });
+        let service = SpiffeWorkloadApiServer::new(Workload::new(identities, material));
         let routes = Routes::new(service.max_decoding_message_size(MESSAGE_MAX)).prepare();
-        let shared = Arc::new(Shared { context, routes, crowd: Crowd::default(), intake: Arc::default() });
+        let expected = Expected::new(context.states.watch());
+        let users = Crowd::new(OF_A_USER_MAX, OF_USERS_MAX);
+        let strangers = Crowd::new(OF_A_STRANGER_MAX, OF_STRANGERS_MAX);
+        let shared = Arc::new(Shared { context, routes, expected, users, strangers, intake: Arc::default() });
         Self { listener, path, shared }
     }
 
@@ -105,11 +122,14 @@ impl Server {
             Ok(peer) => Arc::new(peer),
             Err(error) => {
                 metrics.workload_unknown.add(1);
-                tracing::info!(%error, "process that connected is not known");
+                // Whoever connects and ends at once could fill the log.
+                tracing::debug!(%error, "process that connected is not known");
                 return;
             }
         };
-        let Some(place) = self.shared.crowd.enter(peer.uid()) else {
+        let is_expected = self.shared.expected.includes(peer.uid(), peer.gid());
+        let crowd = if is_expected { &self.shared.users } else { &self.shared.strangers };
+        let Some(place) = crowd.enter(peer.uid()) else {
             metrics.refused_limit.add(1);
             return;
         };
