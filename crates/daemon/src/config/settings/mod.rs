@@ -8,10 +8,13 @@ mod limits;
 mod log;
 mod outside;
 
-pub use audit::{Audit, CheckpointGit, Witness};
+pub(super) use audit::CheckpointGit;
+pub use audit::{Audit, Witness};
 pub use file::Settings;
-pub use identity::{Identity, Issuer, Keystore, Trust};
+pub(super) use identity::{Identity, Issuer};
+pub use identity::{Keystore, Trust};
 pub use installation::{Installation, Server, Workspaces};
 pub use limits::{Limits, RateLimits};
 pub use log::{Log, LogFormat, LogLevel, Redaction, Sink};
-pub use outside::{Egress, Repository};
+pub(super) use outside::Egress;
+pub use outside::Repository;
