@@ -101,7 +101,9 @@ mod tests {
         Patience { first: Duration::from_secs(10), idle: Duration::from_secs(60), farewell: Duration::from_secs(2) };
 
     /// A connection whose other end says nothing, ever, and whose service holds the counter.
-    struct Silent(Arc<AtomicU64>);
+    struct Silent {
+        _service: Arc<AtomicU64>,
+    }
 
     impl Future for Silent {
         type Output = io::Result<()>;
@@ -114,7 +116,7 @@ mod tests {
     /// Seconds until such a connection is left.
     async fn left_after(calls: Arc<AtomicU64>, supervisor: &Supervisor) -> u64 {
         let begun = Instant::now();
-        let silent = Silent(Arc::clone(&calls));
+        let silent = Silent { _service: Arc::clone(&calls) };
         follow(silent, |_| {}, calls, supervisor, PATIENCE).await.unwrap();
         begun.elapsed().as_secs()
     }
