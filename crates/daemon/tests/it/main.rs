@@ -14,7 +14,6 @@
 
 mod audit;
 mod every_rpc;
-mod forged;
 mod hostile_models;
 mod joining;
 mod limits;

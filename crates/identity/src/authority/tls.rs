@@ -254,6 +254,4 @@ impl ClientCertVerifier for WorkloadVerifier {
 }
 
 #[cfg(test)]
-mod forged;
-#[cfg(test)]
 mod tests;

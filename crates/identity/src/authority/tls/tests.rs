@@ -8,7 +8,7 @@ use crate::authority::ca::{Issuing, Names, Root, SVID_LIFETIME_MS_MAX};
 use crate::holder::key::{Algorithm, Pair};
 use crate::holder::tls::{ClockTime, client_config};
 
-pub(super) const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
+const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 
 #[derive(Debug)]
 struct At(Timestamp);
@@ -19,17 +19,17 @@ impl Clock for At {
     }
 }
 
-pub(super) fn time(at: Timestamp) -> Arc<dyn TimeProvider> {
+fn time(at: Timestamp) -> Arc<dyn TimeProvider> {
     Arc::new(ClockTime(Arc::new(At(at))))
 }
 
-pub(super) struct House {
-    pub(super) trust_domain: TrustDomain,
-    pub(super) root: Root,
-    pub(super) issuing: Issuing,
+struct House {
+    trust_domain: TrustDomain,
+    root: Root,
+    issuing: Issuing,
 }
 
-pub(super) fn house(trust_domain: &str) -> House {
+fn house(trust_domain: &str) -> House {
     let trust_domain = TrustDomain::parse(trust_domain).unwrap();
     let root = Root::generate(&trust_domain, NOW).unwrap();
     let key = Pair::generate(Algorithm::P256).unwrap();
@@ -38,35 +38,35 @@ pub(super) fn house(trust_domain: &str) -> House {
 }
 
 impl House {
-    pub(super) fn roots(&self) -> Vec<CertificateDer<'static>> {
+    fn roots(&self) -> Vec<CertificateDer<'static>> {
         vec![self.root.certificate().clone()]
     }
 
-    pub(super) fn identity(&self, path: &str, algorithm: Algorithm) -> Identity {
+    fn identity(&self, path: &str, algorithm: Algorithm) -> Identity {
         let key = Pair::generate(algorithm).unwrap();
         let id = SpiffeId::parse(&format!("spiffe://{}{path}", self.trust_domain)).unwrap();
         let issued = self.issuing.issue(&id, key.public(), &Names::default(), SVID_LIFETIME_MS_MAX, NOW).unwrap();
         Identity { chain: issued.chain, key }
     }
 
-    pub(super) fn server(&self, identity: &Identity, at: Timestamp) -> Arc<ServerConfig> {
+    fn server(&self, identity: &Identity, at: Timestamp) -> Arc<ServerConfig> {
         let serving = ServingCertificate::new(identity).unwrap();
         Arc::new(server_config(serving, self.anchors(), &self.trust_domain, time(at)).unwrap())
     }
 
-    pub(super) fn anchors(&self) -> Arc<ClientAnchors> {
+    fn anchors(&self) -> Arc<ClientAnchors> {
         let anchors = ClientAnchors::new(&self.roots()).unwrap();
         anchors.replace(&[self.issuing.certificate().clone()]).unwrap();
         anchors
     }
 
-    pub(super) fn client(&self, identity: Option<&Identity>, at: Timestamp) -> Arc<ClientConfig> {
+    fn client(&self, identity: Option<&Identity>, at: Timestamp) -> Arc<ClientConfig> {
         Arc::new(client_config(&self.roots(), &self.trust_domain, identity, time(at)).unwrap())
     }
 }
 
 /// Runs a handshake in memory, and sends what follows it (tickets).
-pub(super) fn connect(
+fn connect(
     client: &Arc<ClientConfig>,
     server: &Arc<ServerConfig>,
 ) -> Result<(ClientConnection, ServerConnection), rustls::Error> {
