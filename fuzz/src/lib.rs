@@ -1,6 +1,7 @@
-//! What several fuzz targets share: the YAML reader, the reader of models' answers, keys that everyone knows, and inputs that hold several texts.
+//! What several fuzz targets share: the YAML reader, the reader of models' answers, what is done to frames of HTTP/2, keys that everyone knows, and inputs that hold several texts.
 #![forbid(unsafe_code)]
 
+pub mod frames;
 pub mod keys;
 pub mod openai;
 pub mod sections;

@@ -9,6 +9,7 @@ mod demo;
 mod fuzz;
 mod models;
 mod oidc;
+mod place;
 mod policies;
 mod ports;
 mod reference;

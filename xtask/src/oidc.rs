@@ -4,8 +4,8 @@
 
 mod acts;
 mod attempt;
+mod installation;
 mod node;
-mod place;
 mod provider;
 
 use std::path::Path;
@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::place::Place;
 use crate::{cargo, say};
+use installation::Installation;
 
 /// Makes an installation that trusts a provider, and logs people in at it. Safe to run twice.
 ///
@@ -23,8 +25,7 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
     let target = cargo::target_directory(root)?;
     let node = node::Node::fetch(&target.join("tools"))?;
     cargo::step("oidc: build the programs", cargo::command(root).args(["build", "--workspace", "--locked", "--quiet"]))?;
-    let place = place::Place::prepare(&target, &node)?;
-    acts::run(&place)?;
+    acts::run(&Installation::new(Place::prepare(&target, "oidc")?, &node)?)?;
     say::line("    oidc: sound");
     Ok(ExitCode::SUCCESS)
 }

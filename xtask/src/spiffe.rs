@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::{cargo, policies, ports, say, wheel};
 
 /// Names, versions and digests of the Python client, in pip's own words; a package with wheels for several machines has a digest for each.
@@ -25,9 +26,6 @@ const GO_MIN: (u32, u32) = (1, 24);
 
 /// Where the sources of the clients are, from the root of the repository.
 const SOURCES: &str = "xtask/src/spiffe";
-
-/// Marks the folder as ours; without it nothing is removed.
-const MARK: &str = ".made-by-cargo-xtask-spiffe";
 
 /// The agents whose workload is the program of Go, in order, and the one whose workload is Python.
 const OF_GO: [&str; 2] = ["alpha", "beta"];
@@ -47,16 +45,16 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
         wheel::fetch(REQUIREMENTS, &wheels, is_whole).context("the Python client cannot be fetched: it needs Linux on x86-64 or arm64, Python 3.10 to 3.13 with pip or venv, and the Python package index")?;
         ensure!(is_whole(), "what was fetched into `{}` has no client", wheels.display());
     }
-    let place = Place::prepare(&target, wheels)?;
+    let run = Run { place: Place::prepare(&target, "spiffe")?, wheels };
     let go = go(&tools)?;
     let build = ["build", "-trimpath", "-o"];
     let mut built = Command::new(go);
-    built.args(build).arg(place.path("workload")).arg(".").current_dir(root.join(SOURCES)).stdin(Stdio::null());
+    built.args(build).arg(run.path("workload")).arg(".").current_dir(root.join(SOURCES)).stdin(Stdio::null());
     built.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-mod=readonly").env("CGO_ENABLED", "0");
     cargo::step("spiffe: build the Go client", &mut built)?;
     cargo::step("spiffe: build the programs", cargo::command(root).args(["build", "--workspace", "--locked", "--quiet"]))?;
     say::line("==> spiffe: clients ask the Workload API");
-    place.run(root)?;
+    run.all(root)?;
     say::line("    spiffe: sound");
     Ok(ExitCode::SUCCESS)
 }
@@ -91,9 +89,8 @@ fn go_version(said: &str) -> Option<(u32, u32)> {
 
 /// The folder, and what runs in it.
 #[derive(Debug)]
-struct Place {
-    folder: PathBuf,
-    programs: PathBuf,
+struct Run {
+    place: Place,
     wheels: PathBuf,
 }
 
@@ -107,54 +104,33 @@ impl Drop for Watching {
     }
 }
 
-impl Place {
-    fn prepare(target: &Path, wheels: PathBuf) -> Result<Self> {
-        let place = Self { folder: target.join("spiffe"), programs: target.join("debug"), wheels };
-        if place.folder.try_exists().context("cannot look at the folder")? {
-            ensure!(place.path(MARK).is_file(), "`{}` was not made by this command: move it away", place.folder.display());
-            fs::remove_dir_all(&place.folder).context("cannot remove the folder of the last run")?;
-        }
-        fs::create_dir_all(&place.folder).context("cannot make the folder")?;
-        fs::write(place.path(MARK), "cargo xtask spiffe removes this folder.\n").context("cannot mark the folder")?;
-        Ok(place)
-    }
-
+impl Run {
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.place.path(name)
     }
 
-    fn program(&self, name: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(self.programs.join(name));
-        command.args(words).current_dir(&self.folder).stdin(Stdio::null()).env("NO_COLOR", "1");
-        command.env("SCALBOTICS_CONFIG_DIR", self.path("config")).env("SCALBOTICS_STATE_DIR", self.path("state"));
-        command
+    /// The client in Go.
+    fn go(&self, program: &str) -> Command {
+        self.told(self.place.other(&self.path(program)))
     }
 
-    /// A client, told of the socket in the standard's own way.
-    fn client(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
-        command.current_dir(&self.folder).stdin(Stdio::null());
-        command.env("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", self.path("agent.sock").display()));
-        command.env("PYTHONPATH", &self.wheels).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-        command
-    }
-
+    /// The client in Python.
     fn python(&self, root: &Path, words: &[&str]) -> Command {
-        let mut command = self.client(Path::new("python3"));
+        let mut command = self.told(self.place.python(&self.wheels));
         command.arg(root.join(SOURCES).join("client.py")).args(words);
         command
     }
 
-    fn write(&self, path: &str, text: &str) -> Result<()> {
-        let path = self.path("desired").join(path);
-        fs::create_dir_all(path.parent().unwrap_or(&path)).context("cannot make a folder of the desired state")?;
-        fs::write(&path, text).with_context(|| format!("cannot write `{}`", path.display()))
+    /// A client, told of the socket in the standard's own way.
+    fn told(&self, mut client: Command) -> Command {
+        client.env("SPIFFE_ENDPOINT_SOCKET", format!("unix://{}", self.path("agent.sock").display()));
+        client
     }
 
     /// Desired state: agents that are processes of this host.
     fn desire(&self, root: &Path) -> Result<()> {
         for (name, text) in policies::defaults(root)? {
-            self.write(&format!("policies/{name}"), &text)?;
+            self.place.desire(&format!("policies/{name}"), &text)?;
         }
         let workload = self.path("workload").canonicalize().context("there is no Go client")?;
         let summed = cargo::output(Command::new("sha256sum").arg(&workload).stdin(Stdio::null()))?;
@@ -167,29 +143,31 @@ impl Place {
             (OF_GO[1], json!({ "unix": { "sha256": digest, "uid": uid } })),
             (OF_PYTHON, json!({ "unix": { "uid": uid, "path": python.trim() } })),
         ];
-        self.write("teams/ops.yaml", &json!({ "id": "ops", "description": "Workloads.", "lead": OF_GO[0] }).to_string())?;
+        self.place
+            .desire("teams/ops.yaml", &json!({ "id": "ops", "description": "Workloads.", "lead": OF_GO[0] }).to_string())?;
         for (name, selectors) in selectors {
             let agent = json!({ "id": name, "team": "ops", "description": "A workload.", "workload": selectors });
-            self.write(&format!("agents/{name}.yaml"), &format!("{agent:#}\n"))?;
+            self.place.desire(&format!("agents/{name}.yaml"), &format!("{agent:#}\n"))?;
         }
         Ok(())
     }
 
-    fn run(&self, root: &Path) -> Result<()> {
+    fn all(&self, root: &Path) -> Result<()> {
         self.desire(root)?;
         let port = ports::free_pair()?.to_string();
-        let mut dev = self.program("scalbotics", &["dev", "--port", &port, "--persist", "box", "--desired", "desired"]);
+        let mut dev = self.place.program("scalbotics", &["dev", "--port", &port, "--persist", "box", "--desired", "desired"]);
         dev.env("SCALBOTICSD_IDENTITY_WORKLOAD_SOCKET", self.path("agent.sock"));
         let log = self.path("daemon.log");
         let mut daemon = Daemon::start(dev, &log)?;
-        let ask =
-            |words: &[&str]| cargo::output(self.program("scalbotics", &["--context", "dev", "--yes", "-o", "json"]).args(words));
+        let ask = |words: &[&str]| {
+            cargo::output(self.place.program("scalbotics", &["--context", "dev", "--yes", "-o", "json"]).args(words))
+        };
         daemon.wait_until("it answers", || ask(&["whoami"]).is_ok())?;
         let trust: Value = serde_json::from_str(&fs::read_to_string(self.path("box/trust.json"))?)?;
         let domain = trust.get("trust_domain").and_then(Value::as_str).context("the trust file has no trust domain")?;
         let id = |agent: &str| format!("spiffe://{domain}/dev/agent/{agent}");
 
-        cargo::output(self.client(&self.path("workload")).arg("check").args(OF_GO.map(id)))?;
+        cargo::output(self.go("workload").arg("check").args(OF_GO.map(id)))?;
         say::line("    go-spiffe takes certificates, bundles, tokens, and speaks TLS by them");
         cargo::output(&mut self.python(root, &["check", &id(OF_PYTHON)]))?;
         say::line("    the Python client takes certificates, bundles and tokens");
@@ -197,7 +175,7 @@ impl Place {
         let mut bytes = fs::read(self.path("copy")).context("cannot read the copy")?;
         bytes.push(0);
         fs::write(self.path("copy"), bytes).context("cannot change the copy")?;
-        cargo::output(self.client(&self.path("copy")).arg("refused"))?;
+        cargo::output(self.go("copy").arg("refused"))?;
         say::line("    a program of another path and digest gets nothing");
         self.watch(&ask)?;
         ask(&["agent", "suspend", OF_PYTHON])?;
@@ -208,7 +186,7 @@ impl Place {
 
     /// A client that stays is told of every change, and loses its identity when that is suspended.
     fn watch(&self, ask: &dyn Fn(&[&str]) -> Result<String>) -> Result<()> {
-        let mut command = self.client(&self.path("workload"));
+        let mut command = self.go("workload");
         let mut child = command.arg("watch").stdout(Stdio::piped()).spawn().context("cannot start the client that watches")?;
         let said = child.stdout.take().context("the client has no output")?;
         let watching = Watching(child);

@@ -4,19 +4,17 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::{cargo, ports, say, wheel};
 
 /// Names, versions and digests, in pip's own words; a package with wheels for several machines has a digest for each.
 const REQUIREMENTS: &str = include_str!("tlog/requirements.txt");
-
-/// Marks the folder as ours; without it nothing is removed.
-const MARK: &str = ".made-by-cargo-xtask-tlog";
 
 /// Name of the witness.
 const WITNESS: &str = "witness.test/w1";
@@ -38,19 +36,18 @@ pub(crate) fn command(root: &Path) -> Result<ExitCode> {
         ensure!(is_whole(), "what was fetched into `{}` has no reader", home.display());
     }
     cargo::step("tlog: build the programs", cargo::command(root).args(["build", "--workspace", "--locked", "--quiet"]))?;
-    let place = Place::prepare(&target, home)?;
+    let run = Run { place: Place::prepare(&target, "tlog")?, wheels: home };
     say::line("==> tlog: a log that a witness cosigns, and its tiles");
-    place.run()?;
+    run.all()?;
     say::line("    tlog: sound");
     Ok(ExitCode::SUCCESS)
 }
 
 /// The folder, and what runs in it.
 #[derive(Debug)]
-struct Place {
-    folder: PathBuf,
-    programs: PathBuf,
-    home: PathBuf,
+struct Run {
+    place: Place,
+    wheels: PathBuf,
 }
 
 /// A witness; killed when dropped.
@@ -63,35 +60,19 @@ impl Drop for Witness {
     }
 }
 
-impl Place {
-    fn prepare(target: &Path, home: PathBuf) -> Result<Self> {
-        let place = Self { folder: target.join("tlog"), programs: target.join("debug"), home };
-        if place.folder.try_exists().context("cannot look at the folder")? {
-            ensure!(place.path(MARK).is_file(), "`{}` was not made by this command: move it away", place.folder.display());
-            fs::remove_dir_all(&place.folder).context("cannot remove the folder of the last run")?;
-        }
-        fs::create_dir_all(&place.folder).context("cannot make the folder")?;
-        fs::write(place.path(MARK), "cargo xtask tlog removes this folder.\n").context("cannot mark the folder")?;
-        Ok(place)
-    }
-
+impl Run {
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    fn program(&self, name: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(self.programs.join(name));
-        command.args(words).current_dir(&self.folder).stdin(Stdio::null()).env("NO_COLOR", "1");
-        command.env("SCALBOTICS_CONFIG_DIR", self.path("config")).env("SCALBOTICS_STATE_DIR", self.path("state"));
-        command
+        self.place.path(name)
     }
 
     /// What the reader says; its exit code is its verdict.
     fn reads(&self, words: &[&str]) -> Result<bool> {
-        let mut command = Command::new("python3");
-        command.args(["-m", "aics_tlog"]).args(words).current_dir(&self.folder).stdin(Stdio::null());
-        command.env("PYTHONPATH", &self.home).env("PYTHONNOUSERSITE", "1").env("PYTHONDONTWRITEBYTECODE", "1");
-        let answer = command.output().context("the reader cannot be started: is there a python3?")?;
+        let mut command = self.place.python(&self.wheels);
+        let answer = command
+            .args(["-m", "aics_tlog"])
+            .args(words)
+            .output()
+            .context("the reader cannot be started: is there a python3?")?;
         let said = String::from_utf8_lossy(&answer.stdout).into_owned() + &String::from_utf8_lossy(&answer.stderr);
         ensure!(!said.contains("Traceback"), "the reader failed: {said}");
         fs::write(self.path("reader.log"), format!("{words:?}\n{said}")).context("cannot write what the reader said")?;
@@ -105,11 +86,11 @@ impl Place {
         bail!("the reader refuses what is sound: {}", fs::read_to_string(self.path("reader.log")).unwrap_or_default())
     }
 
-    fn run(&self) -> Result<()> {
+    fn all(&self) -> Result<()> {
         let keygen = ["audit", "witness", "--dir", "w1", "--name", WITNESS, "--keygen"];
-        let witness_key = cargo::output(&mut self.program("scalboticsd", &keygen))?.trim().to_owned();
+        let witness_key = cargo::output(&mut self.place.program("scalboticsd", &keygen))?.trim().to_owned();
         let port = ports::free_pair()?.to_string();
-        cargo::output(&mut self.program("scalbotics", &["dev", "--port", &port, "--persist", "box", "--", "true"]))?;
+        cargo::output(&mut self.place.program("scalbotics", &["dev", "--port", &port, "--persist", "box", "--", "true"]))?;
         let trust: Value = serde_json::from_str(&fs::read_to_string(self.path("box/trust.json"))?)?;
         let key = |log: &str| -> Result<String> {
             let keys = trust.get("log_keys").and_then(Value::as_array).context("the trust file has no log keys")?;
@@ -119,13 +100,14 @@ impl Place {
         let (system, tenant) = (key("system")?, key("dev")?);
         let address = format!("127.0.0.1:{}", ports::free_pair()?);
         let listen = ["audit", "witness", "--dir", "w1", "--name", WITNESS, "--listen", &address, "--log", &system];
-        let _witness = Witness(self.program("scalboticsd", &listen).stdout(Stdio::null()).spawn().context("no witness")?);
+        let _witness = Witness(self.place.program("scalboticsd", &listen).stdout(Stdio::null()).spawn().context("no witness")?);
 
-        let mut dev = self.program("scalbotics", &["dev", "--port", &port, "--persist", "box"]);
+        let mut dev = self.place.program("scalbotics", &["dev", "--port", &port, "--persist", "box"]);
         dev.env("SCALBOTICSD_AUDIT_WITNESSES", format!("{witness_key} http://{address}"));
         let log = self.path("daemon.log");
         let mut daemon = Daemon::start(dev, &log)?;
-        let ask = |words: &[&str]| cargo::output(self.program("scalbotics", &["--context", "dev", "-o", "json"]).args(words));
+        let ask =
+            |words: &[&str]| cargo::output(self.place.program("scalbotics", &["--context", "dev", "-o", "json"]).args(words));
         daemon.wait_until("it answers", || ask(&["whoami"]).is_ok())?;
         for _ in 0..CALLS {
             ask(&["whoami"])?;
@@ -149,7 +131,7 @@ impl Place {
 
     fn export(&self, log: &str, tiles: &str) -> Result<()> {
         let words = ["audit", "tiles", "--data", "box/data", "--log", log, "--out", tiles];
-        cargo::output(&mut self.program("scalboticsd", &words)).map(drop)
+        cargo::output(&mut self.place.program("scalboticsd", &words)).map(drop)
     }
 
     /// The installation log's checkpoint with the witness's signature. The newest one may have been signed a moment ago.

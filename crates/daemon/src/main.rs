@@ -30,6 +30,8 @@ fn main() -> ExitCode {
     // Where the host gives huge pages to everybody, stacks and heap of an idle daemon would hold several times what they use. A
     // kernel that cannot be told so costs memory and nothing else.
     let _as_before = rustix::thread::disable_transparent_huge_pages(true);
+    // What a service's unit lets the daemon do, it does itself: git and tools that it starts have no part in it (capabilities(7), ambient set).
+    let _none_before = rustix::thread::clear_ambient_capability_set();
     let arguments = match Arguments::of_process() {
         Ok(arguments) => arguments,
         Err(end) => return end,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use super::place::Place;
+use super::installation::Installation;
 use super::wheels::Wheels;
 use crate::{ports, say};
 
@@ -49,8 +49,9 @@ impl Drop for Server {
 
 impl Server {
     /// Starts it, and waits until its weights are loaded.
-    pub(super) fn start(wheels: &Wheels, place: &Place) -> Result<Self> {
-        let (program, template, log) = (place.path("serve.py"), place.path("chat.jinja"), place.path("server.log"));
+    pub(super) fn start(wheels: &Wheels, installation: &Installation) -> Result<Self> {
+        let (program, template, log) =
+            (installation.path("serve.py"), installation.path("chat.jinja"), installation.path("server.log"));
         std::fs::write(&program, PROGRAM).context("cannot write the server's program")?;
         std::fs::write(&template, TEMPLATE).context("cannot write the server's template")?;
         let port = ports::free_pair()?;

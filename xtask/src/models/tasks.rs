@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use super::place::{NOTE, Place, READER, TALKER};
+use super::installation::{Installation, NOTE, READER, TALKER};
 use super::server::{self, Server};
 use crate::daemon::Daemon;
 use crate::{ports, say};
@@ -26,32 +26,32 @@ const HEARD: u64 = 8;
 const DEFINED: [&str; 3] = ["NO_PROGRESS", "TURNS_EXHAUSTED", "MODEL_FAILED"];
 
 /// Starts an installation and runs everything.
-pub(super) fn run(place: &Place, server: &Server) -> Result<()> {
-    place.desire(&server.base_url())?;
+pub(super) fn run(installation: &Installation, server: &Server) -> Result<()> {
+    installation.desire(&server.base_url())?;
     let port = ports::free_pair()?;
-    let mut command = place.command("scalbotics");
-    command.args(["dev", "--port", &port.to_string(), "--persist"]).arg(place.path("box"));
-    command.arg("--desired").arg(place.path("desired")).arg("--workspace-root").arg(place.path("work"));
-    let log = place.path("daemon.log");
+    let mut command = installation.program("scalbotics", &["dev", "--port", &port.to_string(), "--persist"]);
+    command.arg(installation.path("box"));
+    command.arg("--desired").arg(installation.path("desired")).arg("--workspace-root").arg(installation.path("work"));
+    let log = installation.path("daemon.log");
     let mut daemon = Daemon::start(command, &log)?;
-    let is_ready = || server::get(port + 1, "readyz").is_ok() && place.ask(&["whoami"]).is_ok();
+    let is_ready = || server::get(port + 1, "readyz").is_ok() && installation.ask(&["whoami"]).is_ok();
     daemon.wait_until("it is ready", is_ready).with_context(|| format!("its log is {}", log.display()))?;
-    reads_a_file(place, server, port + 1)?;
-    canceled(place, server)?;
-    let after = rest(place, &submit(place, READER, &format!("Read the file {NOTE}"))?)?;
+    reads_a_file(installation, server, port + 1)?;
+    canceled(installation, server)?;
+    let after = rest(installation, &submit(installation, READER, &format!("Read the file {NOTE}"))?)?;
     ended(&after)?;
     say::line(&format!("    after it: the next task is {}", text(&after, "/status")));
-    place.ask(&["audit", "verify"])?;
+    installation.ask(&["audit", "verify"])?;
     say::line("    audit verify: holds");
     ensure!(daemon.stop()?, "the daemon did not end well; its log is {}", log.display());
     Ok(())
 }
 
 /// A task whose model asks for a file, hears it and says its last word. The programs counts of tokens are the server's.
-fn reads_a_file(place: &Place, server: &Server, admin: u16) -> Result<()> {
+fn reads_a_file(installation: &Installation, server: &Server, admin: u16) -> Result<()> {
     let said_before = server.said()?;
-    let task = submit(place, READER, &format!("Read the file {NOTE}"))?;
-    let shown = rest(place, &task)?;
+    let task = submit(installation, READER, &format!("Read the file {NOTE}"))?;
+    let shown = rest(installation, &task)?;
     ended(&shown)?;
     let calls = shown.get("calls").and_then(Value::as_array).context("the task shows no calls")?;
     let steps: Vec<(&str, &str)> = calls.iter().map(|call| (text(call, "/step"), text(call, "/tool"))).collect();
@@ -64,7 +64,7 @@ fn reads_a_file(place: &Place, server: &Server, admin: u16) -> Result<()> {
     ensure!(input > 0 && output > 0 && used == input + output, "{used} tokens on the account, {input} + {output} counted");
     let said = server.said()? - said_before;
     ensure!(output == said, "{output} tokens of answers counted, the server counts {said}");
-    let result = if text(&shown, "/status") == "COMPLETED" { place.ask(&["task", "result", &task])? } else { Value::Null };
+    let result = if text(&shown, "/status") == "COMPLETED" { installation.ask(&["task", "result", &task])? } else { Value::Null };
     say::line(&format!(
         "    a task: {} turns, {used} tokens ({output} of answers, as the server counts), {}, {}",
         steps.iter().filter(|(_, tool)| *tool == "model.call").count(),
@@ -75,17 +75,17 @@ fn reads_a_file(place: &Place, server: &Server, admin: u16) -> Result<()> {
 }
 
 /// A task that is canceled while the model speaks: the connection is closed, and the server's only place is free, at once.
-fn canceled(place: &Place, server: &Server) -> Result<()> {
-    let task = submit(place, TALKER, "Tell me a very long story about a lighthouse. Do not stop.")?;
+fn canceled(installation: &Installation, server: &Server) -> Result<()> {
+    let task = submit(installation, TALKER, "Tell me a very long story about a lighthouse. Do not stop.")?;
     let heard = until("the model speaks", PATIENCE, || Ok(server.under_way()?.filter(|said| *said >= HEARD)))?;
     ensure!(server.connections()? == 1, "one connection carries the answer");
     let begun = Instant::now();
-    place.ask(&["task", "cancel", &task])?;
+    installation.ask(&["task", "cancel", &task])?;
     until("the connection is closed and the place is free", SOON, || {
         Ok((server.connections()? == 0 && server.under_way()?.is_none()).then_some(()))
     })?;
     let took = begun.elapsed();
-    let shown = rest(place, &task)?;
+    let shown = rest(installation, &task)?;
     ensure!(text(&shown, "/status") == "CANCELED", "{shown:#}");
     say::line(&format!("    canceled after {heard} tokens: connection closed and the server's place free within {took:.1?}"));
     Ok(())
@@ -98,15 +98,15 @@ fn ended(shown: &Value) -> Result<()> {
     Ok(())
 }
 
-fn submit(place: &Place, agent: &str, goal: &str) -> Result<String> {
-    let shown = place.ask(&["task", "run", "--agent", agent, "--detach", goal])?;
+fn submit(installation: &Installation, agent: &str, goal: &str) -> Result<String> {
+    let shown = installation.ask(&["task", "run", "--agent", agent, "--detach", goal])?;
     Ok(text(&shown, "/name").to_owned())
 }
 
 /// The task when it is over.
-fn rest(place: &Place, task: &str) -> Result<Value> {
+fn rest(installation: &Installation, task: &str) -> Result<Value> {
     until("the task is over", PATIENCE, || {
-        let shown = place.ask(&["task", "show", task])?;
+        let shown = installation.ask(&["task", "show", task])?;
         Ok(Some(shown).filter(|shown| !["SUBMITTED", "WORKING"].contains(&text(shown, "/status"))))
     })
 }

@@ -5,7 +5,7 @@ use std::process::{Child, ChildStderr, Stdio};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-use super::place::Place;
+use super::installation::Installation;
 use crate::cargo;
 
 /// A login that waits for its person; killed when it is dropped.
@@ -35,9 +35,9 @@ impl Drop for Attempt {
 
 impl Attempt {
     /// Begins a login; half a minute is enough for a person that is a program.
-    pub(super) fn begin(place: &Place<'_>, context: &str, words: &[&str]) -> Result<Self> {
+    pub(super) fn begin(installation: &Installation<'_>, context: &str, words: &[&str]) -> Result<Self> {
         let always = ["--context", context, "login", "--timeout", "40s"];
-        let mut command = place.scalbotics(&[&always, words].concat());
+        let mut command = installation.scalbotics(&[&always, words].concat());
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start a login")?;
         let stderr = child.stderr.take().context("a login has no standard error")?;
@@ -96,6 +96,6 @@ impl Ended {
 }
 
 /// The person opens an address; answers what they see in the end.
-pub(super) fn opens(place: &Place<'_>, person: &str, address: &str, more: &[&str]) -> Result<String> {
-    cargo::output(&mut place.node.script("person.mjs", &[&[person, address], more].concat()))
+pub(super) fn opens(installation: &Installation<'_>, person: &str, address: &str, more: &[&str]) -> Result<String> {
+    cargo::output(&mut installation.node.script("person.mjs", &[&[person, address], more].concat()))
 }

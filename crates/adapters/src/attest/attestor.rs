@@ -17,6 +17,10 @@ use super::stat;
 /// Processes of one user that are looked at in one moment: a user whose file system never answers holds so many threads, and no more.
 const OF_A_USER_MAX: usize = 2;
 
+/// Processes of all users that are looked at in one moment: half of the threads that the daemon has for what blocks, so that files, git and tools go on
+/// whatever hangs.
+const OF_ALL_MAX: usize = 8;
+
 /// Users whose turns are remembered before those that nobody waits for are forgotten.
 const USERS_KEPT: usize = 256;
 
@@ -28,6 +32,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Attestor {
     hashes: Arc<Hashes>,
     turns: Arc<Mutex<BTreeMap<u32, Arc<Semaphore>>>>,
+    all: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
 }
 
@@ -35,7 +40,7 @@ impl Attestor {
     /// One that has hashed nothing yet.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { hashes: Arc::default(), turns: Arc::default(), clock }
+        Self { hashes: Arc::default(), turns: Arc::default(), all: Arc::new(Semaphore::new(OF_ALL_MAX)), clock }
     }
 
     /// What is to be seen of the process now, of what is wanted.
@@ -48,7 +53,8 @@ impl Attestor {
     pub async fn look(&self, peer: &Arc<Peer>, wanted: Wanted) -> Result<Seen, Error> {
         let turns = self.turns_of(peer.uid());
         let looked = async {
-            let turn = turns.acquire_owned().await.map_err(|_| Error::Late)?;
+            let own = turns.acquire_owned().await.map_err(|_| Error::Late)?;
+            let turn = (own, Arc::clone(&self.all).acquire_owned().await.map_err(|_| Error::Late)?);
             let (this, peer) = (self.clone(), Arc::clone(peer));
             let work = move || {
                 let _turn = turn;
@@ -72,7 +78,8 @@ impl Attestor {
         let program = if wanted.is_of_program() { Program::open(&link)? } else { None };
         if let Some(program) = &program {
             seen.path = if wanted.path { program.path() } else { None };
-            seen.sha256 = if wanted.sha256 { program.digest(&self.hashes, self.clock.now().unix_ms())? } else { None };
+            seen.sha256 =
+                if wanted.sha256 { program.digest(&self.hashes, peer.uid(), self.clock.now().unix_ms())? } else { None };
             program.check()?;
         }
         // Last: everything above was read under a number that could have become another's.
@@ -86,5 +93,25 @@ impl Attestor {
             turns.retain(|_, kept| Arc::strong_count(kept) > 1);
         }
         Arc::clone(turns.entry(uid).or_insert_with(|| Arc::new(Semaphore::new(OF_A_USER_MAX))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_testkit::FixedClock;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_of_all_users_together_are_so_many() {
+        let attestor = Attestor::new(Arc::new(FixedClock::default()));
+        let (near, _far) = tokio::net::UnixStream::pair().unwrap();
+        let peer = Arc::new(Peer::of(&near).unwrap());
+        let hanging: Vec<_> = std::iter::from_fn(|| Arc::clone(&attestor.all).try_acquire_owned().ok()).collect();
+        assert_eq!(hanging.len(), OF_ALL_MAX);
+        assert!(matches!(attestor.look(&peer, Wanted::default()).await, Err(Error::Late)), "it waits, and gives up");
+        drop(hanging);
+        attestor.look(&peer, Wanted::default()).await.unwrap();
+        assert_eq!(attestor.all.available_permits(), OF_ALL_MAX);
     }
 }

@@ -7,7 +7,10 @@ use rustix::fs::Stat;
 use scalbotics_core::digest::Digest;
 
 /// Digests that are kept: programs of one host, each in a hundred bytes.
-const KEPT_MAX: usize = 256;
+const KEPT_MAX: usize = 1_024;
+
+/// Those of them that processes of one user had made.
+const OF_A_USER_MAX: usize = 64;
 
 /// How long a file must have been left alone before its digest is kept, in milliseconds. Times of files are as coarse as the kernel's tick:
 /// one that is written twice within a tick looks like one that was written once.
@@ -46,26 +49,29 @@ impl Version {
     }
 }
 
-/// Digests by version of a file.
+/// Digests by version of a file, with the user for whose process each was made.
 #[derive(Debug, Default)]
-pub(super) struct Hashes(Mutex<BTreeMap<Version, Digest>>);
+pub(super) struct Hashes(Mutex<BTreeMap<Version, (Digest, u32)>>);
 
 impl Hashes {
     pub(super) fn find(&self, version: &Version) -> Option<Digest> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).copied()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(version).map(|(digest, _)| *digest)
     }
 
     /// Keeps a digest, if the file has been left alone for a while.
-    pub(super) fn keep(&self, version: Version, digest: Digest, now_ms: i64) {
+    pub(super) fn keep(&self, version: Version, digest: Digest, uid: u32, now_ms: i64) {
         if !version.is_settled(now_ms) {
             return;
         }
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever runs more programs than are kept has them hashed more often, and nothing worse.
+        // Whoever runs more programs than are kept has their own hashed more often.
+        if kept.values().filter(|(_, whose)| *whose == uid).count() >= OF_A_USER_MAX {
+            kept.retain(|_, (_, whose)| *whose != uid);
+        }
         if kept.len() >= KEPT_MAX {
             kept.clear();
         }
-        kept.insert(version, digest);
+        kept.insert(version, (digest, uid));
     }
 }
 
@@ -79,17 +85,22 @@ mod tests {
         let version = Version::of(&rustix::fs::fstat(file.as_file()).unwrap());
         let written_ms = version.changed.0 * 1_000 + version.changed.1 / 1_000_000;
         let (hashes, digest) = (Hashes::default(), Digest::of_bytes(b"x"));
-        hashes.keep(version, digest, written_ms + SETTLED_MS - 1);
+        hashes.keep(version, digest, 1, written_ms + SETTLED_MS - 1);
         assert_eq!(hashes.find(&version), None);
         // A clock that is behind the file system's keeps nothing either.
-        hashes.keep(version, digest, written_ms - 60_000);
+        hashes.keep(version, digest, 1, written_ms - 60_000);
         assert_eq!(hashes.find(&version), None);
-        hashes.keep(version, digest, written_ms + SETTLED_MS);
+        hashes.keep(version, digest, 1, written_ms + SETTLED_MS);
         assert_eq!(hashes.find(&version), Some(digest));
         let other = Version { changed: (version.changed.0, version.changed.1 + 1), ..version };
         assert_eq!(hashes.find(&other), None);
-        for inode in 0..KEPT_MAX as u64 * 3 {
-            hashes.keep(Version { inode, ..version }, digest, i64::MAX);
+        for inode in 1..=OF_A_USER_MAX as u64 * 3 {
+            hashes.keep(Version { inode, ..version }, digest, 2, i64::MAX);
+        }
+        assert_eq!(hashes.find(&version), Some(digest), "a user's many programs are not another's matter");
+        assert!(hashes.0.lock().unwrap().len() <= OF_A_USER_MAX + 1);
+        for inode in 1..=KEPT_MAX as u64 * 3 {
+            hashes.keep(Version { inode, ..version }, digest, u32::try_from(inode).unwrap(), i64::MAX);
         }
         assert!(hashes.0.lock().unwrap().len() <= KEPT_MAX);
     }

@@ -47,7 +47,7 @@ impl<'a> Program<'a> {
     }
 
     /// The digest of its bytes; `None` where the daemon may not read them, or they are too many.
-    pub(super) fn digest(&self, hashes: &Hashes, now_ms: i64) -> Result<Option<Digest>, Error> {
+    pub(super) fn digest(&self, hashes: &Hashes, uid: u32, now_ms: i64) -> Result<Option<Digest>, Error> {
         let fd = match open(self.link, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY, Mode::empty()) {
             Ok(fd) => fd,
             Err(Errno::NOENT | Errno::SRCH | Errno::ACCESS | Errno::PERM) => return Ok(None),
@@ -71,7 +71,7 @@ impl<'a> Program<'a> {
         if Version::of(&looked_at(&file)?) != version {
             return Err(Error::Changed);
         }
-        hashes.keep(version, digest, now_ms);
+        hashes.keep(version, digest, uid, now_ms);
         Ok(Some(digest))
     }
 

@@ -38,6 +38,7 @@ mod routes;
 mod secret_service;
 mod server;
 mod service_service;
+mod serving;
 mod session_service;
 mod status;
 mod strangers;

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hyper::service::service_fn;
@@ -25,6 +25,7 @@ use super::context::Context;
 use super::gate::{Connection, Gate};
 use super::intake::Intake;
 use super::metrics::Counters;
+use super::serving::{self, Patience};
 use super::strangers::{Stranger, Strangers};
 
 /// Time for the TLS handshake; a client on the other side of the world needs a second.
@@ -37,8 +38,10 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection without a call for this long is closed.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+/// A connection without a call for five minutes is closed; who says nothing at all is a stranger, who makes room. What was answered last
+/// may still be on its way over a slow line.
+const PATIENCE: Patience =
+    Patience { first: Duration::from_secs(300), idle: Duration::from_secs(300), farewell: Duration::from_secs(30) };
 
 /// Streams of one connection at one time; a console needs ten, and each may hold one message.
 const STREAMS_MAX: u32 = 128;
@@ -54,9 +57,6 @@ const SEND_BUFFER: usize = 256 << 10;
 
 /// How long a new connection waits for the place of one that was told to leave.
 const PLACE_WAIT: Duration = Duration::from_secs(1);
-
-/// How long the listener waits after an error of accept: most are "too many open files", which ends by itself.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The API's listener.
 #[derive(Debug)]
@@ -101,23 +101,15 @@ impl Server {
 
     /// Accepts until the drain begins.
     pub async fn serve(self) {
-        let supervisor = self.shared.context.supervisor.clone();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = supervisor.draining() => return,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((tcp, peer)) => self.take(tcp, peer),
-                Err(error) => {
-                    tracing::warn!(%error, "connection could not be accepted");
-                    // Most likely there are too many files, and strangers hold them.
-                    self.shared.strangers.evict();
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
+        let take = |accepted: io::Result<(TcpStream, SocketAddr)>| match accepted {
+            Ok((tcp, peer)) => self.take(tcp, peer),
+            Err(error) => {
+                tracing::warn!(%error, "connection could not be accepted");
+                // Most likely there are too many files, and strangers hold them.
+                self.shared.strangers.evict();
             }
-        }
+        };
+        serving::accept(&self.shared.context.supervisor, || self.listener.accept(), take).await;
     }
 
     /// Takes the connection if there is a place, or if the oldest one that nobody is known behind can make room; else it is
@@ -189,34 +181,9 @@ impl Shared {
         });
         let builder = builder();
         let connection = builder.serve_connection(TokioIo::new(tls), service);
-        let mut connection = std::pin::pin!(connection);
-        let supervisor = &self.context.supervisor;
-        let mut ending = false;
-        let mut seen = 0;
-        loop {
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%peer, %error, "connection ended");
-                    }
-                    return;
-                }
-                () = supervisor.killing() => return,
-                () = supervisor.draining(), if !ending => {
-                    ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = tokio::time::sleep(IDLE_MAX), if !ending => {
-                    let calls = begun.load(Ordering::Relaxed);
-                    // Each running call and open stream holds the counter, beside this function and the service.
-                    ending = calls == seen && Arc::strong_count(&begun) <= 2;
-                    seen = calls;
-                    if ending {
-                        connection.as_mut().graceful_shutdown();
-                    }
-                }
-            }
+        let end = auto::Connection::graceful_shutdown;
+        if let Err(error) = serving::follow(connection, end, begun, &self.context.supervisor, PATIENCE).await {
+            tracing::debug!(%peer, %error, "connection ended");
         }
     }
 }

@@ -51,7 +51,8 @@ impl Default for Start {
 /// # Errors
 /// [`StartError`]; nothing was served then.
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
-    open_files::raise(config.settings.limits.connections);
+    let of_workloads = config.workload_socket.as_ref().map_or(0, |_| rpc::workload::FILES_MAX);
+    open_files::raise(config.settings.limits.connections, of_workloads);
     let (api, admin) = listeners(&config).await?;
     let keys = unlock(&config)?;
     let store = open_store(&config)?;

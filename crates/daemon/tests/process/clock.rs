@@ -117,3 +117,63 @@ fn a_clock_that_jumps_ahead_is_not_believed() {
     installation.ledger.check(Class::Opaque, "waits");
     installation.verify_audit();
 }
+
+impl Shifted {
+    /// A command of a worker, whose own clock is shifted by so much.
+    fn elsewhere(&self, mut command: Command, seconds: i64) -> Answer {
+        let shift = self.installation.path("shift.worker");
+        std::fs::write(&shift, seconds.to_string()).unwrap();
+        Answer::of(command.env("LD_PRELOAD", &self.preload).env("CLOCK_SHIFT", shift))
+    }
+
+    /// Whether a call by the worker's certificate is answered.
+    fn reaches(&self, seconds: i64) -> bool {
+        let answer = self.installation.path("call.answer");
+        let call = self.installation.curl("worker", "SessionService/WhoAmI", &[], &answer);
+        self.elsewhere(call, seconds).code == 0 && self.installation.status_of_call() == "0"
+    }
+
+    /// The code with which a join token is refused.
+    fn join(&self, token: &std::path::Path, seconds: i64) -> String {
+        let (server, token) = (format!("https://127.0.0.1:{}", self.installation.api), token.display().to_string());
+        let command = self.installation.worker("clerk", "late", &["--server", &server, "--token-file", &token]);
+        self.elsewhere(command, seconds).error().code
+    }
+}
+
+/// A worker's certificate and a join token that ended, by a clock that was believed, stay ended when the clock goes back, also over a restart; ten years
+/// ahead and back end nothing.
+#[test]
+fn semantics_4_7_a_certificate_that_ended_stays_ended() {
+    let shifted = Shifted::new();
+    let installation = &shifted.installation;
+    let text = std::fs::read_to_string(installation.config()).unwrap();
+    std::fs::write(installation.config(), format!("{text}\n[identity]\nsvid_lifetime = \"5m\"\n")).unwrap();
+    shifted.shift(0);
+    let daemon = shifted.start();
+    let token = installation.token_file(&installation.ann(&["agent", "join-token", "clerk"]).exits(0));
+    installation.enroll("clerk", "worker", &token).exits(0);
+    let token = installation.token_file(&installation.ann(&["agent", "join-token", "clerk"]).exits(0));
+    assert!(shifted.reaches(0));
+    shifted.shift(10 * 365 * 24 * HOUR_S);
+    assert!(!shifted.reaches(0), "by such a clock nobody is judged");
+    shifted.shift(0);
+    assert!(shifted.reaches(0), "what was not believed has ended nothing");
+    daemon.kill();
+
+    // Within an hour a step is time: the certificate is over, and so is the token.
+    let later = HOUR_S / 2;
+    shifted.shift(later);
+    let daemon = shifted.start();
+    shifted.ann(&["agent", "list"]).exits(0);
+    assert!(!shifted.reaches(later));
+    assert_eq!(shifted.join(&token, later), "JOIN_REFUSED");
+    // Back, while it runs and over a restart. The worker's clock is right: else it would not believe the daemon.
+    shifted.shift(0);
+    assert!(!shifted.reaches(later), "a clock set back revives nothing");
+    assert_eq!(shifted.join(&token, later), "JOIN_REFUSED");
+    daemon.kill();
+    let _daemon = shifted.start();
+    assert!(!shifted.reaches(later), "nor over a restart");
+    assert_eq!(shifted.join(&token, later), "JOIN_REFUSED");
+}

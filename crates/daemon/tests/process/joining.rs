@@ -51,7 +51,7 @@ impl Installation {
     }
 
     /// One call by the certificate of a worker, by a program that is not ours.
-    fn curl(&self, dir: &str, method: &str, message: &[u8], answer: &Path) -> Command {
+    pub(crate) fn curl(&self, dir: &str, method: &str, message: &[u8], answer: &Path) -> Command {
         let (dir, head, body) = (self.path(dir), self.path("call.head"), self.path("call.body"));
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         std::fs::write(&body, [&[0], &length[..], message].concat()).unwrap();
@@ -73,7 +73,7 @@ impl Installation {
         (self.status_of_call(), std::fs::read(&body).unwrap_or_default())
     }
 
-    fn status_of_call(&self) -> String {
+    pub(crate) fn status_of_call(&self) -> String {
         let head = std::fs::read_to_string(self.path("call.head")).unwrap_or_default();
         let status =
             head.lines().rev().find_map(|line| line.to_ascii_lowercase().strip_prefix("grpc-status:").map(str::to_owned));

@@ -15,9 +15,20 @@ use crate::ledger::Class;
 /// network, over which the API is served.
 const EXPOSURE_MAX: f32 = 1.8;
 
+/// The same with the drop-in for workloads: it sees the host's users and their processes, and may look into them.
+const WORKLOADS_EXPOSURE_MAX: f32 = 2.6;
+
 fn unit() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/systemd/scalboticsd.service");
     std::fs::read_to_string(path).unwrap()
+}
+
+/// The drop-in of the page about workloads, as it is published.
+fn drop_in() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/book/src/how-to/give-a-process-an-identity.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (_, behind) = page.split_once("```ini\n").unwrap();
+    behind.split_once("```").unwrap().0.to_owned()
 }
 
 /// Settings by section and name; a name may stand more than once.
@@ -254,6 +265,26 @@ fn every_open_setting_says_why() {
 }
 
 #[test]
+fn the_drop_in_for_workloads_opens_what_it_says_and_nothing_else() {
+    let (unit, drop_in) = (parse(&unit()), parse(&drop_in()));
+    let wanted = [
+        ("AmbientCapabilities", "CAP_SYS_PTRACE"),
+        ("CapabilityBoundingSet", "CAP_SYS_PTRACE"),
+        ("PrivateUsers", "no"),
+        ("ProtectProc", "default"),
+        ("RuntimeDirectory", "scalbotics"),
+        ("RuntimeDirectoryMode", "0755"),
+    ];
+    let found = drop_in.iter().map(|((section, name), values)| (section.as_str(), name.as_str(), values.join(" ")));
+    let wanted = wanted.map(|(name, value)| ("Service", name, value.to_owned()));
+    assert_eq!(found.collect::<Vec<_>>(), wanted);
+    // What it opens, the unit closes: else the page would tell of nothing.
+    for (_, name, _) in wanted.iter().filter(|(_, name, _)| !name.starts_with("RuntimeDirectory")) {
+        assert!(unit.contains_key(&("Service".to_owned(), (*name).to_owned())), "{name}");
+    }
+}
+
+#[test]
 fn systemd_itself_has_nothing_against_it() {
     let found = ["/usr/bin/systemd-analyze", "/bin/systemd-analyze"].map(PathBuf::from).into_iter().find(|path| path.is_file());
     let Some(program) = found else {
@@ -267,8 +298,20 @@ fn systemd_itself_has_nothing_against_it() {
     let verified = Answer::of(Command::new(&program).arg("verify").arg(&path)).exits(0);
     assert!(!verified.stderr.contains("scalboticsd.service"), "{verified:#?}");
     let security = Answer::of(Command::new(&program).args(["security", "--offline=true", "--no-pager"]).arg(&path));
+    assert!(exposure(&security) <= EXPOSURE_MAX, "{security:#?}");
+    // The same with the drop-in of the page about workloads.
+    std::fs::create_dir(folder.path().join("scalboticsd.service.d")).unwrap();
+    std::fs::write(folder.path().join("scalboticsd.service.d/workload.conf"), drop_in()).unwrap();
+    let verified = Answer::of(Command::new(&program).arg("verify").arg(&path)).exits(0);
+    assert!(!verified.stderr.contains("scalboticsd.service"), "{verified:#?}");
+    let security = Answer::of(Command::new(&program).args(["security", "--offline=true", "--no-pager"]).arg(&path));
+    let opened = exposure(&security);
+    assert!(opened > EXPOSURE_MAX && opened <= WORKLOADS_EXPOSURE_MAX, "it was not read, or opens more: {security:#?}");
+}
+
+/// The overall figure of `systemd-analyze security`.
+fn exposure(security: &Answer) -> f32 {
     let line =
         security.stdout.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_else(|| panic!("{security:#?}"));
-    let exposure: f32 = line.split(": ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap();
-    assert!(exposure <= EXPOSURE_MAX, "{line}");
+    line.split(": ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap().parse().unwrap()
 }

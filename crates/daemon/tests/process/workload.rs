@@ -25,7 +25,7 @@ use crate::serving::Daemon;
 const BITES: Duration = Duration::from_secs(3);
 
 /// Time for what has to come at some time.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Becomes a user, and carries bytes between its standard streams and a socket: so that a process of any user connects, and this one speaks.
 /// The user's own Python need not be there: it is started by this one's.
@@ -44,15 +44,22 @@ while True:
     os.write(1,b)
 ";
 
-type Client = SpiffeWorkloadApiClient<Channel>;
+pub(crate) type Client = SpiffeWorkloadApiClient<Channel>;
 
 impl Installation {
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.path("workload.sock")
     }
 
+    /// Lets others reach the socket.
+    pub(crate) fn open_to_others(&self) {
+        let socket = self.socket();
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(socket.parent().unwrap(), permissions).unwrap();
+    }
+
     /// The daemon with its Workload API, ready.
-    fn start_workload(&self) -> Daemon {
+    pub(crate) fn start_workload(&self) -> Daemon {
         let mut command = self.serve(&shipped());
         command.env("SCALBOTICSD_IDENTITY_WORKLOAD_SOCKET", self.socket());
         let mut daemon = Daemon::spawn(command, &self.log(), self.admin);
@@ -66,7 +73,7 @@ impl Installation {
     }
 
     /// A process of this user, which runs Python.
-    async fn client_as(&self, uid: u32) -> (Client, tokio::process::Child) {
+    pub(crate) async fn client_as(&self, uid: u32) -> (Client, tokio::process::Child) {
         let mut command = Command::new(python());
         command.args(["-c", RELAY]).arg(self.socket()).arg(uid.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().unwrap();
@@ -82,13 +89,13 @@ impl Installation {
 }
 
 /// Python as the kernel names it.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let found = Command::new("python3").args(["-c", "import os; print(os.path.realpath('/proc/self/exe'))"]).output().unwrap();
     PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
 }
 
 /// An installation with these agents beside the clerk, each with its selectors.
-fn with_workloads(workloads: &[(&str, Value)]) -> Installation {
+pub(crate) fn with_workloads(workloads: &[(&str, Value)]) -> Installation {
     Installation::with(|desired| {
         for (name, selectors) in workloads {
             if *name == "clerk" {
@@ -101,22 +108,25 @@ fn with_workloads(workloads: &[(&str, Value)]) -> Installation {
     })
 }
 
-fn asked<T>(message: T) -> Request<T> {
+pub(crate) fn asked<T>(message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("workload.spiffe.io", "true".parse().unwrap());
     request
 }
 
-async fn next(stream: &mut Streaming<v1::X509svidResponse>, within: Duration) -> Result<v1::X509svidResponse, tonic::Status> {
+pub(crate) async fn next(
+    stream: &mut Streaming<v1::X509svidResponse>,
+    within: Duration,
+) -> Result<v1::X509svidResponse, tonic::Status> {
     let message = tokio::time::timeout(within, stream.message()).await.expect("nothing came in time")?;
     Ok(message.expect("the stream ended without a word"))
 }
 
-fn ids(response: &v1::X509svidResponse) -> Vec<String> {
+pub(crate) fn ids(response: &v1::X509svidResponse) -> Vec<String> {
     response.svids.iter().map(|svid| svid.spiffe_id.clone()).collect()
 }
 
-fn id(agent: &str) -> String {
+pub(crate) fn id(agent: &str) -> String {
     format!("spiffe://acme.example/acme/agent/{agent}")
 }
 
@@ -164,7 +174,7 @@ fn verify_by_openssl(installation: &Installation, one: &v1::X509svid) {
     assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap().trim(), body);
 }
 
-fn own() -> (u32, PathBuf) {
+pub(crate) fn own() -> (u32, PathBuf) {
     (rustix::process::geteuid().as_raw(), std::env::current_exe().unwrap().canonicalize().unwrap())
 }
 
@@ -306,7 +316,7 @@ async fn issue_5_without_the_metadata_nothing_is_answered() {
 }
 
 /// A connection of this process; none where its user has no place left.
-async fn channel_of(installation: &Installation) -> Result<Channel, tonic::transport::Error> {
+pub(crate) async fn channel_of(installation: &Installation) -> Result<Channel, tonic::transport::Error> {
     let path = installation.socket();
     let connect = tower::service_fn(move |_: Uri| {
         let path = path.clone();
@@ -316,8 +326,8 @@ async fn channel_of(installation: &Installation) -> Result<Channel, tonic::trans
 }
 
 /// Users of this test that are nobody on any host.
-const WORKER: u32 = 4_242;
-const STRANGER: u32 = 4_243;
+pub(crate) const WORKER: u32 = 4_242;
+pub(crate) const STRANGER: u32 = 4_243;
 
 #[tokio::test]
 async fn issue_5_another_users_process_is_told_by_its_program_and_a_strangers_gets_nothing() {
@@ -328,9 +338,7 @@ async fn issue_5_another_users_process_is_told_by_its_program_and_a_strangers_ge
         ("clerk", json!({ "unix": { "uid": WORKER, "gid": WORKER, "path": program, "sha256": digest } })),
         ("shell", json!({ "unix": { "uid": WORKER, "path": "/bin/sh" } })),
     ]);
-    let mut opened = std::fs::metadata(installation.socket().parent().unwrap()).unwrap().permissions();
-    std::os::unix::fs::PermissionsExt::set_mode(&mut opened, 0o755);
-    std::fs::set_permissions(installation.socket().parent().unwrap(), opened).unwrap();
+    installation.open_to_others();
     let _daemon = installation.start_workload();
     let (mut worker, mut child) = installation.client_as(WORKER).await;
     let mut stream = worker.fetch_x509svid(asked(v1::X509svidRequest {})).await.unwrap().into_inner();
@@ -384,8 +392,7 @@ async fn issue_5_a_thousand_connections_and_rubbish_leave_the_socket_to_others()
     let (uid, _) = own();
     let installation =
         with_workloads(&[("clerk", json!({ "unix": { "uid": uid } })), ("worker", json!({ "unix": { "uid": WORKER } }))]);
-    let parent = installation.socket().parent().unwrap().to_owned();
-    std::fs::set_permissions(&parent, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    installation.open_to_others();
     let daemon = installation.start_workload();
     let begun = Instant::now();
     let held: Vec<Blocking> = flood(&installation.socket(), 1_000);
@@ -421,7 +428,7 @@ async fn issue_5_a_thousand_connections_and_rubbish_leave_the_socket_to_others()
     assert!(refused.rsplit(' ').next().unwrap().parse::<f64>().unwrap() >= 700.0, "{refused}");
 }
 
-fn flood(path: &Path, count: usize) -> Vec<Blocking> {
+pub(crate) fn flood(path: &Path, count: usize) -> Vec<Blocking> {
     (0..count).filter_map(|_| Blocking::connect(path).ok()).collect()
 }
 

@@ -7,6 +7,7 @@
 //! **Invariant:** whoever is no agent, or a suspended one, learns nothing: not even whom the trust domain believes.
 
 mod crowd;
+mod expected;
 mod identities;
 mod lenient;
 mod server;
@@ -15,6 +16,6 @@ mod socket;
 mod svids;
 mod watcher;
 
-pub(crate) use server::Server;
+pub(crate) use server::{FILES_MAX, Server};
 pub(crate) use socket::bind;
 pub(crate) use svids::Material;

@@ -1,8 +1,10 @@
 //! The listener: HTTP/2 over a Unix socket, with limits; who connects is held by a descriptor from the first moment on.
 
 use std::convert::Infallible;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::Request;
@@ -12,17 +14,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use scalbotics_adapters::attest::Peer;
 use scalbotics_proto::workload::spiffe_workload_api_server::SpiffeWorkloadApiServer;
+use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 use tonic::service::Routes;
 use tower::Service as _;
 
 use super::crowd::Crowd;
+use super::expected::Expected;
 use super::identities::Identities;
 use super::lenient::Lenient;
 use super::service::Workload;
 use super::svids::Material;
 use crate::rpc::context::Context;
 use crate::rpc::intake::{Counted, Intake};
+use crate::rpc::serving::{self, Patience};
 
 /// Streams of one connection at one time; a client has four.
 const STREAMS_MAX: u32 = 16;
@@ -43,18 +48,27 @@ const SEND_BUFFER: usize = 64 << 10;
 const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A connection without a call for this long is closed.
-const IDLE_MAX: Duration = Duration::from_secs(60);
+/// A connection that asks nothing is closed: whoever connects has something to ask, and everybody of the host may.
+const PATIENCE: Patience =
+    Patience { first: Duration::from_secs(10), idle: Duration::from_secs(60), farewell: Duration::from_secs(2) };
 
-/// How long the listener waits after an error of accept.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections of one user whose processes may be an agent, and of all such users: a worker has one or two.
+const OF_A_USER_MAX: usize = 256;
+const OF_USERS_MAX: usize = 768;
+
+/// Connections of one user whose processes are no agent whatever is seen of them, and of all such users: everybody of the host may ask, and be told no.
+const OF_A_STRANGER_MAX: usize = 8;
+const OF_STRANGERS_MAX: usize = 256;
+
+/// Files that all of this may hold open: a socket and a process each, and a few for each look.
+pub(crate) const FILES_MAX: u64 = 2 * (OF_USERS_MAX + OF_STRANGERS_MAX) as u64 + 64;
 
 /// Who calls; held by each call and each open stream.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     pub(super) peer: Arc<Peer>,
-    /// Shared by all calls of a connection.
-    open: Arc<()>,
+    /// Counts the calls of its connection.
+    calls: Arc<AtomicU64>,
 }
 
 /// The listener of the Workload API.
@@ -69,7 +83,9 @@ pub(crate) struct Server {
 struct Shared {
     context: Arc<Context>,
     routes: Routes,
-    crowd: Crowd,
+    expected: Expected,
+    users: Crowd,
+    strangers: Crowd,
     intake: Arc<Intake>,
 }
 
@@ -78,29 +94,22 @@ impl Server {
     #[must_use]
     pub(crate) fn new(listener: UnixListener, path: PathBuf, context: Arc<Context>, material: Material) -> Self {
         let identities = Arc::new(Identities::new(Arc::clone(&context)));
-        let service = SpiffeWorkloadApiServer::new(Workload { identities, material: Arc::new(material) });
+        let service = SpiffeWorkloadApiServer::new(Workload::new(identities, material));
         let routes = Routes::new(service.max_decoding_message_size(MESSAGE_MAX)).prepare();
-        let shared = Arc::new(Shared { context, routes, crowd: Crowd::default(), intake: Arc::default() });
+        let expected = Expected::new(context.states.watch());
+        let users = Crowd::new(OF_A_USER_MAX, OF_USERS_MAX);
+        let strangers = Crowd::new(OF_A_STRANGER_MAX, OF_STRANGERS_MAX);
+        let shared = Arc::new(Shared { context, routes, expected, users, strangers, intake: Arc::default() });
         Self { listener, path, shared }
     }
 
     /// Accepts until the drain begins; then the socket's file is gone.
     pub(crate) async fn serve(self) {
-        let supervisor = self.shared.context.supervisor.clone();
-        loop {
-            let accepted = tokio::select! {
-                biased;
-                () = supervisor.draining() => break,
-                accepted = self.listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, _)) => self.take(stream),
-                Err(error) => {
-                    tracing::warn!(%error, "connection of the Workload API could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
+        let take = |accepted: io::Result<(UnixStream, SocketAddr)>| match accepted {
+            Ok((stream, _)) => self.take(stream),
+            Err(error) => tracing::warn!(%error, "connection of the Workload API could not be accepted"),
+        };
+        serving::accept(&self.shared.context.supervisor, || self.listener.accept(), take).await;
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "socket of the Workload API could not be removed");
         }
@@ -113,11 +122,14 @@ impl Server {
             Ok(peer) => Arc::new(peer),
             Err(error) => {
                 metrics.workload_unknown.add(1);
-                tracing::info!(%error, "process that connected is not known");
+                // Whoever connects and ends at once could fill the log.
+                tracing::debug!(%error, "process that connected is not known");
                 return;
             }
         };
-        let Some(place) = self.shared.crowd.enter(peer.uid()) else {
+        let is_expected = self.shared.expected.includes(peer.uid(), peer.gid());
+        let crowd = if is_expected { &self.shared.users } else { &self.shared.strangers };
+        let Some(place) = crowd.enter(peer.uid()) else {
             metrics.refused_limit.add(1);
             return;
         };
@@ -131,38 +143,18 @@ impl Server {
 
 impl Shared {
     async fn connection(&self, stream: UnixStream, peer: Arc<Peer>) {
-        let caller = Caller { peer, open: Arc::default() };
-        let open = Arc::clone(&caller.open);
-        let service = service_fn(|mut request: Request<Incoming>| {
+        let caller = Caller { peer, calls: Arc::default() };
+        let calls = Arc::clone(&caller.calls);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            caller.calls.fetch_add(1, Ordering::Relaxed);
             request.extensions_mut().insert(caller.clone());
             let (mut routes, intake) = (self.routes.clone(), Arc::clone(&self.intake));
             async move { routes.call(request.map(|body| Counted::new(body, intake, false))).await.map_err(|never: Infallible| never) }
         });
-        let mut connection = std::pin::pin!(builder().serve_connection(TokioIo::new(Lenient::new(stream)), service));
-        let supervisor = &self.context.supervisor;
-        let mut ending = false;
-        loop {
-            tokio::select! {
-                biased;
-                ended = connection.as_mut() => {
-                    if let Err(error) = ended {
-                        tracing::debug!(%error, "connection of the Workload API ended");
-                    }
-                    return;
-                }
-                () = supervisor.killing() => return,
-                () = supervisor.draining(), if !ending => {
-                    ending = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                () = tokio::time::sleep(IDLE_MAX), if !ending => {
-                    // Each running call and open stream holds it, beside this function and the service.
-                    ending = Arc::strong_count(&open) <= 2;
-                    if ending {
-                        connection.as_mut().graceful_shutdown();
-                    }
-                }
-            }
+        let connection = builder().serve_connection(TokioIo::new(Lenient::new(stream)), service);
+        let end = http2::Connection::graceful_shutdown;
+        if let Err(error) = serving::follow(connection, end, calls, &self.context.supervisor, PATIENCE).await {
+            tracing::debug!(%error, "connection of the Workload API ended");
         }
     }
 }

@@ -14,10 +14,12 @@ use serde_json::Value;
 use tokio::time::Instant;
 use tonic::{Request, Response, Status};
 
+use super::crowd::Crowd;
 use super::identities::Identities;
 use super::server::Caller;
 use super::svids::Material;
 use super::watcher::Watcher;
+use crate::rpc::codes;
 use crate::rpc::convert::to_value;
 use crate::rpc::failure::Failure;
 use crate::rpc::limits::Whose;
@@ -29,11 +31,16 @@ const HEADER: &str = "workload.spiffe.io";
 /// Messages of a stream.
 type Messages<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
+/// Open streams of one user, and of all: each is looked at every moment, and a worker has two or three.
+const STREAMS_OF_A_USER_MAX: usize = 512;
+const STREAMS_OF_ALL_MAX: usize = 2_048;
+
 /// The Workload API.
 #[derive(Clone)]
 pub(super) struct Workload {
-    pub(super) identities: Arc<Identities>,
-    pub(super) material: Arc<Material>,
+    identities: Arc<Identities>,
+    material: Arc<Material>,
+    streams: Crowd,
 }
 
 impl fmt::Debug for Workload {
@@ -58,6 +65,12 @@ enum Message {
 }
 
 impl Workload {
+    /// With nobody at it yet.
+    pub(super) fn new(identities: Arc<Identities>, material: Material) -> Self {
+        let streams = Crowd::new(STREAMS_OF_A_USER_MAX, STREAMS_OF_ALL_MAX);
+        Self { identities, material: Arc::new(material), streams }
+    }
+
     /// Who calls, once the metadata is right and the user has calls left.
     fn caller<T>(&self, request: &Request<T>, class: RateClass) -> Result<Caller, Status> {
         if request.metadata().get(HEADER).is_none_or(|value| value != "true") {
@@ -112,15 +125,16 @@ impl Workload {
         caller: Caller,
         told: Told,
     ) -> Result<Pin<Box<dyn Stream<Item = Result<Message, Status>> + Send>>, Status> {
+        let place = self.streams.enter(caller.peer.uid()).ok_or_else(|| self.refuse(&exhausted()))?;
         let mut watcher = Watcher::new(Arc::clone(&self.identities), Arc::clone(&caller.peer));
         let gone = || self.refuse(&Failure::invalid("process", "it has ended"));
         let first = self.next(&mut watcher, told).await.ok_or_else(gone)??;
         // The caller is held: an open stream keeps its connection from being idle.
-        let open = Some((self.clone(), watcher, caller));
+        let open = Some((self.clone(), watcher, (caller, place)));
         let rest = stream::unfold(open, move |open| async move {
-            let (this, mut watcher, caller) = open?;
+            let (this, mut watcher, held) = open?;
             match this.next(&mut watcher, told).await? {
-                Ok(message) => Some((Ok(message), Some((this, watcher, caller)))),
+                Ok(message) => Some((Ok(message), Some((this, watcher, held)))),
                 Err(status) => Some((Err(status), None)),
             }
         });
@@ -191,6 +205,11 @@ impl SpiffeWorkloadApi for Workload {
         let answer = self.validate(&caller, request.get_ref()).await;
         answer.map(Response::new).map_err(|failure| self.refuse(&failure))
     }
+}
+
+fn exhausted() -> Failure {
+    let why = format!("{STREAMS_OF_A_USER_MAX} streams of one user of the host may be open at one time");
+    Failure::new(codes::STREAMS_EXHAUSTED, "a further stream is refused").why(why).next("end a stream first")
 }
 
 /// The message as its own stream has it.

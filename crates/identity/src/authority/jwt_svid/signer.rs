@@ -25,7 +25,8 @@ pub(super) const TYPE: &str = "JWT";
 /// What the keys of the bundle are for (SPIFFE Trust Domain and Bundle §4.2.2).
 const USE: &str = "jwt-svid";
 
-/// How often a verifier looks for newer keys, in seconds: a key is announced for longer than that before and after it signs.
+/// How often a verifier looks for newer keys, in seconds: as long as a token lives. A key is announced from the start on at which it begins to sign, when
+/// streams begin anew, and for weeks after it.
 const REFRESH_HINT_S: u64 = 300;
 
 /// Bytes of randomness in a `jti`.

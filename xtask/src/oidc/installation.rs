@@ -1,8 +1,7 @@
-//! The folder of a run: an installation, a provider that it trusts, and the command line's files.
+//! The installation of a run, and the provider that it trusts.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Output};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
@@ -10,42 +9,32 @@ use serde_json::Value;
 use super::node::Node;
 use super::provider::Provider;
 use crate::daemon::Daemon;
+use crate::place::Place;
 use crate::{cargo, ports};
-
-/// Marks the folder as ours; without it nothing is removed.
-const MARK: &str = ".made-by-cargo-xtask-oidc";
 
 /// The client that is registered with the provider, and for whom its tokens are: an ID token is for the client, and an access token for what
 /// was asked for, which has to be a URI.
 pub(super) const CLIENT: &str = "urn:scalbotics:cli";
 
-/// The folder.
+/// An installation in the run's folder.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
-    folder: PathBuf,
-    programs: PathBuf,
+pub(super) struct Installation<'a> {
+    place: Place,
     /// What runs scripts.
     pub(super) node: &'a Node,
     api: u16,
     provider: u16,
 }
 
-impl<'a> Place<'a> {
-    /// An empty folder; that of the last run is removed.
-    pub(super) fn prepare(target: &Path, node: &'a Node) -> Result<Self> {
-        let folder = target.join("oidc");
-        if folder.try_exists().context("cannot look at the folder")? {
-            ensure!(folder.join(MARK).is_file(), "`{}` was not made by this command: move it away", folder.display());
-            fs::remove_dir_all(&folder).context("cannot remove the folder of the last run")?;
-        }
-        fs::create_dir_all(&folder).context("cannot make the folder")?;
-        fs::write(folder.join(MARK), "cargo xtask oidc removes this folder.\n").context("cannot mark the folder")?;
-        Ok(Self { folder, programs: target.join("debug"), node, api: ports::free_pair()?, provider: ports::free_pair()? })
+impl<'a> Installation<'a> {
+    /// In this folder, which is empty.
+    pub(super) fn new(place: Place, node: &'a Node) -> Result<Self> {
+        Ok(Self { place, node, api: ports::free_pair()?, provider: ports::free_pair()? })
     }
 
-    /// A path of it.
+    /// A path of its folder.
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+        self.place.path(name)
     }
 
     /// The provider, started.
@@ -53,16 +42,9 @@ impl<'a> Place<'a> {
         Provider::start(self.node, &self.path("provider"), self.provider)
     }
 
-    fn program(&self, name: &str, words: &[&str]) -> Command {
-        let mut command = Command::new(self.programs.join(name));
-        command.args(words).current_dir(&self.folder).stdin(Stdio::null()).env("NO_COLOR", "1").env("BROWSER", "none");
-        command.env("SCALBOTICS_CONFIG_DIR", self.path("config")).env("SCALBOTICS_STATE_DIR", self.path("state"));
-        command
-    }
-
     /// The command line with these words.
     pub(super) fn scalbotics(&self, words: &[&str]) -> Command {
-        self.program("scalbotics", words)
+        self.place.program("scalbotics", words)
     }
 
     /// What a command of a context came to.
@@ -107,7 +89,8 @@ impl<'a> Place<'a> {
             ["--oidc-client-id", CLIENT],
         ];
         cargo::output(&mut self.scalbotics(&[&["initialize", "--yes"], words.concat().as_slice()].concat()))?;
-        let daemon = Daemon::start(self.program("scalboticsd", &["--config", "box/scalbotics.toml"]), &self.path("daemon.log"))?;
+        let daemon =
+            Daemon::start(self.place.program("scalboticsd", &["--config", "box/scalbotics.toml"]), &self.path("daemon.log"))?;
         Ok(daemon)
     }
 

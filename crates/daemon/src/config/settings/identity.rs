@@ -1,0 +1,82 @@
+//! `[keystore]`, `[trust]`, `[identity]`, `[issuer]`: its keys, its certificates, and who else says who people are.
+
+use std::path::PathBuf;
+
+use scalbotics_core::time::Span;
+use scalbotics_identity::authority::ca::SVID_LIFETIME_MS_MAX;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::config::TrustedIssuer;
+
+/// `[keystore]`: exactly one of `key_file`, `passphrase_env` and `credential`; without any, `key_file = "keystore.key"`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Keystore {
+    /// The encrypted file.
+    pub path: PathBuf,
+    /// A file of 32 random bytes that unlocks it: for unattended starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_file: Option<PathBuf>,
+    /// The environment variable that holds its passphrase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passphrase_env: Option<String>,
+    /// The systemd credential that holds its 32 bytes (`LoadCredentialEncrypted=`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credential: Option<String>,
+}
+
+impl Default for Keystore {
+    fn default() -> Self {
+        Self { path: "keystore.json".into(), key_file: None, passphrase_env: None, credential: None }
+    }
+}
+
+/// `[trust]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Trust {
+    /// The trust file: log keys, approver-admin keys, CA bundle.
+    pub file: PathBuf,
+}
+
+impl Default for Trust {
+    fn default() -> Self {
+        Self { file: "trust.json".into() }
+    }
+}
+
+/// `[identity]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Identity {
+    /// Life of a certificate, 5 minutes to 24 hours; it is renewed at half of it.
+    #[schemars(with = "String")]
+    pub svid_lifetime: Span,
+    /// The Unix socket of the SPIFFE Workload API, which clients find by `SPIFFE_ENDPOINT_SOCKET`; none where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workload_socket: Option<PathBuf>,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self { svid_lifetime: Span::from_ms(SVID_LIFETIME_MS_MAX), workload_socket: None }
+    }
+}
+
+/// `[issuer]`: who else makes tokens for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Issuer {
+    /// The issuer that `initialize` has judged, exactly as its tokens name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its keys as they were fetched, a JWKS file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keys: Option<PathBuf>,
+    /// Issuers by whose tokens people log in.
+    pub trusted: Vec<TrustedIssuer>,
+    /// Whether people may log in by their own keys although there are issuers in `trusted`: for when those are down. It shows in `status`, in the log
+    /// and in the record of each such login.
+    pub break_glass: bool,
+}

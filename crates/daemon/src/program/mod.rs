@@ -1,0 +1,10 @@
+//! The program: arguments, verbs, and the loop of signals around a running daemon.
+
+mod arguments;
+mod report;
+mod run;
+mod serve;
+
+pub use arguments::{Arguments, Format};
+pub(crate) use report::report;
+pub use run::{no_runtime, run};
