@@ -63,6 +63,9 @@ mod tests {
     fn names_are_found_with_their_sentences() {
         let source = "/// Tasks, by `status`.\npub const A: &str = \"scalbotics_a_total\";\n/// Most.\npub const B: usize = 1;\n/// C.\npub struct C;\n";
         assert_eq!(declared(source), [("scalbotics_a_total".to_owned(), "Tasks, by `status`.".to_owned())]);
-        assert_eq!([kind("a_total"), kind("a_seconds"), kind("a"), kind("a_timestamp_seconds")], ["counter", "histogram", "gauge", "gauge"]);
+        assert_eq!(
+            [kind("a_total"), kind("a_seconds"), kind("a"), kind("a_timestamp_seconds")],
+            ["counter", "histogram", "gauge", "gauge"]
+        );
     }
 }
