@@ -64,7 +64,7 @@ impl Ends {
     pub(crate) const fn next(self) -> &'static str {
         match self {
             Self::Root => {
-                "make another installation's root before it ends, or restore under one: the root is not rotated by a command"
+                "no command rotates the root: plan another one with whoever keeps it"
             }
             Self::Issuing => "scalbotics identity ca rotate --help",
             Self::Daemon => "the daemon renews it by itself at half of its life",
