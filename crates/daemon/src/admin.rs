@@ -102,8 +102,11 @@ async fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full
             text(status, "text/plain", lines.join("\n") + "\n")
         }
         "/metrics" => {
+            let ends = context.authorities.ends(context.ports.svids.as_ref(), context.ports.clock.now()).await;
+            // Without the book there is no series of what nobody knows; the rest is told all the same.
+            let ends = open_metrics::certificate_ends(&ends.unwrap_or_default());
             let (runtime, rpc) = (context.runtime_metrics.samples(), context.metrics.samples());
-            text(StatusCode::OK, open_metrics::CONTENT_TYPE, open_metrics::encode(runtime.iter().chain(&rpc)))
+            text(StatusCode::OK, open_metrics::CONTENT_TYPE, open_metrics::encode(runtime.iter().chain(&rpc).chain(&ends)))
         }
         "/bundle.pem" => text(StatusCode::OK, "application/x-pem-file", context.bundle.clone()),
         "/bundle.json" => match trust_bundle::to_jwks(&context.bundle) {
@@ -135,8 +138,10 @@ async fn list(path: &str, context: &Context) -> Option<Bytes> {
     if name == "root" {
         return context.authorities.root_crl().map(Bytes::from);
     }
-    let (id, book) = (AuthorityId::parse(name).ok()?, context.ports.svids.as_ref());
-    context.authorities.list(&id, book, context.ports.clock.now()).await
+    let id = AuthorityId::parse(name).ok()?;
+    // The number is read first: a change after it makes another list.
+    let rights = *context.store.rights().borrow();
+    context.authorities.list(&id, (context.ports.svids.as_ref(), rights), context.ports.clock.now()).await
 }
 
 fn text(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {

@@ -10,11 +10,11 @@ use bytes::Bytes;
 use rustls::pki_types::CertificateDer;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::{AuthorityId, AuthorityState};
-use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError, SvidBook};
+use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError, StoreError, SvidBook};
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate};
-use scalbotics_identity::holder::join_token;
+use scalbotics_identity::holder::{join_token, svid};
 use scalbotics_runtime::Supervisor;
 
 use crate::keys::Own;
@@ -23,14 +23,57 @@ use crate::start_error::StartError;
 /// How often the age of certificates is looked at: a suspended laptop wakes up late.
 const LOOK: Duration = Duration::from_secs(60);
 
-/// How long a signed list of revoked certificates is handed out, in milliseconds, so that nobody makes the daemon sign all day.
+/// How long a signed list of revoked certificates is handed out, in milliseconds, so that nobody makes the daemon sign all day. One of before
+/// somebody was suspended is handed out no more.
 const LIST_KEPT_MS: u64 = 10_000;
+
+/// How long the nearest end of an agent's certificate is believed, in milliseconds: to find it reads a row of each certificate that lives.
+const NEAREST_KEPT_MS: u64 = 1_000;
 
 /// Milliseconds of a day.
 const DAY_MS: u64 = 24 * 3_600_000;
 
 /// How long before its end an authority is complained about, in milliseconds: a month, so that nobody must rotate in a hurry.
 const ENDING_MS: u64 = 30 * DAY_MS;
+
+/// Whose certificate ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// The root's.
+    Root,
+    /// That of the issuing CA that signs.
+    Issuing,
+    /// The daemon's own.
+    Daemon,
+    /// An agent's.
+    Agent,
+}
+
+impl Ends {
+    /// In a word, as the status and the label of the metric say it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Issuing => "issuing",
+            Self::Daemon => "daemon",
+            Self::Agent => "agent",
+        }
+    }
+
+    /// Who renews it, or what to do before it ends.
+    pub(crate) const fn next(self) -> &'static str {
+        match self {
+            Self::Root => {
+                "no command rotates the root: plan another one with whoever keeps it"
+            }
+            Self::Issuing => "scalbotics identity ca rotate --help",
+            Self::Daemon => "the daemon renews it by itself at half of its life",
+            Self::Agent => {
+                "its worker renews it with `scalbotics agent enroll AGENT --dir DIR --watch`; see `scalbotics identity svid list`"
+            }
+        }
+    }
+}
 
 /// What the authorities are to a daemon that serves.
 #[derive(Debug)]
@@ -40,9 +83,15 @@ pub(crate) struct Authorities {
     serving: Arc<ServingCertificate>,
     anchors: Arc<ClientAnchors>,
     bundle: Digest,
+    /// When the first of the roots ends.
+    roots_end: Option<Timestamp>,
     served: Mutex<IssuedSvid>,
-    lists: Mutex<BTreeMap<AuthorityId, (Timestamp, Bytes)>>,
+    lists: Mutex<BTreeMap<AuthorityId, Kept>>,
+    nearest: Mutex<Option<(Timestamp, Option<Timestamp>)>>,
 }
+
+/// A list that is handed out, of when, and of which rights.
+type Kept = (Timestamp, u64, Bytes);
 
 impl Authorities {
     /// Issues the daemon's certificate, which is served with the roots, and lets the authorities vouch for clients.
@@ -56,8 +105,10 @@ impl Authorities {
     ) -> Result<Self, StartError> {
         let issued = local.issue(own.order(), now).await.map_err(certificate)?;
         let bundle = join_token::bundle_digest(&roots);
+        let roots_end = roots.iter().filter_map(|root| svid::end(root).ok()).min();
         let serving = ServingCertificate::announcing(&own.identity(&issued)?, roots).map_err(certificate)?;
-        let this = Self { local, own, serving, anchors, bundle, served: Mutex::new(issued), lists: Mutex::default() };
+        let (served, lists, nearest) = (Mutex::new(issued), Mutex::default(), Mutex::default());
+        let this = Self { local, own, serving, anchors, bundle, roots_end, served, lists, nearest };
         this.vouch(now)?;
         Ok(this)
     }
@@ -168,17 +219,47 @@ impl Authorities {
         joined.unwrap_or_else(|error| Err(KeyAuthorityError::Keys { attempt: "changed", source: error.into() }))
     }
 
-    /// An authority's list of revoked certificates, DER, as `book` has them; `None` where it signs no lists.
-    pub(crate) async fn list(&self, id: &AuthorityId, book: &dyn SvidBook, now: Timestamp) -> Option<Bytes> {
+    /// An authority's list of revoked certificates, DER, as `book` has them; `None` where it signs no lists. `rights` is the store's number of this
+    /// moment: a list of another one is signed anew.
+    pub(crate) async fn list(&self, id: &AuthorityId, (book, rights): (&dyn SvidBook, u64), now: Timestamp) -> Option<Bytes> {
         let kept = self.lists.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned();
-        if let Some((_, list)) = kept.filter(|(at, _)| *at <= now && now.since_ms(*at) < LIST_KEPT_MS) {
+        let is_fresh = |(at, of, _): &Kept| *of == rights && *at <= now && now.since_ms(*at) < LIST_KEPT_MS;
+        if let Some((_, _, list)) = kept.filter(is_fresh) {
             return Some(list);
         }
         // A list that lacks somebody who was revoked is worse than none.
         let revoked = book.revoked(id, now).await.inspect_err(|error| tracing::error!(%error, "no list of revoked certificates"));
         let list = Bytes::from(self.local.revocations(id, &revoked.ok()?, now).await.ok()?);
-        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (now, list.clone()));
+        self.lists.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), (now, rights, list.clone()));
         Some(list)
+    }
+
+    /// When certificates end, those that end first at the beginning: the root, the issuing CA that signs, the daemon's own, and of agents the one
+    /// that ends first unless it is renewed. The book is asked once in [`NEAREST_KEPT_MS`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) async fn ends(&self, book: &dyn SvidBook, now: Timestamp) -> Result<Vec<(Ends, Timestamp)>, StoreError> {
+        let kept = *self.nearest.lock().unwrap_or_else(PoisonError::into_inner);
+        let agent = match kept.filter(|(at, _)| *at <= now && now.since_ms(*at) < NEAREST_KEPT_MS) {
+            Some((_, end)) => end,
+            None => {
+                let end = book.nearest_end(now).await?;
+                *self.nearest.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, end));
+                end
+            }
+        };
+        let active = self.local.all().into_iter().find(|authority| authority.state == AuthorityState::Active);
+        let own = self.served.lock().unwrap_or_else(PoisonError::into_inner).not_after;
+        let ends = [
+            (Ends::Root, self.roots_end),
+            (Ends::Issuing, active.and_then(|authority| authority.not_after)),
+            (Ends::Daemon, Some(own)),
+            (Ends::Agent, agent),
+        ];
+        let mut ends: Vec<(Ends, Timestamp)> = ends.into_iter().filter_map(|(kind, end)| Some((kind, end?))).collect();
+        ends.sort_by_key(|(_, end)| *end);
+        Ok(ends)
     }
 
     /// What is to be done about the authorities, in a sentence.

@@ -1,6 +1,10 @@
 //! Metrics as text (OpenMetrics 1.0).
 
+use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::metrics::{BOUNDS_SECONDS, Sample, Shown};
+
+use crate::authorities::Ends;
+use crate::rpc::metrics::CERTIFICATE_END;
 
 /// The content type of the text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -23,7 +27,7 @@ pub(crate) fn encode<'a>(samples: impl IntoIterator<Item = &'a Sample<'a>>) -> S
                 text.push_str(&format!("# UNIT {family} seconds\n"));
             }
         }
-        let label = sample.label.as_ref().map(|(key, value)| format!("{{{key}=\"{value}\"}}")).unwrap_or_default();
+        let label = labels(sample);
         match sample.shown {
             Shown::Counter(number) | Shown::Gauge(number) => text.push_str(&format!("{}{label} {number}\n", sample.name)),
             Shown::Histogram(histogram) => {
@@ -37,6 +41,20 @@ pub(crate) fn encode<'a>(samples: impl IntoIterator<Item = &'a Sample<'a>>) -> S
     }
     text.push_str("# EOF\n");
     text
+}
+
+/// The series of these ends, in seconds since 1970.
+pub(crate) fn certificate_ends(ends: &[(Ends, Timestamp)]) -> Vec<Sample<'static>> {
+    let seconds = |at: Timestamp| u64::try_from(at.unix_ms() / 1_000).unwrap_or(0);
+    let sample =
+        |(kind, at): &(Ends, Timestamp)| Sample::labelled(CERTIFICATE_END, ("kind", kind.word()), Shown::Gauge(seconds(*at)));
+    ends.iter().map(sample).collect()
+}
+
+/// The labels of a series, as they stand behind its name.
+fn labels(sample: &Sample<'_>) -> String {
+    let labels: Vec<String> = sample.labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+    if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) }
 }
 
 #[cfg(test)]
@@ -56,7 +74,7 @@ mod tests {
         histogram.observe(Duration::from_millis(2));
         let sample = |name, label: Option<(&'static str, &'static str)>, shown| Sample {
             name,
-            label: label.map(|(key, value)| (key, value.into())),
+            labels: label.into_iter().map(|(key, value)| (key, value.into())).collect(),
             shown,
         };
         let samples = [
@@ -83,12 +101,15 @@ mod tests {
         "scalbotics_call_decision_duration_seconds",
         "scalbotics_call_decisions_total",
         "scalbotics_call_duration_seconds",
+        "scalbotics_certificate_end_timestamp_seconds",
         "scalbotics_commit_duration_seconds",
         "scalbotics_commits_refused_full_total",
         "scalbotics_connections",
         "scalbotics_connections_refused_total",
         "scalbotics_effects_in_doubt_total",
+        "scalbotics_identity_events_total",
         "scalbotics_issuer_key_fetches_total",
+        "scalbotics_join_tokens_refused_total",
         "scalbotics_join_tokens_total",
         "scalbotics_logins_refused_total",
         "scalbotics_logins_total",
@@ -101,6 +122,7 @@ mod tests {
         "scalbotics_model_requests_total",
         "scalbotics_model_tokens_total",
         "scalbotics_reconciliations_total",
+        "scalbotics_rpc_authenticated_total",
         "scalbotics_rpc_calls_total",
         "scalbotics_rpc_duration_seconds",
         "scalbotics_rpc_limited_total",
@@ -120,7 +142,10 @@ mod tests {
     fn names_are_an_api() {
         let (runtime, rpc) = (Metrics::default(), Counters::default());
         runtime.by_model.missed(&Name::parse("small").unwrap());
-        let names: BTreeSet<&str> = runtime.samples().iter().chain(&rpc.samples()).map(|sample| sample.name).collect();
+        let ends = certificate_ends(&[(Ends::Root, Timestamp::from_unix_ms(1_500))]);
+        assert_eq!(encode(&ends).lines().nth(2).unwrap(), "scalbotics_certificate_end_timestamp_seconds{kind=\"root\"} 1");
+        let (runtime, rpc) = (runtime.samples(), rpc.samples());
+        let names: BTreeSet<&str> = runtime.iter().chain(&rpc).chain(&ends).map(|sample| sample.name).collect();
         assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
     }
 }

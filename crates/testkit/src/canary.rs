@@ -17,7 +17,8 @@ pub struct Canary {
 }
 
 /// Secrets with a shape of their own.
-pub const SHAPES: [&str; 101] = [
+pub const SHAPES: [&str; 102] = [
+    "sb|j1.{w 43}.{w 43}",
     "AK|IA{b32 16}",
     "AS|IA{b32 16}",
     "AI|za{w 35}",

@@ -32,11 +32,11 @@ pub(super) fn page(root: &Path) -> Result<Page> {
     Ok(page)
 }
 
-/// By the endings that names have: `_total` of counters, the unit of histograms.
+/// By the endings that names have: `_total` of counters, the unit of histograms, `_timestamp_seconds` of a moment.
 fn kind(name: &str) -> &'static str {
     match name {
         _ if name.ends_with("_total") => "counter",
-        _ if name.ends_with("_seconds") => "histogram",
+        _ if name.ends_with("_seconds") && !name.ends_with("_timestamp_seconds") => "histogram",
         _ => "gauge",
     }
 }
@@ -63,6 +63,9 @@ mod tests {
     fn names_are_found_with_their_sentences() {
         let source = "/// Tasks, by `status`.\npub const A: &str = \"scalbotics_a_total\";\n/// Most.\npub const B: usize = 1;\n/// C.\npub struct C;\n";
         assert_eq!(declared(source), [("scalbotics_a_total".to_owned(), "Tasks, by `status`.".to_owned())]);
-        assert_eq!([kind("a_total"), kind("a_seconds"), kind("a")], ["counter", "histogram", "gauge"]);
+        assert_eq!(
+            [kind("a_total"), kind("a_seconds"), kind("a"), kind("a_timestamp_seconds")],
+            ["counter", "histogram", "gauge", "gauge"]
+        );
     }
 }

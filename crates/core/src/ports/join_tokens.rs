@@ -11,13 +11,14 @@ use crate::identity::{JoinToken, Svid};
 pub enum Redeemed {
     /// It is used, and the certificate is in the book.
     Entered,
-    /// It was used before, or there is none; nothing is written.
+    /// It was used before, is over, or there is none; nothing is written.
     Spent,
     /// The agent is not active at exactly the certificate's epoch; nothing is written, and the token is as it was.
     Void,
 }
 
-/// Reads and writes join tokens. A token may be forgotten a day after its end.
+/// Reads and writes join tokens. A token may be forgotten a day after its end; those of a human whose epoch rises are over from that commit
+/// on (semantics §4.3).
 #[async_trait]
 pub trait JoinTokens: Send + Sync + std::fmt::Debug {
     /// The token with this digest.

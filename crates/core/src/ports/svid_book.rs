@@ -51,6 +51,13 @@ pub trait SvidBook: Send + Sync + std::fmt::Debug {
     /// [`StoreError`].
     async fn cut_short(&self, agent: AgentUid, void_at: Timestamp, note: Note) -> Result<u64, StoreError>;
 
+    /// When the first agent will have no certificate any more unless it gets another: of each agent, of whatever tenant, the one that counts
+    /// longest after `now`, and of these ends the first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn nearest_end(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
+
     /// The certificates of an authority that were cut short before `now` and whose life has not ended, in order of end, at most 10 000.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ impl Context {
     fn count(&self, refused: Refused) -> Failure {
         let Refused { failure, reason } = refused;
         self.auditor.unauthenticated(Unauthenticated::Outside);
-        self.metrics.unauthenticated(Unauthenticated::Outside);
+        self.metrics.authentications.refused(Unauthenticated::Outside, failure.code());
         self.metrics.login_refused(reason);
         tracing::info!(reason, why = failure.parts().why.as_str(), "login by an outside issuer refused");
         failure

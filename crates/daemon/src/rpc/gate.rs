@@ -145,16 +145,20 @@ impl Gate {
     }
 
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
-        let identified = match &self.connection.certificate {
+        let numbers = &self.context.metrics.authentications;
+        let (identified, known) = match &self.connection.certificate {
             Some(certificate) if !head.headers().contains_key(AUTHORIZATION) => {
-                self.context.authenticate_certificate(certificate).await
+                (self.context.authenticate_certificate(certificate).await, &numbers.certificates)
             }
-            certificate => self.context.authenticate(head.headers(), certificate.is_some()).await,
+            certificate => (self.context.authenticate(head.headers(), certificate.is_some()).await, &numbers.tokens),
         };
+        if identified.is_ok() {
+            known.add(1);
+        }
         identified.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {
                 self.context.auditor.unauthenticated(kind);
-                self.context.metrics.unauthenticated(kind);
+                numbers.refused(kind, failure.code());
             }
             // The reason is ours, never a byte of the token.
             tracing::info!(code = failure.code().name(), why = failure.parts().why.as_str(), "call not authenticated");

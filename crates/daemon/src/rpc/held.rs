@@ -21,7 +21,8 @@ use super::limits::Slot;
 use super::status::trailers;
 use super::time_limit::TimeLimit;
 
-/// How often the standing of a stream's caller is read: a suspension cuts it within a second (security row 5).
+/// How often the standing of a stream's caller is read where nobody's rights change: what time ends is cut within a second
+/// (security row 5).
 const STANDING_EVERY: Duration = Duration::from_millis(400);
 
 /// The body of an open stream.
@@ -59,12 +60,15 @@ impl Held {
 
 /// Returns when the stream has to end, and why.
 async fn until_cut(call: Arc<Call>, context: Arc<Context>) -> Failure {
+    let mut rights = context.store.rights();
     loop {
         tokio::select! {
             biased;
             () = context.supervisor.draining() => {
                 return Failure::new(codes::SHUTTING_DOWN, "the stream is cut").next("open it again in a minute");
             }
+            // Somebody's rights are others: at once. A store that is closing tells nobody any more, and the time is looked at as before.
+            Ok(()) = rights.changed() => {}
             () = tokio::time::sleep(STANDING_EVERY) => {}
         }
         let standing = match call.identity() {

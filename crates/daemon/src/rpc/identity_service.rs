@@ -12,6 +12,7 @@ use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::holder::certificate;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::identity_service_server::IdentityService;
+use scalbotics_runtime::identity::Event;
 use tonic::{Request, Response, Status};
 
 use super::audit::audit_failure;
@@ -63,6 +64,9 @@ impl Identities {
         }
         self.record(call, (action, target), "begun").await?;
         let made = change.await;
+        if let (Ok(_), Some(event)) = (&made, event_of(action)) {
+            self.0.runtime_metrics.identity.happened(event);
+        }
         let word = match &made {
             Ok(_) => "ok",
             Err(KeyAuthorityError::State(_) | KeyAuthorityError::Refused { .. }) => "refused",
@@ -125,6 +129,16 @@ impl Identities {
         self.enter(call).await?;
         let trust_domain = self.0.installation.trust_domain.to_string();
         Ok(v1::TrustBundle { trust_domain, certificates: self.0.bundle.clone() })
+    }
+}
+
+/// What has happened by an action that was carried out; preparing changes nothing for anybody.
+fn event_of(action: &str) -> Option<Event> {
+    match action {
+        "ca.activate" => Some(Event::AuthorityActivated),
+        "ca.taint" => Some(Event::AuthorityTainted),
+        "ca.revoke" => Some(Event::AuthorityRevoked),
+        _ => None,
     }
 }
 

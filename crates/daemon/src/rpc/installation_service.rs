@@ -6,6 +6,7 @@ use scalbotics_core::approval;
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::{ApprovalFilter, TaskFilter};
 use scalbotics_core::task;
+use scalbotics_core::time::Timestamp;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_server::InstallationService;
 use scalbotics_runtime::audit::Standing;
@@ -16,6 +17,7 @@ use super::context::Context;
 use super::convert::{store_failure, timestamp};
 use super::failure::Failure;
 use super::names;
+use crate::authorities::Ends;
 
 /// Most things that are counted; a status that says "1000" means "1000 or more".
 const COUNT_MAX: usize = 1_000;
@@ -83,6 +85,10 @@ fn keeper(standing: Standing) -> v1::CheckpointKeeper {
     }
 }
 
+fn certificate_end((kind, at): (Ends, Timestamp)) -> v1::CertificateEnd {
+    v1::CertificateEnd { kind: kind.word().to_owned(), expire_time: Some(timestamp(at)), next: kind.next().to_owned() }
+}
+
 impl Installations {
     async fn get(&self, call: &Call) -> Result<v1::Installation, Failure> {
         let tenant = call.tenant()?;
@@ -96,6 +102,8 @@ impl Installations {
         let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
         let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
         let (reasons, outside) = (self.0.reasons(), self.0.keepers.outside());
+        let ends = self.0.authorities.ends(self.0.ports.svids.as_ref(), self.0.ports.clock.now()).await;
+        let certificates = ends.map_err(|error| store_failure(&error))?.into_iter().map(certificate_end).collect();
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         Ok(v1::Installation {
             id: self.0.installation.id.to_string(),
@@ -114,6 +122,7 @@ impl Installations {
             keepers: outside.keepers.into_iter().map(keeper).collect(),
             audit_unwitnessed: outside.unwitnessed,
             incarnation: self.0.anchor.incarnation(),
+            certificates,
         })
     }
 }

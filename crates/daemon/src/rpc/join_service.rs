@@ -55,7 +55,7 @@ impl Identities {
     pub(super) async fn joined(&self, call: &Call, request: &v1::EnrollRequest) -> Result<v1::Certificate, Failure> {
         let enrolled = self.enrolled(call, request).await.map_err(Failure::from).inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Join);
-            self.0.metrics.unauthenticated(Unauthenticated::Join);
+            self.0.metrics.authentications.refused(Unauthenticated::Join, failure.code());
             tracing::info!(why = failure.parts().why.as_str(), "a worker did not join");
         })?;
         call.audited_by_commit();

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use scalbotics_core::rpc::RateClass;
-use scalbotics_runtime::audit::Unauthenticated;
 use scalbotics_runtime::metrics::{Counter, Gauge, Histogram, Sample, Shown};
+
+use super::authentications::Authentications;
 
 /// Calls that were answered, by `outcome`.
 pub const CALLS: &str = "scalbotics_rpc_calls_total";
@@ -12,8 +13,12 @@ pub const CALLS: &str = "scalbotics_rpc_calls_total";
 pub const CALL_DURATION: &str = "scalbotics_rpc_duration_seconds";
 /// Calls refused by a limit, by `class`.
 pub const LIMITED: &str = "scalbotics_rpc_limited_total";
-/// Calls and logins that were not authenticated, by `kind` of what they brought.
+/// Calls that were authenticated, by `kind` of what they brought.
+pub const AUTHENTICATED: &str = "scalbotics_rpc_authenticated_total";
+/// Calls and logins that were not authenticated, by `kind` of what they brought and by `reason`.
 pub const UNAUTHENTICATED: &str = "scalbotics_rpc_unauthenticated_total";
+/// When certificates end, in seconds since 1970, by `kind`: `root`, `issuing`, `daemon`, and `agent` for the first agent that will have none.
+pub const CERTIFICATE_END: &str = "scalbotics_certificate_end_timestamp_seconds";
 /// Logins that got a token, by `way`.
 pub const LOGINS: &str = "scalbotics_logins_total";
 /// Logins by an outside issuer that were refused, by `reason`.
@@ -64,18 +69,8 @@ pub struct Counters {
     pub limited_stream: Counter,
     /// [`LIMITED`] login
     pub limited_login: Counter,
-    /// [`UNAUTHENTICATED`] missing
-    unauthenticated_missing: Counter,
-    /// [`UNAUTHENTICATED`] token
-    unauthenticated_token: Counter,
-    /// [`UNAUTHENTICATED`] certificate
-    unauthenticated_certificate: Counter,
-    /// [`UNAUTHENTICATED`] assertion
-    unauthenticated_assertion: Counter,
-    /// [`UNAUTHENTICATED`] outside_token
-    unauthenticated_outside: Counter,
-    /// [`UNAUTHENTICATED`] join
-    unauthenticated_join: Counter,
+    /// Who was authenticated, and who was not.
+    pub authentications: Authentications,
     /// [`LOGINS`] assertion
     pub logins_assertion: Counter,
     /// [`LOGINS`] outside_token
@@ -121,20 +116,6 @@ impl Counters {
         }
     }
 
-    /// Counts who was not authenticated.
-    pub fn unauthenticated(&self, kind: Unauthenticated) {
-        match kind {
-            Unauthenticated::Missing => self.unauthenticated_missing.add(1),
-            Unauthenticated::Token => self.unauthenticated_token.add(1),
-            Unauthenticated::Certificate => self.unauthenticated_certificate.add(1),
-            Unauthenticated::Assertion => self.unauthenticated_assertion.add(1),
-            Unauthenticated::Outside => self.unauthenticated_outside.add(1),
-            Unauthenticated::Join => self.unauthenticated_join.add(1),
-            Unauthenticated::Workload => self.workload_unknown.add(1),
-            Unauthenticated::Handshake => self.refused_handshake.add(1),
-        }
-    }
-
     /// Counts a login by an outside issuer that was refused, by a word of few; every other word is `other`.
     pub fn login_refused(&self, reason: &str) {
         let known = REASONS.iter().position(|known| *known == reason).unwrap_or(REASONS.len() - 1);
@@ -148,25 +129,19 @@ impl Counters {
     pub fn samples(&self) -> Vec<Sample<'_>> {
         let counter = |name, label: Option<(&'static str, &'static str)>, counter: &Counter| Sample {
             name,
-            label: label.map(|(key, value)| (key, value.into())),
+            labels: label.into_iter().map(|(key, value)| (key, value.into())).collect(),
             shown: Shown::Counter(counter.get()),
         };
-        let gauge = |name, gauge: &Gauge| Sample { name, label: None, shown: Shown::Gauge(gauge.get()) };
+        let gauge = |name, gauge: &Gauge| Sample { name, labels: Vec::new(), shown: Shown::Gauge(gauge.get()) };
         let refused = REASONS.iter().zip(&self.logins_refused);
         let mut samples = vec![
             counter(CALLS, Some(("outcome", "ok")), &self.ok),
             counter(CALLS, Some(("outcome", "failed")), &self.failed),
-            Sample { name: CALL_DURATION, label: None, shown: Shown::Histogram(&self.duration) },
+            Sample { name: CALL_DURATION, labels: Vec::new(), shown: Shown::Histogram(&self.duration) },
             counter(LIMITED, Some(("class", "read")), &self.limited_read),
             counter(LIMITED, Some(("class", "write")), &self.limited_write),
             counter(LIMITED, Some(("class", "stream")), &self.limited_stream),
             counter(LIMITED, Some(("class", "login")), &self.limited_login),
-            counter(UNAUTHENTICATED, Some(("kind", "missing")), &self.unauthenticated_missing),
-            counter(UNAUTHENTICATED, Some(("kind", "token")), &self.unauthenticated_token),
-            counter(UNAUTHENTICATED, Some(("kind", "certificate")), &self.unauthenticated_certificate),
-            counter(UNAUTHENTICATED, Some(("kind", "assertion")), &self.unauthenticated_assertion),
-            counter(UNAUTHENTICATED, Some(("kind", "outside_token")), &self.unauthenticated_outside),
-            counter(UNAUTHENTICATED, Some(("kind", "join")), &self.unauthenticated_join),
             counter(LOGINS, Some(("way", "assertion")), &self.logins_assertion),
             counter(LOGINS, Some(("way", "outside_token")), &self.logins_outside),
             gauge(STREAMS, &self.streams),
@@ -178,6 +153,7 @@ impl Counters {
             counter(WORKLOAD_SVIDS, Some(("kind", "x509")), &self.workload_x509),
             counter(WORKLOAD_SVIDS, Some(("kind", "jwt")), &self.workload_jwt),
         ];
+        samples.extend(self.authentications.samples());
         samples.extend(refused.map(|(reason, count)| counter(LOGINS_REFUSED, Some(("reason", *reason)), count)));
         samples
     }

@@ -10,6 +10,7 @@ mod audit;
 mod audit_names;
 mod audit_service;
 mod authenticate;
+mod authentications;
 mod call;
 mod certified;
 pub mod codes;

@@ -35,7 +35,7 @@ impl Sessions {
         let checked = self.check(&request.assertion, now).await;
         let (registered, logged_in) = checked.inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Assertion);
-            self.0.metrics.unauthenticated(Unauthenticated::Assertion);
+            self.0.metrics.authentications.refused(Unauthenticated::Assertion, failure.code());
             tracing::info!(why = failure.parts().why.as_str(), "login refused");
         })?;
         let holder = registered.holder().ok_or_else(|| Failure::internal("log in without a key", &"an agent"))?;

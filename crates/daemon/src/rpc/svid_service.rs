@@ -11,7 +11,6 @@ use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::svid::Serial;
 use scalbotics_proto::v1;
-use scalbotics_runtime::identity::{Basis, By, Order};
 
 use super::call::Call;
 use super::convert::{self, store_failure, timestamp};
@@ -59,13 +58,13 @@ impl Identities {
         if Digest::of_bytes(&key_spki) == certified.svid.key {
             return Err(refused("a renewal brings a new key"));
         }
-        let caller = call.caller("")?;
-        let basis = Basis::Renewal(certified.svid.clone());
-        let order = Order { agent: certified.agent.uid, key_spki, basis, by: By::Caller(&caller) };
-        let issued = self.0.identity.issue(order).await;
-        let issued = issued.map_err(|error| convert::identity_failure(&error, certified.agent.name.as_str()))?;
-        call.audited_by_commit();
-        Ok(certificate_of(&issued, &id))
+        let caller = call.caller(&request.request_id)?;
+        let renewed = self.0.identity.renew(&caller, certified.svid.clone(), key_spki).await;
+        let renewed = renewed.map_err(|error| convert::identity_failure(&error, certified.agent.name.as_str()))?;
+        if renewed.audited {
+            call.audited_by_commit();
+        }
+        Ok(certificate_of(&renewed.now, &id))
     }
 
     /// Which certificates there are whose life has not ended.

@@ -80,7 +80,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let workloads = Workloads::prepare(&config, &keys, clock.now()).await?;
     let Keys { trust, issuer, authority, own, roots, .. } = keys;
     let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
-    let people = people::Service::new(ports.clone(), tasks.clone(), Arc::clone(&quota));
+    let people = people::Service::new(ports.clone(), tasks.clone(), (Arc::clone(&quota), Arc::clone(&metrics)));
     let context = Arc::new(Context {
         outsiders: outsiders(&config, roots, (&clock, &supervisor, &metrics))?,
         approvals: approvals(&config, &ports, &tasks, trust.dev),

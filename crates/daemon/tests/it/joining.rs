@@ -91,6 +91,12 @@ async fn security_6_a_request_gets_the_registered_identity_or_nothing() {
     assert!(!String::from_utf8_lossy(&leaf[0]).contains("somebody else"));
     let again = world.enroll(&token, asked(dir.path(), p256, &[])).await.unwrap_err();
     assert_eq!(reason(&again), "JOIN_REFUSED");
+    let junk = world.enroll(&token, vec![0x30; 40]).await.unwrap_err();
+    assert_eq!(
+        (junk.message(), reason(&junk)),
+        (again.message(), reason(&again)),
+        "nor of a request beside a token that was used"
+    );
     let guess = world.enroll(&token.replace("sbj1.", "sbj1.A"), asked(dir.path(), p256, &[])).await.unwrap_err();
     assert_eq!((guess.message(), reason(&guess)), (again.message(), reason(&again)), "one text for everything");
 }
@@ -126,12 +132,19 @@ async fn an_agent_asks_by_its_certificate_what_is_its_own_and_nothing_else() {
     assert_eq!(mixed.code(), Code::Unauthenticated);
     // It renews with a new key, and only so.
     let mut client = IdentityServiceClient::new(channel);
-    let same = v1::RenewSvidRequest { signing_request: signing_request::make(&again).unwrap() };
+    let same = v1::RenewSvidRequest { signing_request: signing_request::make(&again).unwrap(), ..Default::default() };
     assert_eq!(client.renew_svid(same).await.unwrap_err().code(), Code::InvalidArgument);
     let next = Pair::generate(Algorithm::Ed25519).unwrap();
-    let renewed = v1::RenewSvidRequest { signing_request: signing_request::make(&next).unwrap() };
-    let renewed = client.renew_svid(renewed).await.unwrap().into_inner();
+    let wanted = v1::RenewSvidRequest { signing_request: signing_request::make(&next).unwrap(), request_id: "once".to_owned() };
+    let renewed = client.renew_svid(wanted.clone()).await.unwrap().into_inner();
     assert_ne!(renewed.serial, joined.serial);
+    // The answer may have been lost: the same request gets the same certificate, and another key none under its id (semantics 9.1).
+    assert_eq!(client.renew_svid(wanted.clone()).await.unwrap().into_inner(), renewed);
+    let other = signing_request::make(&Pair::generate(Algorithm::P256).unwrap()).unwrap();
+    let reused = client.renew_svid(v1::RenewSvidRequest { signing_request: other, ..wanted }).await.unwrap_err();
+    assert_eq!(reused.code(), Code::InvalidArgument);
+    let all = IdentityServiceClient::new(world.channel.clone()).list_svids(with(&token, v1::ListSvidsRequest::default())).await;
+    assert_eq!(all.unwrap().into_inner().svids.len(), 2, "no certificate more");
     let channel = world.as_agent(next, &renewed.chain).await;
     SessionServiceClient::new(channel.clone()).who_am_i(v1::WhoAmIRequest {}).await.unwrap();
     // Nobody else renews, whatever policy permits.

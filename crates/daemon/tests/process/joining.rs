@@ -194,6 +194,17 @@ fn gone(installation: &Installation, agent: &str) {
     assert!(installation.knows("third", agent), "that was a plan");
     installation.ann(&["--yes", "agent", "offboard", agent]).exits(0);
     assert!(!installation.knows("third", agent));
+    // What it was and might call is out of desired state, which is in force without it.
+    let listed = Answer::of(Command::new("git").args(["--git-dir"]).arg(installation.path("desired.git")).args([
+        "ls-tree",
+        "-r",
+        "--name-only",
+        "main",
+    ]));
+    let listed = listed.exits(0).stdout;
+    assert!(listed.contains("agents/clerk.yaml") && !listed.contains(agent), "{listed}");
+    let status = installation.ann(&["status"]).exits(0).json();
+    assert_eq!(status["health"], "ok", "{status}");
     assert_eq!(installation.ann(&["agent", "join-token", agent]).exits(7).error().code, "AGENT_NOT_ACTIVE");
 }
 

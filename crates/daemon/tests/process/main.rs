@@ -41,6 +41,7 @@ mod failpoints;
 mod first_minutes;
 mod git_server;
 mod https;
+mod identity_numbers;
 mod installation;
 mod issuers;
 mod joining;

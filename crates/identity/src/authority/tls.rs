@@ -19,7 +19,7 @@ use rustls::version::TLS13;
 use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, ServerConfig, SignatureScheme};
 use scalbotics_core::identity::{SpiffeId, Subject, TrustDomain};
 
-use crate::holder::tls::{Identity, private_key, provider, root_store};
+use crate::holder::tls::{Identity, Signatures, private_key, provider, root_store};
 use crate::holder::{svid, tls};
 
 /// Application protocols, in the server's order of preference.
@@ -123,7 +123,7 @@ impl fmt::Debug for ServingCertificate {
 /// The issuing CAs whose certificates clients may present: not the root, so that a revoked CA vouches for nobody from the moment on at which
 /// it is taken out, whatever a thief of its key writes into a certificate.
 pub struct ClientAnchors {
-    /// Whose names are told to clients, and by whose algorithms signatures are checked.
+    /// Whose names are told to clients.
     roots: Arc<dyn ClientCertVerifier>,
     /// `None` while no CA vouches for anybody.
     current: RwLock<Option<Arc<dyn ClientCertVerifier>>>,
@@ -232,11 +232,11 @@ impl ClientCertVerifier for WorkloadVerifier {
 
     fn verify_tls12_signature(
         &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.anchors.roots.verify_tls12_signature(message, certificate, signature)
+        Signatures::refuse_tls12()
     }
 
     fn verify_tls13_signature(
@@ -245,11 +245,11 @@ impl ClientCertVerifier for WorkloadVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.anchors.roots.verify_tls13_signature(message, certificate, signature)
+        Signatures::default().verify(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.anchors.roots.supported_verify_schemes()
+        Signatures::default().schemes()
     }
 }
 

@@ -16,7 +16,7 @@ use scalbotics_core::identity::TrustDomain;
 
 use super::join_token::bundle_digest;
 use super::svid;
-use super::tls::{ALPN, DaemonVerifier, Error, provider};
+use super::tls::{ALPN, DaemonVerifier, Error, Signatures, provider};
 
 /// Most certificates of a chain that are looked at: leaf, issuing CA, and a few roots.
 const CHAIN_LEN_MAX: usize = 8;
@@ -116,7 +116,7 @@ impl ServerCertVerifier for BundleVerifier {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+        Signatures::refuse_tls12()
     }
 
     fn verify_tls13_signature(
@@ -125,10 +125,10 @@ impl ServerCertVerifier for BundleVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &provider().signature_verification_algorithms)
+        Signatures::default().verify(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        provider().signature_verification_algorithms.supported_schemes()
+        Signatures::default().schemes()
     }
 }

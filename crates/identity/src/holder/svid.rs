@@ -125,6 +125,15 @@ pub fn read(certificate: &CertificateDer<'_>) -> Result<Svid, Error> {
     })
 }
 
+/// The last moment of the life of any certificate.
+///
+/// # Errors
+/// [`Error::Malformed`].
+pub fn end(certificate: &CertificateDer<'_>) -> Result<Timestamp, Error> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| Error::Malformed)?;
+    Ok(Timestamp::from_unix_ms(parsed.validity().not_after.timestamp().saturating_mul(1000)))
+}
+
 /// The serial number of any certificate.
 ///
 /// # Errors

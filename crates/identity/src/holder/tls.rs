@@ -122,12 +122,44 @@ pub(crate) fn private_key(key: &key::Pair) -> Result<PrivateKeyDer<'static>, key
     Ok(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_pkcs8_der()?.to_vec())))
 }
 
+/// How the signature of the other end of a handshake is verified, by servers and clients alike: TLS 1.3, for nothing older is offered.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Signatures(WebPkiSupportedAlgorithms);
+
+impl Default for Signatures {
+    fn default() -> Self {
+        Self(provider().signature_verification_algorithms)
+    }
+}
+
+impl Signatures {
+    /// What every verifier says of TLS 1.2.
+    pub(crate) fn refuse_tls12() -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+    }
+
+    /// Verifies one of TLS 1.3.
+    pub(crate) fn verify(
+        self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0)
+    }
+
+    /// The schemes that are offered.
+    pub(crate) fn schemes(self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
+
 /// Accepts a daemon of a trust domain, and nobody else.
 #[derive(Debug)]
 pub(crate) struct DaemonVerifier {
     roots: Arc<RootCertStore>,
     trust_domain: TrustDomain,
-    algorithms: WebPkiSupportedAlgorithms,
+    signatures: Signatures,
 }
 
 impl DaemonVerifier {
@@ -136,8 +168,7 @@ impl DaemonVerifier {
     /// # Errors
     /// [`Error::Root`], [`Error::NoRoots`].
     pub(crate) fn new(roots: &[CertificateDer<'static>], trust_domain: &TrustDomain) -> Result<Self, Error> {
-        let algorithms = provider().signature_verification_algorithms;
-        Ok(Self { roots: root_store(roots)?, trust_domain: trust_domain.clone(), algorithms })
+        Ok(Self { roots: root_store(roots)?, trust_domain: trust_domain.clone(), signatures: Signatures::default() })
     }
 
     fn check_name(&self, certificate: &CertificateDer<'_>) -> Result<(), PeerError> {
@@ -161,7 +192,7 @@ impl ServerCertVerifier for DaemonVerifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let parsed = ParsedCertificate::try_from(end_entity)?;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.algorithms.all)?;
+        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, self.signatures.0.all)?;
         self.check_name(end_entity).map_err(|error| CertificateError::Other(OtherError(Arc::new(error))))?;
         Ok(ServerCertVerified::assertion())
     }
@@ -172,7 +203,7 @@ impl ServerCertVerifier for DaemonVerifier {
         _: &CertificateDer<'_>,
         _: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(PeerIncompatible::Tls12NotOfferedOrEnabled.into())
+        Signatures::refuse_tls12()
     }
 
     fn verify_tls13_signature(
@@ -181,10 +212,10 @@ impl ServerCertVerifier for DaemonVerifier {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        self.signatures.verify(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
+        self.signatures.schemes()
     }
 }

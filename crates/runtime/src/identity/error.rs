@@ -21,6 +21,9 @@ pub enum Spoiled {
 }
 
 impl Spoiled {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Unknown, Self::Used, Self::Late, Self::OtherAgent, Self::Void];
+
     /// In words, for the log and the record; callers are not told which.
     #[must_use]
     pub const fn word(self) -> &'static str {

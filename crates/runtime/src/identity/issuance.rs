@@ -13,10 +13,13 @@ use scalbotics_core::principal::Uid;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::time::Timestamp;
 
-use super::{Error, Spoiled};
+use super::alarms::Alarms;
+use super::renewal::{Answered, RENEW};
+use super::{Error, Event, Spoiled};
 use crate::audit::Quota;
 use crate::change::{ChangeError, Changes};
 use crate::metrics::Metrics;
+use crate::task::Repeat;
 use crate::{Caller, Ports};
 
 /// Whether the clock is believed (semantics §4.7).
@@ -78,6 +81,7 @@ pub struct Issuance {
     pub(super) changes: Changes,
     quota: Arc<Quota>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) alarms: Alarms,
     terms: Terms,
 }
 
@@ -90,7 +94,9 @@ impl Issuance {
         (quota, metrics): (Arc<Quota>, Arc<Metrics>),
         terms: Terms,
     ) -> Self {
-        Self { changes: Changes::new(ports.clone(), Arc::clone(&quota)), ports, authority, time, quota, metrics, terms }
+        let (changes, alarms) =
+            (Changes::new(ports.clone(), Arc::clone(&quota)), Alarms::new(ports.clone(), Arc::clone(&metrics)));
+        Self { changes, ports, authority, time, quota, metrics, alarms, terms }
     }
 
     /// The SPIFFE id of an agent.
@@ -106,10 +112,18 @@ impl Issuance {
     /// # Errors
     /// [`Error`]; nothing was issued then, and a join token is as it was.
     pub async fn issue(&self, order: Order<'_>) -> Result<IssuedSvid, Error> {
+        let event = match &order.basis {
+            Basis::Join(_) => Event::Joined,
+            Basis::Renewal(_) => Event::Renewed,
+            Basis::Attested => Event::Attested,
+        };
         let issued = self.issued(order).await;
         match &issued {
-            Ok(_) => self.metrics.svids_issued.add(1),
-            Err(_) => self.metrics.svids_refused.add(1),
+            Ok(_) => {
+                self.metrics.identity.svids_issued.add(1);
+                self.metrics.identity.happened(event);
+            }
+            Err(_) => self.metrics.identity.svids_refused.add(1),
         }
         issued
     }
@@ -145,7 +159,7 @@ impl Issuance {
             not_after: issued.not_after,
             void_at: issued.not_after,
         };
-        let note = self.note(&svid, action, order.by)?;
+        let note = self.note(&svid, (action, order.by), (&issued, &wanted.key_spki))?;
         failpoint!("svid.enter.before");
         let entered = match &order.basis {
             Basis::Join(token) => match self.ports.join_tokens.redeem(&token.digest, svid, note).await? {
@@ -160,7 +174,12 @@ impl Issuance {
     }
 
     /// The one audit record, with the decision that let the caller in where there was one.
-    fn note(&self, svid: &Svid, action: &str, by: By<'_>) -> Result<Note, ChangeError> {
+    fn note(
+        &self,
+        svid: &Svid,
+        (action, by): (&str, By<'_>),
+        (issued, key_spki): (&IssuedSvid, &[u8]),
+    ) -> Result<Note, ChangeError> {
         let uid = match by {
             By::Caller(caller) => caller.principal.uid,
             By::Worker(..) => Uid::Agent(svid.agent),
@@ -169,7 +188,7 @@ impl Issuance {
         let mut record = Record::new(Kind::Rpc, svid.issued_at, svid.tenant.clone(), uid, action);
         record.target = Some(format!("{}/{}", svid.agent, svid.serial));
         record.outcome = Some(OutcomeNote { word: "ok".to_owned(), attempt: None, commitment: None });
-        let mut decisions = Vec::new();
+        let (mut decisions, mut answer) = (Vec::new(), None);
         match by {
             By::Caller(caller) => {
                 record = record.on_behalf(&caller.chain());
@@ -177,6 +196,9 @@ impl Issuance {
                 record.request = Some(caller.request);
                 record.trace = caller.trace.as_ref().map(|trace| trace.trace_id.clone());
                 decisions = self.changes.vault.seal_decisions(&svid.tenant, caller.decision.as_slice())?;
+                if let Some(repeat) = Repeat::of(&self.changes.vault, caller, action, key_spki)? {
+                    answer = Some(repeat.answered(serde_json::to_string(&Answered::of(issued))?, svid.issued_at));
+                }
             }
             By::Worker(request, trace) => {
                 record.chain = svid.joined.iter().map(|joined| Uid::Human(joined.sponsor)).chain([uid]).collect();
@@ -187,31 +209,31 @@ impl Issuance {
             By::Daemon => {}
         }
         self.quota.admit_call(&record, &decisions, svid.issued_at)?;
-        Ok(Note { record, decisions, answer: None })
+        Ok(Note { record, decisions, answer })
     }
 }
 
 /// Under which epoch the certificate is, who stands for the agent, and what the record calls it.
 fn basis(basis: &Basis, agent: &Agent, now: Timestamp) -> Result<(u64, Option<Joined>, &'static str), Error> {
     match basis {
-        Basis::Join(token) => {
-            let spoiled = |spoiled| Err(Error::Token(spoiled));
-            if token.agent != agent.uid {
-                return spoiled(Spoiled::OtherAgent);
-            }
-            if token.used_at.is_some() {
-                return spoiled(Spoiled::Used);
-            }
-            if now >= token.expires_at {
-                return spoiled(Spoiled::Late);
-            }
-            if token.epoch != agent.epoch {
-                return spoiled(Spoiled::Void);
-            }
-            Ok((token.epoch, Some(token.joined), "identity.enroll"))
-        }
-        Basis::Renewal(svid) if svid.void(agent, now).is_none() => Ok((svid.epoch, svid.joined, "identity.renew")),
+        Basis::Join(token) => spoiled(token, agent, now)
+            .map_or(Ok((token.epoch, Some(token.joined), "identity.enroll")), |why| Err(Error::Token(why))),
+        Basis::Renewal(svid) if svid.void(agent, now).is_none() => Ok((svid.epoch, svid.joined, RENEW)),
         Basis::Renewal(_) => Err(Error::NotActive { name: agent.name.clone() }),
         Basis::Attested => Ok((agent.epoch, None, "identity.attest")),
     }
+}
+
+/// Why a token does not count for `agent` at `now`, if it does not.
+pub(super) fn spoiled(token: &JoinToken, agent: &Agent, now: Timestamp) -> Option<Spoiled> {
+    if token.agent != agent.uid {
+        return Some(Spoiled::OtherAgent);
+    }
+    if token.used_at.is_some() {
+        return Some(Spoiled::Used);
+    }
+    if now >= token.expires_at {
+        return Some(Spoiled::Late);
+    }
+    (token.epoch != agent.epoch || agent.standing != Standing::Active).then_some(Spoiled::Void)
 }

@@ -1,7 +1,6 @@
 //! How agents join: a person makes a token, a worker uses it once (semantics §4.2, security row 4).
 
 use scalbotics_core::agent::{Agent, Standing};
-use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::identity::{JOIN_TOKEN_LIFETIME_MS, JoinToken, Joined, SpiffeId};
 use scalbotics_core::ids::{GrantId, RequestId};
 use scalbotics_core::ports::{IssuedSvid, StoreError};
@@ -9,11 +8,9 @@ use scalbotics_core::principal::Uid;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::tenant::{Name, TenantId};
 
+use super::issuance::spoiled;
 use super::{Basis, By, Error, Issuance, Order, Spoiled};
 use crate::Caller;
-
-/// The action under which tokens that were not taken stand in the log.
-const ENROLL: &str = "identity.enroll";
 
 /// A token that was made; only whoever asked for it has the secret.
 #[derive(Debug)]
@@ -78,12 +75,13 @@ impl Issuance {
             Err(StoreError::Taken { .. }) => return Err(Error::Answered),
             Err(error) => return Err(error.into()),
         }
-        self.metrics.join_tokens_made.add(1);
+        self.metrics.identity.join_tokens_made.add(1);
         Ok(Made { secret, token, agent })
     }
 
     /// Issues a worker's first certificate; `read_key` answers the key of its request as DER `SubjectPublicKeyInfo` once it is known whose it must
-    /// be. A token that was used before, is late or another agent's is refused, and the installation is told.
+    /// be. A token that was used before, is late or another agent's is refused before anything of the request is read, and the installation is
+    /// told.
     ///
     /// # Errors
     /// [`Error`]; [`Error::Token`] tells the caller why, who tells the worker nothing. What `read_key` refuses is `E`, and uses no token up.
@@ -92,38 +90,35 @@ impl Issuance {
         worker: &Enrolment<'_>,
         read_key: impl FnOnce(&SpiffeId) -> Result<Vec<u8>, E>,
     ) -> Result<(IssuedSvid, Agent), E> {
+        if !self.time.is_believed() {
+            return Err(Error::Clock.into());
+        }
         let found = self.ports.join_tokens.join_token(&JoinToken::digest_of(worker.secret)).await;
         let Some(token) = found.map_err(Error::from)? else {
-            self.metrics.join_tokens_refused.add(1);
+            self.metrics.identity.token_refused(Spoiled::Unknown);
             return Err(Error::Token(Spoiled::Unknown).into());
         };
         let agent = self.ports.registry.agent(token.agent).await.map_err(Error::from)?.ok_or(Error::NotFound)?;
         let is_other = agent.name != *worker.agent || worker.tenant.is_some_and(|tenant| *tenant != agent.tenant);
-        if is_other {
-            return Err(self.alarm(worker, &token, Spoiled::OtherAgent).await.into());
+        let spoiled = if is_other { Some(Spoiled::OtherAgent) } else { spoiled(&token, &agent, self.ports.clock.now()) };
+        if let Some(spoiled) = spoiled {
+            return Err(self.refused(worker, &token, spoiled).await.into());
         }
         let key_spki = read_key(&self.id_of(&agent))?;
         let by = By::Worker(worker.request, worker.trace);
         let order = Order { agent: agent.uid, key_spki, basis: Basis::Join(token.clone()), by };
         match self.issue(order).await {
             Ok(issued) => Ok((issued, agent)),
-            Err(Error::Token(spoiled)) => Err(self.alarm(worker, &token, spoiled).await.into()),
-            Err(Error::NotActive { .. }) => Err(self.alarm(worker, &token, Spoiled::Void).await.into()),
+            Err(Error::Token(spoiled)) => Err(self.refused(worker, &token, spoiled).await.into()),
+            Err(Error::NotActive { .. }) => Err(self.refused(worker, &token, Spoiled::Void).await.into()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Tells the installation of a token that somebody tried who should not have: it may have been stolen.
-    async fn alarm(&self, worker: &Enrolment<'_>, token: &JoinToken, spoiled: Spoiled) -> Error {
-        self.metrics.join_tokens_refused.add(1);
-        tracing::warn!(agent = %token.agent, why = spoiled.word(), "a join token was tried that does not count");
-        let mut record = Record::new(Kind::Rpc, self.ports.clock.now(), token.tenant.clone(), Uid::Daemon, ENROLL);
-        record.target = Some(format!("{}/{}", token.agent, token.joined.grant));
-        record.outcome = Some(OutcomeNote { word: format!("alarm_token_{}", spoiled.word()), attempt: None, commitment: None });
-        record.request = Some(worker.request);
-        record.trace = Some(worker.trace.trace_id.clone());
-        match self.ports.audit_log.append(vec![record], Vec::new()).await {
-            Ok(_) => Error::Token(spoiled),
+    /// Refuses a token that somebody tried who should not have, and tells the installation.
+    async fn refused(&self, worker: &Enrolment<'_>, token: &JoinToken, spoiled: Spoiled) -> Error {
+        match self.alarms.token(token, spoiled, (worker.request, worker.trace)).await {
+            Ok(()) => Error::Token(spoiled),
             Err(error) => error.into(),
         }
     }

@@ -5,7 +5,7 @@ use scalbotics_core::identity::svid::ROTATION_OVERLAP_MS;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 
-use super::{Error, Issuance};
+use super::{Error, Event, Issuance};
 use crate::Caller;
 use crate::change::Changed;
 
@@ -30,7 +30,8 @@ impl Issuance {
         let void_at = change.at.plus_ms(ROTATION_OVERLAP_MS);
         let note = change.note(&agent.uid.to_string(), &void_at)?;
         let cut = self.ports.svids.cut_short(agent.uid, void_at, note).await?;
-        self.metrics.svids_cut_short.add(cut);
+        self.metrics.identity.svids_cut_short.add(cut);
+        self.metrics.identity.happened(Event::Rotated);
         Ok(Changed { now: void_at, audited: true })
     }
 }

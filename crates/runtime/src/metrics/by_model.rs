@@ -75,7 +75,7 @@ impl ByModel {
         let of = |(name, number): Series| {
             let sample = |(model, counts)| Sample {
                 name,
-                label: Some(("model", Cow::clone(model))),
+                labels: vec![("model", Cow::clone(model))],
                 shown: Shown::Counter(number(counts)),
             };
             all.iter().map(sample).collect::<Vec<_>>()
@@ -110,7 +110,7 @@ mod tests {
         numbers.missed(&name("small"));
         let shown = |numbers: &ByModel, of: &str, model: &str| {
             let samples = numbers.samples();
-            let found = samples.iter().find(|sample| sample.name == of && sample.label.as_ref().unwrap().1 == model);
+            let found = samples.iter().find(|sample| sample.name == of && sample.labels[0].1 == model);
             found.map(|sample| if let Shown::Counter(number) = sample.shown { number } else { panic!() })
         };
         for (of, large, small) in [

@@ -5,11 +5,13 @@
 
 mod by_model;
 mod histogram;
+mod identity;
 pub mod names;
 mod number;
 mod set;
 
 pub use by_model::ByModel;
 pub use histogram::{BOUNDS_SECONDS, Histogram};
+pub use identity::Identity;
 pub use number::{Counter, Gauge};
 pub use set::{Metrics, Sample, Shown};

@@ -60,3 +60,7 @@ pub const BACKGROUND_PANICS: &str = "scalbotics_background_panics_total";
 pub const SVIDS: &str = "scalbotics_svids_total";
 /// Join tokens, by `event`.
 pub const JOIN_TOKENS: &str = "scalbotics_join_tokens_total";
+/// Join tokens that were refused, by `reason`.
+pub const JOIN_TOKENS_REFUSED: &str = "scalbotics_join_tokens_refused_total";
+/// What happened to identities, by `event`.
+pub const IDENTITY_EVENTS: &str = "scalbotics_identity_events_total";

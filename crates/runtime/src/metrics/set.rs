@@ -8,7 +8,7 @@ use scalbotics_core::task::Status;
 use scalbotics_core::tenant::Name;
 use scalbotics_core::tool::Outcome;
 
-use super::{ByModel, Counter, Gauge, Histogram, names};
+use super::{ByModel, Counter, Gauge, Histogram, Identity, names};
 
 /// The numbers of one process; incremented where something crosses a boundary.
 #[derive(Debug, Default)]
@@ -105,16 +105,8 @@ pub struct Metrics {
     pub issuer_keys_failed: Counter,
     /// [`names::WATCHERS`]
     pub watchers: Gauge,
-    /// [`names::SVIDS`] issued
-    pub svids_issued: Counter,
-    /// [`names::SVIDS`] refused
-    pub svids_refused: Counter,
-    /// [`names::SVIDS`] cut short for new keys
-    pub svids_cut_short: Counter,
-    /// [`names::JOIN_TOKENS`] made
-    pub join_tokens_made: Counter,
-    /// [`names::JOIN_TOKENS`] refused: used before, late, another agent's
-    pub join_tokens_refused: Counter,
+    /// Numbers of identities.
+    pub identity: Identity,
     /// [`names::BACKGROUND_PANICS`]
     pub background_panics: Counter,
 }
@@ -124,10 +116,18 @@ pub struct Metrics {
 pub struct Sample<'a> {
     /// Its name, one of [`names`].
     pub name: &'static str,
-    /// Its one label, if it has one.
-    pub label: Option<(&'static str, Cow<'static, str>)>,
+    /// Its labels, key and value, at most two.
+    pub labels: Vec<(&'static str, Cow<'static, str>)>,
     /// Its value.
     pub shown: Shown<'a>,
+}
+
+impl<'a> Sample<'a> {
+    /// A series with one label.
+    #[must_use]
+    pub fn labelled(name: &'static str, (key, value): (&'static str, &'static str), shown: Shown<'a>) -> Self {
+        Self { name, labels: vec![(key, Cow::Borrowed(value))], shown }
+    }
 }
 
 /// The value of a series.
@@ -145,15 +145,11 @@ impl Metrics {
     /// All series, those of one name side by side.
     #[must_use]
     pub fn samples(&self) -> Vec<Sample<'_>> {
-        let plain = |name, shown| Sample { name, label: None, shown };
+        let plain = |name, shown| Sample { name, labels: Vec::new(), shown };
         let counter = |name, counter: &Counter| plain(name, Shown::Counter(counter.get()));
         let gauge = |name, gauge: &Gauge| plain(name, Shown::Gauge(gauge.get()));
         let histogram = |name, histogram| plain(name, Shown::Histogram(histogram));
-        let labelled = |name, key, value, counter: &Counter| Sample {
-            name,
-            label: Some((key, Cow::Borrowed(value))),
-            shown: Shown::Counter(counter.get()),
-        };
+        let labelled = |name, key, value, counter: &Counter| Sample::labelled(name, (key, value), Shown::Counter(counter.get()));
         let mut samples = vec![
             counter(names::TASKS_SUBMITTED, &self.tasks_submitted),
             labelled(names::TASKS_ENDED, "status", "completed", &self.tasks_completed),
@@ -187,24 +183,16 @@ impl Metrics {
             labelled(names::ISSUER_KEYS, "result", "ok", &self.issuer_keys_fetched),
             labelled(names::ISSUER_KEYS, "result", "failed", &self.issuer_keys_failed),
             gauge(names::WATCHERS, &self.watchers),
-            labelled(names::SVIDS, "event", "issued", &self.svids_issued),
-            labelled(names::SVIDS, "event", "refused", &self.svids_refused),
-            labelled(names::SVIDS, "event", "cut_short", &self.svids_cut_short),
-            labelled(names::JOIN_TOKENS, "event", "made", &self.join_tokens_made),
-            labelled(names::JOIN_TOKENS, "event", "refused", &self.join_tokens_refused),
             counter(names::BACKGROUND_PANICS, &self.background_panics),
         ];
+        samples.extend(self.identity.samples());
         samples.extend(self.model_samples());
         samples.extend(self.by_model.samples());
         samples
     }
 
     fn model_samples(&self) -> Vec<Sample<'_>> {
-        let labelled = |name, key, value, counter: &Counter| Sample {
-            name,
-            label: Some((key, Cow::Borrowed(value))),
-            shown: Shown::Counter(counter.get()),
-        };
+        let labelled = |name, key, value, counter: &Counter| Sample::labelled(name, (key, value), Shown::Counter(counter.get()));
         let request = |outcome, counter| labelled(names::MODEL_REQUESTS, "outcome", outcome, counter);
         vec![
             request("answered", &self.models_answered),
@@ -219,7 +207,7 @@ impl Metrics {
             request("passed_over", &self.models_passed_over),
             labelled(names::MODEL_TOKENS, "type", "input", &self.model_tokens_input),
             labelled(names::MODEL_TOKENS, "type", "output", &self.model_tokens_output),
-            Sample { name: names::MODEL_DURATION, label: None, shown: Shown::Histogram(&self.model_duration) },
+            Sample { name: names::MODEL_DURATION, labels: Vec::new(), shown: Shown::Histogram(&self.model_duration) },
         ]
     }
 
@@ -278,7 +266,7 @@ mod tests {
     fn series_are_unique_and_named_by_convention() {
         let metrics = Metrics::default();
         let samples = metrics.samples();
-        let series: BTreeSet<_> = samples.iter().map(|sample| (sample.name, &sample.label)).collect();
+        let series: BTreeSet<_> = samples.iter().map(|sample| (sample.name, &sample.labels)).collect();
         assert_eq!(series.len(), samples.len());
         for sample in &samples {
             let ending = match sample.shown {

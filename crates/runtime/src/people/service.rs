@@ -17,6 +17,8 @@ use super::standing::Moved;
 use super::{Error, Move, Services};
 use crate::audit::Quota;
 use crate::change::{Change, ChangeError, Changed, Changes};
+use crate::identity::Event;
+use crate::metrics::Metrics;
 use crate::{Caller, Ports, task};
 
 /// The group whose humans administer the tenant; one of them always stays.
@@ -53,6 +55,7 @@ pub struct Roles {
 pub struct Service {
     pub(super) changes: Changes,
     tasks: task::Service,
+    metrics: Arc<Metrics>,
     /// One change of a human or a service at a time, so that two administrators cannot take away each other's rights at once, and no key
     /// becomes that of two.
     pub(super) one: Arc<Mutex<()>>,
@@ -62,13 +65,14 @@ impl Service {
     /// Services of the same tenants, of which one is changed while nobody is.
     #[must_use]
     pub fn services(&self) -> Services {
-        Services { changes: self.changes.clone(), tasks: self.tasks.clone(), one: Arc::clone(&self.one) }
+        let metrics = Arc::clone(&self.metrics);
+        Services { changes: self.changes.clone(), tasks: self.tasks.clone(), metrics, one: Arc::clone(&self.one) }
     }
 
     /// A service over the registry of `ports`; `tasks` stops what runs for whoever is suspended.
     #[must_use]
-    pub fn new(ports: Ports, tasks: task::Service, quota: Arc<Quota>) -> Self {
-        Self { changes: Changes::new(ports, quota), tasks, one: Arc::default() }
+    pub fn new(ports: Ports, tasks: task::Service, (quota, metrics): (Arc<Quota>, Arc<Metrics>)) -> Self {
+        Self { changes: Changes::new(ports, quota), tasks, metrics, one: Arc::default() }
     }
 
     /// Humans of a tenant, by name.
@@ -137,7 +141,11 @@ impl Service {
             return Ok(Changed { now: old, audited: false });
         }
         self.keep_an_admin(&old, &human).await?;
-        self.put(&change, human, only_check).await
+        let bound = self.put(&change, human, only_check).await?;
+        if bound.audited {
+            self.metrics.identity.happened(Event::Bound);
+        }
+        Ok(bound)
     }
 
     /// Registers whose key signs a human's approvals, in place of the one before: a statement that an approver-admin signed
@@ -198,8 +206,11 @@ impl Service {
         };
         self.keep_an_admin(&old, &human).await?;
         let moved = self.put(&change, human, only_check).await?;
-        if moved.audited && moved.now.standing != Standing::Active {
-            self.tasks.halt(Uid::Human(moved.now.uid));
+        if moved.audited {
+            self.metrics.identity.happened(to.event());
+            if moved.now.standing != Standing::Active {
+                self.tasks.halt(Uid::Human(moved.now.uid));
+            }
         }
         Ok(moved)
     }
@@ -224,8 +235,11 @@ impl Service {
         };
         let target = agent.uid.to_string();
         let moved = made(&change, (&target, agent), only_check, |agent, note| registry.put_agent(agent, note)).await?;
-        if moved.audited && moved.now.standing != Standing::Active {
-            self.tasks.halt(Uid::Agent(moved.now.uid));
+        if moved.audited {
+            self.metrics.identity.happened(to.event());
+            if moved.now.standing != Standing::Active {
+                self.tasks.halt(Uid::Agent(moved.now.uid));
+            }
         }
         Ok(moved)
     }
@@ -250,7 +264,11 @@ impl Service {
             Standing::Offboarded => return Err(Error::Gone { name: name.clone() }),
         };
         let target = agent.uid.to_string();
-        made(&change, (&target, agent), false, |agent, note| registry.put_agent(agent, note)).await
+        let voided = made(&change, (&target, agent), false, |agent, note| registry.put_agent(agent, note)).await?;
+        if voided.audited {
+            self.metrics.identity.happened(Event::Voided);
+        }
+        Ok(voided)
     }
 
     async fn present(&self, tenant: &TenantId, name: &Name) -> Result<Human, Error> {

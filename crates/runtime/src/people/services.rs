@@ -18,6 +18,7 @@ use super::service::{joined, made};
 use super::standing::Moved;
 use super::{Error, Move, Roles};
 use crate::change::{Change, ChangeError, Changed, Changes};
+use crate::metrics::Metrics;
 use crate::{Caller, task};
 
 /// Shortest life of a standing grant, in milliseconds.
@@ -52,6 +53,7 @@ pub struct Renewal {
 pub struct Services {
     pub(super) changes: Changes,
     pub(super) tasks: task::Service,
+    pub(super) metrics: Arc<Metrics>,
     /// One change at a time, so that none is made on what another has changed.
     pub(super) one: Arc<Mutex<()>>,
 }
@@ -154,8 +156,11 @@ impl Services {
             Moved::To(standing, epoch) => Service { standing, epoch, ..old },
         };
         let moved = self.put(&change, &service.uid.to_string(), service.clone(), only_check).await?;
-        if moved.audited && moved.now.standing != Standing::Active {
-            self.tasks.halt(Uid::Service(moved.now.uid));
+        if moved.audited {
+            self.metrics.identity.happened(to.event());
+            if moved.now.standing != Standing::Active {
+                self.tasks.halt(Uid::Service(moved.now.uid));
+            }
         }
         Ok(moved)
     }

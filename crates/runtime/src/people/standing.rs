@@ -2,6 +2,8 @@
 
 use scalbotics_core::agent::Standing;
 
+use crate::identity::Event;
+
 /// What an administrator does to somebody's standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Move {
@@ -35,6 +37,15 @@ impl Move {
             (Self::Suspend, Standing::Active) => Moved::To(Standing::Suspended, epoch.saturating_add(1)),
             (Self::Resume, Standing::Suspended) => Moved::To(Standing::Active, epoch),
             (Self::Offboard, Standing::Active | Standing::Suspended) => Moved::To(Standing::Offboarded, epoch.saturating_add(1)),
+        }
+    }
+
+    /// What has happened by it.
+    pub(super) const fn event(self) -> Event {
+        match self {
+            Self::Suspend => Event::Suspended,
+            Self::Resume => Event::Resumed,
+            Self::Offboard => Event::Offboarded,
         }
     }
 

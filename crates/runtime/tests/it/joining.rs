@@ -9,7 +9,7 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::svid::{ROTATION_OVERLAP_MS, Svid};
 use scalbotics_core::identity::{JOIN_TOKEN_LIFETIME_MS, JOIN_TOKENS_MAX, SpiffeId, TrustDomain};
 use scalbotics_core::ids::RequestId;
-use scalbotics_core::ports::{IssuedSvid, SvidFilter};
+use scalbotics_core::ports::{Human, IssuedSvid, SvidFilter};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::tenant::TenantId;
@@ -52,7 +52,7 @@ impl Joining {
     }
 
     fn people(&self) -> People {
-        People::new(self.bed.ports.clone(), self.bed.tasks.clone(), Arc::clone(&self.bed.quota))
+        People::new(self.bed.ports.clone(), self.bed.tasks.clone(), (Arc::clone(&self.bed.quota), Arc::clone(&self.bed.metrics)))
     }
 
     async fn token(&self) -> Made {
@@ -118,8 +118,8 @@ async fn security_4_a_token_is_used_once_and_what_it_gives_is_its_agents() {
     let records = it.bed.records().await;
     let record = records.iter().find(|record| record.action == "identity.enroll").unwrap();
     assert_eq!(record.chain, [Uid::Human(made.token.joined.sponsor), Uid::Agent(agent.uid)], "a human stands before it");
-    let numbers = &it.bed.metrics;
-    assert_eq!((numbers.svids_issued.get(), numbers.join_tokens_made.get(), numbers.join_tokens_refused.get()), (1, 1, 2));
+    let numbers = &it.bed.metrics.identity;
+    assert_eq!((numbers.svids_issued.get(), numbers.join_tokens_made.get(), numbers.tokens_refused()), (1, 1, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,6 +145,60 @@ async fn security_4_another_name_a_late_use_and_a_suspension_are_refused() {
     it.enroll(&anew.secret, "clerk", None).await.unwrap();
     let other = "alarm_token_other_agent";
     assert_eq!(it.words().await, [other, other, "ok", "alarm_token_late", "alarm_token_void", "alarm_token_void", "ok"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_4_a_token_of_somebody_who_was_suspended_lets_nobody_join() {
+    let it = Joining::new().await;
+    let made = it.token().await;
+    let sponsor = it.bed.ports.registry.human_by_uid(made.token.joined.sponsor).await.unwrap().unwrap();
+    let record = || it.bed.disk.world.record(scalbotics_core::audit::Kind::Rpc, "human.suspend");
+    let suspended = Human { standing: Standing::Suspended, epoch: sponsor.epoch + 1, ..sponsor };
+    it.bed.ports.registry.put_human(suspended.clone(), record().into()).await.unwrap();
+    assert_eq!(spoiled(it.enroll(&made.secret, "clerk", None).await), Spoiled::Late);
+    let resumed = Human { standing: Standing::Active, ..suspended };
+    it.bed.ports.registry.put_human(resumed, record().into()).await.unwrap();
+    assert_eq!(spoiled(it.enroll(&made.secret, "clerk", None).await), Spoiled::Late, "what was taken away stays so");
+    assert_eq!(it.all().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn security_4_a_token_that_is_tried_all_day_fills_no_log_and_nothing_is_read_beside_it() {
+    let it = Joining::new().await;
+    let made = it.token().await;
+    it.enroll(&made.secret, "clerk", None).await.unwrap();
+    for _ in 0..100 {
+        assert_eq!(spoiled(it.enroll(&made.secret, "clerk", None).await), Spoiled::Used);
+    }
+    let alarms = it.words().await.into_iter().filter(|word| word == "alarm_token_used").count();
+    assert_eq!((alarms, it.bed.metrics.identity.tokens_refused()), (8, 100), "beyond a few it is only counted");
+    let other = it.token().await;
+    assert_eq!(spoiled(it.enroll(&other.secret, "ghost", None).await), Spoiled::OtherAgent);
+    assert_eq!(it.words().await.last().unwrap(), "alarm_token_other_agent", "another token has its own");
+    // Whoever has a token that does not count is told nothing about the request that comes with it.
+    let (clerk, trace) = (name("clerk"), TraceContext::begin([3; 32]));
+    let request = RequestId::from_u128(5);
+    let worker = Enrolment { secret: &made.secret, tenant: None, agent: &clerk, request, trace: &trace };
+    let unread = it.issuance.enroll(&worker, |_| -> Result<Vec<u8>, Error> { panic!("it was read") }).await;
+    assert_eq!(spoiled(unread), Spoiled::Used);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_9_1_a_renewal_that_is_asked_for_again_is_the_same_certificate() {
+    let it = Joining::new().await;
+    let made = it.token().await;
+    let (issued, _) = it.enroll(&made.secret, "clerk", None).await.unwrap();
+    let svid = it.svid(&issued).await;
+    let again = Caller { repeat_key: Some("once".to_owned()), ..it.bed.ada() };
+    let key = b"the next key".to_vec();
+    let first = it.issuance.renew(&again, svid.clone(), key.clone()).await.unwrap();
+    let second = it.issuance.renew(&again, svid.clone(), key.clone()).await.unwrap();
+    assert_eq!((first.audited, second.audited, &first.now), (true, false, &second.now));
+    assert_eq!(it.all().await.len(), 2);
+    let other = it.issuance.renew(&again, svid.clone(), b"another key".to_vec()).await;
+    assert!(matches!(other, Err(Error::Change(ChangeError::KeyReused))), "{other:?}");
+    let third = it.issuance.renew(&it.bed.ada(), svid, key).await.unwrap();
+    assert_ne!(third.now.serial, first.now.serial, "without an id each request is its own");
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use super::bed::Bed;
 use super::repo::name;
 
 fn service(bed: &Bed) -> Service {
-    Service::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota))
+    Service::new(bed.ports.clone(), bed.tasks.clone(), (Arc::clone(&bed.quota), Arc::clone(&bed.metrics)))
 }
 
 async fn add(bed: &Bed, people: &Service, who: &str, group: &str) -> Human {

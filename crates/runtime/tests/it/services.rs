@@ -17,7 +17,12 @@ use super::bed::{Bed, submission};
 use super::repo::name;
 
 fn services(bed: &Bed) -> Services {
-    scalbotics_runtime::people::Service::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota)).services()
+    scalbotics_runtime::people::Service::new(
+        bed.ports.clone(),
+        bed.tasks.clone(),
+        (Arc::clone(&bed.quota), Arc::clone(&bed.metrics)),
+    )
+    .services()
 }
 
 fn ci(tier_max: Tier, lifetime_ms: u64) -> NewService {
@@ -151,7 +156,11 @@ async fn who_renews_sponsors_and_what_is_repeated_is_one_change() {
 #[tokio::test(start_paused = true)]
 async fn a_human_gets_no_key_that_is_a_services_or_another_humans() {
     let bed = Bed::new().await;
-    let people = scalbotics_runtime::people::Service::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota));
+    let people = scalbotics_runtime::people::Service::new(
+        bed.ports.clone(),
+        bed.tasks.clone(),
+        (Arc::clone(&bed.quota), Arc::clone(&bed.metrics)),
+    );
     let services = people.services();
     services.add(&bed.ada(), ci(Tier::Read, 60_000), false).await.unwrap();
     services.set_standing(&bed.ada(), &name("ci"), Move::Offboard, false).await.unwrap();

@@ -55,6 +55,15 @@ pub(super) struct Callers {
     pub(super) agents: Kept<AgentUid, Agent>,
     pub(super) named_agents: Kept<(TenantId, Name), Agent>,
     pub(super) svids: Kept<String, Svid>,
+    /// Rises after rows of humans, services, agents or their certificates were forgotten, and before the change is acknowledged.
+    rights: watch::Sender<u64>,
+}
+
+impl Callers {
+    /// Tells whoever watches that somebody's rights may be others.
+    pub(super) fn tell(&self) {
+        self.rights.send_modify(|told| *told = told.wrapping_add(1));
+    }
 }
 
 #[derive(Debug)]
@@ -171,6 +180,13 @@ impl SqliteStore {
     pub fn verify_tasks(&self, tenant: &TenantId) -> Result<Folded, FoldFault> {
         let conn = connect::reader(&self.inner.path).map_err(|error| FoldFault::Unreadable { what: error.to_string() })?;
         fold::run(&conn, Some(tenant))
+    }
+
+    /// A number that rises whenever the row of a human, a service or an agent was written, or certificates were cut short: whoever keeps
+    /// something that rests on them reads it again then. A number cannot be missed, however late somebody looks.
+    #[must_use]
+    pub fn rights(&self) -> watch::Receiver<u64> {
+        self.inner.callers.rights.subscribe()
     }
 
     /// The rows of callers that are kept.

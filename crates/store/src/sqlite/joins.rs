@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::{JOIN_TOKENS_MAX, JoinToken, Svid};
-use scalbotics_core::ids::AgentUid;
+use scalbotics_core::ids::{AgentUid, HumanUid};
 use scalbotics_core::ports::{JoinTokens, Note, Redeemed, StoreError};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
@@ -51,7 +51,9 @@ impl JoinTokens for SqliteStore {
             }
             let used = tx
                 .conn
-                .prepare_cached("UPDATE join_token SET used_at = ?2 WHERE digest = ?1 AND agent = ?3 AND used_at IS NULL")
+                .prepare_cached(
+                    "UPDATE join_token SET used_at = ?2 WHERE digest = ?1 AND agent = ?3 AND used_at IS NULL AND expires_at > ?2",
+                )
                 .and_then(|mut update| {
                     update.execute(params![digest.as_bytes(), svid.issued_at.unix_ms(), blob(svid.agent.as_u128())])
                 })
@@ -77,6 +79,14 @@ fn waiting(conn: &Connection, token: &JoinToken) -> Result<usize, StoreError> {
         })
         .map_err(failed(READ))?;
     Ok(usize::try_from(waiting).unwrap_or(usize::MAX))
+}
+
+/// Ends at `at` the tokens that a human made: what they gave while they might act lets nobody join afterwards.
+pub(super) fn end_those_of(conn: &Connection, sponsor: HumanUid, at: Timestamp) -> Result<(), StoreError> {
+    conn.prepare_cached("UPDATE join_token SET expires_at = ?2 WHERE sponsor = ?1 AND expires_at > ?2")
+        .and_then(|mut update| update.execute(params![blob(sponsor.as_u128()), at.unix_ms()]))
+        .map(|_| ())
+        .map_err(failed(WRITE))
 }
 
 /// Keeps a token, and forgets those that ended long ago.

@@ -15,6 +15,7 @@ use super::SqliteStore;
 use super::column::{blob, count, document, integer, parsed, word};
 use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
+use super::joins::end_those_of;
 use super::notes::Noted;
 use super::svids::cut_short;
 
@@ -47,15 +48,20 @@ impl Registry for SqliteStore {
     }
 
     async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
+        let at = note.record.at;
         let noted = Noted::prepare(&human.tenant, note)?;
         let row = document(&human)?;
         let class = class(human.standing, row.len().saturating_add(noted.weight()));
         let apply = move |tx: &mut Tx<'_>| {
-            put_human(tx.conn, &human, &row)?;
+            put_human(tx.conn, (&human, at), &row)?;
             noted.write(tx)
         };
         let callers = Arc::clone(self.callers());
-        self.write(class, apply, move |()| callers.humans.forget()).await
+        let forget = move |()| {
+            callers.humans.forget();
+            callers.tell();
+        };
+        self.write(class, apply, forget).await
     }
 
     async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {
@@ -87,6 +93,7 @@ impl Registry for SqliteStore {
             callers.agents.forget();
             callers.named_agents.forget();
             callers.svids.forget();
+            callers.tell();
         };
         self.write(class, apply, forget).await
     }
@@ -184,8 +191,12 @@ pub(super) fn check_change(stored: &Fixed<'_>, new: &Fixed<'_>) -> Result<(), St
     Ok(())
 }
 
-fn put_human(conn: &Connection, new: &Human, row: &[u8]) -> Result<(), StoreError> {
+/// Writes a human's row; a higher epoch ends at `at` the join tokens that they made.
+fn put_human(conn: &Connection, (new, at): (&Human, Timestamp), row: &[u8]) -> Result<(), StoreError> {
     if let Some(old) = human(human_row(conn, new.uid))? {
+        if new.epoch > old.epoch {
+            end_those_of(conn, new.uid, at)?;
+        }
         check_change(
             &Fixed { tenant: &old.tenant, name: &old.name, standing: old.standing, epoch: old.epoch },
             &Fixed { tenant: &new.tenant, name: &new.name, standing: new.standing, epoch: new.epoch },

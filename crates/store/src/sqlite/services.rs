@@ -53,7 +53,11 @@ impl ServiceRegistry for SqliteStore {
             noted.write(tx)
         };
         let callers = Arc::clone(self.callers());
-        self.write(class, apply, move |()| callers.services.forget()).await
+        let forget = move |()| {
+            callers.services.forget();
+            callers.tell();
+        };
+        self.write(class, apply, forget).await
     }
 }
 

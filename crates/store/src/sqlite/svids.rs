@@ -93,10 +93,24 @@ impl SvidBook for SqliteStore {
         let callers = Arc::clone(self.callers());
         let answer = move |cut| {
             callers.svids.forget();
+            callers.tell();
             cut
         };
         // It only takes away, so it may use the room that is kept.
         self.write(Class::new(ROW_WEIGHT, true), apply, answer).await
+    }
+
+    async fn nearest_end(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let now = now.unix_ms();
+        self.read(move |conn| {
+            let longest = "SELECT max(void_at) AS end FROM svid WHERE not_after > ?1 AND void_at > ?1 GROUP BY agent";
+            let end: Option<i64> = conn
+                .prepare_cached(&format!("SELECT min(end) FROM ({longest})"))
+                .and_then(|mut select| select.query_row([now], |row| row.get(0)))
+                .map_err(failed(READ))?;
+            Ok(end.map(Timestamp::from_unix_ms))
+        })
+        .await
     }
 
     async fn revoked(&self, authority: &AuthorityId, now: Timestamp) -> Result<Vec<RevokedSvid>, StoreError> {

@@ -21,5 +21,6 @@ mod full_disk;
 mod killed;
 mod open;
 mod place;
+mod rights;
 mod verify;
 mod windows;

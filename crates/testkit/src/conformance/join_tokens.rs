@@ -4,7 +4,7 @@ use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::audit::Kind;
 use scalbotics_core::identity::{JOIN_TOKEN_LIFETIME_MS, JOIN_TOKENS_MAX, JoinToken, Joined, Svid};
 use scalbotics_core::ids::GrantId;
-use scalbotics_core::ports::{Clock as _, Redeemed};
+use scalbotics_core::ports::{Clock as _, Human, Redeemed};
 
 use super::Store;
 use super::svid_book::svid;
@@ -61,8 +61,23 @@ pub(super) async fn suite(store: &dyn Store) {
     assert!(!store.put_join_token(token(&world, "more"), record().into()).await.unwrap(), "so many wait");
     assert_eq!(redeem("n0", svid(&world, "d3", 0)).await.unwrap(), Redeemed::Entered);
     assert!(store.put_join_token(token(&world, "more"), record().into()).await.unwrap(), "a place is free");
+    assert_eq!(redeem("n1", svid(&world, "d5", 0)).await.unwrap(), Redeemed::Entered);
+    let over = JoinToken { expires_at: world.clock.now(), ..token(&world, "over") };
+    assert!(store.put_join_token(over, record().into()).await.unwrap(), "one that is over takes no place");
+    assert_eq!(redeem("over", svid(&world, "d4", 0)).await.unwrap(), Redeemed::Spent, "it counts before its end");
+    let human = Human { standing: Standing::Suspended, epoch: world.human.epoch + 1, ..world.human.clone() };
+    let others = Joined { sponsor: elsewhere.human.uid, grant: GrantId::from_u128(5) };
+    let others = JoinToken { joined: others, ..token(&world, "others") };
+    assert!(store.put_join_token(others.clone(), record().into()).await.unwrap());
+    store.put_human(human.clone(), record().into()).await.unwrap();
+    assert_eq!(redeem("n2", svid(&world, "d6", 0)).await.unwrap(), Redeemed::Spent, "who made it is suspended");
+    let ended = store.join_token(&JoinToken::digest_of(b"n2")).await.unwrap().unwrap();
+    assert!(ended.expires_at <= world.clock.now(), "{ended:?}");
+    store.put_human(Human { standing: Standing::Active, ..human }, record().into()).await.unwrap();
+    assert_eq!(redeem("n3", svid(&world, "d7", 0)).await.unwrap(), Redeemed::Spent, "for good");
+    assert_eq!(store.join_token(&others.digest).await.unwrap(), Some(others), "nobody else's");
     let suspended = Agent { standing: Standing::Suspended, epoch: world.agent.epoch + 1, ..world.agent.clone() };
     store.put_agent(suspended, record().into()).await.unwrap();
-    assert_eq!(redeem("n1", svid(&world, "d4", 0)).await.unwrap(), Redeemed::Void, "it is suspended");
+    assert_eq!(redeem("others", svid(&world, "d8", 0)).await.unwrap(), Redeemed::Void, "it is suspended");
     assert!(!store.put_join_token(token(&world, "late"), record().into()).await.unwrap(), "of an epoch that is over");
 }

@@ -54,6 +54,12 @@ pub(super) async fn suite(store: &dyn Store) {
     assert!(store.enter(svid(&world, "a4", 0), foreign.into()).await.is_err(), "a record of another tenant");
     assert_eq!(store.head(&world.tenant).await.unwrap().size, begun + 2, "what is refused leaves no record");
     assert!(store.enter(svid(&elsewhere, "b1", 5), elsewhere.record(Kind::Rpc, "x").into()).await.unwrap());
+    let now = world.clock.now();
+    let last = svid(&elsewhere, "b1", 5).not_after;
+    assert!(alone.not_after > last && first.not_after < last, "each agent's last one counts");
+    assert_eq!(store.nearest_end(now).await.unwrap(), Some(last));
+    assert_eq!(store.nearest_end(last).await.unwrap(), Some(alone.not_after));
+    assert_eq!(store.nearest_end(alone.not_after).await.unwrap(), None);
     lists(store, &world, [&first, &alone]).await;
     cuts(store, &world).await;
     raised(store, &world).await;

@@ -49,6 +49,9 @@ impl Registry for MemoryStore {
             });
             let old = tables.humans.get(&human.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
             check(old, (&human.tenant, &human.name, human.epoch, human.standing), taken)?;
+            if old.is_some_and(|(_, _, epoch, _)| epoch < human.epoch) {
+                tables.end_tokens_of(human.uid, note.record.at);
+            }
             tables.note(&human.tenant, note)?;
             tables.humans.insert(human.uid, human);
             Ok(())

@@ -1,10 +1,12 @@
 //! Certificates and join tokens.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::{AuthorityId, JOIN_TOKENS_MAX, JoinToken, Svid};
-use scalbotics_core::ids::AgentUid;
+use scalbotics_core::ids::{AgentUid, HumanUid};
 use scalbotics_core::ports::{JoinTokens, Note, Redeemed, RevokedSvid, StoreError, SvidBook, SvidFilter};
 use scalbotics_core::time::Timestamp;
 
@@ -16,6 +18,11 @@ impl Tables {
         let longer = |svid: &&mut Svid| svid.agent == agent && svid.void_at > void_at && svid.not_after >= void_at;
         let cut = self.svids.values_mut().filter(longer).map(|svid| svid.void_at = void_at);
         cut.count() as u64
+    }
+
+    pub(super) fn end_tokens_of(&mut self, sponsor: HumanUid, at: Timestamp) {
+        let later = |token: &&mut JoinToken| token.joined.sponsor == sponsor && token.expires_at > at;
+        self.join_tokens.values_mut().filter(later).for_each(|token| token.expires_at = at);
     }
 
     fn may_have(&self, agent: AgentUid, epoch: u64) -> bool {
@@ -65,6 +72,15 @@ impl SvidBook for MemoryStore {
         })
     }
 
+    async fn nearest_end(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let mut ends: BTreeMap<AgentUid, Timestamp> = BTreeMap::new();
+        for svid in self.tables().svids.values().filter(|svid| svid.void_at > now) {
+            let end = ends.entry(svid.agent).or_insert(svid.void_at);
+            *end = (*end).max(svid.void_at);
+        }
+        Ok(ends.into_values().min())
+    }
+
     async fn revoked(&self, authority: &AuthorityId, now: Timestamp) -> Result<Vec<RevokedSvid>, StoreError> {
         let mut all: Vec<Svid> = self.tables().svids.values().filter(|svid| svid.authority == *authority).cloned().collect();
         all.retain(|svid| svid.not_after >= now && svid.void_at <= now && svid.void_at < svid.not_after);
@@ -101,7 +117,7 @@ impl JoinTokens for MemoryStore {
         if !self.tables().may_have(svid.agent, svid.epoch) {
             return Ok(Redeemed::Void);
         }
-        let fits = |token: &JoinToken| token.used_at.is_none() && token.agent == svid.agent;
+        let fits = |token: &JoinToken| token.used_at.is_none() && token.agent == svid.agent && token.expires_at > svid.issued_at;
         if !self.tables().join_tokens.get(digest).is_some_and(fits) {
             return Ok(Redeemed::Spent);
         }

@@ -10,7 +10,7 @@ use super::add::{AddArgs, add};
 use super::enroll::{self, EnrollArgs};
 use super::join::{self, RotateArgs, TokenArgs};
 use super::logs::{LogsArgs, logs};
-use super::offboard;
+use super::offboard::{self, OffboardArgs};
 use crate::commands::{identity, wire};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
@@ -47,9 +47,9 @@ pub(crate) enum Verb {
     /// Let a suspended agent act again; with --join print a token, by which its worker joins anew.
     #[command(before_help = "Example: scalbotics agent resume reviewer --join")]
     Resume(ResumeArgs),
-    /// Suspend an agent for good, after showing what it has; the name is never used again.
+    /// Suspend an agent for good, after showing what it has, and take its bindings out of desired state; the name is never used again.
     #[command(before_help = "Example: scalbotics agent offboard reviewer")]
-    Offboard(StandingArgs),
+    Offboard(OffboardArgs),
     /// Show an agent.
     #[command(alias = "get", before_help = "Example: scalbotics agent show reviewer")]
     Show {
@@ -144,7 +144,8 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
         }
         Verb::Offboard(args) => {
             offboard::plan(session, &args, confirm, printer).await?;
-            show(&client.offboard_agent(args.request(session)?).await?.into_inner(), printer)
+            show(&client.offboard_agent(args.request(session)?).await?.into_inner(), printer)?;
+            offboard::unbind(session, &args, printer).await
         }
         Verb::List => {
             let mut items: Vec<Value> = Vec::new();
@@ -176,9 +177,12 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
             if let Ok(svids) = identity::svids(session, Some(&agent)).await {
                 let good: Vec<&v1::Svid> = svids.iter().filter(|svid| svid.counts).collect();
                 let ends = good.iter().map(|svid| svid.expire_time).min_by_key(|ends| wire::unix_ms(*ends)).map(wire::time);
-                if let (Some(ends), Value::Object(fields)) = (ends, &mut shown) {
+                let last = good.iter().map(|svid| svid.expire_time).max_by_key(|ends| wire::unix_ms(*ends)).map(wire::time);
+                if let (Some(ends), Some(last), Value::Object(fields)) = (ends, last, &mut shown) {
                     fields.insert("certificates".to_owned(), json!(good.len()));
                     fields.insert("certificates_end".to_owned(), json!(ends));
+                    let next = format!("{last}, unless its worker renews: `scalbotics agent enroll {agent} --dir DIR --watch`");
+                    fields.insert("certificates_last".to_owned(), json!(next));
                 }
             }
             print(&shown, printer)
@@ -204,6 +208,7 @@ fn print(agent: &Value, printer: &Printer) -> Result<(), Failure> {
         column("files", "/files"),
         column("certificates", "/certificates"),
         column("first one ends", "/certificates_end"),
+        column("last one ends", "/certificates_last"),
     ];
     printer.one(agent, &columns)
 }

@@ -43,6 +43,12 @@ impl Branch {
         Ok(!self.git(&["ls-tree", "--name-only", commit, "--", path], None)?.is_empty())
     }
 
+    /// The files at or below a path of the commit; names are those of desired state, which git writes as they are.
+    pub(super) fn below(&self, commit: &str, path: &str) -> Result<Vec<String>, Failure> {
+        let found = self.git(&["ls-tree", "-r", "--name-only", commit, "--", path], None)?;
+        Ok(found.lines().map(str::to_owned).collect())
+    }
+
     /// The text of a file.
     pub(super) fn text(&self, commit: &str, path: &str) -> Result<String, Failure> {
         self.git(&["cat-file", "blob", &format!("{commit}:{path}")], None)

@@ -68,8 +68,8 @@ pub(crate) enum Change {
     },
     /// An agent goes into another team, unless it leads its own.
     Move(Move),
-    /// This file goes.
-    Remove(String),
+    /// These files and folders go; the first one must be there.
+    Remove(Vec<String>),
 }
 
 /// Commits a change; returns when the commit is in force. One that is refused is taken back.
@@ -154,11 +154,15 @@ fn files(branch: &Branch, parent: &str, written: &Written<'_>) -> Result<(Vec<Fi
             let text = with_field(&text, "team", wanted.to.as_str())?;
             Ok((vec![(path, Some(text))], format!("Move agent {name} to team {}", wanted.to)))
         }
-        Change::Remove(path) => {
-            if !branch.has(parent, path)? {
-                return Err(absent(path, parent, look));
+        Change::Remove(paths) => {
+            let mut files: Vec<File> = Vec::new();
+            for path in paths {
+                files.extend(branch.below(parent, path)?.into_iter().map(|found| (found, None)));
+                if files.is_empty() {
+                    return Err(absent(path, parent, look));
+                }
             }
-            Ok((vec![(path.clone(), None)], format!("Remove {kind} {name}")))
+            Ok((files, format!("Remove {kind} {name}")))
         }
     }
 }

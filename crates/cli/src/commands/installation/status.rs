@@ -3,7 +3,7 @@
 use clap::Args;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_client::InstallationServiceClient;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::watch;
 use crate::codes;
@@ -53,7 +53,11 @@ pub(super) fn status_json(status: &v1::Installation) -> Value {
         let at = wire::time(keeper.time);
         format!("size {} of the installation log, kept by {} at {at}", keeper.size, keeper.name)
     });
+    let ends = |end: &v1::CertificateEnd| (end.kind.clone(), json!({ "ends": wire::time(end.expire_time), "next": end.next }));
+    let nearest = status.certificates.first().map(|end| format!("{}: {}: {}", wire::time(end.expire_time), end.kind, end.next));
     json!({
+        "certificates": status.certificates.iter().map(ends).collect::<Map<_, _>>(),
+        "certificates_end": nearest,
         "outside_checkpoint": outside,
         "name": status.id,
         "health": status.health,
@@ -90,6 +94,7 @@ pub(super) fn print(value: &Value, printer: &Printer) -> Result<(), Failure> {
         column("audit records", "/audit_size"),
         column("kept outside", "/outside_checkpoint"),
         column("unwitnessed", "/audit_unwitnessed"),
+        column("first certificate ends", "/certificates_end"),
         column("commit in force", "/commit"),
         column("incarnation", "/incarnation"),
         column("dev", "/dev"),

@@ -35,6 +35,6 @@ pub(super) async fn remove(session: &Session, args: &TeamArgs, confirm: Confirm,
         confirm.ask(&format!("team {team} goes from desired state; its name may be used again"), team.as_str())?;
     }
     let look = "scalbotics team list".to_owned();
-    let written = Written { kind: "team", name: team.as_str(), look, change: Change::Remove(format!("teams/{team}.yaml")) };
+    let written = Written { kind: "team", name: team.as_str(), look, change: Change::Remove(vec![format!("teams/{team}.yaml")]) };
     put(session, place, &written, printer).await
 }

@@ -29,8 +29,8 @@ pub(super) use audit_filter::{AuditWanted, Named, audit_search};
 pub(super) use authority::{authority, authority_failure};
 pub(super) use decision::{decision, erased_decision};
 pub(super) use failure::{
-    approval_failure, change_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure,
-    submit_failure, task_failure,
+    approval_failure, decision_failure, evidence_failure, people_failure, secret_failure, store_failure, submit_failure,
+    task_failure,
 };
 pub(super) use filter::task_filter;
 pub(super) use human::{human, parse_names};

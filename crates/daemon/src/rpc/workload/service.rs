@@ -95,7 +95,7 @@ impl Workload {
         match told {
             Told::X509 => {
                 let issued = self.identities.x509(&self.material, &agents).await?;
-                watcher.tell(agents, Some((issued.renew_at, issued.authorities)));
+                watcher.tell(agents, Some(issued.certificates));
                 Ok(Message::X509(issued.response))
             }
             Told::X509Bundles => {

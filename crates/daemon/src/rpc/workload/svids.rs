@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
-use scalbotics_core::identity::{AuthorityId, SpiffeId, Subject, TrustDomain};
+use scalbotics_core::identity::{SpiffeId, Subject, TrustDomain};
 use scalbotics_core::principal::Uid;
-use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::jwt_svid::{self, Refused, Signer, Valid, Validator};
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_proto::workload as v1;
 use scalbotics_runtime::identity::{Basis, By, Error, Order};
 
 use super::identities::{Identities, unknown};
+use super::watcher::Certificates;
 use crate::rpc::audit::audit_failure;
 use crate::rpc::codes;
-use crate::rpc::convert::{authority_failure, change_failure, store_failure};
+use crate::rpc::convert::{identity_failure, store_failure};
 use crate::rpc::failure::Failure;
 
 /// The action under which tokens stand in the audit log.
@@ -35,10 +35,7 @@ pub(crate) struct Material {
 #[derive(Debug)]
 pub(super) struct Issued {
     pub(super) response: v1::X509svidResponse,
-    /// When the first of them is at half of its life.
-    pub(super) renew_at: Timestamp,
-    /// Who signed them.
-    pub(super) authorities: Vec<AuthorityId>,
+    pub(super) certificates: Certificates,
 }
 
 impl Material {
@@ -62,7 +59,7 @@ impl Identities {
     pub(super) async fn x509(&self, material: &Material, agents: &[Agent]) -> Result<Issued, Failure> {
         self.may_issue()?;
         let now = self.context.ports.clock.now();
-        let (mut svids, mut authorities) = (Vec::with_capacity(agents.len()), Vec::new());
+        let (mut svids, mut authorities, mut serials) = (Vec::with_capacity(agents.len()), Vec::new(), Vec::new());
         let mut first_end = None;
         for agent in agents {
             let key = Pair::generate(Algorithm::P256).map_err(|error| Failure::internal("make a key", &error))?;
@@ -71,6 +68,7 @@ impl Identities {
             let secret = key.to_pkcs8_der().map_err(|error| Failure::internal("encode a key", &error))?;
             first_end = first_end.into_iter().chain([issued.not_after]).min();
             authorities.push(issued.authority);
+            serials.push(issued.serial);
             self.context.metrics.workload_x509.add(1);
             svids.push(v1::X509svid {
                 spiffe_id: self.context.identity.id_of(agent).to_string(),
@@ -84,7 +82,7 @@ impl Identities {
         let life_ms = first_end.map_or(0, |end| end.since_ms(now));
         let renew_at = now.plus_ms(half_life(life_ms, &self.context.ports.ids.salt()));
         let response = v1::X509svidResponse { svids, crl: self.lists(), federated_bundles: BTreeMap::new() };
-        Ok(Issued { response, renew_at, authorities })
+        Ok(Issued { response, certificates: Certificates { renew_at, authorities, serials } })
     }
 
     /// A token for each of the agents, or for the one with this SPIFFE ID.
@@ -180,15 +178,13 @@ impl Identities {
 fn issue_failure(error: &Error) -> Failure {
     match error {
         Error::NotFound | Error::NotActive { .. } => unknown("the agent is suspended or offboarded"),
-        Error::Clock => {
-            let failure = Failure::new(codes::CLOCK_UNTRUSTED, "nothing is issued now");
-            failure.why(error.to_string()).next("set the clock of the daemon's host")
-        }
-        Error::Authority(error) => authority_failure(error),
-        Error::Change(error) => change_failure(error),
-        Error::Token(_) | Error::TooMany { .. } | Error::NotSponsor | Error::Answered => {
-            Failure::internal("issue a certificate without a token", error)
-        }
+        Error::Clock
+        | Error::Authority(_)
+        | Error::Change(_)
+        | Error::Token(_)
+        | Error::TooMany { .. }
+        | Error::NotSponsor
+        | Error::Answered => identity_failure(error, "the agent"),
     }
 }
 

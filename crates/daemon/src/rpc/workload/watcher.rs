@@ -13,10 +13,10 @@ use tokio::sync::watch;
 
 use super::identities::Identities;
 use crate::rpc::codes;
-use crate::rpc::convert::authority_failure;
+use crate::rpc::convert::{authority_failure, store_failure};
 use crate::rpc::failure::Failure;
 
-/// How often it is looked: a suspension ends a stream within a second (security row 5).
+/// How often it is looked where nobody's rights change: what time ends is seen within a second.
 const LOOK_EVERY: Duration = Duration::from_millis(400);
 
 /// Follows what one process may have.
@@ -25,6 +25,7 @@ pub(super) struct Watcher {
     pub(super) identities: Arc<Identities>,
     peer: Arc<Peer>,
     in_force: watch::Receiver<Option<Arc<InForce>>>,
+    rights: watch::Receiver<u64>,
     /// What the stream was told last; `None` before the first time.
     told: Option<Told>,
 }
@@ -33,20 +34,31 @@ pub(super) struct Watcher {
 #[derive(Debug)]
 struct Told {
     agents: Vec<Agent>,
-    renew_at: Option<Timestamp>,
-    authorities: Vec<AuthorityId>,
+    /// `None` for a stream of bundles.
+    certificates: Option<Certificates>,
+}
+
+/// What was told of certificates, and when they have to be others.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    /// When the first of them is at half of its life.
+    pub(super) renew_at: Timestamp,
+    /// Who signed them.
+    pub(super) authorities: Vec<AuthorityId>,
+    /// Their serial numbers.
+    pub(super) serials: Vec<String>,
 }
 
 impl Watcher {
     pub(super) fn new(identities: Arc<Identities>, peer: Arc<Peer>) -> Self {
         let in_force = identities.context.states.watch();
-        Self { identities, peer, in_force, told: None }
+        let rights = identities.context.store.rights();
+        Self { identities, peer, in_force, rights, told: None }
     }
 
-    /// Remembers what is told now: identities, and for certificates when they have to be others.
-    pub(super) fn tell(&mut self, agents: Vec<Agent>, certificates: Option<(Timestamp, Vec<AuthorityId>)>) {
-        let (renew_at, authorities) = certificates.map_or((None, Vec::new()), |(at, authorities)| (Some(at), authorities));
-        self.told = Some(Told { agents, renew_at, authorities });
+    /// Remembers what is told now.
+    pub(super) fn tell(&mut self, agents: Vec<Agent>, certificates: Option<Certificates>) {
+        self.told = Some(Told { agents, certificates });
     }
 
     /// Waits until the stream has to be told something, and answers whose identities these are; `None` when the process has ended.
@@ -64,6 +76,8 @@ impl Watcher {
                 () = self.identities.context.supervisor.draining() => {
                     return Err(Failure::new(codes::SHUTTING_DOWN, "the stream is cut").next("open it again in a minute"));
                 }
+                // Somebody's rights are others: at once. A store that is closing tells nobody any more.
+                Ok(()) = self.rights.changed() => {}
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             if self.peer.check_alive().is_err() {
@@ -77,7 +91,7 @@ impl Watcher {
             self.in_force.mark_unchanged();
             let agents = self.identities.of(&self.peer).await?;
             // Bundles are the same for everybody who is somebody.
-            if is_due || (agents != told.agents && told.renew_at.is_some()) {
+            if is_due || (agents != told.agents && told.certificates.is_some()) {
                 return Ok(Some(agents));
             }
             if let Some(told) = &mut self.told {
@@ -89,16 +103,21 @@ impl Watcher {
     /// Whether certificates have to be renewed, whoever they are for.
     async fn is_due(&self, told: &Told) -> Result<bool, Failure> {
         let context = &self.identities.context;
-        if told.renew_at.is_some_and(|at| at <= context.ports.clock.now()) {
+        let Some(certificates) = &told.certificates else { return Ok(false) };
+        if certificates.renew_at <= context.ports.clock.now() {
             return Ok(true);
         }
-        if told.authorities.is_empty() {
-            return Ok(false);
+        // The agent was asked for new keys: what it has goes on for a minute, and is on the list of revoked ones then (semantics §4.8).
+        for serial in &certificates.serials {
+            let found = context.ports.svids.svid(serial).await.map_err(|error| store_failure(&error))?;
+            if found.is_none_or(|svid| svid.void_at < svid.not_after) {
+                return Ok(true);
+            }
         }
         let all = context.authorities.port().authorities().await.map_err(|error| authority_failure(&error))?;
         let good = |id: &AuthorityId| {
             all.iter().any(|one| one.id == *id && matches!(one.state, AuthorityState::Active | AuthorityState::Retired))
         };
-        Ok(!told.authorities.iter().all(good))
+        Ok(!certificates.authorities.iter().all(good))
     }
 }

@@ -8,6 +8,8 @@ use crate::authority::ca::{Issuing, Names, Root, SVID_LIFETIME_MS_MAX};
 use crate::holder::key::{Algorithm, Pair};
 use crate::holder::tls::{ClockTime, client_config};
 
+mod forged;
+
 const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 
 #[derive(Debug)]

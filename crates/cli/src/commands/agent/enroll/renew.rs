@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::time_provider::DefaultTimeProvider;
+use scalbotics_core::digest::Digest;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_identity::holder::svid::Svid;
@@ -31,6 +32,10 @@ const CUT_SHORT_MS: u64 = 1_000;
 /// Time limit of one call.
 const CALL_MAX: Duration = Duration::from_secs(30);
 
+/// How often one renewal is asked for, and the pause between: a daemon that is begun anew answers in a second.
+const TRIES_MAX: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// A connection by the certificate that is there, and what it says.
 async fn connect(directory: &Directory, facts: &Facts) -> Result<(Channel, Svid), Failure> {
     let (identity, svid) = directory.svid()?;
@@ -40,15 +45,30 @@ async fn connect(directory: &Directory, facts: &Facts) -> Result<(Channel, Svid)
     Ok((over(&facts.server, config).await?, svid))
 }
 
-/// Renews now.
+/// Renews now: for one new key, which is asked for again where an answer was lost, so that it gets one certificate (semantics §9.1).
 pub(super) async fn renew(directory: &Directory, facts: &Facts) -> Result<v1::Certificate, Failure> {
-    let (channel, _) = connect(directory, facts).await?;
     let key = Pair::generate(Algorithm::P256).map_err(|error| Failure::internal("no key", &error))?;
-    let mut request = tonic::Request::new(v1::RenewSvidRequest { signing_request: request_of(&key)? });
-    request.set_timeout(CALL_MAX);
-    let certificate = IdentityServiceClient::new(channel).renew_svid(request).await?.into_inner();
+    let request_id = Digest::of_bytes(&key.public().to_spki_der()).to_string();
+    let wanted = v1::RenewSvidRequest { signing_request: request_of(&key)?, request_id };
+    let mut tries = TRIES_MAX;
+    let certificate = loop {
+        tries -= 1;
+        match ask(directory, facts, wanted.clone()).await {
+            Err(failure) if tries > 0 && matches!(failure.exit, Exit::Unreachable | Exit::TimedOut) => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            answered => break answered?,
+        }
+    };
     directory.write_svid(&key, &certificate.chain)?;
     Ok(certificate)
+}
+
+async fn ask(directory: &Directory, facts: &Facts, wanted: v1::RenewSvidRequest) -> Result<v1::Certificate, Failure> {
+    let (channel, _) = connect(directory, facts).await?;
+    let mut request = tonic::Request::new(wanted);
+    request.set_timeout(CALL_MAX);
+    Ok(IdentityServiceClient::new(channel).renew_svid(request).await?.into_inner())
 }
 
 /// Renews whenever it is time, until the certificate counts for nothing any more. A daemon that is down is waited for.
@@ -103,7 +123,6 @@ fn bear(failure: Failure, printer: &Printer) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use scalbotics_core::digest::Digest;
     use scalbotics_core::identity::SpiffeId;
     use scalbotics_identity::holder::svid::Serial;
 
