@@ -55,6 +55,7 @@ mod repository;
 mod restore;
 mod reviewed;
 mod rollback;
+mod rotation;
 mod secrets;
 mod service_unit;
 mod services;
