@@ -30,6 +30,7 @@ use super::held::Held;
 use super::intake::{Counted, Intake};
 use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
+use super::probe;
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
 use super::strangers::Stranger;
 use super::time_limit::TimeLimit;
@@ -145,13 +146,10 @@ impl Gate {
     }
 
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
-        let identified = match &self.connection.certificate {
-            Some(certificate) if !head.headers().contains_key(AUTHORIZATION) => {
-                self.context.authenticate_certificate(certificate).await
-            }
-            certificate => self.context.authenticate(head.headers(), certificate.is_some()).await,
-        };
-        identified.inspect_err(|failure| {
+        if cfg!(feature = "probe") {
+            probe::authentications(|| self.authenticate(head.headers())).await;
+        }
+        self.authenticate(head.headers()).await.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {
                 self.context.auditor.unauthenticated(kind);
                 self.context.metrics.unauthenticated(kind);
@@ -159,6 +157,13 @@ impl Gate {
             // The reason is ours, never a byte of the token.
             tracing::info!(code = failure.code().name(), why = failure.parts().why.as_str(), "call not authenticated");
         })
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, Failure> {
+        match &self.connection.certificate {
+            Some(certificate) if !headers.contains_key(AUTHORIZATION) => self.context.authenticate_certificate(certificate).await,
+            certificate => self.context.authenticate(headers, certificate.is_some()).await,
+        }
     }
 
     /// What kind of failed authentication it is; a store that cannot be read is none.
