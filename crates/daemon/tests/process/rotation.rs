@@ -11,6 +11,9 @@ use crate::process::until;
 /// Time in which a worker that looks every 15 seconds has renewed, on a busy machine too; a minute is what it has.
 const RENEWS: Duration = Duration::from_secs(45);
 
+/// Time between two calls, so that they stay below what one principal may ask in a second.
+const APART: Duration = Duration::from_millis(50);
+
 /// Time within which a stream is cut, and what a busy machine adds.
 const CUT: Duration = Duration::from_secs(5);
 
@@ -62,6 +65,7 @@ fn sem_4_8_new_keys_and_a_new_ca_fail_no_call_and_no_stream_of_a_worker_that_wat
                 std::fs::copy(installation.path("clerk/svid.pem"), installation.path("caller/svid.pem")).unwrap();
                 assert_eq!(installation.call("caller", "SessionService/WhoAmI", &[]).0, "0", "after {calls:?}");
                 calls.fetch_add(1, Ordering::Relaxed);
+                std::thread::sleep(APART);
             }
         });
         let first = std::fs::read(installation.path("clerk/svid.pem")).unwrap();
