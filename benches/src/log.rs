@@ -18,8 +18,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::bare::Bare;
-use crate::reads::{computed, computed_since};
-use crate::start::micros;
+use crate::spent::{computed, computed_since, micros};
 
 /// Records of one append where many are appended at once: what a busy second of a daemon hands over.
 const BATCH: u64 = 512;

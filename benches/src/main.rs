@@ -3,21 +3,27 @@
 //! **Boundary:** no part of the product. It prints samples as JSON and knows no limit.
 #![forbid(unsafe_code)]
 
+mod agents;
 mod bare;
 mod client;
 mod cores;
 mod echo;
 mod joins;
 mod keyed;
+mod known;
+mod known_calls;
 mod log;
 mod query;
 mod reads;
 mod redact;
 mod restart;
+mod rotation;
 mod sink;
+mod spent;
 mod start;
 mod svids;
 mod tasks;
+mod worker;
 
 use std::io::Write as _;
 
@@ -53,6 +59,12 @@ enum What {
     Svids(svids::Options),
     /// Enrolments through a daemon that runs, and how soon a suspension refuses the next call
     Joins(joins::Options),
+    /// Workers that call through a daemon that runs, while somebody rotates their keys or its issuing CA
+    Rotation(rotation::Options),
+    /// The first page of the list of agents of a daemon that runs
+    Agents(agents::Options),
+    /// Calls by a token and by a certificate, through a daemon that measures by itself what it takes to know who calls
+    KnownCalls(known_calls::Options),
     /// The bare echo, for one connection
     Echo,
     /// Time from exec to the first authenticated answer of a daemon that was killed with many open tasks
@@ -72,6 +84,9 @@ fn main() -> Result<()> {
         What::Redact(options) => serde_json::to_string(&redact::measure(options)?),
         What::Joins(options) => serde_json::to_string(&runtime.block_on(joins::measure(options))?),
         What::Svids(options) => serde_json::to_string(&runtime.block_on(svids::measure(options))?),
+        What::Rotation(options) => serde_json::to_string(&runtime.block_on(rotation::measure(options))?),
+        What::Agents(options) => serde_json::to_string(&runtime.block_on(agents::measure(options))?),
+        What::KnownCalls(options) => serde_json::to_string(&runtime.block_on(known_calls::measure(options))?),
         What::Restart(options) => serde_json::to_string(&runtime.block_on(restart::measure(options))?),
         What::Echo => return echo::serve(),
     };

@@ -1,7 +1,5 @@
 //! Questions to the audit log of a daemon that serves: queries, a proof, and its own check of the whole log.
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result, ensure};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
@@ -9,18 +7,15 @@ use scalbotics_proto::v1::prove_audit_log_request::Wanted;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::client::{Person, request};
-use crate::start::micros;
+use crate::client::request;
+use crate::known::{Known, Who};
+use crate::spent::micros;
 
 /// Which daemon, and how often.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where the command line keeps its contexts
-    #[arg(long)]
-    config_dir: PathBuf,
-    /// Who asks
-    #[arg(long)]
-    context: String,
+    #[command(flatten)]
+    who: Who,
     /// Rounds of all questions that are measured; one more comes before them
     #[arg(long, default_value_t = 30)]
     rounds: usize,
@@ -83,9 +78,7 @@ fn questions(actor: &str, at: i64) -> Vec<(&'static str, v1::AuditFilter)> {
 /// # Errors
 /// When the daemon does not answer.
 pub(crate) async fn measure(options: &Options) -> Result<Samples> {
-    let person = Person::load(&options.config_dir, &options.context)?;
-    let channel = person.connect(|| false).await.context("the daemon does not answer")?;
-    let token = person.log_in(&channel).await.context("cannot log in")?;
+    let Known { channel, token, .. } = Known::log_in(&options.who).await?;
     let mut audit = AuditServiceClient::new(channel).max_decoding_message_size(16 << 20);
     let records = audit.get_audit_head(request(&token, v1::GetAuditHeadRequest::default())?).await?.into_inner().size;
     let middle = v1::ListAuditRecordsRequest { from_index: records / 2, page_size: 1, ..Default::default() };

@@ -2,12 +2,10 @@
 //!
 //! Each server has one processor, and the client another one; several calls are in flight over one connection.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rustix::time::{ClockId, clock_gettime};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use scalbotics_proto::v1::task_service_client::TaskServiceClient;
@@ -16,8 +14,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
-use crate::client::{Person, request, submit, who_am_i};
-use crate::start::micros;
+use crate::client::{request, submit, who_am_i};
+use crate::known::{Known, Who};
+use crate::spent::{computed, computed_since, micros};
 use crate::{cores, echo};
 
 /// Calls that are in flight: a server is never without work.
@@ -36,12 +35,8 @@ const REST: Duration = Duration::from_millis(700);
 /// Which daemon, and how often.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where the command line keeps its contexts
-    #[arg(long)]
-    config_dir: PathBuf,
-    /// Who asks
-    #[arg(long)]
-    context: String,
+    #[command(flatten)]
+    who: Who,
     /// The agent
     #[arg(long)]
     agent: String,
@@ -100,9 +95,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
     cores::pin(options.server_core)?;
     let (_peer, place) = echo::Peer::start()?;
     cores::pin(options.client_core)?;
-    let person = Person::load(&options.config_dir, &options.context)?;
-    let daemon = person.connect(|| false).await.context("the daemon does not answer")?;
-    let token = person.log_in(&daemon).await.context("cannot log in")?;
+    let Known { person, channel: daemon, token } = Known::log_in(&options.who).await?;
     let agent = person.resource("agents", &options.agent);
     let mut tasks = Vec::new();
     for _ in 0..TASKS {
@@ -173,15 +166,4 @@ impl Caller {
         }
         Ok(())
     }
-}
-
-/// Processor time of this process so far.
-pub(crate) fn computed() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
-}
-
-/// Processor time of this process since then.
-pub(crate) fn computed_since(before: Duration) -> Duration {
-    computed().saturating_sub(before)
 }

@@ -7,8 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use scalbotics_core::redaction::{Detect, Mask};
 use serde::Serialize;
 
-use crate::reads::{computed, computed_since};
-use crate::start::micros;
+use crate::spent::{computed, computed_since, micros};
 
 /// Files that are no text of ours.
 const NOT_READ: [&str; 4] = ["target", ".git", "fuzz", "seeds"];

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use crate::client::{Person, request, submit, who_am_i};
-use crate::start::{self, Daemon, micros};
+use crate::spent::micros;
+use crate::start::{self, Daemon};
 
 /// Submissions that are in flight: they share their commits.
 const IN_FLIGHT: usize = 64;

@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::client::{Person, who_am_i};
+use crate::spent::micros;
 
 /// Time between two looks at a daemon that drains.
 const TICK: Duration = Duration::from_millis(5);
@@ -71,10 +72,6 @@ async fn first(options: &Options, person: &Person) -> Result<String> {
     let token = person.log_in(&channel).await.context("cannot log in")?;
     daemon.stop().await?;
     Ok(token)
-}
-
-pub(crate) fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// A daemon that is ended when this is dropped.

@@ -21,8 +21,7 @@ use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::reads::{computed, computed_since};
-use crate::start::micros;
+use crate::spent::{computed, computed_since, micros};
 
 /// Certificates that are asked for at one time: what a fleet that starts hands over.
 const BATCH: u64 = 512;

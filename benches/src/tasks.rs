@@ -13,8 +13,9 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use crate::bare::{self, Bare};
-use crate::client::{Person, request, who_am_i};
-use crate::start::micros;
+use crate::client::{request, who_am_i};
+use crate::known::{Known, Who};
+use crate::spent::micros;
 
 /// Commits of the bare run that a task of three steps is held against.
 const BARE_COMMITS: usize = 4;
@@ -25,12 +26,8 @@ const SMALL_BYTES: u32 = 200;
 /// Which tasks.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Where the command line keeps its contexts
-    #[arg(long)]
-    config_dir: PathBuf,
-    /// Who asks
-    #[arg(long)]
-    context: String,
+    #[command(flatten)]
+    who: Who,
     /// The agent
     #[arg(long)]
     agent: String,
@@ -73,9 +70,7 @@ pub(crate) struct Samples {
 
 /// Runs the rounds.
 pub(crate) async fn measure(options: &Options) -> Result<Samples> {
-    let person = Person::load(&options.config_dir, &options.context)?;
-    let channel = person.connect(|| false).await.context("the daemon does not answer")?;
-    let token = person.log_in(&channel).await.context("cannot log in")?;
+    let Known { person, channel, token } = Known::log_in(&options.who).await?;
     let round = Round { options, agent: person.resource("agents", &options.agent), channel, token };
     let before = options.database.as_deref().map(bare::size).transpose()?;
     for _ in 0..options.warm_up {

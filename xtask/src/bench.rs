@@ -2,10 +2,13 @@
 //!
 //! It measures the whole programs from outside; `benches/` is the client that speaks gRPC. Method and results: docs/benchmarks.md.
 
+mod aside;
 mod audit;
 mod cores;
 mod figure;
+mod fleet;
 mod keyed;
+mod known;
 pub(crate) mod layout;
 mod machine;
 mod place;
@@ -15,6 +18,7 @@ mod reads;
 mod redaction;
 mod report;
 mod restart;
+mod rotation;
 mod sandbox;
 mod serving;
 mod share;
@@ -61,12 +65,23 @@ struct Counts {
     open_tasks: usize,
     restarts: usize,
     events: u64,
+    agents: usize,
 }
 
 impl Counts {
     const fn of(options: &Options) -> Self {
         if options.quick {
-            Self { starts: 5, tasks: 40, processes: 20, slices: 2, keyed: 20, open_tasks: 1_000, restarts: 2, events: 100_000 }
+            Self {
+                starts: 5,
+                tasks: 40,
+                processes: 20,
+                slices: 2,
+                keyed: 20,
+                open_tasks: 1_000,
+                restarts: 2,
+                events: 100_000,
+                agents: 1_000,
+            }
         } else {
             Self {
                 starts: 30,
@@ -77,6 +92,7 @@ impl Counts {
                 open_tasks: 10_000,
                 restarts: 5,
                 events: 1_000_000,
+                agents: 10_000,
             }
         }
     }
@@ -130,11 +146,17 @@ enum Part {
     Redaction,
     /// Certificates of agents: issuing, joining, suspending
     Svids,
+    /// Keys and issuing CA rotated under calls: minutes, for old ones go on for one
+    Rotation,
+    /// What it takes to know who calls, in a daemon that is built for it
+    Known,
     // The last, for they leave their tasks and records behind.
     /// Restarts with open tasks
     Restart,
     /// Appends to a long audit log, queries and checks of it, and its share of a task
     Audit,
+    /// Ten thousand agents
+    Fleet,
 }
 
 impl Part {
@@ -161,6 +183,9 @@ impl Part {
                 notes.push(note);
                 Ok((figures, notes))
             }
+            Self::Known => known::authentications(root, place).map(|figures| (figures, Vec::new())),
+            Self::Rotation => rotation::under_calls(place),
+            Self::Fleet => fleet::of_agents(place, counts.agents),
             Self::Audit => {
                 let (mut figures, mut notes) = audit::long_log(place, counts.events)?;
                 // Last: its tasks would be folded with the others.

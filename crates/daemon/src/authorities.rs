@@ -86,6 +86,8 @@ pub(crate) struct Authorities {
     /// When the first of the roots ends.
     roots_end: Option<Timestamp>,
     served: Mutex<IssuedSvid>,
+    /// Held while what is judged by, and served with, is replaced: the one who read the authorities first would else have the last word.
+    refreshing: tokio::sync::Mutex<()>,
     lists: Mutex<BTreeMap<AuthorityId, Kept>>,
     nearest: Mutex<Option<(Timestamp, Option<Timestamp>)>>,
 }
@@ -108,7 +110,8 @@ impl Authorities {
         let roots_end = roots.iter().filter_map(|root| svid::end(root).ok()).min();
         let serving = ServingCertificate::announcing(&own.identity(&issued)?, roots).map_err(certificate)?;
         let (served, lists, nearest) = (Mutex::new(issued), Mutex::default(), Mutex::default());
-        let this = Self { local, own, serving, anchors, bundle, roots_end, served, lists, nearest };
+        let refreshing = tokio::sync::Mutex::default();
+        let this = Self { local, own, serving, anchors, bundle, roots_end, served, refreshing, lists, nearest };
         this.vouch(now)?;
         Ok(this)
     }
@@ -133,9 +136,9 @@ impl Authorities {
         Arc::clone(&self.anchors)
     }
 
-    /// Whether what an authority signed is accepted at `now`.
-    pub(crate) fn vouches_for(&self, id: &AuthorityId, now: Timestamp) -> bool {
-        self.local.vouches(id, now)
+    /// Until when what an authority signed may be counted on; none where it is not accepted at `now`.
+    pub(crate) fn counted_on_until(&self, id: &AuthorityId, now: Timestamp) -> Option<Timestamp> {
+        self.local.counted_on_until(id, now)
     }
 
     /// The root's list of revoked authorities, DER, where one was given.
@@ -156,6 +159,7 @@ impl Authorities {
     /// # Errors
     /// [`StartError::Certificate`]; the daemon goes on with the certificate that it has.
     pub(crate) async fn refresh(&self, now: Timestamp) -> Result<(), StartError> {
+        let _one = self.refreshing.lock().await;
         self.vouch(now)?;
         let (authority, not_after) = {
             let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
@@ -267,10 +271,12 @@ impl Authorities {
         let all = self.local.all();
         let active = all.iter().find(|authority| authority.state == AuthorityState::Active);
         let end = active.and_then(|authority| authority.not_after).filter(|end| end.since_ms(now) < ENDING_MS)?;
-        let days = end.since_ms(now) / DAY_MS;
-        Some(format!(
-            "the issuing CA ends in {days} days, and nobody gets certificates then: see `scalbotics identity ca rotate --help`"
-        ))
+        let ends = match end.since_ms(now) / DAY_MS {
+            _ if end <= now => "has ended, and nobody gets certificates".to_owned(),
+            0 => "ends today, and nobody gets certificates then".to_owned(),
+            days => format!("ends in {days} days, and nobody gets certificates then"),
+        };
+        Some(format!("the issuing CA {ends}: see `scalbotics identity ca rotate --help`"))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 
 use super::place::{AGENT, CONTEXT, Place};
@@ -215,6 +215,47 @@ pub(super) fn joins(place: &Place, enrolments: usize, suspensions: usize) -> Res
     let mut command = command(place, "joins");
     command.args(["--agent", AGENT, "--enrolments", &enrolments.to_string(), "--suspensions", &suspensions.to_string()]);
     answer(&mut command)
+}
+
+/// Calls of workers under a rotation.
+#[derive(Debug, Deserialize)]
+pub(super) struct Rotation {
+    pub(super) calls: u64,
+    pub(super) failed: u64,
+    pub(super) said: Vec<String>,
+    pub(super) renewed: u64,
+    pub(super) moved: u64,
+    pub(super) wall_us: u64,
+}
+
+/// Has workers call for so many seconds, while `rotate` does what it does.
+pub(super) fn rotation(place: &Place, (workflow, seconds): (&str, u64), rotate: impl FnOnce() -> Result<()>) -> Result<Rotation> {
+    let mut command = command(place, "rotation");
+    command.args(["--agent", AGENT, "--workflow", workflow, "--seconds", &seconds.to_string()]);
+    let calling = command.stdout(Stdio::piped()).spawn().context("cannot start the client")?;
+    let rotated = rotate();
+    let output = calling.wait_with_output().context("cannot wait for the client")?;
+    rotated?;
+    ensure!(output.status.success(), "the client failed");
+    serde_json::from_slice(&output.stdout).context("the client answered something else")
+}
+
+/// The list of agents.
+#[derive(Debug, Deserialize)]
+pub(super) struct Agents {
+    pub(super) page_us: Vec<u64>,
+    pub(super) agents: usize,
+    pub(super) all_us: u64,
+}
+
+/// Asks for the first page of the list of agents so often, and then for all pages.
+pub(super) fn agents(place: &Place, runs: usize) -> Result<Agents> {
+    answer(command(place, "agents").args(["--runs", &runs.to_string()]))
+}
+
+/// Calls so often by a token, and as often by a certificate; what was measured, the daemon's log says.
+pub(super) fn known_calls(place: &Place, calls: usize) -> Result<()> {
+    cargo::output(command(place, "known-calls").args(["--agent", AGENT, "--calls", &calls.to_string()])).map(drop)
 }
 
 /// Covers the clean text of a folder.

@@ -2,16 +2,15 @@
 //!
 //! Both make records, decide, seal decisions and keep their journal. What differs is encoding, hashing, writing, indexing and signing.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use super::figure::{Bound, Figure, number};
 use super::place::{Place, THREE_READS};
 use super::serving::{Daemon, Under};
-use super::{build, probe, reading};
-use crate::cargo;
+use super::{aside, probe, reading};
 
 /// Pairs of a daemon with its log and one with the null log, of which the middle one counts.
 const PAIRS: usize = 7;
@@ -24,7 +23,7 @@ const REST: Duration = Duration::from_secs(2);
 
 /// The share of the log of a task's processor time.
 pub(super) fn of_tasks(root: &Path, place: &Place, tasks: usize) -> Result<(Figure, String)> {
-    let null = null_daemon(root)?;
+    let null = aside::daemon(root, "null-log")?;
     let mut pairs = Vec::new();
     for pair in 0..PAIRS {
         let each = [Under::Nothing, Under::Another(&null)];
@@ -59,20 +58,4 @@ fn of_a_task(place: &Place, under: Under<'_>, tasks: usize) -> Result<f64> {
     let spent = reading::cpu_ms(daemon.pid())? - before;
     daemon.stop()?;
     Ok(spent / number(u64::try_from(tasks)?))
-}
-
-/// Builds the daemon whose log keeps nothing as the other is built, sets it aside, and puts the released one back where it was.
-fn null_daemon(root: &Path) -> Result<PathBuf> {
-    let programs = cargo::target_directory(root)?.join("release");
-    let mut command = cargo::command(root);
-    command.args(["build", "--release", "--locked", "--quiet", "-p", "scalbotics-daemon", "--features", "null-log"]);
-    cargo::step("bench: build a daemon whose audit log keeps nothing (minutes)", &mut command)?;
-    let folder = programs.with_file_name("null-log");
-    std::fs::create_dir_all(&folder).context("cannot make the folder for the daemon with the null log")?;
-    let program = folder.join("scalboticsd");
-    let aside = std::fs::copy(programs.join("scalboticsd"), &program);
-    // What is released is there again, whatever became of the copy.
-    build(root, &[])?;
-    aside.context("cannot set the daemon with the null log aside")?;
-    Ok(program)
 }

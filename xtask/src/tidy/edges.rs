@@ -36,8 +36,8 @@ const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
 /// Members that see only the holder's half of `identity`. `bench` serves an echo as the daemon serves, with an authority of its own.
 const HOLDERS: &[&str] = &["cli", "sdk"];
 
-/// Features that no shipped build has: one lets a test build die on purpose, one keeps no audit log.
-const NEVER_SHIPPED: &[&str] = &["failpoints", "null-log"];
+/// Features that no shipped build has: one lets a test build die on purpose, one keeps no audit log, one repeats what it measures.
+const NEVER_SHIPPED: &[&str] = &["failpoints", "null-log", "probe"];
 
 /// Outside crates that a member must not see: SQL, TLS, HTTP, protobuf, I/O.
 const BANNED_OUTSIDE: &[(&str, &[&str])] = &[

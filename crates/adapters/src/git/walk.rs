@@ -16,8 +16,8 @@ use super::source::BoxError;
 /// Deepest path of desired state (`workspaces/<agent>/MEMORY/<file>`), with room for a wrong one to be named by its finding.
 const DEPTH_MAX: usize = 6;
 
-/// Largest tree or commit object, in bytes; a folder of [`FILES_MAX`] files with names of 200 bytes.
-const OBJECT_LEN_MAX: u64 = 4 << 20;
+/// Largest tree or commit object, in bytes; a folder of [`FILES_MAX`] files with the longest ids has some 6 MB.
+const OBJECT_LEN_MAX: u64 = 8 << 20;
 
 /// Longest path, in bytes; longer ones are no name that desired state knows.
 const PATH_LEN_MAX: usize = 512;

@@ -67,7 +67,7 @@ fn snapshot(context_tokens: u64) -> Snapshot {
         tenant,
         commit: "c".to_owned(),
         teams: BTreeMap::new(),
-        agents: BTreeMap::from([(name("clerk"), agent(30))]),
+        agents: BTreeMap::from([(name("clerk"), Arc::new(agent(30)))]),
         models: BTreeMap::from([(name("small"), Arc::new(model))]),
         tools: BTreeMap::new(),
         workflows: BTreeMap::from([(name("stock"), Arc::new(workflow()))]),

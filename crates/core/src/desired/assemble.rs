@@ -168,7 +168,7 @@ fn workflows(
     workflows
 }
 
-fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut Vec<Finding>) -> BTreeMap<Name, Agent> {
+fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Agent>> {
     let mut agents = BTreeMap::new();
     for (id, file) in &files.agents {
         let Some(file) = file else { continue };
@@ -214,7 +214,7 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
             bootstrap,
             skills,
         };
-        agents.insert(id.clone(), agent);
+        agents.insert(id.clone(), Arc::new(agent));
     }
     agents
 }

@@ -1,7 +1,7 @@
 //! Limits of a commit, each with its unit and reason.
 
-/// Most files of one commit; a tenant of a thousand agents has about seven thousand.
-pub const FILES_MAX: usize = 10_000;
+/// Most files of one commit: ten thousand agents have fifty thousand where `agent add` made each of them (a file, and four of its workspace).
+pub const FILES_MAX: usize = 65_536;
 
 /// Longest file, in bytes; a hundred times a long policy.
 pub const FILE_LEN_MAX: usize = 256 << 10;

@@ -22,8 +22,8 @@ pub struct Snapshot {
     pub commit: String,
     /// Teams by id.
     pub teams: BTreeMap<Name, TeamFile>,
-    /// Agents by id.
-    pub agents: BTreeMap<Name, Agent>,
+    /// Agents by id; those that a later commit leaves as they are, it shares.
+    pub agents: BTreeMap<Name, Arc<Agent>>,
     /// Models by id, each with its digest.
     pub models: BTreeMap<Name, Arc<Model>>,
     /// The tenant's own tools by id; [`Snapshot::tools_with_builtins`] has all.
@@ -60,6 +60,16 @@ impl PolicyFile {
 }
 
 impl Snapshot {
+    /// Shares with an earlier commit's state the agents that are the same in both: tasks hold on to earlier commits, and each of ten thousand
+    /// agents would be in memory once for each.
+    pub fn share_with(&mut self, earlier: &Self) {
+        for (name, agent) in &mut self.agents {
+            if let Some(same) = earlier.agents.get(name).filter(|other| *other == agent) {
+                *agent = Arc::clone(same);
+            }
+        }
+    }
+
     /// The tenant's own tools and the built-in ones.
     #[must_use]
     pub fn tools_with_builtins(&self) -> BTreeMap<Name, Arc<Definition>> {

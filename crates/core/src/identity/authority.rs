@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::svid::ROTATION_OVERLAP_MS;
 use crate::time::Timestamp;
 
 /// Most authorities that are remembered at once: years of yearly rotations, or an afternoon of bad ones.
@@ -90,7 +91,7 @@ pub enum AuthorityState {
     Active,
     /// Another signs; what it signed is good until its end.
     Retired,
-    /// What it signed is good for now, and is to be renewed under another at once.
+    /// What it signed is good for now, and is to be renewed under another within [`ROTATION_OVERLAP_MS`]: it may be revoked then.
     Tainted,
     /// Nothing that it signed is good.
     Revoked,
@@ -139,6 +140,14 @@ impl Authority {
     #[must_use]
     pub fn vouches(&self, now: Timestamp) -> bool {
         self.state.vouches() && self.not_after.is_some_and(|end| now <= end)
+    }
+
+    /// Until when whoever has a certificate of it may count on that: its end, or where it is tainted [`ROTATION_OVERLAP_MS`] from then on, since
+    /// it may be revoked at any moment after. None where what it signed is not accepted at `now`.
+    #[must_use]
+    pub fn counted_on_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let end = self.not_after.filter(|_| self.vouches(now))?;
+        Some(if self.state == AuthorityState::Tainted { end.min(self.changed_at.plus_ms(ROTATION_OVERLAP_MS)) } else { end })
     }
 }
 
@@ -352,6 +361,27 @@ mod tests {
         assert_eq!(book.active().map(|it| it.id.clone()), Some(id('f')), "shown still");
         assert!(book.active().is_some_and(|it| it.vouches(END) && !it.vouches(later)));
         assert!(!with(&[('a', AuthorityState::Revoked)]).all()[0].vouches(NOW));
+    }
+
+    #[test]
+    fn sem_4_8_what_is_tainted_is_counted_on_for_a_minute() {
+        let until = |state, not_after, now| {
+            let authority = Authority { id: id('a'), state, changed_at: NOW, not_after: Some(not_after), certificate: vec![1] };
+            authority.counted_on_until(now)
+        };
+        let (minute, far) = (NOW.plus_ms(ROTATION_OVERLAP_MS), NOW.plus_ms(10 * ROTATION_OVERLAP_MS));
+        for state in [AuthorityState::Active, AuthorityState::Retired] {
+            assert_eq!(until(state, far, NOW), Some(far), "{state:?}");
+        }
+        assert_eq!(until(AuthorityState::Tainted, far, NOW), Some(minute));
+        assert_eq!(
+            until(AuthorityState::Tainted, far, minute.plus_ms(1)),
+            Some(minute),
+            "it is accepted until somebody revokes it"
+        );
+        assert_eq!(until(AuthorityState::Tainted, NOW.plus_ms(1), NOW), Some(NOW.plus_ms(1)), "nothing outlives its end");
+        assert_eq!(until(AuthorityState::Revoked, far, NOW), None);
+        assert_eq!(until(AuthorityState::Active, NOW, NOW.plus_ms(1)), None);
     }
 
     #[test]

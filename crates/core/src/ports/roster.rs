@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use super::{Human, StoreError};
 use crate::agent::Agent;
 use crate::digest::Digest;
-use crate::tenant::TenantId;
+use crate::tenant::{Name, TenantId};
+
+/// Most agents of one page: a page of the API.
+pub const ROSTER_PAGE_MAX: usize = 1_000;
 
 /// Lists who is registered.
 #[async_trait]
@@ -22,9 +25,28 @@ pub trait Roster: Send + Sync + std::fmt::Debug {
     /// [`StoreError`].
     async fn human_of(&self, tenant: &TenantId, person: Digest) -> Result<Option<Human>, StoreError>;
 
-    /// All agents of a tenant, by name, whatever their standing.
+    /// Agents of a tenant by name, those after `after`, whatever their standing: at most `limit`, and never more than [`ROSTER_PAGE_MAX`].
     ///
     /// # Errors
     /// [`StoreError`].
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError>;
+    async fn agents(&self, tenant: &TenantId, after: Option<&Name>, limit: usize) -> Result<Vec<Agent>, StoreError>;
+}
+
+/// All agents of a tenant, by name, whatever their standing, read page by page: for what has to see each of them, and never for a call.
+///
+/// # Errors
+/// [`StoreError`].
+///
+/// # Cancel safety
+/// Cancel safe: reading changes nothing.
+pub async fn all_agents(roster: &dyn Roster, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
+    let mut all: Vec<Agent> = Vec::new();
+    loop {
+        let page = roster.agents(tenant, all.last().map(|last| &last.name), ROSTER_PAGE_MAX).await?;
+        let is_last = page.len() < ROSTER_PAGE_MAX;
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+    }
 }

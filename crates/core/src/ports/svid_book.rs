@@ -58,9 +58,9 @@ pub trait SvidBook: Send + Sync + std::fmt::Debug {
     /// [`StoreError`].
     async fn nearest_end(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
-    /// The certificates of an authority that were cut short before `now` and whose life has not ended, in order of end, at most 10 000.
+    /// The certificates of an authority that were cut short before `now` and whose life has not ended, in order of end: all of them.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`], also when there are more than can be listed: none is left out in silence.
     async fn revoked(&self, authority: &AuthorityId, now: Timestamp) -> Result<Vec<RevokedSvid>, StoreError>;
 }

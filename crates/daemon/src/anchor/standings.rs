@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
-use scalbotics_core::ports::{Human, Orders, PrivacyStore, StoreError};
+use scalbotics_core::ports::{Human, Orders, PrivacyStore, StoreError, all_agents};
 use scalbotics_core::privacy::{Erasure, Hold};
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -113,7 +113,7 @@ impl Standings {
     pub(super) async fn read(ports: &Ports, privacy: &dyn PrivacyStore, tenant: &TenantId) -> Result<Self, StoreError> {
         let mut humans: Vec<HumanMark> = ports.roster.humans(tenant).await?.into_iter().map(human).collect();
         let mut services: Vec<ServiceMark> = ports.services.services(tenant).await?.into_iter().map(service).collect();
-        let mut agents: Vec<AgentMark> = ports.roster.agents(tenant).await?.into_iter().map(agent).collect();
+        let mut agents: Vec<AgentMark> = all_agents(ports.roster.as_ref(), tenant).await?.into_iter().map(agent).collect();
         let holds = privacy.holds(tenant).await?;
         let mut erasures = privacy.orders(tenant, Orders::UnderWay).await?;
         erasures.extend(privacy.orders(tenant, Orders::Done).await?);

@@ -3,9 +3,10 @@
 //! **Invariant:** a standing is the worse of the backup's and the remembered one, groups are those of both, an epoch is above both, and an
 //! approval key or a grant counts only if it is the remembered one. Whom nobody remembers is suspended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::ids::AgentUid;
 use scalbotics_core::outside::Outside;
 use scalbotics_core::ports::Human;
 use scalbotics_core::service::Service;
@@ -92,29 +93,32 @@ pub(super) fn service(old: &Service, standings: &Standings) -> Service {
     }
 }
 
-/// An agent after the restore: suspended until it is resumed by name, or gone as it was.
-pub(super) fn agent(old: &Agent, standings: &Standings) -> Agent {
-    let mark = standings.agents.iter().find(|mark| mark.uid == old.uid);
-    let standing = worse(worse(old.standing, Standing::Suspended), mark.map_or(Standing::Suspended, |mark| mark.standing));
-    Agent { standing, epoch: old.epoch.max(mark.map_or(0, |mark| mark.epoch)).saturating_add(1), ..old.clone() }
-}
-
-/// The agents that the backup does not know: registered since, with the name that is theirs for ever.
-pub(super) fn unknown_agents(known: &[Agent], standings: &Standings, tenant: &TenantId) -> Vec<Agent> {
-    let is_new = |mark: &&AgentMark| !known.iter().any(|agent| agent.uid == mark.uid || agent.name == mark.name);
-    let agent = |mark: &AgentMark| Agent {
+/// The agents after the restore: those of the backup, suspended until they are resumed by name or gone as they were, and those that it does not
+/// know, registered since, with the name that is theirs for ever.
+pub(super) fn agents(known: &[Agent], standings: &Standings, tenant: &TenantId) -> Vec<Agent> {
+    let marks: BTreeMap<AgentUid, &AgentMark> = standings.agents.iter().map(|mark| (mark.uid, mark)).collect();
+    let uids: BTreeSet<AgentUid> = known.iter().map(|agent| agent.uid).collect();
+    let names: BTreeSet<&Name> = known.iter().map(|agent| &agent.name).collect();
+    let restored = known.iter().map(|old| agent(old, marks.get(&old.uid).copied()));
+    let since = standings.agents.iter().filter(|mark| !uids.contains(&mark.uid) && !names.contains(&mark.name));
+    let new = since.map(|mark| Agent {
         uid: mark.uid,
         tenant: tenant.clone(),
         name: mark.name.clone(),
         standing: worse(mark.standing, Standing::Suspended),
         epoch: mark.epoch.saturating_add(1),
-    };
-    standings.agents.iter().filter(is_new).map(agent).collect()
+    });
+    restored.chain(new).collect()
+}
+
+fn agent(old: &Agent, mark: Option<&AgentMark>) -> Agent {
+    let standing = worse(worse(old.standing, Standing::Suspended), mark.map_or(Standing::Suspended, |mark| mark.standing));
+    Agent { standing, epoch: old.epoch.max(mark.map_or(0, |mark| mark.epoch)).saturating_add(1), ..old.clone() }
 }
 
 #[cfg(test)]
 mod tests {
-    use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
+    use scalbotics_core::ids::{GrantId, HumanUid, ServiceUid};
     use scalbotics_core::service::StandingGrant;
     use scalbotics_core::tool::Tier;
 
@@ -227,19 +231,22 @@ mod tests {
             standing,
             epoch: 4,
         };
-        let agents = vec![
+        let marks = vec![
             mark(1, "clerk", Standing::Offboarded),
             mark(2, "late", Standing::Active),
             mark(3, "gone", Standing::Offboarded),
         ];
-        let standings = Standings { agents, ..Standings::unknown() };
-        let clerk = of(1, "clerk", Standing::Active);
-        assert_eq!((agent(&clerk, &standings).standing, agent(&clerk, &standings).epoch), (Standing::Offboarded, 5));
-        let other = of(9, "other", Standing::Active);
-        assert_eq!((agent(&other, &standings).standing, agent(&other, &standings).epoch), (Standing::Suspended, 3));
-        let new = unknown_agents(&[clerk, other], &standings, &tenant);
-        let found: Vec<_> = new.iter().map(|agent| (agent.name.as_str(), agent.standing, agent.epoch)).collect();
-        assert_eq!(found, [("late", Standing::Suspended, 5), ("gone", Standing::Offboarded, 5)]);
+        let standings = Standings { agents: marks, ..Standings::unknown() };
+        let known = [of(1, "clerk", Standing::Active), of(9, "other", Standing::Active)];
+        let all = agents(&known, &standings, &tenant);
+        let found: Vec<_> = all.iter().map(|agent| (agent.name.as_str(), agent.standing, agent.epoch)).collect();
+        let wanted = [
+            ("clerk", Standing::Offboarded, 5),
+            ("other", Standing::Suspended, 3),
+            ("late", Standing::Suspended, 5),
+            ("gone", Standing::Offboarded, 5),
+        ];
+        assert_eq!(found, wanted);
     }
 
     #[test]

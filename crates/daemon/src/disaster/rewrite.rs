@@ -8,7 +8,7 @@ use scalbotics_core::audit::checkpoint::system_origin;
 use scalbotics_core::audit::{Kind, LostNote, OutcomeNote, Record, RestoreNote};
 use scalbotics_core::ids::HoldId;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{Note, PrivacyChange, PrivacyStore as _, StoreError};
+use scalbotics_core::ports::{Note, PrivacyChange, PrivacyStore as _, StoreError, all_agents};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::Erasure;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -182,9 +182,8 @@ async fn place_holds(
 }
 
 async fn suspend_agents(ports: &Ports, tenant: &TenantId, standings: &Standings) -> Result<u64, StoreError> {
-    let known = ports.roster.agents(tenant).await?;
-    let new = principals::unknown_agents(&known, standings, tenant);
-    let agents: Vec<_> = known.iter().map(|old| principals::agent(old, standings)).chain(new).collect();
+    let known = all_agents(ports.roster.as_ref(), tenant).await?;
+    let agents = principals::agents(&known, standings, tenant);
     let suspended = agents.iter().filter(|agent| agent.standing == Standing::Suspended).count();
     for agent in agents {
         let note = record(ports, tenant, ("agent.restore", agent.uid.to_string()), agent.standing);

@@ -49,14 +49,12 @@ impl Agents {
         let limit = convert::limit(request.page_size, PAGE_DEFAULT)?;
         let after: Option<Name> = convert::parse_token(&request.page_token)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let mut agents = self.0.ports.roster.agents(tenant).await.map_err(|error| store_failure(&error))?;
-        agents.retain(|agent| after.as_ref().is_none_or(|after| agent.name > *after));
-        agents.truncate(limit);
+        let agents = self.0.ports.roster.agents(tenant, after.as_ref(), limit).await.map_err(|error| store_failure(&error))?;
         let in_force = self.0.states.current();
         let wanted = |agent: &Agent| in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
         Ok(v1::ListAgentsResponse {
             next_page_token: convert::next_token(agents.len(), limit, agents.last().map(|agent| &agent.name)),
-            agents: agents.iter().map(|agent| convert::agent(agent, wanted(agent))).collect(),
+            agents: agents.iter().map(|agent| convert::agent(agent, wanted(agent).map(Arc::as_ref))).collect(),
         })
     }
 
@@ -68,7 +66,7 @@ impl Agents {
         let agent = self.0.agent(tenant, &named.id).await?.ok_or_else(|| Failure::not_found(&request.name))?;
         let in_force = self.0.states.current();
         let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
-        Ok(convert::agent(&agent, wanted))
+        Ok(convert::agent(&agent, wanted.map(Arc::as_ref)))
     }
 }
 
@@ -86,7 +84,7 @@ impl Agents {
         }
         let in_force = self.0.states.current();
         let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&moved.now.name));
-        Ok(convert::agent(&moved.now, wanted))
+        Ok(convert::agent(&moved.now, wanted.map(Arc::as_ref)))
     }
 }
 

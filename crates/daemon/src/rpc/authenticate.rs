@@ -12,6 +12,7 @@ use super::call::Identity;
 use super::codes;
 use super::context::Context;
 use super::failure::Failure;
+use super::registered::Registered;
 
 /// What every failed authentication says it was attempted on.
 pub(super) const WHAT: &str = "the call is not authenticated";
@@ -69,17 +70,20 @@ impl Context {
         Ok(Identity { principal, sponsor, registered, token: Some(presented), expires_at: token.expires_at })
     }
 
-    /// Why a stream of this caller has to end, if it has to: suspended, under a grant that is over, or other groups than when it was
-    /// opened.
+    /// Why a stream of this caller has to end, if it has to: suspended, under a grant or a certificate that is over, by a certificate of an
+    /// authority that was revoked, or other groups than when it was opened.
     ///
     /// A registry that cannot be read ends it too.
     pub(super) async fn standing(&self, identity: &Identity) -> Result<(), Failure> {
-        let now = self.again(&identity.registered).await?;
-        if let Some(now) = now.filter(|now| identity.registered.is_still(now)) {
-            return now.check(self.ports.clock.now(), "the stream is cut");
+        const CUT: &str = "the stream is cut";
+        let found = self.again(&identity.registered).await?;
+        if let Some(found) = found.filter(|found| identity.registered.is_still(found)) {
+            let now = self.ports.clock.now();
+            return match &found {
+                Registered::Agent(certified) => self.check_certified(certified, now, CUT).map(drop),
+                Registered::Human(_) | Registered::Service { .. } => found.check(now, CUT),
+            };
         }
-        Err(Failure::new(codes::PRINCIPAL_SUSPENDED, "the stream is cut")
-            .why("the caller's standing or groups changed")
-            .next(NEXT))
+        Err(Failure::new(codes::PRINCIPAL_SUSPENDED, CUT).why("the caller's standing or groups changed").next(NEXT))
     }
 }

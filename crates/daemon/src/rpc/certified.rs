@@ -52,13 +52,24 @@ impl Context {
         if svid.key != presented.key || presented.id != self.identity.id_of(agent) {
             return Err(unknown("the certificate is not the one that was issued under its number"));
         }
-        if now > presented.not_after || !self.authorities.vouches_for(&svid.authority, now) {
-            return Err(unknown("the certificate is over, or who signed it is revoked"));
+        if now > presented.not_after {
+            return Err(unknown("the certificate is over"));
         }
-        certified.check(now, WHAT)?;
-        let (principal, sponsor, expires_at) = (certified.principal(), certified.sponsor(), svid.void_at);
+        let expires_at = self.check_certified(&certified, now, WHAT)?;
+        let (principal, sponsor) = (certified.principal(), certified.sponsor());
         let registered = Registered::Agent(Box::new(certified));
         Ok(Identity { principal, sponsor, registered, token: None, expires_at })
+    }
+
+    /// Until when an agent may count on its certificate, or why it may not act by it at `now`, after the words of what was attempted.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED, also where who signed the certificate is revoked; PRINCIPAL_SUSPENDED.
+    pub(super) fn check_certified(&self, certified: &Certified, now: Timestamp, what: &str) -> Result<Timestamp, Failure> {
+        certified.check(now, what)?;
+        let until = self.authorities.counted_on_until(&certified.svid.authority, now);
+        let until = until.ok_or_else(|| refused(what, "who signed the certificate is revoked, or has ended"))?;
+        Ok(until.min(certified.svid.void_at))
     }
 
     /// The rows of a certificate by its number; none where it is nobody's, or where nobody stands for its agent.
@@ -76,7 +87,11 @@ impl Context {
 }
 
 fn unknown(why: &str) -> Failure {
-    Failure::new(codes::UNAUTHENTICATED, WHAT).why(why).next("ask an administrator of the tenant for a join token")
+    refused(WHAT, why)
+}
+
+fn refused(what: &str, why: &str) -> Failure {
+    Failure::new(codes::UNAUTHENTICATED, what).why(why).next("ask an administrator of the tenant for a join token")
 }
 
 impl Certified {
@@ -92,7 +107,7 @@ impl Certified {
         self.svid.link().map(|grant| Sponsor { human: self.sponsor.principal(), grant })
     }
 
-    /// Why it may not act at `now`, if it may not, after the words of what was attempted.
+    /// Why book and registry do not let it act at `now`, if they do not, after the words of what was attempted.
     pub(super) fn check(&self, now: Timestamp, what: &str) -> Result<(), Failure> {
         let join = format!("ask an administrator to run `scalbotics agent join-token {}`", self.agent.name);
         let suspended = |next: String| Failure::new(codes::PRINCIPAL_SUSPENDED, what).next(next);

@@ -30,6 +30,7 @@ use super::held::Held;
 use super::intake::{Counted, Intake};
 use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
+use super::probe;
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
 use super::strangers::Stranger;
 use super::time_limit::TimeLimit;
@@ -145,15 +146,14 @@ impl Gate {
     }
 
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
+        if cfg!(feature = "probe") {
+            probe::authentications(|| self.authenticate(head.headers())).await;
+        }
+        let identified = self.authenticate(head.headers()).await;
         let numbers = &self.context.metrics.authentications;
-        let (identified, known) = match &self.connection.certificate {
-            Some(certificate) if !head.headers().contains_key(AUTHORIZATION) => {
-                (self.context.authenticate_certificate(certificate).await, &numbers.certificates)
-            }
-            certificate => (self.context.authenticate(head.headers(), certificate.is_some()).await, &numbers.tokens),
-        };
         if identified.is_ok() {
-            known.add(1);
+            let by_certificate = self.connection.certificate.is_some() && !head.headers().contains_key(AUTHORIZATION);
+            if by_certificate { numbers.certificates.add(1) } else { numbers.tokens.add(1) }
         }
         identified.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {
@@ -163,6 +163,13 @@ impl Gate {
             // The reason is ours, never a byte of the token.
             tracing::info!(code = failure.code().name(), why = failure.parts().why.as_str(), "call not authenticated");
         })
+    }
+
+    async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, Failure> {
+        match &self.connection.certificate {
+            Some(certificate) if !headers.contains_key(AUTHORIZATION) => self.context.authenticate_certificate(certificate).await,
+            certificate => self.context.authenticate(headers, certificate.is_some()).await,
+        }
     }
 
     /// What kind of failed authentication it is; a store that cannot be read is none.

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::identity::{Authority, AuthorityId};
 use scalbotics_core::policy::Resource;
-use scalbotics_core::ports::{AuthorityMark, Clock, KeyAuthorityError};
+use scalbotics_core::ports::{AuthorityMark, KeyAuthority, KeyAuthorityError};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::certificate;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::identity_service_server::IdentityService;
 use scalbotics_runtime::identity::Event;
+use tokio::sync::oneshot;
 use tonic::{Request, Response, Status};
 
 use super::audit::audit_failure;
@@ -35,36 +37,47 @@ impl Identities {
         Ok(())
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.0.ports.clock)
-    }
-
-    /// Writes one record into the installation log (semantics §7.3).
-    async fn record(&self, call: &Call, (action, target): (&str, &str), word: &str) -> Result<(), Failure> {
-        let uid = call.identity()?.principal.uid;
-        let mut record = Record::new(Kind::Installation, self.0.ports.clock.now(), TenantId::system(), uid, action);
-        record.target = Some(target.to_owned());
-        record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
-        record.request = Some(call.request);
-        self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))
-    }
-
-    /// A change with its two records; nothing is changed whose first was not written, or by a clock that is not believed.
-    async fn noted<T>(
+    /// A change with its two records in the installation log (semantics §7.3); nothing is changed whose first was not written, or by a clock
+    /// that is not believed. A caller who goes away stops neither the change nor its second record.
+    async fn noted<T, F>(
         &self,
         call: &Call,
         (action, target): (&str, &str),
-        change: impl Future<Output = Result<T, KeyAuthorityError>>,
-    ) -> Result<T, Failure> {
+        change: impl FnOnce(Arc<dyn KeyAuthority>, Timestamp) -> F + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KeyAuthorityError>> + 'static,
+    {
         if self.0.clock.alarm().is_some() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, "nothing is issued or revoked now");
             return Err(failure
                 .why("the clock stepped, so no certificate can be judged")
                 .next("set the clock of the daemon's host"));
         }
-        self.record(call, (action, target), "begun").await?;
-        let made = change.await;
-        if let (Ok(_), Some(event)) = (&made, event_of(action)) {
+        let uid = call.identity()?.principal.uid;
+        let mut record = Record::new(Kind::Installation, self.0.ports.clock.now(), TenantId::system(), uid, action);
+        record.target = Some(target.to_owned());
+        record.request = Some(call.request);
+        let ((told, made), this) = (oneshot::channel(), self.clone());
+        self.0.supervisor.spawn("change of authorities", async move {
+            let _gone = told.send(this.carried_out(record, change).await);
+        });
+        made.await.map_err(|error| Failure::internal("change the authorities", &error))?
+    }
+
+    async fn carried_out<T, F>(
+        &self,
+        record: Record,
+        change: impl FnOnce(Arc<dyn KeyAuthority>, Timestamp) -> F + Send + 'static,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, KeyAuthorityError>> + 'static,
+    {
+        self.record(record.clone(), "begun").await?;
+        let made = self.0.authorities.change(Arc::clone(&self.0.ports.clock), change).await;
+        if let (Ok(_), Some(event)) = (&made, event_of(&record.action)) {
             self.0.runtime_metrics.identity.happened(event);
         }
         let word = match &made {
@@ -72,8 +85,13 @@ impl Identities {
             Err(KeyAuthorityError::State(_) | KeyAuthorityError::Refused { .. }) => "refused",
             Err(KeyAuthorityError::Keys { .. }) => "failed",
         };
-        self.record(call, (action, target), word).await?;
+        self.record(Record { at: self.0.ports.clock.now(), ..record }, word).await?;
         made.map_err(|error| convert::authority_failure(&error))
+    }
+
+    async fn record(&self, mut record: Record, word: &str) -> Result<(), Failure> {
+        record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
+        self.0.auditor.awaited(record, None).await.map_err(|error| audit_failure(&error))
     }
 
     async fn list(&self, call: &Call) -> Result<v1::ListAuthoritiesResponse, Failure> {
@@ -85,7 +103,7 @@ impl Identities {
     async fn prepare(&self, call: &Call, request: &v1::PrepareAuthorityRequest) -> Result<v1::PrepareAuthorityResponse, Failure> {
         self.enter(call).await?;
         let _checked = call.caller(&request.request_id)?;
-        let change = self.0.authorities.change(self.clock(), |port, now| async move { port.prepare(now).await });
+        let change = |port: Arc<dyn KeyAuthority>, now| async move { port.prepare(now).await };
         let (authority, request): (Authority, Vec<u8>) = self.noted(call, ("ca.prepare", "next"), change).await?;
         let signing_request = certificate::request_to_pem(&request);
         Ok(v1::PrepareAuthorityResponse { authority: Some(convert::authority(&authority)), signing_request })
@@ -98,7 +116,7 @@ impl Identities {
         let given = found.pop().filter(|_| found.is_empty());
         let given = given.ok_or_else(|| Failure::invalid("certificate", "it is not exactly one PEM certificate"))?;
         let target = scalbotics_core::digest::Digest::of_bytes(&given).to_string();
-        let change = self.0.authorities.change(self.clock(), move |port, now| async move { port.activate(&given, now).await });
+        let change = move |port: Arc<dyn KeyAuthority>, now| async move { port.activate(&given, now).await };
         let authority = self.noted(call, ("ca.activate", &target), change).await?;
         Ok(convert::authority(&authority))
     }
@@ -107,7 +125,7 @@ impl Identities {
         let _checked = call.caller(request_id)?;
         let id = AuthorityId::parse(authority).map_err(|error| Failure::invalid("authority", error.to_string()))?;
         let (target, action) = (id.to_string(), if mark == AuthorityMark::Taint { "ca.taint" } else { "ca.revoke" });
-        let change = self.0.authorities.change(self.clock(), move |port, now| async move { port.mark(&id, mark, now).await });
+        let change = move |port: Arc<dyn KeyAuthority>, now| async move { port.mark(&id, mark, now).await };
         Ok(convert::authority(&self.noted(call, (action, &target), change).await?))
     }
 

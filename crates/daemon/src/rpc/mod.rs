@@ -33,6 +33,7 @@ mod model_service;
 mod names;
 mod policy_service;
 mod privacy_service;
+mod probe;
 mod registered;
 mod repository_service;
 mod routes;

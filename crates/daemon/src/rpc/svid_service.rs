@@ -111,7 +111,7 @@ impl Identities {
             sponsor: sponsor.map(|human| names::name(&human.tenant, "humans", &human.name)).unwrap_or_default(),
             issue_time: Some(timestamp(svid.issued_at)),
             expire_time: Some(timestamp(svid.void_at)),
-            counts: is_good && self.0.authorities.vouches_for(&svid.authority, now),
+            counts: is_good && self.0.authorities.counted_on_until(&svid.authority, now).is_some(),
         })
     }
 }

@@ -149,6 +149,9 @@ fn say_serving((api, admin): (SocketAddr, SocketAddr), recovered: usize) {
     if cfg!(feature = "null-log") {
         tracing::error!("this program keeps no audit log: it is made to measure beside one that does");
     }
+    if cfg!(feature = "probe") {
+        tracing::error!("this program knows each caller two thousand times over: it is made to measure what that costs");
+    }
     tracing::info!(%api, %admin, recovered, "serving");
 }
 

@@ -13,13 +13,13 @@ use crate::command::Answer;
 use crate::installation::{ANN, BOB, Installation, shipped};
 
 impl Installation {
-    fn ca(&self, words: &[&str]) -> Answer {
+    pub(crate) fn ca(&self, words: &[&str]) -> Answer {
         self.ann(&[&["--yes", "identity", "ca"], words].concat())
     }
 
     /// States of the issuing CAs, oldest first, with their ids.
     #[track_caller]
-    fn authorities(&self) -> Vec<(String, String)> {
+    pub(crate) fn authorities(&self) -> Vec<(String, String)> {
         let shown = self.ca(&["show"]).exits(0).json();
         let text = |item: &Value, name: &str| item[name].as_str().unwrap().to_owned();
         shown.as_array().unwrap().iter().map(|item| (text(item, "state"), text(item, "id"))).collect()
@@ -30,7 +30,7 @@ impl Installation {
     }
 
     #[track_caller]
-    fn rotate(&self) -> String {
+    pub(crate) fn rotate(&self) -> String {
         let made = self.ca(&["rotate", "--config", self.config().to_str().unwrap()]).exits(0).json();
         assert_eq!(made["state"], "active");
         made["id"].as_str().unwrap().to_owned()

@@ -130,7 +130,7 @@ impl Shifted {
     fn reaches(&self, seconds: i64) -> bool {
         let answer = self.installation.path("call.answer");
         let call = self.installation.curl("worker", "SessionService/WhoAmI", &[], &answer);
-        self.elsewhere(call, seconds).code == 0 && self.installation.status_of_call() == "0"
+        self.elsewhere(call, seconds).code == 0 && self.installation.status_of("call") == "0"
     }
 
     /// The code with which a join token is refused.

@@ -52,11 +52,11 @@ impl Installation {
 
     /// One call by the certificate of a worker, by a program that is not ours.
     pub(crate) fn curl(&self, dir: &str, method: &str, message: &[u8], answer: &Path) -> Command {
-        let (dir, head, body) = (self.path(dir), self.path("call.head"), self.path("call.body"));
+        let (dir, head, body) = (self.path(dir), answer.with_extension("head"), answer.with_extension("body"));
         let length = u32::try_from(message.len()).unwrap().to_be_bytes();
         std::fs::write(&body, [&[0], &length[..], message].concat()).unwrap();
         let mut command = Command::new("curl");
-        command.args(["--silent", "--show-error", "--http2", "--no-buffer", "--max-time", "30", "--cert"]);
+        command.args(["--silent", "--show-error", "--http2", "--no-buffer", "--max-time", "120", "--cert"]);
         command.arg(dir.join("svid.pem")).arg("--cacert").arg(dir.join("bundle.pem"));
         command.args(["-H", "content-type: application/grpc", "-H", "te: trailers", "--data-binary"]);
         command.arg(format!("@{}", body.display())).arg("--dump-header").arg(head).arg("--output").arg(answer);
@@ -66,15 +66,17 @@ impl Installation {
 
     /// The gRPC status of a call by a worker's certificate, and the bytes of its answer.
     #[track_caller]
-    fn call(&self, dir: &str, method: &str, message: &[u8]) -> (String, Vec<u8>) {
+    pub(crate) fn call(&self, dir: &str, method: &str, message: &[u8]) -> (String, Vec<u8>) {
         let body = self.path("call.answer");
         let _ = std::fs::remove_file(&body);
         Answer::of(&mut self.curl(dir, method, message, &body)).exits(0);
-        (self.status_of_call(), std::fs::read(&body).unwrap_or_default())
+        (self.status_of("call"), std::fs::read(&body).unwrap_or_default())
     }
 
-    pub(crate) fn status_of_call(&self) -> String {
-        let head = std::fs::read_to_string(self.path("call.head")).unwrap_or_default();
+    /// The gRPC status of the newest call or stream of this name.
+    #[track_caller]
+    pub(crate) fn status_of(&self, call: &str) -> String {
+        let head = std::fs::read_to_string(self.path(&format!("{call}.head"))).unwrap_or_default();
         let status =
             head.lines().rev().find_map(|line| line.to_ascii_lowercase().strip_prefix("grpc-status:").map(str::to_owned));
         status.unwrap_or_else(|| panic!("no status: {head}")).trim().to_owned()
@@ -94,11 +96,11 @@ impl Installation {
         self.ann(&["identity", "svid", "list", "--agent", agent]).exits(0).json().as_array().unwrap().clone()
     }
 
-    /// A stream of a task by a worker's certificate, open.
-    fn stream(&self, dir: &str, task: &str) -> Child {
+    /// A stream of a task by a worker's certificate, open; `called` names its files.
+    pub(crate) fn stream(&self, dir: &str, task: &str, called: &str) -> Child {
         let name = format!("tenants/acme/tasks/{task}");
         let message = [&[10, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
-        let answer = self.path("stream.answer");
+        let answer = self.path(&format!("{called}.answer"));
         let _ = std::fs::remove_file(&answer);
         let mut command = self.curl(dir, "TaskService/WatchTask", &message, &answer);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -217,13 +219,13 @@ fn security_5_a_suspension_cuts_the_stream_of_an_agents_certificate() {
     // A task that waits for an approval, so that its stream stays open by itself.
     let task = id(&installation.submit(Class::Keyed, "waits", Times::default()));
     installation.approval_of(&task);
-    let mut stream = installation.stream("clerk", &task);
+    let mut stream = installation.stream("clerk", &task, "stream");
     assert!(stream.try_wait().unwrap().is_none(), "it is open");
     installation.ann(&["agent", "suspend", "clerk"]).exits(0);
     let begun = Instant::now();
     until("the stream is cut", BITES + BUSY, || stream.try_wait().unwrap());
     assert!(begun.elapsed() < BITES, "it took {:?}", begun.elapsed());
-    assert_eq!(installation.status_of_call(), "16");
+    assert_eq!(installation.status_of("stream"), "16");
     assert!(!installation.knows("clerk", "clerk"), "nor another connection");
 }
 

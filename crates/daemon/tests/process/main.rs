@@ -58,6 +58,7 @@ mod repository;
 mod restore;
 mod reviewed;
 mod rollback;
+mod rotation;
 mod secrets;
 mod service_unit;
 mod services;

@@ -156,7 +156,10 @@ impl Reconciler {
     }
 
     /// Registers what is new, audits, swaps; a store that fails leaves everything for the next look.
-    async fn adopt(&self, head: String, state: InForce) {
+    async fn adopt(&self, head: String, mut state: InForce) {
+        if let Some(current) = self.states.current() {
+            state.snapshot.share_with(&current.snapshot);
+        }
         let done = async {
             register(&self.ports, &state.snapshot).await?;
             self.audit(&head, "ok").await

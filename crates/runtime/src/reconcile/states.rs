@@ -56,7 +56,10 @@ impl States {
         let compiler = Arc::clone(&self.ports.compiler);
         let compiled = tokio::task::spawn_blocking(move || compiler.compile(files)).await;
         match compiled {
-            Ok(Ok(state)) => {
+            Ok(Ok(mut state)) => {
+                if let Some(current) = self.current() {
+                    state.snapshot.share_with(&current.snapshot);
+                }
                 let state = Arc::new(state);
                 self.keep(Arc::clone(&state));
                 Some(state)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::Kind;
-use scalbotics_core::ports::Roster as _;
+use scalbotics_core::ports::{AuditLog as _, all_agents};
 use scalbotics_core::task::{Failure, Status};
 use scalbotics_runtime::audit::Quota;
 use scalbotics_runtime::reconcile::{POLL_MS, Reconciler};
@@ -63,10 +63,10 @@ async fn sem_7_4_while_only_reads_are_served_no_other_commit_comes_into_force() 
     let status = reconciler.start(&bed.supervisor).await;
     assert_eq!(status.in_force.as_deref(), Some("c1"), "what was in force last is, so that reads are decided");
     assert_eq!(reconciler.look().await.in_force.as_deref(), Some("c1"));
-    assert_eq!((bed.records().await.len(), bed.disk.store.agents(bed.tenant()).await.unwrap().len()), (before, 1));
+    assert_eq!((bed.records().await.len(), all_agents(bed.disk.store.as_ref(), bed.tenant()).await.unwrap().len()), (before, 1));
     quota.confirm();
     assert_eq!(reconciler.look().await.in_force.as_deref(), Some("c2"));
-    assert_eq!(bed.disk.store.agents(bed.tenant()).await.unwrap().len(), 2);
+    assert_eq!(all_agents(bed.disk.store.as_ref(), bed.tenant()).await.unwrap().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,16 +88,43 @@ async fn new_agents_are_registered_once_and_suspension_wins() {
     files.push(("agents/scribe", json!({"id": "scribe"})));
     bed.disk.repo.commit("c2", &files);
     bed.reconciler.look().await;
-    let agents = bed.disk.store.agents(bed.tenant()).await.unwrap();
+    let agents = all_agents(bed.disk.store.as_ref(), bed.tenant()).await.unwrap();
     assert_eq!(agents.iter().map(|agent| agent.name.as_str()).collect::<Vec<_>>(), ["clerk", "scribe"]);
     assert_eq!(agents[0].uid, bed.disk.world.agent.uid);
     bed.suspend().await;
     bed.disk.repo.commit("c3", &files);
     bed.reconciler.look().await;
-    let again = bed.disk.store.agents(bed.tenant()).await.unwrap();
+    let again = all_agents(bed.disk.store.as_ref(), bed.tenant()).await.unwrap();
     assert_eq!((again.len(), again[0].standing, again[1].uid), (2, Standing::Suspended, agents[1].uid));
     let registered = bed.records().await.into_iter().filter(|r| r.action == "agent.register" && r.kind == Kind::Installation);
     assert_eq!(registered.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_is_registered_by_one_commit_and_the_next_one_shares_it() {
+    let bed = Bed::new().await;
+    let mut files = standard();
+    let names: Vec<String> = (0..1_500).map(|n| format!("walker-{n:04}")).collect();
+    let paths: Vec<String> = names.iter().map(|name| format!("agents/{name}")).collect();
+    files.extend(paths.iter().zip(&names).map(|(path, name)| (path.as_str(), json!({"id": name}))));
+    bed.disk.repo.commit("c2", &files);
+    let size = async || bed.disk.store.head(bed.tenant()).await.unwrap().size;
+    let records = size().await;
+    assert_eq!(bed.reconciler.look().await.in_force.as_deref(), Some("c2"));
+    assert_eq!(size().await, records + 1_501, "one for each agent, and the commit's");
+    let agents = all_agents(bed.disk.store.as_ref(), bed.tenant()).await.unwrap();
+    let found: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
+    assert_eq!(found, [vec!["clerk"], names.iter().map(String::as_str).collect()].concat(), "each once, over pages");
+    let before = bed.reconciler.states().current().unwrap();
+    files.push(("agents/scribe", json!({"id": "scribe"})));
+    bed.disk.repo.commit("c3", &files);
+    bed.reconciler.look().await;
+    let after = bed.reconciler.states().current().unwrap();
+    assert_eq!((before.snapshot.agents.len(), after.snapshot.agents.len()), (1_501, 1_502));
+    for (name, agent) in &before.snapshot.agents {
+        assert!(Arc::ptr_eq(agent, &after.snapshot.agents[name]), "{name}");
+    }
+    assert_eq!(size().await, records + 1_503);
 }
 
 #[tokio::test(start_paused = true)]

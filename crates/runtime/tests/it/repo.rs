@@ -118,7 +118,7 @@ impl Compiler for JsonCompiler {
                     skills: BTreeMap::new(),
                     workload: None,
                 };
-                (id, agent)
+                (id, Arc::new(agent))
             })
             .collect();
         let snapshot = Snapshot {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, HumanUid};
-use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
+use scalbotics_core::ports::{Human, Note, ROSTER_PAGE_MAX, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
 
@@ -123,13 +123,15 @@ impl Roster for SqliteStore {
         .await
     }
 
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
-        let tenant = tenant.clone();
+    async fn agents(&self, tenant: &TenantId, after: Option<&Name>, limit: usize) -> Result<Vec<Agent>, StoreError> {
+        let (tenant, after, limit) = (tenant.clone(), after.cloned(), i64::try_from(limit.min(ROSTER_PAGE_MAX)).unwrap_or(0));
         self.read(move |conn| {
-            let mut select = conn
-                .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 ORDER BY name")
-                .map_err(failed("list agents"))?;
-            let rows = select.query_map([tenant.as_str()], columns).map_err(failed("list agents"))?;
+            let list =
+                "SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 AND name > ?2 ORDER BY name LIMIT ?3";
+            let mut select = conn.prepare_cached(list).map_err(failed("list agents"))?;
+            // No name is empty, so that all of them come after that.
+            let after = after.as_ref().map_or("", Name::as_str);
+            let rows = select.query_map(params![tenant.as_str(), after, limit], columns).map_err(failed("list agents"))?;
             rows.map(|row| agent(row.map_err(failed("list agents"))?)).collect()
         })
         .await

@@ -14,7 +14,7 @@ use scalbotics_core::time::Timestamp;
 
 use super::SqliteStore;
 use super::column::{blob, count, integer, page};
-use super::failure::{corrupt, failed};
+use super::failure::{corrupt, failed, refused};
 use super::job::{Class, Tx};
 use super::notes::Noted;
 use super::registry::stored_agent;
@@ -26,8 +26,8 @@ const READ: &str = "read the book of certificates";
 /// About how many bytes a row takes.
 pub(super) const ROW_WEIGHT: usize = 512;
 
-/// Most certificates of one list of revoked ones.
-const REVOKED_MAX: i64 = 10_000;
+/// Most certificates of one list of revoked ones: ten for each of ten thousand agents within a day, and 4 MB of a list.
+const REVOKED_MAX: usize = 100_000;
 
 /// How long after its end a row may be of use, in milliseconds: a day, in which somebody may ask what became of a certificate.
 pub(super) const KEPT_MS: u64 = 24 * 3_600_000;
@@ -122,8 +122,14 @@ impl SvidBook for SqliteStore {
             let mut select = conn.prepare_cached(list).map_err(failed(READ))?;
             let revoked =
                 |row: &Row<'_>| Ok(RevokedSvid { serial: row.get(0)?, revoked_at: Timestamp::from_unix_ms(row.get(1)?) });
-            let rows = select.query_map(params![authority, now, REVOKED_MAX], revoked).map_err(failed(READ))?;
-            rows.collect::<rusqlite::Result<_>>().map_err(failed(READ))
+            let most = i64::try_from(REVOKED_MAX).unwrap_or(i64::MAX).saturating_add(1);
+            let rows = select.query_map(params![authority, now, most], revoked).map_err(failed(READ))?;
+            let all: Vec<_> = rows.collect::<rusqlite::Result<_>>().map_err(failed(READ))?;
+            // A list that lacks somebody who was revoked says that they are not.
+            if all.len() > REVOKED_MAX {
+                return Err(refused(READ, format!("more than {REVOKED_MAX} certificates of one authority are revoked")));
+            }
+            Ok(all)
         })
         .await
     }

@@ -4,7 +4,7 @@ use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::audit::Kind;
 use scalbotics_core::ids::{AgentUid, HumanUid};
 use scalbotics_core::outside::{self, Outside};
-use scalbotics_core::ports::{Human, IdSource as _, StoreError};
+use scalbotics_core::ports::{Human, IdSource as _, StoreError, all_agents};
 use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 
@@ -89,17 +89,21 @@ async fn agents(store: &dyn Store) {
     let record = || world.record(Kind::Rpc, "agent.put");
     let clerk = world.agent.clone();
     let bear = Agent { uid: AgentUid::from_u128(world.ids.next()), name: Name::parse("bear").unwrap(), ..clerk.clone() };
-    assert_eq!(store.agents(&world.tenant).await.unwrap(), []);
+    assert_eq!(all_agents(store, &world.tenant).await.unwrap(), []);
     store.put_agent(clerk.clone(), record().into()).await.unwrap();
     store.put_agent(bear.clone(), record().into()).await.unwrap();
-    assert_eq!(store.agents(&world.tenant).await.unwrap(), [bear.clone(), clerk.clone()], "by name");
+    assert_eq!(all_agents(store, &world.tenant).await.unwrap(), [bear.clone(), clerk.clone()], "by name");
+    let (first, none) = (std::slice::from_ref(&bear), Vec::new());
+    assert_eq!(store.agents(&world.tenant, None, 1).await.unwrap(), first, "a page");
+    assert_eq!(store.agents(&world.tenant, Some(&bear.name), 1).await.unwrap(), std::slice::from_ref(&clerk), "the next one");
+    assert_eq!(store.agents(&world.tenant, Some(&clerk.name), usize::MAX).await.unwrap(), none, "and the end");
     assert_eq!(store.agent(bear.uid).await.unwrap(), Some(bear.clone()));
     assert_eq!(store.agent_by_name(&world.tenant, &bear.name).await.unwrap(), Some(bear.clone()));
     assert_eq!(store.agent_by_name(&world.tenant, &Name::parse("nobody").unwrap()).await.unwrap(), None);
     assert_eq!(store.agent(AgentUid::from_u128(world.ids.next())).await.unwrap(), None);
     let elsewhere = World::new("agents-2", 63);
     store.put_agent(elsewhere.agent.clone(), elsewhere.record(Kind::Rpc, "agent.put").into()).await.unwrap();
-    assert_eq!(store.agents(&elsewhere.tenant).await.unwrap(), std::slice::from_ref(&elsewhere.agent));
+    assert_eq!(all_agents(store, &elsewhere.tenant).await.unwrap(), std::slice::from_ref(&elsewhere.agent));
     assert_eq!(store.agent_by_name(&elsewhere.tenant, &bear.name).await.unwrap(), None, "of another tenant");
 
     let gone = Agent { standing: Standing::Offboarded, epoch: clerk.epoch + 1, ..clerk.clone() };
@@ -120,6 +124,6 @@ async fn agents(store: &dyn Store) {
         store.put_agent(Agent { epoch: bear.epoch - 1, ..bear.clone() }, record().into()).await.is_err(),
         "an epoch never falls"
     );
-    assert_eq!(store.agents(&world.tenant).await.unwrap(), [bear, gone]);
+    assert_eq!(all_agents(store, &world.tenant).await.unwrap(), [bear, gone]);
     assert_eq!(store.head(&world.tenant).await.unwrap().size, 3, "what is refused leaves no record");
 }

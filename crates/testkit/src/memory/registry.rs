@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, HumanUid};
-use scalbotics_core::ports::{Human, Note, Registry, Roster, StoreError};
+use scalbotics_core::ports::{Human, Note, ROSTER_PAGE_MAX, Registry, Roster, StoreError};
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::MemoryStore;
@@ -95,9 +95,11 @@ impl Roster for MemoryStore {
         Ok(self.tables().humans.values().find(is).cloned())
     }
 
-    async fn agents(&self, tenant: &TenantId) -> Result<Vec<Agent>, StoreError> {
-        let mut agents: Vec<Agent> = self.tables().agents.values().filter(|agent| agent.tenant == *tenant).cloned().collect();
+    async fn agents(&self, tenant: &TenantId, after: Option<&Name>, limit: usize) -> Result<Vec<Agent>, StoreError> {
+        let listed = |agent: &&Agent| agent.tenant == *tenant && after.is_none_or(|after| agent.name > *after);
+        let mut agents: Vec<Agent> = self.tables().agents.values().filter(listed).cloned().collect();
         agents.sort_by(|a, b| a.name.cmp(&b.name));
+        agents.truncate(limit.min(ROSTER_PAGE_MAX));
         Ok(agents)
     }
 }

@@ -50,7 +50,7 @@ impl Desired {
             tenant,
             commit: COMMIT.to_owned(),
             teams: BTreeMap::new(),
-            agents: BTreeMap::from([(agent.name.clone(), agent)]),
+            agents: BTreeMap::from([(agent.name.clone(), Arc::new(agent))]),
             models: BTreeMap::new(),
             tools,
             workflows,

@@ -34,7 +34,7 @@ pub(crate) enum Verb {
     JoinToken(TokenArgs),
     /// List agents.
     #[command(alias = "ls", before_help = "Example: scalbotics agent list")]
-    List,
+    List(ListArgs),
     /// Print the audit records of an agent's tasks, newest last, and with --follow go on as they come.
     #[command(before_help = "Example: scalbotics agent logs reviewer --follow")]
     Logs(LogsArgs),
@@ -56,6 +56,20 @@ pub(crate) enum Verb {
         /// The agent.
         agent: String,
     },
+}
+
+/// Most agents of one page of the API.
+const PAGE_MAX: i32 = 1_000;
+
+/// Arguments of `agent list`.
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// At most so many; all of them where nobody says.
+    #[arg(long, value_parser = clap::value_parser!(i32).range(1..=i64::from(PAGE_MAX)))]
+    limit: Option<i32>,
+    /// Go on from the page before.
+    #[arg(long, default_value = "")]
+    page_token: String,
 }
 
 /// Arguments of the verbs that change whether an agent may act.
@@ -147,28 +161,7 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
             show(&client.offboard_agent(args.request(session)?).await?.into_inner(), printer)?;
             offboard::unbind(session, &args, printer).await
         }
-        Verb::List => {
-            let mut items: Vec<Value> = Vec::new();
-            let mut page_token = String::new();
-            loop {
-                let request = v1::ListAgentsRequest { page_token, page_size: 1_000, ..v1::ListAgentsRequest::default() };
-                let answer = client.list_agents(session.request(request)?).await?.into_inner();
-                items.extend(answer.agents.iter().map(agent_json));
-                page_token = answer.next_page_token;
-                if page_token.is_empty() {
-                    break;
-                }
-            }
-            let columns = [
-                column("AGENT", "/name"),
-                column("TEAM", "/team"),
-                column("STANDING", "/standing"),
-                column("WORKFLOWS", "/workflows"),
-                wide("TOOLS", "/tools"),
-                wide("UID", "/uid"),
-            ];
-            printer.list(&items, &columns)
-        }
+        Verb::List(args) => list(session, &args, printer).await,
         Verb::Show { agent } => {
             let request = v1::GetAgentRequest { name: session.resource("agents", &agent) };
             let found = client.get_agent(session.request(request)?).await?.into_inner();
@@ -188,6 +181,35 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
             print(&shown, printer)
         }
     }
+}
+
+/// Lists agents: all pages, or as many as were asked for.
+async fn list(session: &Session, args: &ListArgs, printer: &Printer) -> Result<(), Failure> {
+    let mut client = AgentServiceClient::new(session.channel.clone());
+    let (mut items, mut page_token): (Vec<Value>, _) = (Vec::new(), args.page_token.clone());
+    loop {
+        let page_size = args.limit.unwrap_or(PAGE_MAX);
+        let request = v1::ListAgentsRequest { page_token, page_size, ..v1::ListAgentsRequest::default() };
+        let answer = client.list_agents(session.request(request)?).await?.into_inner();
+        items.extend(answer.agents.iter().map(agent_json));
+        page_token = answer.next_page_token;
+        if page_token.is_empty() || args.limit.is_some() {
+            break;
+        }
+    }
+    let columns = [
+        column("AGENT", "/name"),
+        column("TEAM", "/team"),
+        column("STANDING", "/standing"),
+        column("WORKFLOWS", "/workflows"),
+        wide("TOOLS", "/tools"),
+        wide("UID", "/uid"),
+    ];
+    printer.list(&items, &columns)?;
+    if let Some(limit) = args.limit.filter(|_| !page_token.is_empty()) {
+        printer.note(&format!("more: scalbotics agent list --limit {limit} --page-token {page_token}"));
+    }
+    Ok(())
 }
 
 fn show(agent: &v1::Agent, printer: &Printer) -> Result<(), Failure> {

@@ -23,7 +23,7 @@ pub(in crate::rpc) fn model(snapshot: &Snapshot, model: &Model, left_alone_ms: u
         context_tokens: model.context_tokens,
         output_tokens_max: model.output_tokens_max,
         price: Some(price),
-        places: snapshot.agents.values().filter_map(place).collect(),
+        places: snapshot.agents.values().filter_map(|agent| place(agent)).collect(),
         breaker: if left_alone_ms == 0 { "closed" } else { "open" }.to_owned(),
         left_alone_ms,
         digest: model.digest.to_string(),

@@ -153,11 +153,19 @@ fn look(extension: &ParsedExtension<'_>, oid: &str, registered: &SpiffeId, asked
         }
     } else if let ParsedExtension::ParseError { .. } = extension {
         return Err(RequestError::Malformed { what: "an extension cannot be read" });
-    } else if !matches!(extension, ParsedExtension::ExtendedKeyUsage(_) | ParsedExtension::SubjectKeyIdentifier(_)) {
-        // Those two every certificate has, in the house's own form.
+    } else if !is_issued(extension) {
         return Err(RequestError::Extension { oid: oid.to_owned() });
     }
     Ok(())
+}
+
+/// Whether every certificate has the extension, in the house's own form: the key's identifier, and use by servers and clients, but no other.
+fn is_issued(extension: &ParsedExtension<'_>) -> bool {
+    if let ParsedExtension::ExtendedKeyUsage(usage) = extension {
+        let others = usage.any || usage.code_signing || usage.email_protection || usage.time_stamping || usage.ocsp_signing;
+        return !others && usage.other.is_empty();
+    }
+    matches!(extension, ParsedExtension::SubjectKeyIdentifier(_))
 }
 
 fn signs_certificates(usage: &KeyUsage) -> bool {

@@ -64,10 +64,10 @@ impl KeystoreAuthority {
         self.held().authorities.all().to_vec()
     }
 
-    /// Whether what this authority signed is accepted at `now`.
+    /// Until when what this authority signed may be counted on ([`Authority::counted_on_until`]); none where it is not accepted at `now`.
     #[must_use]
-    pub fn vouches(&self, id: &AuthorityId, now: Timestamp) -> bool {
-        self.held().authorities.get(id).is_some_and(|authority| authority.vouches(now))
+    pub fn counted_on_until(&self, id: &AuthorityId, now: Timestamp) -> Option<Timestamp> {
+        self.held().authorities.get(id)?.counted_on_until(now)
     }
 
     /// Issues a certificate under the active authority.
@@ -103,7 +103,7 @@ impl KeystoreAuthority {
         Err(keys("used", format!("the active authority is of trust domain `{found}`, not of `{own}`")))
     }
 
-    /// Changes the book in the keystore, and then what is held.
+    /// Changes the book in the keystore, and what is held before anybody else may change it again: whoever wrote last is held.
     fn change<T>(
         &self,
         now: Timestamp,
@@ -112,12 +112,14 @@ impl KeystoreAuthority {
         let (mut change, mut made) = (Some(change), None);
         let opened = self.access.change(&mut |keystore| {
             let Some(change) = change.take() else { return };
-            made = Some(self.changed(keystore, now, change));
+            let changed = self.changed(keystore, now, change);
+            made = Some(changed.map(|(book, answer)| {
+                *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
+                answer
+            }));
         });
         opened.map_err(|error| keys("changed", error))?;
-        let (book, answer) = made.unwrap_or_else(|| Err(keys("changed", "the keystore was not opened")))?;
-        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(book);
-        Ok(answer)
+        made.unwrap_or_else(|| Err(keys("changed", "the keystore was not opened")))
     }
 
     fn changed<T>(

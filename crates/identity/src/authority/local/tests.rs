@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::CertificateDer;
@@ -21,6 +22,8 @@ const INSTALLATION: InstallationId = InstallationId::from_u128(7);
 struct File {
     path: PathBuf,
     broken: Mutex<bool>,
+    /// Tells that the next change is written, and has it wait before it is answered.
+    held_up: Mutex<Option<(Sender<()>, Receiver<()>)>>,
 }
 
 impl File {
@@ -35,6 +38,11 @@ impl KeystoreAccess for File {
             return Err("the disk is gone".into());
         }
         work(&mut self.open());
+        let held_up = self.held_up.lock().unwrap().take();
+        if let Some((written, may_go)) = held_up {
+            written.send(()).unwrap();
+            may_go.recv().unwrap();
+        }
         Ok(())
     }
 }
@@ -72,7 +80,7 @@ fn house() -> House {
     keystore.insert(BOOTSTRAP_KEY, Kind::IssuingCa, key.to_pkcs8_der().unwrap(), NOW).unwrap();
     keystore.save().unwrap();
     let first = root.sign_issuing(key.public(), NOW).unwrap();
-    let file = Arc::new(File { path, broken: Mutex::new(false) });
+    let file = Arc::new(File { path, broken: Mutex::new(false), held_up: Mutex::default() });
     let authority = opened(&file, &root, Some(&first)).unwrap();
     House { root, first, file, authority, _directory: directory }
 }
@@ -264,4 +272,23 @@ fn the_keystores_authority_conforms() {
     let SvidOrder { id: workload, key_spki, .. } = order();
     let ground = scalbotics_testkit::conformance::AuthorityGround { root: &root, workload, key_spki, now: NOW };
     now(scalbotics_testkit::conformance::key_authority(&house.authority, &ground));
+}
+
+#[test]
+fn whoever_wrote_last_is_held_however_late_another_change_is_answered() {
+    let house = house();
+    let ((written, is_written), (go, may_go)) = (channel(), channel());
+    *house.file.held_up.lock().unwrap() = Some((written, may_go));
+    let authority = &house.authority;
+    std::thread::scope(|scope| {
+        scope.spawn(move || now(authority.prepare(NOW)).unwrap());
+        is_written.recv().unwrap();
+        // Another change, from its beginning to its end.
+        let (_, request) = now(authority.prepare(NOW)).unwrap();
+        let key = ca::read_authority(&request, &domain()).unwrap();
+        let certificate = house.root.sign_issuing(&key, NOW).unwrap();
+        now(authority.activate(&certificate, NOW)).unwrap();
+        go.send(()).unwrap();
+    });
+    assert_eq!(house.states(), [AuthorityState::Retired, AuthorityState::Active]);
 }

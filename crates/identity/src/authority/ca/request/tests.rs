@@ -1,4 +1,7 @@
-use rcgen::{Attribute, CustomExtension, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, SanType};
+use rcgen::{
+    Attribute, CustomExtension, DnType, ExtendedKeyUsagePurpose, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384,
+    PKCS_ED25519, SanType,
+};
 
 use rcgen::string::Ia5String;
 
@@ -39,6 +42,7 @@ fn security_6_a_request_is_its_key_and_nothing_else() {
         asking.subject_alt_names = vec![san(&registered().to_string())];
         asking.is_ca = IsCa::ExplicitNoCa;
         asking.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        asking.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         let asking = asking.serialize_request(&own).unwrap();
         assert_eq!(read_workload(asking.der(), &registered()).unwrap(), *key.public());
     }
@@ -77,6 +81,11 @@ fn security_6_what_asks_for_more_is_refused() {
     ];
     for (row, change) in authorities.into_iter().enumerate() {
         assert!(matches!(read_workload(&made(change), &registered()), Err(RequestError::Authority)), "row {row}");
+    }
+    // Uses beyond a server's and a client's.
+    for usage in [ExtendedKeyUsagePurpose::Any, ExtendedKeyUsagePurpose::CodeSigning, ExtendedKeyUsagePurpose::OcspSigning] {
+        let der = made(|params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, usage.clone()]);
+        assert!(matches!(read_workload(&der, &registered()), Err(RequestError::Extension { .. })), "{usage:?}");
     }
     // Name constraints (2.5.29.30), and something of nobody's.
     for oid in [vec![2, 5, 29, 30], vec![1, 3, 6, 1, 4, 1, 99_999, 1]] {
