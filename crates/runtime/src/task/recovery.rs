@@ -285,6 +285,11 @@ impl Actor {
         if state.status.is_final() {
             return Ok(());
         }
+        // While others are open the task cannot end; it does when this step comes to its turn again.
+        if state.open_calls().next().is_some() {
+            draft.note_decision(decision);
+            return Ok(());
+        }
         let (step, tool, tier) = (known.intent.step.clone(), known.intent.tool.clone(), known.intent.tier);
         let told = ruled.failure == Failure::PolicyDenied && state.path.tells(&tool);
         draft.apply(Command::Refuse { step, tool, tier, decision, failure: (!told).then_some(ruled.failure) })
