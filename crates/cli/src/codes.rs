@@ -74,6 +74,8 @@ codes! {
     REPOSITORY "CLI_REPOSITORY";
     /// The task waits for a person.
     WAITING "WAITING";
+    /// The task waits until its human has logged in again.
+    LOGIN_REQUIRED "LOGIN_REQUIRED";
     /// The task was canceled.
     CANCELED "CANCELED";
     /// The task failed and says no code.
@@ -102,6 +104,9 @@ codes! {
     UNAUTHENTICATED "UNAUTHENTICATED";
 }
 
+/// The code of a task that waited for a login in vain.
+pub(crate) const LOGIN_MISSING: &str = "LOGIN_MISSING";
+
 /// Codes that the daemon gives a task that ended without its goal, and how each shows in the exit code: what was denied is a denial.
 pub(crate) const TASK_ENDS: &[(&str, Exit)] = &[
     ("POLICY_DENIED", Exit::Denied),
@@ -109,6 +114,7 @@ pub(crate) const TASK_ENDS: &[(&str, Exit)] = &[
     ("APPROVAL_DENIED", Exit::Denied),
     ("AGENT_SUSPENDED", Exit::Denied),
     ("APPROVAL_EXPIRED", Exit::Failed),
+    (LOGIN_MISSING, Exit::NotLoggedIn),
     ("TOOL_FAILED", Exit::Failed),
     ("WORKFLOW_FAILED", Exit::Failed),
     ("BUDGET_EXHAUSTED", Exit::Failed),

@@ -40,7 +40,7 @@ pub(crate) const EXIT_CODES: &[(u8, &str)] = &[
     (0, "ok"),
     (1, "failed"),
     (2, "usage"),
-    (4, "not logged in"),
+    (4, "not logged in, or a task waits for a login"),
     (5, "denied by policy"),
     (6, "waiting for approval"),
     (7, "conflict"),

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::tenant::Name;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
+use crate::tool::Tier;
 
 /// Separates these digests from all others.
 const TAG: &str = "scalbotics/outside-person/v1";
@@ -15,8 +16,42 @@ const TAG: &str = "scalbotics/outside-person/v1";
 /// Most groups that an issuer's word is taken for.
 pub const CLAIMED_GROUPS_MAX: usize = 64;
 
-/// Oldest word of an issuer about groups under which a call of tier 2 is made, in milliseconds: an hour (semantics §3.5).
-pub const CLAIMS_AGE_MAX_MS: u64 = 3_600_000;
+/// Oldest word of an issuer about groups under which a call of tier 2 is made unless the configuration says otherwise: an hour (semantics
+/// §3.5).
+pub const CLAIMS_AGE_MAX: Span = Span::from_ms(3_600_000);
+
+/// How long a task waits for a login: a day, in which whoever sleeps or is off comes back. Its deadline mostly comes before.
+pub const LOGIN_WAIT: Span = Span::from_ms(86_400_000);
+
+/// How old an issuer's word about groups may be for a call, by the tier of its tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimsAge {
+    /// For reads; without one, a word of any age.
+    pub read: Option<Span>,
+    /// For changes of what is the task's own; without one, a word of any age.
+    pub change: Option<Span>,
+    /// For what touches the world.
+    pub risky: Span,
+}
+
+impl Default for ClaimsAge {
+    fn default() -> Self {
+        Self { read: None, change: None, risky: CLAIMS_AGE_MAX }
+    }
+}
+
+impl ClaimsAge {
+    /// Whether what was said at `claims_at` is too old at `now` for a tool of this tier.
+    #[must_use]
+    pub fn is_over(&self, tier: Tier, claims_at: Timestamp, now: Timestamp) -> bool {
+        let most = match tier {
+            Tier::Read => self.read,
+            Tier::Change => self.change,
+            Tier::Risky => Some(self.risky),
+        };
+        most.is_some_and(|most| now.since_ms(claims_at) > most.as_ms())
+    }
+}
 
 /// What an outside issuer says of a human.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

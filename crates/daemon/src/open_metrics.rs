@@ -129,6 +129,7 @@ mod tests {
         "scalbotics_rpc_streams",
         "scalbotics_rpc_unauthenticated_total",
         "scalbotics_svids_total",
+        "scalbotics_task_login_waits_total",
         "scalbotics_task_watchers",
         "scalbotics_tasks_ended_total",
         "scalbotics_tasks_queued",

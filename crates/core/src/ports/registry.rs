@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Note, StoreError};
 use crate::agent::Agent;
 use crate::ids::{AgentUid, HumanUid};
-use crate::outside::{CLAIMS_AGE_MAX_MS, Outside};
+use crate::outside::{ClaimsAge, Outside};
 use crate::principal::{Principal, Uid};
 use crate::tenant::{Name, TenantId};
 use crate::time::Timestamp;
@@ -43,12 +43,13 @@ impl Human {
         self.principal_in(self.outside.iter())
     }
 
-    /// The same where a tool of this tier is called at `now`: what an issuer said more than an hour ago gives no right to touch the world
-    /// (semantics §3.5).
+    /// The same without what an issuer has said too long ago for a call of a tool of this tier at `now`, with when it was said (semantics
+    /// §3.5); `None` where nothing counts the less for its age.
     #[must_use]
-    pub fn principal_for(&self, tier: Tier, now: Timestamp) -> Principal {
-        let counts = |outside: &&Outside| tier < Tier::Risky || now.since_ms(outside.claims_at) <= CLAIMS_AGE_MAX_MS;
-        self.principal_in(self.outside.iter().filter(counts))
+    pub fn without_aged(&self, ages: &ClaimsAge, tier: Tier, now: Timestamp) -> Option<(Principal, Timestamp)> {
+        let aged = self.outside.as_ref().filter(|outside| ages.is_over(tier, outside.claims_at, now))?;
+        let bound = self.principal_in(std::iter::empty());
+        (bound.groups != self.principal().groups).then_some((bound, aged.claims_at))
     }
 
     fn principal_in<'a>(&'a self, outside: impl Iterator<Item = &'a Outside>) -> Principal {
@@ -116,6 +117,8 @@ mod tests {
     use super::*;
     use crate::agent::Standing;
     use crate::digest::Digest;
+    use crate::outside::CLAIMS_AGE_MAX;
+    use crate::time::Span;
 
     #[test]
     fn sem_3_5_an_old_word_of_an_issuer_gives_no_right_to_touch_the_world() {
@@ -140,14 +143,27 @@ mod tests {
         };
         let (all, bound) = (vec![name("bound"), name("ops")], vec![name("bound")]);
         assert_eq!(human.principal().groups, all);
-        for (tier, later_ms, groups) in [
-            (Tier::Risky, 0, &all),
-            (Tier::Risky, CLAIMS_AGE_MAX_MS, &all),
-            (Tier::Risky, CLAIMS_AGE_MAX_MS + 1, &bound),
-            (Tier::Change, CLAIMS_AGE_MAX_MS + 1, &all),
-            (Tier::Read, u64::MAX / 2, &all),
+        let usual = ClaimsAge::default();
+        let strict = ClaimsAge { read: Some(Span::from_ms(9)), change: Some(Span::from_ms(5)), risky: Span::from_ms(1) };
+        let hour = CLAIMS_AGE_MAX.as_ms();
+        for (ages, tier, later_ms, aged) in [
+            (&usual, Tier::Risky, 0, false),
+            (&usual, Tier::Risky, hour, false),
+            (&usual, Tier::Risky, hour + 1, true),
+            (&usual, Tier::Change, hour + 1, false),
+            (&usual, Tier::Read, u64::MAX / 2, false),
+            (&strict, Tier::Risky, 2, true),
+            (&strict, Tier::Change, 5, false),
+            (&strict, Tier::Change, 6, true),
+            (&strict, Tier::Read, 9, false),
+            (&strict, Tier::Read, 10, true),
         ] {
-            assert_eq!(human.principal_for(tier, at.plus_ms(later_ms)).groups, *groups, "{tier:?} {later_ms}");
+            let without = human.without_aged(ages, tier, at.plus_ms(later_ms));
+            let wanted = aged.then(|| (bound.clone(), at));
+            assert_eq!(without.map(|(principal, said)| (principal.groups, said)), wanted, "{tier:?} {later_ms}");
         }
+        // Nothing counts the less where all that the issuer says is bound here too.
+        let human = Human { groups: all, ..human };
+        assert_eq!(human.without_aged(&usual, Tier::Risky, at.plus_ms(hour + 1)), None);
     }
 }

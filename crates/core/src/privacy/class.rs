@@ -99,7 +99,9 @@ pub fn released(event: &Event) -> Vec<Released> {
             found.extend(intent.inputs.iter().map(|inputs| Released::of(class, inputs)));
             found
         }
-        Event::CallDenied { decision, .. } => vec![Released::decision(Class::Arguments, *decision)],
+        Event::CallDenied { decision, .. } | Event::LoginRequested { decision, .. } => {
+            vec![Released::decision(Class::Arguments, *decision)]
+        }
         Event::ApprovalGranted { statement, .. } | Event::ApprovalDenied { statement, .. } => {
             vec![Released::of(Class::Statements, statement)]
         }
@@ -117,6 +119,8 @@ pub fn released(event: &Event) -> Vec<Released> {
             found
         }
         Event::ApprovalExpired { .. }
+        | Event::LoginSeen { .. }
+        | Event::LoginExpired
         | Event::NotLanded { .. }
         | Event::InDoubt { .. }
         | Event::CancelRequested { .. }

@@ -1,6 +1,6 @@
 //! What is asked of a task, in the imperative. A command is a proposal; [`super::decide`] accepts or rejects it.
 
-use super::event::{ApprovalAsked, Doubt, Failure, Intent};
+use super::event::{ApprovalAsked, Doubt, Failure, Intent, LoginAsked};
 use super::{Envelope, Path, Usage};
 use crate::ids::{ApprovalId, DecisionId, EffectId};
 use crate::model::AnswerNote;
@@ -71,6 +71,20 @@ pub enum Command {
         /// Which.
         approval: ApprovalId,
     },
+    /// Wait until the human has logged in again.
+    AskLogin {
+        /// Who, and for which call.
+        login: Box<LoginAsked>,
+        /// The decision that denied it.
+        decision: DecisionId,
+    },
+    /// The human has logged in, and their issuer has said something later.
+    NoteLogin {
+        /// When it said so.
+        claims_at: Timestamp,
+    },
+    /// Time is up for a login.
+    ExpireLogin,
     /// Send this call: first attempt, or a further one of a call that is [`super::Phase::Ready`] or still open.
     Intend {
         /// The call; for a further attempt the same intent.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Envelope, Path, Usage};
 use crate::digest::Digest;
-use crate::ids::{ApprovalId, DecisionId, EffectId};
+use crate::ids::{ApprovalId, DecisionId, EffectId, HumanUid};
 use crate::model::AnswerNote;
 use crate::payload;
 use crate::principal::Uid;
@@ -65,6 +65,24 @@ pub struct ApprovalAsked {
     pub expires_at: Timestamp,
 }
 
+/// The login that a task waits for: the call would be allowed with the groups that an outside issuer has said of the chain's human, and that
+/// word is too old for its tier (semantics §3.5).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginAsked {
+    /// The step whose call waits.
+    pub step: String,
+    /// Its tool.
+    pub tool: Name,
+    /// The tool's tier.
+    pub tier: Tier,
+    /// Who has to log in.
+    pub human: HumanUid,
+    /// When their issuer last said which groups they are in; a login counts that brings a later word.
+    pub claims_at: Timestamp,
+    /// When the wait is over; the machine brings it down to the task's deadline.
+    pub expires_at: Timestamp,
+}
+
 /// Why an effect is IN_DOUBT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -97,6 +115,8 @@ pub enum Failure {
     ApprovalDenied,
     /// Nobody approved in time.
     ApprovalExpired,
+    /// The human did not log in in time, and without that a call was not allowed.
+    LoginMissing,
     /// A tool failed.
     ToolFailed,
     /// A step could not be evaluated.
@@ -185,6 +205,20 @@ pub enum Event {
         /// The decision.
         decision: DecisionId,
     },
+    /// A call needs a newer word of an outside issuer: the human has to log in.
+    LoginRequested {
+        /// What is waited for.
+        login: Box<LoginAsked>,
+        /// The decision that denied it without the groups whose word is too old.
+        decision: DecisionId,
+    },
+    /// The human has logged in; the call is decided again from the beginning.
+    LoginSeen {
+        /// When their issuer said what counts now.
+        claims_at: Timestamp,
+    },
+    /// The human did not log in in time.
+    LoginExpired,
     /// A call was carried out.
     Landed {
         /// Which.

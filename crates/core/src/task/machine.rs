@@ -7,6 +7,7 @@ mod approval;
 mod call;
 mod end;
 mod evolve;
+mod login;
 
 pub use evolve::{Corrupt, evolve, fold};
 
@@ -82,6 +83,15 @@ pub enum Rejection {
         /// The approval.
         approval: ApprovalId,
     },
+    /// The task waits for a login, so nothing new starts.
+    #[error("task waits for a login")]
+    LoginAwaited,
+    /// The task waits for no login, or for a later one.
+    #[error("task does not wait for this login")]
+    NoLogin,
+    /// The time for the login is not over.
+    #[error("time for the login is not over")]
+    LoginNotOver,
     /// The task's calls are used up.
     #[error("budget of calls is used up")]
     BudgetExhausted,
@@ -130,8 +140,12 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
         Command::Approve { approval, by, statement } => approval::grant(state, approval, by, statement, now),
         Command::Deny { approval, by, statement } => approval::deny(state, approval, by, statement, now),
         Command::ExpireApproval { approval } => approval::expire(state, approval, now),
+        Command::AskLogin { login, decision } => login::ask(state, login, decision, now),
+        Command::NoteLogin { claims_at } => login::note(state, claims_at),
+        Command::ExpireLogin => login::expire(state, now),
         Command::Intend { proposal, send_deadline } => call::intend(state, &proposal, send_deadline, now),
         Command::Refuse { step, tool, tier, decision, failure } => {
+            login::none_awaited(state)?;
             call::none_open(state)?;
             let denied = Event::CallDenied { step, tool, tier: Some(tier), decision };
             let too_many = state.denied.len() + 1 >= DENIED_MAX;
@@ -150,6 +164,7 @@ pub fn decide(state: Option<&State>, command: Command, now: Timestamp) -> Result
         Command::Park { effect, doubt } => call::park(state, effect, doubt),
         Command::Settle { effect, by, verdict, reason } => call::settle(state, effect, by, verdict, reason),
         Command::Complete { output } => {
+            login::none_awaited(state)?;
             call::none_open(state)?;
             Ok((vec![Event::Completed { output }], vec![Effect::Finish]))
         }

@@ -16,7 +16,7 @@ pub use account::{Account, Usage};
 pub use command::{Command, Proposal, Verdict};
 pub use effect::Effect;
 pub use envelope::{Budget, Envelope, EnvelopeError, GOAL_LEN_MAX, Goal, INPUT_LEN_MAX, KEY_LEN_MAX, Path, SCHEMA_VERSION, Way};
-pub use event::{ApprovalAsked, Doubt, Event, Failure, Intent};
+pub use event::{ApprovalAsked, Doubt, Event, Failure, Intent, LoginAsked};
 pub use machine::{Accepted, Corrupt, Rejection, decide, evolve, fold};
 pub use state::{CallState, DENIED_MAX, Denied, Phase, State, Status};
 pub use trace::TraceContext;

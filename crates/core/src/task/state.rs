@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Doubt, Failure, Intent};
+use super::event::{Doubt, Failure, Intent, LoginAsked};
 use super::{Account, Envelope, Path};
 use crate::ids::{ApprovalId, DecisionId, EffectId};
 use crate::model::AnswerNote;
@@ -24,7 +24,7 @@ pub enum Status {
     Working,
     /// Waits for a person: an approval, or the settling of an effect that is IN_DOUBT.
     InputRequired,
-    /// Waits for the human to log in again.
+    /// Waits for the human to log in again; [`State::login`] says who, and for which call.
     AuthRequired,
     /// Reached its goal.
     Completed,
@@ -165,6 +165,9 @@ pub struct State {
     pub refused: BTreeSet<String>,
     /// What it has used, and what is held for its effects.
     pub account: Account,
+    /// The login that it waits for; nothing begins meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Box<LoginAsked>>,
     /// Who asked to cancel.
     pub cancel_requested_by: Option<Uid>,
     /// Output of a completed task.

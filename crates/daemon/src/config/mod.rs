@@ -31,8 +31,8 @@ pub use resolved::{Config, UnlockBy};
 pub use retention::Retention;
 pub use schema::Kind;
 pub use settings::{
-    Audit, Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server, Settings, Sink,
-    Trust, Witness, Workspaces,
+    Audit, ClaimsAge, Installation, Keystore, Limits, Log, LogFormat, LogLevel, RateLimits, Redaction, Repository, Server,
+    Settings, Sink, Trust, Witness, Workspaces,
 };
 pub use show::{defaults_text, origins_json, origins_text};
 

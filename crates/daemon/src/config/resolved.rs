@@ -7,6 +7,7 @@ use scalbotics_adapters::git::remote::Address;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Span;
 use scalbotics_identity::authority::ca::{SVID_LIFETIME_MS_MAX, SVID_LIFETIME_MS_MIN};
 use scalbotics_identity::authority::outside::Trusted;
 
@@ -161,12 +162,20 @@ fn origin(origins: &BTreeMap<&'static str, Origin>, key: &str) -> Origin {
     origins.get(key).cloned().unwrap_or(Origin::Default)
 }
 
+/// Least age of an issuer's word that may be wanted, and the greatest, in milliseconds: a minute, for a login takes its time, and a week.
+const CLAIMS_AGE_MS_MIN: u64 = 60_000;
+const CLAIMS_AGE_MS_MAX: u64 = 7 * 86_400_000;
+
 /// Numbers and lengths of time that must not be out of these ranges.
 fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<(), Error> {
     let limits = &settings.limits;
     let rates = &limits.requests_per_second;
     let lifetime = settings.identity.svid_lifetime.as_ms();
-    let ranges: [(&'static str, u64, u64, u64); 10] = [
+    let ages = &settings.issuer.claims_age;
+    // A word of any age is as good as one of the longest.
+    let age = |most: Option<Span>| most.map_or(CLAIMS_AGE_MS_MAX, Span::as_ms);
+    let claims = |key, most| (key, age(most), CLAIMS_AGE_MS_MIN, CLAIMS_AGE_MS_MAX);
+    let ranges: [(&'static str, u64, u64, u64); 13] = [
         ("limits.message_bytes", limits.message_bytes.into(), 64 << 10, 64 << 20),
         ("limits.connections", limits.connections.into(), 1, 100_000),
         ("limits.streams_per_principal", limits.streams_per_principal.into(), 1, 10_000),
@@ -177,6 +186,9 @@ fn check_numbers(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> E
         ("limits.drain", limits.drain.as_ms(), 0, 600_000),
         ("limits.audit_bytes_per_day", limits.audit_bytes_per_day, 1 << 20, 1 << 40),
         ("identity.svid_lifetime", lifetime, SVID_LIFETIME_MS_MIN, SVID_LIFETIME_MS_MAX),
+        claims("issuer.claims_age.tier_0", ages.tier_0),
+        claims("issuer.claims_age.tier_1", ages.tier_1),
+        claims("issuer.claims_age.tier_2", Some(ages.tier_2)),
     ];
     match ranges.into_iter().find(|(_, value, min, max)| !(min..=max).contains(&value)) {
         Some((key, value, min, max)) => Err(refuse(key, format!("{value} is not between {min} and {max}"))),

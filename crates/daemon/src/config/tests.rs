@@ -198,6 +198,26 @@ fn the_printed_defaults_are_a_configuration() {
 }
 
 #[test]
+fn how_old_groups_may_be() {
+    let ages = |text: &str| load(&format!("{GOOD}{text}")).map(|config| config.settings.issuer.claims_age);
+    let span = |text: &str| text.parse().unwrap();
+    assert_eq!(ages("").unwrap(), ClaimsAge { tier_0: None, tier_1: None, tier_2: span("1h") });
+    let some = ages("[issuer.claims_age]\ntier_0 = \"7d\"\ntier_2 = \"1m\"\n").unwrap();
+    assert_eq!(some, ClaimsAge { tier_0: Some(span("7d")), tier_1: None, tier_2: span("1m") });
+    for (bad, part) in [
+        ("tier_2 = \"59s\"", "issuer.claims_age.tier_2"),
+        ("tier_1 = \"8d\"", "issuer.claims_age.tier_1"),
+        ("tier_0 = \"0s\"", "issuer.claims_age.tier_0"),
+        ("tier_2 = \"never\"", "claims_age"),
+        ("tier_3 = \"1h\"", "tier_3"),
+    ] {
+        let error = ages(&format!("[issuer.claims_age]\n{bad}\n")).unwrap_err();
+        let said = format!("{error} {}", error.next_step());
+        assert!(said.contains(part), "{bad}: {said}");
+    }
+}
+
+#[test]
 fn issuers_that_are_trusted() {
     let good = "url = \"https://id.example\"\naudience = \"scalbotics\"\n";
     let tenants = "[issuer.trusted.tenants]\nt-1 = \"acme\"\n";

@@ -70,8 +70,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
 
     let reconciler = reconciler(&config, &ports, (&metrics, &quota));
     begin_desired(&reconciler, (&workspaces, &models), &supervisor).await;
-    let tasks =
-        task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
+    let terms = (Arc::clone(&quota), (&config.settings.issuer.claims_age).into());
+    let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), terms);
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));

@@ -48,6 +48,7 @@ mod joining;
 mod keystore;
 mod kills;
 mod ledger;
+mod logins;
 mod neighbours;
 mod next_steps;
 mod people;

@@ -70,6 +70,9 @@ impl Contents {
             | Event::Failed { detail: Some(words), .. } => self.keep(words),
             Event::ApprovalExpired { .. }
             | Event::CallDenied { .. }
+            | Event::LoginRequested { .. }
+            | Event::LoginSeen { .. }
+            | Event::LoginExpired
             | Event::NotLanded { .. }
             | Event::InDoubt { .. }
             | Event::CancelRequested { .. }

@@ -38,6 +38,8 @@ pub const MODEL_OUTPUT_TOKENS: &str = "scalbotics_model_output_tokens_total";
 pub const MODEL_COST: &str = "scalbotics_model_cost_micros_total";
 /// Approvals, by `event`.
 pub const APPROVALS: &str = "scalbotics_approvals_total";
+/// Waits of tasks until their human has logged in again, by `event`.
+pub const LOGIN_WAITS: &str = "scalbotics_task_login_waits_total";
 /// Effects that became IN_DOUBT.
 pub const EFFECTS_IN_DOUBT: &str = "scalbotics_effects_in_doubt_total";
 /// Looks at the repository, by `result`.

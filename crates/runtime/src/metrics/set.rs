@@ -81,6 +81,12 @@ pub struct Metrics {
     pub approvals_denied: Counter,
     /// [`names::APPROVALS`] expired
     pub approvals_expired: Counter,
+    /// [`names::LOGIN_WAITS`] begun
+    pub logins_requested: Counter,
+    /// [`names::LOGIN_WAITS`] over with the login
+    pub logins_seen: Counter,
+    /// [`names::LOGIN_WAITS`] over without it
+    pub logins_expired: Counter,
     /// [`names::EFFECTS_IN_DOUBT`]
     pub effects_in_doubt: Counter,
     /// [`names::RECONCILIATIONS`] unchanged
@@ -171,6 +177,9 @@ impl Metrics {
             labelled(names::APPROVALS, "event", "granted", &self.approvals_granted),
             labelled(names::APPROVALS, "event", "denied", &self.approvals_denied),
             labelled(names::APPROVALS, "event", "expired", &self.approvals_expired),
+            labelled(names::LOGIN_WAITS, "event", "begun", &self.logins_requested),
+            labelled(names::LOGIN_WAITS, "event", "seen", &self.logins_seen),
+            labelled(names::LOGIN_WAITS, "event", "expired", &self.logins_expired),
             counter(names::EFFECTS_IN_DOUBT, &self.effects_in_doubt),
             labelled(names::RECONCILIATIONS, "result", "unchanged", &self.reconciled_unchanged),
             labelled(names::RECONCILIATIONS, "result", "changed", &self.reconciled_changed),

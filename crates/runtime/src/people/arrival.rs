@@ -72,6 +72,7 @@ impl Service {
         record.trace = Some(arrival.trace);
         self.changes.admit(&record, at)?;
         ports.registry.put_human(human.clone(), record.into()).await.map_err(ChangeError::from)?;
+        self.tasks.logged_in(human.uid);
         Ok((human, is_new))
     }
 

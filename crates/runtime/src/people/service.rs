@@ -54,7 +54,7 @@ pub struct Roles {
 #[derive(Debug, Clone)]
 pub struct Service {
     pub(super) changes: Changes,
-    tasks: task::Service,
+    pub(super) tasks: task::Service,
     metrics: Arc<Metrics>,
     /// One change of a human or a service at a time, so that two administrators cannot take away each other's rights at once, and no key
     /// becomes that of two.

@@ -238,6 +238,9 @@ const fn speaker(event: &Event) -> Option<HumanUid> {
         | Event::ApprovalExpired { .. }
         | Event::Intended { .. }
         | Event::CallDenied { .. }
+        | Event::LoginRequested { .. }
+        | Event::LoginSeen { .. }
+        | Event::LoginExpired
         | Event::Landed { .. }
         | Event::CallFailed { .. }
         | Event::NotLanded { .. }
@@ -266,6 +269,9 @@ fn answers(event: &Event) -> Vec<Forgotten> {
         | Event::ApprovalExpired { .. }
         | Event::Intended { .. }
         | Event::CallDenied { .. }
+        | Event::LoginRequested { .. }
+        | Event::LoginSeen { .. }
+        | Event::LoginExpired
         | Event::Landed { .. }
         | Event::CallFailed { .. }
         | Event::NotLanded { .. }

@@ -183,6 +183,9 @@ impl Actor {
         let now = self.shared.now();
         let open = state.open_calls().map(|(effect, _)| *effect).next();
         if let Some(effect) = open {
+            if let Some(step) = self.await_login().await? {
+                return Ok(step);
+            }
             return if self.take_slot() { Box::pin(self.recover(effect)).await } else { Ok(Step::Rest(None)) };
         }
         if state.calls.values().any(|call| matches!(call.phase, Phase::InDoubt { .. })) {
@@ -198,6 +201,12 @@ impl Actor {
                 return self.commit(|_, draft| draft.apply(Command::ExpireApproval { approval })).await;
             }
             return Ok(Step::Rest(Some(expires_at)));
+        }
+        if state.login.is_some() {
+            return match self.await_login().await? {
+                Some(step) => Ok(step),
+                None => self.commit(|_, draft| draft.apply(Command::ExpireLogin)).await,
+            };
         }
         if let Some(not_before) = self.tries.not_before.filter(|not_before| now < *not_before) {
             return Ok(Step::Rest(Some(not_before)));
@@ -220,7 +229,7 @@ impl Actor {
         self.slot.is_some()
     }
 
-    fn sleeper(&self) -> Sleeper {
+    pub(super) fn sleeper(&self) -> Sleeper {
         let priority = self.state.as_ref().map_or(0, |state| state.envelope.priority);
         Sleeper { task: self.task, tenant: self.tenant.clone(), priority }
     }
@@ -277,7 +286,10 @@ impl Actor {
             let _taken = self.run.as_mut().map(|run| run.take(&step, Heard::Refused));
         }
         self.warrants.extend(written.warrants);
-        self.state = Some(written.state);
+        let waited = self.state.replace(written.state).is_some_and(|before| before.login.is_some());
+        if waited && self.state.as_ref().is_none_or(|state| state.login.is_none()) {
+            self.shared.logins.forget(self.task);
+        }
         self.wait = Wait::default();
         Ok(())
     }

@@ -255,11 +255,11 @@ fn words_of(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// Whether nothing is open, in doubt, waiting or over.
+/// Whether nothing is open, in doubt, waiting, awaited or over.
 pub(super) fn can_plan(state: &State) -> bool {
     let blocked =
         state.calls.values().any(|call| matches!(call.phase, Phase::Sent | Phase::Waiting { .. } | Phase::InDoubt { .. }));
-    !state.status.is_final() && !blocked && state.cancel_requested_by.is_none()
+    !state.status.is_final() && !blocked && state.login.is_none() && state.cancel_requested_by.is_none()
 }
 
 /// Cuts an output that is longer than a payload may be.

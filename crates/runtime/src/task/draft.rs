@@ -3,19 +3,22 @@
 use std::collections::BTreeMap;
 
 use scalbotics_core::approval::{Request, Status};
-use scalbotics_core::ids::{ApprovalId, TaskId};
+use scalbotics_core::ids::{ApprovalId, DecisionId, TaskId};
+use scalbotics_core::outside::LOGIN_WAIT;
 use scalbotics_core::payload::{Ref, Salt, Sealed};
 use scalbotics_core::policy::{Decision, Permit};
 use scalbotics_core::ports::{CipherError, IntentPermit, StoreError, StoredAnswer};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::task::{
-    ApprovalAsked, Command, Corrupt, Event, Failure, Intent, Phase, Proposal, Rejection, State, decide, evolve,
+    ApprovalAsked, Command, Corrupt, Event, Failure, Intent, LoginAsked, Phase, Proposal, Rejection, State, decide, evolve,
 };
+use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition};
+use scalbotics_core::tool::{Call, Definition, Tier};
 
 use super::Cause;
 use super::record;
+use crate::tool::Stale;
 use crate::vault::Vault;
 
 /// Longest words of a tool that are kept as the reason of a failure, in bytes.
@@ -156,7 +159,7 @@ impl Draft {
     }
 
     /// Notes a decision in the newest record: the one that a denial led to.
-    pub(super) fn note_decision(&mut self, id: scalbotics_core::ids::DecisionId) {
+    pub(super) fn note_decision(&mut self, id: DecisionId) {
         let note = self.decisions.iter().find(|known| known.id == id).map(scalbotics_core::audit::DecisionNote::of);
         if let Some(record) = self.audit.last_mut() {
             record.decision = note;
@@ -167,6 +170,28 @@ impl Draft {
     pub(super) fn refused_steps(&self) -> Vec<String> {
         let denied = |event: &Event| if let Event::CallDenied { step, .. } = event { Some(step.clone()) } else { None };
         self.events.iter().filter_map(denied).collect()
+    }
+
+    /// Waits for the login that a call needs, at most until `until` where something of the call ends then.
+    pub(super) fn ask_login(
+        &mut self,
+        stale: Stale,
+        (step, tool, tier): (String, Name, Tier),
+        (decision, until): (DecisionId, Option<Timestamp>),
+    ) -> Result<(), Trouble> {
+        let longest = self.at.plus_ms(LOGIN_WAIT.as_ms());
+        let expires_at = until.map_or(longest, |until| until.min(longest));
+        let Stale { human, claims_at } = stale;
+        let login = Box::new(LoginAsked { step, tool, tier, human, claims_at, expires_at });
+        self.apply(Command::AskLogin { login, decision })
+    }
+
+    /// Says first that a wait for a login is over, where one is: what comes next is about the call that waited.
+    pub(super) fn lapse_login(&mut self) -> Result<(), Trouble> {
+        match &self.state()?.login {
+            Some(login) if self.at >= login.expires_at => self.apply(Command::ExpireLogin),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Ends the task with words.
@@ -186,6 +211,9 @@ impl Draft {
             | Event::ApprovalRequested { .. }
             | Event::Intended { approval: None, .. }
             | Event::CallDenied { .. }
+            | Event::LoginRequested { .. }
+            | Event::LoginSeen { .. }
+            | Event::LoginExpired
             | Event::Landed { .. }
             | Event::CallFailed { .. }
             | Event::NotLanded { .. }

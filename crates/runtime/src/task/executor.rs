@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use scalbotics_core::ids::TaskId;
+use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::task::State;
 use scalbotics_core::time::Timestamp;
 use tokio::sync::oneshot;
 
 use super::actor::Actor;
+use super::logins::Logins;
 use super::order::{Mail, Order, OrderError};
 use super::residents::{Posted, Residence, Residents};
 use super::run::Born;
@@ -34,6 +36,7 @@ pub(crate) struct Shared {
     pub(super) residents: Arc<Residents>,
     pub(super) slots: Arc<Slots>,
     pub(super) timers: Timers,
+    pub(super) logins: Logins,
     pub(super) watchers: Arc<Watchers>,
 }
 
@@ -43,14 +46,15 @@ impl Shared {
         states: States,
         supervisor: Supervisor,
         metrics: Arc<Metrics>,
-        quota: Arc<Quota>,
+        (quota, ages): (Arc<Quota>, ClaimsAge),
     ) -> Arc<Self> {
         Arc::new(Self {
-            gate: Gate::new(ports.clone(), Arc::clone(&metrics)),
+            gate: Gate::new(ports.clone(), Arc::clone(&metrics), ages),
             vault: Vault::new(&ports),
             residents: Arc::default(),
             slots: Slots::new(Arc::clone(&metrics)),
             timers: Timers::default(),
+            logins: Logins::default(),
             watchers: Watchers::new(Arc::clone(&metrics)),
             ports,
             quota,

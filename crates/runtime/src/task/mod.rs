@@ -9,6 +9,7 @@ mod conclude;
 mod draft;
 mod error;
 mod executor;
+mod logins;
 mod order;
 mod perform;
 mod plan;

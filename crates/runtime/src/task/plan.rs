@@ -20,7 +20,7 @@ use serde_json::Value;
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
 use super::run::Run;
-use crate::tool::{Asked, Gate};
+use crate::tool::{Asked, Gate, Ruled};
 use crate::vault::OpenError;
 use wanted::Wanted;
 
@@ -122,19 +122,10 @@ async fn propose(shared: &Shared, draft: &mut Draft, mut wanted: Wanted) -> Resu
     }
     let ruled = shared.gate.ask(&asked).await?;
     draft.agent_epoch = ruled.agent_epoch;
-    let decision = ruled.decision.id;
-    draft.decisions.push(ruled.decision);
-    let Some(permit) = ruled.permit else {
-        // The grant ends with the task: then it is time that is over, and not a right that is missing.
-        if shared.now() >= draft.state()?.envelope.deadline {
-            let failure = time_over(draft.state()?);
-            return draft.fail(&shared.vault, failure, "time is up");
-        }
-        let (step, tool, tier) = (wanted.step, wanted.tool.id.clone(), wanted.tool.tier);
-        // A model hears of it and may find another way; whoever may not act at all has none.
-        let told = ruled.failure == Failure::PolicyDenied && draft.state()?.path.tells(&tool);
-        return draft.apply(Command::Refuse { step, tool, tier, decision, failure: (!told).then_some(ruled.failure) });
+    let Ruled { decision, permit: Some(permit), .. } = ruled else {
+        return deny(shared, draft, wanted, ruled);
     };
+    draft.decisions.push(decision);
     // Said behind the decision, so that who may not call the tool learns nothing of its files.
     if let Err(reason) = resolved {
         return draft.fail(&shared.vault, Failure::Unavailable, &reason.to_string());
@@ -154,6 +145,30 @@ async fn propose(shared: &Shared, draft: &mut Draft, mut wanted: Wanted) -> Resu
             draft.intend(intent, permit, (&wanted.tool, deadline))
         }
     }
+}
+
+/// What a denial comes to: a wait for a login where that may change it, or else the call is refused.
+fn deny(shared: &Shared, draft: &mut Draft, wanted: Wanted, ruled: Ruled) -> Result<(), Trouble> {
+    let (decision, state) = (ruled.decision.id, draft.state()?);
+    // The grant ends with the task: then it is time that is over, and not a right that is missing.
+    if shared.now() >= state.envelope.deadline {
+        let failure = time_over(state);
+        draft.decisions.push(ruled.decision);
+        return draft.fail(&shared.vault, failure, "time is up");
+    }
+    let (step, tool, tier) = (wanted.step, wanted.tool.id.clone(), wanted.tool.tier);
+    if let Some(stale) = ruled.stale {
+        // An approval that lapses meanwhile is of no use to the login.
+        let known = state.steps.get(&step).and_then(|effect| state.calls.get(effect));
+        let phase = known.map(|call| &call.phase);
+        let until = if let Some(Phase::Approved { expires_at, .. }) = phase { Some(*expires_at) } else { None };
+        draft.decisions.push(ruled.decision);
+        return draft.ask_login(stale, (step, tool, tier), (decision, until));
+    }
+    // A model hears of it and may find another way; whoever may not act at all has none.
+    let told = ruled.failure == Failure::PolicyDenied && state.path.tells(&tool);
+    draft.decisions.push(ruled.decision);
+    draft.apply(Command::Refuse { step, tool, tier, decision, failure: (!told).then_some(ruled.failure) })
 }
 
 /// The question about a call that is new and depends on nothing but its arguments.

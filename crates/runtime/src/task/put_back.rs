@@ -5,6 +5,7 @@ use std::sync::Arc;
 use scalbotics_core::approval::Status;
 use scalbotics_core::ids::TaskId;
 use scalbotics_core::in_words;
+use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::ports::{ApprovalFilter, StoreError};
 use scalbotics_core::task::{Command, Event, State};
 use scalbotics_core::tenant::TenantId;
@@ -36,7 +37,13 @@ pub struct PutBack {
 /// [`StoreError`]; a second run goes on from there. [`StoreError::Corrupt`] where an approval of the tenant would still count.
 pub async fn put_back(ports: Ports, states: States, tenant: &TenantId) -> Result<PutBack, StoreError> {
     let metrics = Arc::new(Metrics::default());
-    let shared = Shared::new(ports, states, Supervisor::new(Arc::clone(&metrics)), metrics, Arc::new(Quota::default()));
+    let shared = Shared::new(
+        ports,
+        states,
+        Supervisor::new(Arc::clone(&metrics)),
+        metrics,
+        (Arc::new(Quota::default()), ClaimsAge::default()),
+    );
     let (mut after, mut done): (Option<TaskId>, PutBack) = (None, PutBack::default());
     loop {
         let page = shared.ports.task_log.unfinished(after, PAGE).await?;

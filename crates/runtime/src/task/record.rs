@@ -48,6 +48,14 @@ fn about(event: &Event, writer: &Writer<'_>) -> Record {
             record.decision = writer.note(*decision);
             writer.with_outcome(record, "denied", None, None)
         }
+        Event::LoginRequested { login, decision } => {
+            let mut record = writer.by_agent(Kind::Decision, &tool_action(&login.tool));
+            record.tier = Some(login.tier);
+            record.decision = writer.note(*decision);
+            writer.with_outcome(record, "login_required", None, None)
+        }
+        Event::LoginSeen { .. } => writer.login("seen"),
+        Event::LoginExpired => writer.login("expired"),
         Event::Landed { effect, attempt, result, .. } => {
             writer.outcome(*effect, "landed", Some(*attempt), Some(result.commitment))
         }
@@ -143,6 +151,13 @@ impl Writer<'_> {
         }
         record.approval = Some(approval);
         self.with_outcome(record, word, None, commitment)
+    }
+
+    /// A record of what became of the wait for a login of the chain's human.
+    fn login(&self, word: &str) -> Record {
+        let mut record = self.about_task(Kind::Task, Uid::Daemon, "task.login");
+        record.target = self.state.envelope.chain.principals.first().map(|human| human.uid.to_string());
+        self.with_outcome(record, word, None, None)
     }
 
     fn ended(&self, word: &str, commitment: Option<Digest>) -> Record {

@@ -64,7 +64,12 @@ impl Shared {
             let Some(last) = page.last() else { return Ok(count) };
             after = Some(last.envelope.id);
             count += page.len();
-            page.iter().for_each(|state| self.bring_back(state));
+            for state in &page {
+                match &state.login {
+                    Some(login) => self.bring_back_waiting(state, login).await?,
+                    None => self.bring_back(state),
+                }
+            }
         }
     }
 
@@ -100,13 +105,21 @@ impl Actor {
         };
         let tool_runner = Arc::clone(&self.shared.ports.tools);
         if !tool_runner.prove_dead(&open.call, open.known.attempt).await {
-            return self.commit(|_, draft| draft.apply(Command::Park { effect, doubt: Doubt::LeftoverAlive })).await;
+            return self.park(effect, Doubt::LeftoverAlive).await;
         }
         match open.known.intent.class {
-            EffectClass::Opaque => self.commit(|_, draft| draft.apply(Command::Park { effect, doubt: Doubt::Opaque })).await,
+            EffectClass::Opaque => self.park(effect, Doubt::Opaque).await,
             EffectClass::Verifiable => self.verify(open).await,
             EffectClass::Pure | EffectClass::Keyed => self.again(open).await,
         }
+    }
+
+    async fn park(&mut self, effect: EffectId, doubt: Doubt) -> Result<Step, Trouble> {
+        let park = |draft: &mut Draft| {
+            draft.lapse_login()?;
+            draft.apply(Command::Park { effect, doubt })
+        };
+        self.commit(|_, draft| park(draft)).await
     }
 
     /// The open call with its tool and bytes; `Err` in words when one of them is gone.
@@ -164,9 +177,10 @@ impl Actor {
         };
         let ruled = self.shared.gate.ask(&asked).await?;
         let Ruled { decision, permit: Some(permit), agent_epoch, .. } = ruled else {
-            return self.give_up(effect, Denied::Ruled(Box::new(ruled))).await;
+            return self.denied(&open.known, ruled).await;
         };
         let mut draft = self.draft()?;
+        draft.lapse_login()?;
         draft.agent_epoch = agent_epoch;
         draft.decisions.push(decision);
         let deadline = plan::send_deadline(draft.at, open.known.intent.timeout.as_ms());
@@ -180,6 +194,25 @@ impl Actor {
             Err(StoreError::Full | StoreError::Quota { .. } | StoreError::Unwitnessed | StoreError::Revoked { .. }) => {
                 Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000))))
             }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The call waits for the login that would let it be attempted again, unless one was waited for in vain; or else trying ends.
+    async fn denied(&mut self, known: &CallState, ruled: Ruled) -> Result<Step, Trouble> {
+        let waited = self.state()?.login.is_some();
+        let Some(stale) = ruled.stale.filter(|_| !waited) else {
+            return self.give_up(known.intent.effect, Denied::Ruled(Box::new(ruled))).await;
+        };
+        let (intent, decision) = (&known.intent, ruled.decision.id);
+        let key_end = known.first_sent_at.map(|first| first.plus_ms(intent.key_ttl.as_ms()));
+        let until = key_end.filter(|_| intent.class == EffectClass::Keyed);
+        let mut draft = self.draft()?;
+        draft.decisions.push(ruled.decision);
+        draft.ask_login(stale, (intent.step.clone(), intent.tool.clone(), intent.tier), (decision, until))?;
+        match self.write(draft).await {
+            Ok(()) => Ok(Step::Go),
+            Err(StoreError::Full | StoreError::Quota { .. }) => Ok(Step::Rest(Some(self.shared.now().plus_ms(1_000)))),
             Err(error) => Err(error.into()),
         }
     }
@@ -211,6 +244,7 @@ impl Actor {
         let (attempt, pure) = (known.attempt, known.intent.class == EffectClass::Pure);
         let timed_out = self.shared.now() >= state.envelope.deadline;
         let mut draft = self.draft()?;
+        draft.lapse_login()?;
         match denied {
             Denied::Because(doubt, _) if !pure => draft.apply(Command::Park { effect, doubt })?,
             Denied::Because(_, words) if timed_out => {
@@ -249,6 +283,11 @@ impl Actor {
         draft.apply(Command::RecordFailed { effect, attempt, reason, spent })?;
         let state = draft.state()?;
         if state.status.is_final() {
+            return Ok(());
+        }
+        // While others are open the task cannot end; it does when this step comes to its turn again.
+        if state.open_calls().next().is_some() {
+            draft.note_decision(decision);
             return Ok(());
         }
         let (step, tool, tier) = (known.intent.step.clone(), known.intent.tool.clone(), known.intent.tier);

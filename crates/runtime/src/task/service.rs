@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use futures_util::stream::Stream;
 use scalbotics_core::approval::REASON_LEN_MAX;
-use scalbotics_core::ids::{EffectId, TaskId};
+use scalbotics_core::ids::{EffectId, HumanUid, TaskId};
+use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::ports::{StoreError, StoredEvent, Summary, TaskFilter};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::task::{Command, Goal as StoredGoal, Path, State, Status, Verdict};
@@ -28,10 +29,17 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts the loops of the executor. Call [`Service::recover`] before the first request is served.
+    /// Starts the loops of the executor; `ages` says how old an issuer's word about groups may be for a call. Call [`Service::recover`] before the
+    /// first request is served.
     #[must_use]
-    pub fn start(ports: Ports, states: States, supervisor: Supervisor, metrics: Arc<Metrics>, quota: Arc<Quota>) -> Self {
-        let shared = Shared::new(ports, states, supervisor, metrics, quota);
+    pub fn start(
+        ports: Ports,
+        states: States,
+        supervisor: Supervisor,
+        metrics: Arc<Metrics>,
+        (quota, ages): (Arc<Quota>, ClaimsAge),
+    ) -> Self {
+        let shared = Shared::new(ports, states, supervisor, metrics, (quota, ages));
         shared.start();
         Self { shared }
     }
@@ -242,6 +250,11 @@ impl Service {
     /// Stops what runs for an agent or a human that was just suspended; every new call is refused by the gate anyway.
     pub fn halt(&self, principal: Uid) {
         self.shared.residents.halt(principal);
+    }
+
+    /// Looks at the tasks that wait until this human has logged in: their issuer has just said something, which is durable.
+    pub fn logged_in(&self, human: HumanUid) {
+        self.shared.logins.take(human).into_iter().for_each(|sleeper| self.shared.slots.enqueue(sleeper));
     }
 
     fn repeat(&self, caller: &Caller, task: TaskId, (method, body): (&str, &[u8])) -> Result<Option<Repeat>, Error> {

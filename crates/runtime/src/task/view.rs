@@ -85,6 +85,7 @@ impl Shared {
             Some(
                 Failure::ApprovalDenied
                 | Failure::ApprovalExpired
+                | Failure::LoginMissing
                 | Failure::ToolFailed
                 | Failure::WorkflowFailed
                 | Failure::BudgetExhausted

@@ -99,6 +99,9 @@ impl Shared {
                 Event::ApprovalGranted { .. } => self.metrics.approvals_granted.add(1),
                 Event::ApprovalDenied { .. } => self.metrics.approvals_denied.add(1),
                 Event::ApprovalExpired { .. } => self.metrics.approvals_expired.add(1),
+                Event::LoginRequested { .. } => self.metrics.logins_requested.add(1),
+                Event::LoginSeen { .. } => self.metrics.logins_seen.add(1),
+                Event::LoginExpired => self.metrics.logins_expired.add(1),
                 Event::InDoubt { .. } => self.metrics.effects_in_doubt.add(1),
                 Event::Completed { .. } | Event::Failed { .. } | Event::Canceled => {
                     self.metrics.count_end(state.status);
@@ -124,6 +127,9 @@ const fn is_counted(event: &Event) -> bool {
         | Event::ApprovalGranted { .. }
         | Event::ApprovalDenied { .. }
         | Event::ApprovalExpired { .. }
+        | Event::LoginRequested { .. }
+        | Event::LoginSeen { .. }
+        | Event::LoginExpired
         | Event::InDoubt { .. }
         | Event::Completed { .. }
         | Event::Failed { .. }

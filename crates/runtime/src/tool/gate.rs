@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use scalbotics_core::agent::Standing;
 use scalbotics_core::digest::Digest;
-use scalbotics_core::ids::{DecisionId, EffectId};
+use scalbotics_core::ids::{DecisionId, EffectId, HumanUid};
+use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::payload::Salt;
 use scalbotics_core::policy::{
     Answer, Authorization, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, tool_action, tool_context,
@@ -15,6 +16,7 @@ use scalbotics_core::policy::{
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::{Chain, Principal, Uid};
 use scalbotics_core::task::{Failure, State};
+use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, Mark, ResolvedInput, call_digest};
 use serde_json::Value;
 
@@ -60,6 +62,16 @@ pub(crate) struct Ruled {
     pub(crate) agent_epoch: u64,
     /// What the task fails with where it denies.
     pub(crate) failure: Failure,
+    /// Where it denies only for the age of what an issuer said: who has to log in.
+    pub(crate) stale: Option<Stale>,
+}
+
+/// A human whose groups count no more for their age, though with them the call would be allowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stale {
+    pub(crate) human: HumanUid,
+    /// When their issuer said them.
+    pub(crate) claims_at: Timestamp,
 }
 
 /// The gate.
@@ -67,6 +79,7 @@ pub(crate) struct Ruled {
 pub(crate) struct Gate {
     ports: Ports,
     metrics: Arc<Metrics>,
+    ages: ClaimsAge,
 }
 
 /// A principal as it is now.
@@ -74,11 +87,19 @@ struct Present {
     principal: Principal,
     active: bool,
     epoch: u64,
+    /// The same without what counts no more for its age, and when that was said.
+    without: Option<(Principal, Timestamp)>,
+}
+
+impl Present {
+    fn of(principal: Principal, active: bool, epoch: u64) -> Self {
+        Self { principal, active, epoch, without: None }
+    }
 }
 
 impl Gate {
-    pub(crate) const fn new(ports: Ports, metrics: Arc<Metrics>) -> Self {
-        Self { ports, metrics }
+    pub(crate) const fn new(ports: Ports, metrics: Arc<Metrics>, ages: ClaimsAge) -> Self {
+        Self { ports, metrics, ages }
     }
 
     /// The call as it would be sent; nothing is decided.
@@ -101,7 +122,8 @@ impl Gate {
         }
     }
 
-    /// Decides the call.
+    /// Decides the call. Groups that count no more for their age may only take away: with them the call has to be allowed as it has to be without
+    /// them, so that a rule that forbids something to a group does not lapse with its word.
     ///
     /// # Errors
     /// [`StoreError`] when the registry cannot be read; nothing is decided then.
@@ -112,9 +134,36 @@ impl Gate {
         for principal in &stored.principals {
             present.push(self.present(principal, asked).await?);
         }
-        let requests: Vec<Request> = present.iter().map(|p| question(asked, &p.principal)).collect();
+        let (mut decision, mut permit) = self.decide(asked, &present, |present| present.principal.clone()).await;
+        let aged = present.iter().find_map(|present| Some((present.principal.uid, present.without.as_ref()?.1)));
+        let mut stale = None;
+        if let (Some((Uid::Human(human), claims_at)), true) = (aged, decision.allows()) {
+            let counts = |present: &Present| present.without.as_ref().map_or(&present.principal, |(bound, _)| bound).clone();
+            (decision, permit) = self.decide(asked, &present, counts).await;
+            stale = permit.is_none().then_some(Stale { human, claims_at });
+        }
+        self.metrics.decision_duration.observe(begun.elapsed());
+        if decision.allows() {
+            self.metrics.decisions_allow.add(1)
+        } else {
+            self.metrics.decisions_deny.add(1)
+        }
+        let agent = present.last();
+        let failure = failure(&decision, agent.is_some_and(|agent| agent.active));
+        Ok(Ruled { decision, permit, agent_epoch: agent.map_or(0, |agent| agent.epoch), failure, stale })
+    }
+
+    /// Asks every engine about every principal, as `seen` shows it.
+    async fn decide(
+        &self,
+        asked: &Asked<'_>,
+        present: &[Present],
+        seen: impl Fn(&Present) -> Principal,
+    ) -> (Decision, Option<Permit<Call>>) {
+        let principals: Vec<Principal> = present.iter().map(seen).collect();
+        let requests: Vec<Request> = principals.iter().map(|principal| question(asked, principal)).collect();
         let mut answers = asked.in_force.ask(&requests).await;
-        for (given, about) in answers.iter_mut().zip(&present).filter(|(_, about)| !about.active) {
+        for (given, about) in answers.iter_mut().zip(present).filter(|(_, about)| !about.active) {
             given.push(denial(REGISTRY, about));
         }
         if let (Some(given), Some(agent)) = (answers.last_mut(), present.last())
@@ -123,8 +172,7 @@ impl Gate {
             given.push(denial(AGENT_FILE, agent));
         }
         let at = self.ports.clock.now();
-        let principals = present.iter().map(|p| p.principal.clone()).collect();
-        let chain = Chain { principals, grants: stored.grants.clone() };
+        let chain = Chain { principals, grants: asked.state.envelope.chain.grants.clone() };
         let authorization = Authorization {
             id: DecisionId::from_u128(self.ports.ids.next()),
             at,
@@ -144,15 +192,7 @@ impl Gate {
                 }
             }
         }
-        self.metrics.decision_duration.observe(begun.elapsed());
-        if decision.allows() {
-            self.metrics.decisions_allow.add(1)
-        } else {
-            self.metrics.decisions_deny.add(1)
-        }
-        let agent = present.last();
-        let failure = failure(&decision, agent.is_some_and(|agent| agent.active));
-        Ok(Ruled { decision, permit, agent_epoch: agent.map_or(0, |agent| agent.epoch), failure })
+        (decision, permit)
     }
 
     async fn present(&self, stored: &Principal, asked: &Asked<'_>) -> Result<Present, StoreError> {
@@ -160,8 +200,9 @@ impl Gate {
         let (active, epoch) = match stored.uid {
             Uid::Human(uid) => match self.ports.registry.human_by_uid(uid).await? {
                 Some(human) if human.tenant == stored.tenant => {
-                    principal = human.principal_for(asked.tool.tier, self.ports.clock.now());
-                    (human.standing == Standing::Active, human.epoch)
+                    let without = human.without_aged(&self.ages, asked.tool.tier, self.ports.clock.now());
+                    let active = human.standing == Standing::Active;
+                    return Ok(Present { without, ..Present::of(human.principal(), active, human.epoch) });
                 }
                 Some(_) | None => (false, 0),
             },
@@ -183,7 +224,7 @@ impl Gate {
             },
             Uid::Daemon => (false, 0),
         };
-        Ok(Present { principal, active, epoch })
+        Ok(Present::of(principal, active, epoch))
     }
 }
 

@@ -2,4 +2,4 @@
 
 mod gate;
 
-pub(crate) use gate::{Asked, Gate, Ruled};
+pub(crate) use gate::{Asked, Gate, Ruled, Stale};

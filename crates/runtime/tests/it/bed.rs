@@ -7,6 +7,7 @@ use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::approval::{Answer, Reply, Statement};
 use scalbotics_core::audit::{Kind, Record};
 use scalbotics_core::ids::{ApprovalId, DecisionId, HumanUid, RequestId, TaskId};
+use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::policy::Decision;
 use scalbotics_core::ports::{AuditLog, AuditQuery, Clock, Human, IdSource, PayloadCipher, PayloadStore, Registry};
 use scalbotics_core::principal::Uid;
@@ -128,8 +129,8 @@ impl Bed {
         let supervisor = Supervisor::new(Arc::clone(&metrics));
         let reconciler = Reconciler::new(ports.clone(), disk.world.tenant.clone(), Arc::clone(&metrics));
         reconciler.start(&supervisor).await;
-        let tasks =
-            Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::clone(&quota));
+        let terms = (Arc::clone(&quota), ClaimsAge::default());
+        let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), terms);
         let approvals = Approvals::new(ports.clone(), &tasks, "example.org");
         tasks.recover().await.unwrap();
         Self { disk, ports, crash, metrics, quota, supervisor, reconciler, tasks, approvals }

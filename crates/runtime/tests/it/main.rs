@@ -25,6 +25,7 @@ mod joining;
 mod keepers;
 mod life;
 mod limits;
+mod logins;
 mod models;
 mod people;
 mod privacy;

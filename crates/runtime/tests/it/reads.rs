@@ -178,6 +178,31 @@ async fn a_suspension_between_decision_and_sending_sends_none_of_them() {
     bed.check_journal(task).await;
 }
 
+/// Three reads are open after a crash, and policy allows some of them no more: the task ends, whichever they are.
+#[test]
+fn what_is_denied_after_a_crash_ends_the_task() {
+    for denied in [&["tool/fs.read"][..], &["tool/fs.list"], &["tool/fs.read", "tool/fs.list"]] {
+        let (after, _) = live("reads-flow", disk(40), &Crash::at(Some(Moment::AfterCommit(0))));
+        denied.iter().for_each(|action| after.engine.deny(action));
+        let restarted = Disk { store: Arc::new(after.store.restarted()), ..after };
+        let (end, task) = live("reads-flow", restarted, &Crash::at(None));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let bed = Bed::on(end, Crash::at(None)).await;
+            let state = bed.state(task.unwrap()).await;
+            assert_eq!(state.status, Status::Failed, "{denied:?}: {:?}", story(&bed, task.unwrap()).await);
+            assert!(
+                matches!(state.failure, Some(Failure::PolicyDenied | Failure::ToolFailed)),
+                "{denied:?}: {:?}",
+                state.failure
+            );
+            let told = bed.records().await.into_iter().filter_map(|record| record.decision).any(|note| !note.allow);
+            assert!(told, "{denied:?}: no record says what denied it");
+            bed.check_journal(task.unwrap()).await;
+        });
+    }
+}
+
 #[test]
 fn a_crash_anywhere_loses_none_of_them() {
     let commits = (0..6).flat_map(|n| [Moment::BeforeCommit(n), Moment::AfterCommit(n)]);

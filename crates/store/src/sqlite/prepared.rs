@@ -124,6 +124,9 @@ fn change(events: &[Event], intents: &[IntentPermit]) -> Change {
         | Event::ApprovalExpired { .. }
         | Event::Intended { .. }
         | Event::CallDenied { .. }
+        | Event::LoginRequested { .. }
+        | Event::LoginSeen { .. }
+        | Event::LoginExpired
         | Event::Settled { .. }
         | Event::CancelRequested { .. }
         | Event::Completed { .. }

@@ -69,8 +69,10 @@ fn audited(stage: &Stage, task: TaskId, events: &[StoredEvent], records: &[Recor
             Event::ApprovalGranted { approval, .. }
             | Event::ApprovalDenied { approval, .. }
             | Event::ApprovalExpired { approval } => record.kind == Kind::Approval && record.approval == Some(*approval),
-            Event::CallDenied { .. } => record.kind == Kind::Decision,
+            Event::CallDenied { .. } | Event::LoginRequested { .. } => record.kind == Kind::Decision,
             Event::Submitted { .. }
+            | Event::LoginSeen { .. }
+            | Event::LoginExpired
             | Event::CancelRequested { .. }
             | Event::Completed { .. }
             | Event::Failed { .. }
@@ -100,6 +102,9 @@ async fn approved(stage: &Stage, state: &State, events: &[StoredEvent], used: &m
             Event::Submitted { .. }
             | Event::ApprovalRequested { .. }
             | Event::CallDenied { .. }
+            | Event::LoginRequested { .. }
+            | Event::LoginSeen { .. }
+            | Event::LoginExpired
             | Event::Landed { .. }
             | Event::CallFailed { .. }
             | Event::NotLanded { .. }

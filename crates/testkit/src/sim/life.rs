@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::ids::RequestId;
+use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::ports::{EnrolledKey, Human, IdSource as _, SignError, Signer, StatementVerifier, VerifyError};
 use scalbotics_runtime::approval::Service as Approvals;
 use scalbotics_runtime::metrics::Metrics;
@@ -97,7 +98,10 @@ impl Life {
         let supervisor = Supervisor::new(Arc::clone(&metrics));
         let reconciler = Reconciler::new(ports.clone(), stage.world.tenant.clone(), Arc::clone(&metrics));
         reconciler.start(&supervisor).await;
-        let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), Arc::default());
+        let usual = ClaimsAge::default();
+        let ages = stage.claims_age.map_or(usual, |risky| ClaimsAge { risky, ..usual });
+        let terms = (Arc::default(), ages);
+        let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), terms);
         let approvals = Approvals::new(ports, &tasks, TRUST_DOMAIN);
         stage.weather.start(false);
         let recovered = tasks.recover().await;

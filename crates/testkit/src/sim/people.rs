@@ -12,7 +12,6 @@ use scalbotics_runtime::approval::SignedAnswer;
 use scalbotics_runtime::task::{Goal, Limits, Settled, Submit, Word};
 use serde_json::json;
 
-use super::engine::ROLE;
 use super::life::{Life, signature};
 use super::stage::Asked;
 
@@ -190,12 +189,14 @@ impl Life {
         }
     }
 
-    async fn role(&self, has: bool) {
+    /// The human has the role from now on, or not: it is bound, or they log in and their issuer says so.
+    pub(super) async fn role(&self, has: bool) {
         let (stage, store) = (&self.stage, self.stage.store());
-        let groups = stage.world.human.groups.iter().filter(|group| has || group.as_str() != ROLE).cloned().collect();
-        let human = Human { groups, ..stage.world.human.clone() };
+        let human = stage.human(has);
+        let uid = human.uid;
         let done = store.put_human(human, stage.world.record(Kind::Rpc, "role").into()).await;
         stage.trace.note(format!("role {has}: {}", done.is_ok()));
+        self.tasks.logged_in(uid);
     }
 
     fn policy(&self) {

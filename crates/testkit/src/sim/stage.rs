@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use scalbotics_core::ids::{HumanUid, TaskId};
+use scalbotics_core::outside as issuers;
 use scalbotics_core::ports::{Human, IdSource as _};
 use scalbotics_core::task::State;
 use scalbotics_core::tenant::Name;
-use scalbotics_core::time::Timestamp;
+use scalbotics_core::time::{Span, Timestamp};
 use scalbotics_runtime::task::Submit;
 
 use super::chance::Chance;
 use super::clock::Clock;
 use super::desired::Desired;
-use super::engine::Engine;
+use super::engine::{Engine, ROLE};
 use super::outside::Outside;
 use super::trace::Trace;
 use super::weather::Weather;
 use crate::fixture::World;
 use crate::{MemoryStore, SeededIds};
+
+/// The issuer that says groups of the human, in runs that have one.
+const ISSUER: &str = "https://issuer.example";
 
 /// A request that may be repeated, and what was answered.
 #[derive(Debug, Clone)]
@@ -40,6 +44,10 @@ pub(super) struct Stage {
     pub(super) world: World,
     pub(super) ids: Arc<SeededIds>,
     pub(super) approvers: Vec<Human>,
+    /// How old the word may be by which the human has the role, where an outside issuer says it; without it, it is bound.
+    pub(super) claims_age: Option<Span>,
+    /// When the issuer said something of the human, in order.
+    words: Mutex<Vec<Timestamp>>,
     store: Mutex<Arc<MemoryStore>>,
     asked: Mutex<BTreeMap<String, Asked>>,
 }
@@ -63,6 +71,8 @@ impl Stage {
             approvers: vec![approver("bob"), approver("carol")],
             outside: Arc::new(Outside::new(Arc::clone(&clock), Arc::clone(&trace))),
             weather: Arc::default(),
+            claims_age: chance.in_thousand(400).then(|| Span::from_ms(chance.between(5_000, 600_000))),
+            words: Mutex::default(),
             store: Mutex::default(),
             asked: Mutex::default(),
             chance,
@@ -73,6 +83,28 @@ impl Stage {
             world,
             ids,
         }
+    }
+
+    /// The human, with the role or without: it is bound, or their issuer has said so just now.
+    pub(super) fn human(&self, has_role: bool) -> Human {
+        let human = &self.world.human;
+        let (roles, others): (Vec<Name>, Vec<Name>) = human.groups.iter().cloned().partition(|group| group.as_str() == ROLE);
+        let roles = if has_role { roles } else { Vec::new() };
+        if self.claims_age.is_none() {
+            return Human { groups: [others, roles].concat(), ..human.clone() };
+        }
+        let claims_at = scalbotics_core::ports::Clock::now(self.clock.as_ref());
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).push(claims_at);
+        let outside =
+            issuers::Outside { issuer: ISSUER.to_owned(), person: issuers::person(ISSUER, "1"), groups: roles, claims_at };
+        Human { groups: others, outside: Some(outside), ..human.clone() }
+    }
+
+    /// Whether what the issuer said last is too old at `at` for what touches the world.
+    pub(super) fn is_stale(&self, at: Timestamp) -> bool {
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        let aged = |age: Span| words.last().is_none_or(|said| at.since_ms(*said) > age.as_ms());
+        self.claims_age.is_some_and(aged)
     }
 
     /// The store of the current life, without faults.

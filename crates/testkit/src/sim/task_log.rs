@@ -9,6 +9,7 @@ use scalbotics_core::ports::{Batch, Committed, StoreError, StoredAnswer, StoredE
 use scalbotics_core::task::{Event, State, fold};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::Tier;
 
 use super::reads::{failed, read};
 use super::stage::Stage;
@@ -68,6 +69,7 @@ impl Log {
         let words: Vec<&str> = batch.events.iter().map(word).collect();
         let (version, words) = (batch.state.version, words.join(" "));
         let audited = batch.audit.len() >= batch.events.len();
+        let stale = self.stage.is_stale(batch.at) && batch.events.iter().any(touches);
         let was_final = self.store.state(&tenant, task).await?.is_some_and(|state| state.status.is_final());
         let committed = self.store.commit(batch).await;
         let trace = &self.stage.trace;
@@ -77,6 +79,7 @@ impl Log {
         }
         if committed.is_ok() {
             trace.must(audited, || format!("{task} v{version} has events without a record"));
+            trace.must(!stale, || format!("{task} v{version} touches the world by a word that is too old"));
             trace.must(!was_final, || format!("{task} v{version} was written after its end"));
             self.check_fold(&tenant, task).await?;
         }
@@ -147,6 +150,11 @@ impl TaskLog for Log {
     }
 }
 
+/// Whether the event is the intent of a call of tier 2.
+fn touches(event: &Event) -> bool {
+    matches!(event, Event::Intended { intent, .. } if intent.tier == Tier::Risky)
+}
+
 /// The word for an event in the trace.
 const fn word(event: &Event) -> &'static str {
     match event {
@@ -155,6 +163,9 @@ const fn word(event: &Event) -> &'static str {
         Event::ApprovalGranted { .. } => "granted",
         Event::ApprovalDenied { .. } => "denied",
         Event::ApprovalExpired { .. } => "expired",
+        Event::LoginRequested { .. } => "awaits-login",
+        Event::LoginSeen { .. } => "login-seen",
+        Event::LoginExpired => "login-expired",
         Event::Intended { .. } => "intended",
         Event::CallDenied { .. } => "refused",
         Event::Landed { .. } => "landed",

@@ -130,7 +130,8 @@ impl Seen {
         self.uses += attempt.uses.len();
         let Some(Gets { names, is_verifiable }) = gets else {
             self.unnamed += attempt.uses.len();
-            self.loose += usize::from(!attempt.uses.is_empty() && over != Over::Counted);
+            // Nothing in the bundle says that there were none.
+            self.loose += usize::from(over != Over::Counted);
             return Ok(());
         };
         let refuse = |what: &str| Err(attempt.intent.refuse("secret", what));
@@ -151,6 +152,7 @@ impl Seen {
     fn summary(self) -> Found {
         let names: Vec<String> = self.named.into_iter().collect();
         let mut found = match (self.uses, names.is_empty()) {
+            (0, _) if self.loose > 0 => Found::new("none is shown"),
             (0, _) => Found::new("none was handed over"),
             (uses, true) => Found::new(format!("{uses} uses")),
             (uses, false) => Found::new(format!("{uses} uses: {}", names.join(", "))),

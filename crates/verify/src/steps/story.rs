@@ -10,6 +10,9 @@ use crate::report::Found;
 /// The tier that waits for an approval.
 const RISKY: u64 = 2;
 
+/// The action of the records of what became of a wait for a login.
+const LOGIN: &str = "task.login";
+
 /// The action of the record of a restore.
 const RESTORE: &str = "installation.restore";
 
@@ -48,6 +51,8 @@ struct Story<'r, 'd> {
     /// Effects by their approval.
     approvals: BTreeMap<&'d str, &'d str>,
     landed: usize,
+    /// Whether a login is waited for: nothing begins meanwhile.
+    awaits_login: bool,
     /// The place of the restore that the log tells of: nothing of the task goes out after it.
     restore: Option<usize>,
     /// Effects in doubt that this log never saw sent.
@@ -127,6 +132,10 @@ impl<'r, 'd> Story<'r, 'd> {
                 .map_or(Ok(()), |restored| self.put_back(record, restored.kept.as_slice(), (entry.index, bundle.tenant)));
         }
         let is_after_restore = self.restore.is_some();
+        let begins = record.kind == "intent" || (record.kind, record.word()) == ("approval", "waiting");
+        if self.awaits_login && begins {
+            return Err(record.refuse("sequence", "it begins while a login is waited for"));
+        }
         match (record.kind, record.word()) {
             ("approval", "granted") | ("intent", _) if is_after_restore => {
                 Err(record.refuse("sequence", "a restore ended the task, and it goes on"))
@@ -137,6 +146,12 @@ impl<'r, 'd> Story<'r, 'd> {
             ("approval", "expired") => self.answered(record, Phase::Lapsed { at: record.place }),
             ("intent", "intended") => self.intended(record),
             ("outcome", word) => self.outcome(record, word),
+            ("decision", "login_required") => self.login_required(record),
+            ("task", word) if record.action == LOGIN => self.login_over(record, word),
+            ("task", "requested") => {
+                self.awaits_login = false;
+                Ok(())
+            }
             ("decision", "denied") | ("task", _) => Ok(()),
             (_, _) => Err(record.refuse("sequence", "no event of a task leaves such a record")),
         }
@@ -150,6 +165,24 @@ impl<'r, 'd> Story<'r, 'd> {
             Ok(())
         } else {
             Err(record.refuse("sequence", "it is not the restore that this log tells of, or the second one"))
+        }
+    }
+
+    /// A login is waited for where a decision denies what newer groups would allow.
+    fn login_required(&mut self, record: &Record<'_>) -> Result<(), Refusal> {
+        let denies = record.decision.as_ref().is_some_and(|note| !note.allow);
+        if !denies || std::mem::replace(&mut self.awaits_login, true) {
+            return Err(record.refuse("decision", "a second login is waited for, or no decision denies the call"));
+        }
+        Ok(())
+    }
+
+    fn login_over(&mut self, record: &Record<'_>, word: &str) -> Result<(), Refusal> {
+        let awaited = std::mem::replace(&mut self.awaits_login, false);
+        if awaited && matches!(word, "seen" | "expired") {
+            Ok(())
+        } else {
+            Err(record.refuse("sequence", "nobody waited for this login"))
         }
     }
 

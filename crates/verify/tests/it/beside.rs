@@ -52,6 +52,54 @@ fn a_use_of_a_secret_is_of_the_attempt_under_way_and_none_is_missing() {
     refused("a number", "sequence", changed("seq", json!(4)));
 }
 
+/// The task waited for a login before it asked for its approval.
+fn parked(bundle: &mut Value) {
+    let (mut denied, mut seen) = (record(bundle, "waiting").clone(), record(bundle, "submitted").clone());
+    (denied["kind"], denied["outcome"]) = (json!("decision"), json!({ "word": "login_required" }));
+    (denied["decision"]["allow"], denied["decision"]["denial"]) = (json!(false), json!("policy"));
+    denied["decision"].as_object_mut().unwrap().remove("commitment");
+    for key in ["approval", "effect", "call", "args"] {
+        denied.as_object_mut().unwrap().remove(key);
+    }
+    (seen["action"], seen["actor"], seen["outcome"]) =
+        (json!("task.login"), json!({ "kind": "daemon" }), json!({ "word": "seen" }));
+    for key in ["args", "submission", "decision", "request"] {
+        seen.as_object_mut().unwrap().remove(key);
+    }
+    let at = place(bundle, "waiting");
+    for one in [seen, denied] {
+        records(bundle).insert(at, json!({ "index": 0, "proof": [], "record": one }));
+    }
+    renumber(bundle);
+}
+
+#[test]
+fn nothing_begins_while_a_login_is_waited_for() {
+    let honest = report(parked);
+    assert_eq!(honest.refusal(), None, "{}", honest.to_text());
+    let forged = |what: &str, reason: &str, change: &dyn Fn(&mut Value)| {
+        refused(what, reason, |bundle| {
+            parked(bundle);
+            change(bundle);
+            renumber(bundle);
+        });
+    };
+    let without = |word: &'static str| {
+        move |bundle: &mut Value| {
+            let at = place(bundle, word);
+            records(bundle).remove(at);
+        }
+    };
+    forged("no login came", "sequence", &without("seen"));
+    forged("nobody waited", "sequence", &without("login_required"));
+    forged("what is allowed waits", "decision", &|bundle| {
+        let note = &mut record(bundle, "login_required")["decision"];
+        note["allow"] = json!(true);
+        note.as_object_mut().unwrap().remove("denial");
+    });
+    forged("another word", "sequence", &|bundle| record(bundle, "seen")["outcome"]["word"] = json!("lost"));
+}
+
 /// The outcome of the call is not known, and a person said that it landed; the log counts what was handed over before.
 fn doubted(bundle: &mut Value) {
     let (submitter, mut settled) = (record(bundle, "submitted")["actor"].clone(), record(bundle, "landed").clone());
@@ -103,6 +151,21 @@ fn without_the_definition_of_the_tool_names_are_not_checked_and_places_are() {
         let at = place(bundle, "revealed");
         records(bundle).swap(at - 1, at);
     });
+}
+
+/// Who leaves out both the definition and the use has not shown that there was none.
+#[test]
+fn without_the_definition_nobody_says_that_no_secret_was_handed_over() {
+    let hidden = report(|bundle| {
+        let digests: Vec<Value> = bundle["tools"].as_array().unwrap().iter().map(|tool| tool["digest"].clone()).collect();
+        bundle["tools"] = json!([]);
+        bundle["withheld"] = Value::Array(digests);
+        let at = place(bundle, "revealed");
+        records(bundle).remove(at);
+        renumber(bundle);
+    });
+    let text = hidden.to_text();
+    assert!(!text.contains("none was handed over") && text.contains("more secrets may have been handed over"), "{text}");
 }
 
 #[test]

@@ -122,14 +122,14 @@ const COUNTED_MAX: i32 = 1_000;
 /// Counts them, for who may list them.
 pub(super) async fn open_tasks(session: &Session, agent: &str) -> Option<Open> {
     let mut client = TaskServiceClient::new(session.channel.clone());
-    let mut counts = [0; 3];
-    for (count, status) in counts.iter_mut().zip(["WORKING", "SUBMITTED", "INPUT_REQUIRED"]) {
+    let mut counts = [0; 4];
+    for (count, status) in counts.iter_mut().zip(["WORKING", "SUBMITTED", "INPUT_REQUIRED", "AUTH_REQUIRED"]) {
         let filter = format!("agent = \"{agent}\" AND status = \"{status}\"");
         let request = v1::ListTasksRequest { page_size: COUNTED_MAX, filter, ..v1::ListTasksRequest::default() };
         *count = client.list_tasks(session.request(request).ok()?).await.ok()?.into_inner().tasks.len();
     }
-    let [running, queued, waiting] = counts;
-    Some(Open { running, queued, waiting })
+    let [running, queued, for_people, for_logins] = counts;
+    Some(Open { running, queued, waiting: for_people + for_logins })
 }
 
 /// Runs a verb.

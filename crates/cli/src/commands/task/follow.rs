@@ -40,6 +40,12 @@ async fn events(session: &Session, name: &str, until: Option<Until>, printer: &P
         if !only_names {
             printer.item(&event_json(&event), || line(&event))?;
         }
+        if event.kind == "login_requested" && until != Some(Until::AuthRequired) {
+            let task = show::get(session, name, false).await?;
+            if let Some(login) = &task.login {
+                return Err(login_needed(session, wire::short(name), login));
+            }
+        }
         let Some(until) = until else {
             if event.status() == TaskStatus::InputRequired && parked(session, name, &event).await? {
                 return Err(waiting(session, name, &event));
@@ -87,6 +93,19 @@ async fn parked(session: &Session, name: &str, event: &v1::TaskEvent) -> Result<
     };
     let task = show::get(session, name, false).await?;
     Ok(task.calls.iter().any(|call| call.effect == event.effect && call.phase == phase))
+}
+
+/// A task that waits for a login: whoever follows it is told, also with `--wait`, for mostly it is they who have to log in.
+fn login_needed(session: &Session, id: &str, login: &v1::AwaitedLogin) -> Failure {
+    let is_me = session.context.person.as_ref().is_some_and(|person| person.holder.to_string() == login.human);
+    let who = if is_me { "you log in".to_owned() } else { format!("{} logs in", login.human) };
+    let (tool, tier, said) = (&login.tool, login.tier, wire::time(login.claims_time));
+    Failure::new(Exit::NotLoggedIn, codes::LOGIN_REQUIRED, format!("task {id} waits at step {} until {who}", login.step))
+        .why(format!(
+            "{tool} is tier {tier} and allowed by groups that the identity provider said at {said}, which is too long ago; the task waits until {}",
+            wire::time(login.expire_time)
+        ))
+        .next(if is_me { "scalbotics login".to_owned() } else { format!("{} runs `scalbotics login`", login.human) })
 }
 
 fn waiting(session: &Session, name: &str, event: &v1::TaskEvent) -> Failure {
@@ -162,7 +181,9 @@ fn failed(task: &v1::Task, id: &str, why: String) -> Failure {
         "" => codes::FAILED.name(),
         code => code,
     };
-    let next = if task.decision.is_empty() {
+    let next = if task.failure == codes::LOGIN_MISSING {
+        format!("`scalbotics login`, then `scalbotics task retry {id}`")
+    } else if task.decision.is_empty() {
         format!("scalbotics task show {id}")
     } else {
         format!("scalbotics policy explain {}", task.decision)

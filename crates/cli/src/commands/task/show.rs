@@ -40,10 +40,22 @@ pub(super) fn task_json(task: &v1::Task) -> Value {
         "failure_detail": task.failure_detail,
         "erased": task.erased,
         "decision": task.decision,
+        "login": task.login.as_ref().map(login_json),
         "created": wire::time(task.create_time),
         "updated": wire::time(task.update_time),
         "deadline": wire::time(task.deadline),
         "calls": task.calls.iter().map(call_json).collect::<Vec<_>>(),
+    })
+}
+
+fn login_json(login: &v1::AwaitedLogin) -> Value {
+    json!({
+        "human": login.human,
+        "step": login.step,
+        "tool": login.tool,
+        "tier": login.tier,
+        "claims_time": wire::time(login.claims_time),
+        "expire_time": wire::time(login.expire_time),
     })
 }
 
@@ -101,6 +113,11 @@ fn in_words(task: &v1::Task) -> Value {
     let Some(map) = value.as_object_mut() else { return value };
     if task.calls_denied > 0 {
         map.insert("denied".to_owned(), json!(task.calls_denied));
+    }
+    if let Some(login) = &task.login {
+        let until = wire::time(login.expire_time);
+        let words = format!("{} to log in, for {} (tier {}), until {until}", login.human, login.tool, login.tier);
+        map.insert("waits_for".to_owned(), json!(words));
     }
     if task.cost_micros > 0 {
         map.insert("cost".to_owned(), json!(money(task.cost_micros)));
@@ -191,6 +208,7 @@ fn head(value: &Value, printer: &Printer) -> Result<(), Failure> {
     let columns = [
         column("task", "/name"),
         column("status", "/status"),
+        column("waits for", "/waits_for"),
         column("agent", "/agent"),
         column("workflow", "/workflow"),
         column("models", "/models"),

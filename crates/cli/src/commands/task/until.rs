@@ -14,6 +14,8 @@ pub(crate) enum Until {
     Working,
     /// It waits for a person.
     InputRequired,
+    /// It waits until its human has logged in again.
+    AuthRequired,
     /// It reached its goal.
     Completed,
     /// It ended without reaching it.
@@ -29,6 +31,7 @@ impl Until {
             (self, status),
             (Self::Working, TaskStatus::Working)
                 | (Self::InputRequired, TaskStatus::InputRequired)
+                | (Self::AuthRequired, TaskStatus::AuthRequired)
                 | (Self::Completed, TaskStatus::Completed)
                 | (Self::Failed, TaskStatus::Failed)
                 | (Self::Canceled, TaskStatus::Canceled)
@@ -41,6 +44,7 @@ impl Until {
             Self::Ended => "ENDED",
             Self::Working => "WORKING",
             Self::InputRequired => "INPUT_REQUIRED",
+            Self::AuthRequired => "AUTH_REQUIRED",
             Self::Completed => "COMPLETED",
             Self::Failed => "FAILED",
             Self::Canceled => "CANCELED",
@@ -51,8 +55,8 @@ impl Until {
 /// `--wait[=STATE]`
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct WaitArgs {
-    /// Follow on while it waits for a person: to its end, or until it is WORKING, `INPUT_REQUIRED`, COMPLETED, FAILED or CANCELED;
-    /// --timeout says how long.
+    /// Follow on while it waits for a person: to its end, or until it is WORKING, `INPUT_REQUIRED`, `AUTH_REQUIRED`, COMPLETED, FAILED or CANCELED;
+    /// --timeout says how long. A wait for a login ends it with exit code 4.
     #[arg(
         long,
         value_name = "STATE",

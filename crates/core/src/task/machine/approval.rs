@@ -89,7 +89,7 @@ pub(super) fn expire(state: &State, approval: ApprovalId, now: Timestamp) -> Res
 }
 
 /// Ends the task, unless another effect's outcome is outstanding: then the executor ends it once that is recorded.
-fn fail_unless_open(state: &State, failure: Failure, events: &mut Vec<Event>) -> Vec<Effect> {
+pub(super) fn fail_unless_open(state: &State, failure: Failure, events: &mut Vec<Event>) -> Vec<Effect> {
     if call::none_open(state).is_err() {
         return vec![Effect::Advance];
     }

@@ -1,6 +1,6 @@
 //! Rules of one call: intent, further attempts, outcome, doubt, settling.
 
-use super::{Accepted, Rejection, end, phase_word};
+use super::{Accepted, Rejection, end, login, phase_word};
 use crate::ids::EffectId;
 use crate::payload;
 use crate::principal::Uid;
@@ -13,7 +13,7 @@ fn find(state: &State, effect: EffectId) -> Result<&CallState, Rejection> {
     state.calls.get(&effect).ok_or(Rejection::NoCall { effect })
 }
 
-fn wrong_phase(effect: EffectId, call: &CallState) -> Rejection {
+pub(super) fn wrong_phase(effect: EffectId, call: &CallState) -> Rejection {
     Rejection::Phase { effect, phase: phase_word(&call.phase) }
 }
 
@@ -46,6 +46,7 @@ pub(super) fn admissible(state: &State, intent: &Intent, now: Timestamp) -> Resu
     if now >= state.envelope.deadline {
         return Err(Rejection::DeadlineExceeded);
     }
+    login::none_awaited(state)?;
     match state.steps.get(&intent.step) {
         Some(effect) if *effect != intent.effect => return Err(Rejection::StepTaken { step: intent.step.clone() }),
         Some(_) | None => {}

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ids::{ApprovalId, EffectId};
-use crate::task::event::Intent;
+use crate::payload;
+use crate::task::event::{Intent, LoginAsked};
 use crate::task::{Account, CallState, Denied, Event, Phase, State, Status};
 use crate::time::Timestamp;
 use crate::tool::EffectClass;
@@ -54,6 +55,7 @@ fn first(event: &Event, at: Timestamp) -> Result<State, Corrupt> {
         denied: BTreeMap::new(),
         refused: BTreeSet::new(),
         account: Account::default(),
+        login: None,
         cancel_requested_by: None,
         output: None,
         failure: None,
@@ -94,6 +96,9 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
             let denied = Denied { tool: tool.clone(), tier: *tier, decision: *decision };
             state.denied.insert(step.clone(), denied);
         }
+        Event::LoginRequested { login, .. } => login_requested(state, login)?,
+        Event::LoginSeen { claims_at } => login_over(state, Some(*claims_at))?,
+        Event::LoginExpired => login_over(state, None)?,
         Event::Landed { effect, result, truncated, spent, answer, .. } => {
             let call = call(state, *effect)?;
             call.phase = Phase::Landed { result: Some(*result), truncated: *truncated };
@@ -109,17 +114,11 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
             call(state, *effect)?.phase = Phase::InDoubt { doubt: *doubt };
             state.account.forfeit(*effect);
         }
-        Event::Settled { effect, landed, result, .. } => {
-            let call = call(state, *effect)?;
-            call.phase = if *landed { Phase::Landed { result: *result, truncated: false } } else { Phase::Ready };
-            call.earlier_open = false;
-            if !*landed {
-                call.first_sent_at = None;
-                let worst = call.intent.worst;
-                state.account.restore(*effect, worst);
-            }
+        Event::Settled { effect, landed, result, .. } => settled(state, *effect, *landed, *result)?,
+        Event::CancelRequested { by } => {
+            state.cancel_requested_by = Some(*by);
+            state.login = None;
         }
-        Event::CancelRequested { by } => state.cancel_requested_by = Some(*by),
         Event::Completed { output } => state.output = Some(*output),
         Event::Failed { failure, detail } => {
             state.failure = Some(*failure);
@@ -130,6 +129,35 @@ fn apply(state: &mut State, event: &Event, at: Timestamp) -> Result<(), &'static
     state.status = status_after(state, event);
     if state.status.is_final() {
         state.account.close();
+        state.login = None;
+    }
+    Ok(())
+}
+
+fn settled(state: &mut State, effect: EffectId, landed: bool, result: Option<payload::Ref>) -> Result<(), &'static str> {
+    let call = call(state, effect)?;
+    call.phase = if landed { Phase::Landed { result, truncated: false } } else { Phase::Ready };
+    call.earlier_open = false;
+    if !landed {
+        call.first_sent_at = None;
+        let worst = call.intent.worst;
+        state.account.restore(effect, worst);
+    }
+    Ok(())
+}
+
+fn login_requested(state: &mut State, login: &LoginAsked) -> Result<(), &'static str> {
+    if state.login.is_some() {
+        return Err("a second login is waited for");
+    }
+    state.login = Some(Box::new(login.clone()));
+    Ok(())
+}
+
+fn login_over(state: &mut State, claims_at: Option<Timestamp>) -> Result<(), &'static str> {
+    let login = state.login.take().ok_or("no login was waited for")?;
+    if claims_at.is_some_and(|claims_at| claims_at <= login.claims_at) {
+        return Err("a login that brought nothing new");
     }
     Ok(())
 }
@@ -207,6 +235,9 @@ fn status_after(state: &State, event: &Event) -> Status {
         | Event::ApprovalExpired { .. }
         | Event::Intended { .. }
         | Event::CallDenied { .. }
+        | Event::LoginRequested { .. }
+        | Event::LoginSeen { .. }
+        | Event::LoginExpired
         | Event::Landed { .. }
         | Event::CallFailed { .. }
         | Event::NotLanded { .. }
@@ -214,5 +245,9 @@ fn status_after(state: &State, event: &Event) -> Status {
         | Event::Settled { .. }
         | Event::CancelRequested { .. } => {}
     }
-    if state.parked_calls().next().is_some() { Status::InputRequired } else { Status::Working }
+    match &state.login {
+        _ if state.parked_calls().next().is_some() => Status::InputRequired,
+        Some(_) => Status::AuthRequired,
+        None => Status::Working,
+    }
 }

@@ -4,5 +4,6 @@ mod approvals;
 mod attempts;
 mod endings;
 mod fixture;
+mod logins;
 mod properties;
 mod put_back;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use scalbotics_core::outside;
 use scalbotics_core::time::Span;
 use scalbotics_identity::authority::ca::SVID_LIFETIME_MS_MAX;
 use schemars::JsonSchema;
@@ -79,4 +80,34 @@ pub struct Issuer {
     /// Whether people may log in by their own keys although there are issuers in `trusted`: for when those are down. It shows in `status`, in the log
     /// and in the record of each such login.
     pub break_glass: bool,
+    /// How old their word about groups may be.
+    pub claims_age: ClaimsAge,
+}
+
+/// `[issuer.claims_age]`: how old an issuer's word about somebody's groups may be for a call of a tool, a minute to 7 days. A task whose next call
+/// would be allowed with a newer one is AUTH_REQUIRED until its human logs in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ClaimsAge {
+    /// For tier 0, reads; without it, any age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier_0: Option<Span>,
+    /// For tier 1, changes of the workspace; without it, any age.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tier_1: Option<Span>,
+    /// For tier 2, what touches the world.
+    pub tier_2: Span,
+}
+
+impl Default for ClaimsAge {
+    fn default() -> Self {
+        let outside::ClaimsAge { read, change, risky } = outside::ClaimsAge::default();
+        Self { tier_0: read, tier_1: change, tier_2: risky }
+    }
+}
+
+impl From<&ClaimsAge> for outside::ClaimsAge {
+    fn from(ages: &ClaimsAge) -> Self {
+        Self { read: ages.tier_0, change: ages.tier_1, risky: ages.tier_2 }
+    }
 }

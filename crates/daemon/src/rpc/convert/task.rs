@@ -3,7 +3,8 @@
 use scalbotics_core::model::{AnswerNote, Miss};
 use scalbotics_core::ports::{StoredEvent, Summary};
 use scalbotics_core::task::{
-    Budget, CallState, Denied, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, Path, Phase, State, Status, Way,
+    Budget, CallState, Denied, Doubt, Event, Failure as TaskFailure, Goal as StoredGoal, Intent, LoginAsked, Path, Phase, State,
+    Status, Way,
 };
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
@@ -76,6 +77,19 @@ pub(in crate::rpc) fn task(view: View) -> v1::Task {
         deadline: Some(timestamp(envelope.deadline)),
         etag: state.version.to_string(),
         erased: erased(&view),
+        login: state.login.as_deref().map(login),
+    }
+}
+
+/// The login that a task waits for.
+fn login(login: &LoginAsked) -> v1::AwaitedLogin {
+    v1::AwaitedLogin {
+        human: login.human.to_string(),
+        step: login.step.clone(),
+        tool: login.tool.to_string(),
+        tier: login.tier.number().into(),
+        claims_time: Some(timestamp(login.claims_at)),
+        expire_time: Some(timestamp(login.expires_at)),
     }
 }
 
@@ -223,6 +237,7 @@ const fn failure_word(failure: TaskFailure) -> &'static str {
         TaskFailure::PolicyError => "POLICY_ERROR",
         TaskFailure::ApprovalDenied => "APPROVAL_DENIED",
         TaskFailure::ApprovalExpired => "APPROVAL_EXPIRED",
+        TaskFailure::LoginMissing => "LOGIN_MISSING",
         TaskFailure::ToolFailed => "TOOL_FAILED",
         TaskFailure::WorkflowFailed => "WORKFLOW_FAILED",
         TaskFailure::BudgetExhausted => "BUDGET_EXHAUSTED",
@@ -299,6 +314,15 @@ fn described(base: v1::TaskEvent, event: &Event) -> v1::TaskEvent {
             decision: decision.to_string(),
             ..plain(base, "call_denied", String::new())
         },
+        Event::LoginRequested { login, decision } => v1::TaskEvent {
+            step: login.step.clone(),
+            tool: login.tool.to_string(),
+            tier: login.tier.number().into(),
+            decision: decision.to_string(),
+            ..plain(base, "login_requested", format!("of {}", login.human))
+        },
+        Event::LoginSeen { .. } => plain(base, "login_seen", String::new()),
+        Event::LoginExpired => plain(base, "login_expired", String::new()),
         Event::Landed { effect, attempt, truncated, answer: note, .. } => {
             let cut = if *truncated { ", result cut at its limit" } else { "" };
             let base = v1::TaskEvent { answer: note.as_deref().map(answer), ..base };

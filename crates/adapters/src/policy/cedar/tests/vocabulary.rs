@@ -76,6 +76,7 @@ fn state() -> State {
         denied: BTreeMap::new(),
         refused: BTreeSet::new(),
         account: Account::default(),
+        login: None,
         cancel_requested_by: None,
         output: None,
         failure: None,

@@ -52,16 +52,6 @@ fn every_command() -> Vec<(Command, &'static str)> {
     ]
 }
 
-fn refuse() -> Command {
-    Command::Refuse {
-        step: "step1".to_owned(),
-        tool: crate::tenant::Name::parse("tool").unwrap(),
-        tier: Tier::Read,
-        decision: crate::ids::DecisionId::from_u128(9),
-        failure: Some(Failure::PolicyDenied),
-    }
-}
-
 #[test]
 fn final_is_final() {
     for end in [complete(), fail(), cancel(), refuse()] {

@@ -5,8 +5,8 @@ use crate::ids::{AgentUid, ApprovalId, DecisionId, EffectId, GrantId, HumanUid, 
 use crate::payload;
 use crate::principal::{Chain, Grant, Principal, Scope, Uid};
 use crate::task::{
-    Accepted, ApprovalAsked, Budget, Command, Doubt, Envelope, Event, Failure, Goal, Intent, Path, Phase, Proposal, Rejection,
-    State, Usage, Verdict, Way, decide, evolve, fold,
+    Accepted, ApprovalAsked, Budget, Command, Doubt, Envelope, Event, Failure, Goal, Intent, LoginAsked, Path, Phase, Proposal,
+    Rejection, State, Usage, Verdict, Way, decide, evolve, fold,
 };
 use crate::tenant::{Name, TenantId};
 use crate::time::{Span, Timestamp};
@@ -226,4 +226,31 @@ pub(super) fn complete() -> Command {
 
 pub(super) fn cancel() -> Command {
     Command::Cancel { by: HUMAN }
+}
+
+pub(super) fn refuse() -> Command {
+    Command::Refuse {
+        step: "step1".to_owned(),
+        tool: name("tool"),
+        tier: Tier::Read,
+        decision: DecisionId::from_u128(9),
+        failure: Some(Failure::PolicyDenied),
+    }
+}
+
+/// Waits for a login with a later word than that of the start, at most until `until_ms`.
+pub(super) fn ask_login(until_ms: u64) -> Command {
+    let login = LoginAsked {
+        step: "step1".to_owned(),
+        tool: name("tool"),
+        tier: Tier::Risky,
+        human: HumanUid::from_u128(1),
+        claims_at: START,
+        expires_at: at(until_ms),
+    };
+    Command::AskLogin { login: Box::new(login), decision: DecisionId::from_u128(5) }
+}
+
+pub(super) fn note_login(ms: u64) -> Command {
+    Command::NoteLogin { claims_at: at(ms) }
 }

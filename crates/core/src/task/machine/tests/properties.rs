@@ -60,7 +60,12 @@ fn command() -> impl Strategy<Value = (Command, u64)> {
         2 => cancel(),
         _ => submit(3),
     });
-    let command = prop_oneof![8 => of_call, 4 => of_approval, 1 => of_task];
+    let of_login = (0..4_usize, 1..90_000_u64).prop_map(|(kind, ms)| match kind {
+        0 => ask_login(ms),
+        1 | 2 => note_login(ms),
+        _ => Command::ExpireLogin,
+    });
+    let command = prop_oneof![8 => of_call, 4 => of_approval, 1 => of_login, 1 => of_task];
     (command, prop_oneof![4 => 0..500_u64, 1 => 0..30_000_u64])
 }
 
@@ -70,10 +75,18 @@ fn check(life: &Life) -> Result<(), TestCaseError> {
     let mut consumed: BTreeMap<ApprovalId, usize> = BTreeMap::new();
     let mut attempts: BTreeMap<EffectId, u32> = BTreeMap::new();
     let mut open: BTreeMap<EffectId, bool> = BTreeMap::new();
+    let mut awaited = false;
     for (place, (event, _)) in life.journal.iter().enumerate() {
         let is_end = matches!(event, Event::Completed { .. } | Event::Failed { .. } | Event::Canceled);
         prop_assert!(!is_end || place + 1 == life.journal.len(), "something after the end");
+        let begins = matches!(event, Event::Intended { .. } | Event::ApprovalRequested { .. } | Event::Completed { .. });
+        prop_assert!(!(awaited && begins), "something begins while a login is waited for");
         match event {
+            Event::LoginRequested { .. } => prop_assert!(!std::mem::replace(&mut awaited, true), "two logins are waited for"),
+            Event::LoginSeen { .. } | Event::LoginExpired => {
+                prop_assert!(std::mem::replace(&mut awaited, false), "nobody waited")
+            }
+            Event::CancelRequested { .. } => awaited = false,
             Event::Intended { intent, attempt, approval, .. } => {
                 let before = attempts.insert(intent.effect, *attempt).unwrap_or(0);
                 prop_assert_eq!(*attempt, before + 1);
@@ -99,6 +112,8 @@ fn check(life: &Life) -> Result<(), TestCaseError> {
             _ => {}
         }
     }
+    let ended = life.state().status.is_final();
+    prop_assert_eq!(life.state().login.is_some(), awaited && !ended, "who is waited for is the journal's to say");
     prop_assert!(consumed.values().all(|times| *times == 1), "an approval was used twice");
     prop_assert!(life.state().account.taken().calls <= life.state().envelope.budget.calls);
     Ok(())
