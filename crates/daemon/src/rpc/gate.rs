@@ -30,6 +30,7 @@ use super::held::Held;
 use super::intake::{Counted, Intake};
 use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
+use super::possession::ProvedKeys;
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
 use super::strangers::Stranger;
 use super::time_limit::TimeLimit;
@@ -51,6 +52,8 @@ pub(super) struct Connection {
     pub(super) begun: Arc<AtomicU64>,
     /// Whether anybody is known to be behind it.
     pub(super) stranger: Arc<Stranger>,
+    /// The keys that were proved on it.
+    pub(super) proved: Arc<ProvedKeys>,
     /// What half messages hold, of all connections.
     pub(super) intake: Arc<Intake>,
 }
@@ -149,7 +152,7 @@ impl Gate {
             Some(certificate) if !head.headers().contains_key(AUTHORIZATION) => {
                 self.context.authenticate_certificate(certificate).await
             }
-            certificate => self.context.authenticate(head.headers(), certificate.is_some()).await,
+            Some(_) | None => self.context.authenticate(head.headers(), head.uri().path(), &self.connection).await,
         };
         identified.inspect_err(|failure| {
             if let Some(kind) = self.kind_of(failure, head) {

@@ -46,6 +46,7 @@ mod issuers;
 mod joining;
 mod kills;
 mod ledger;
+mod logins;
 mod next_steps;
 mod people;
 mod process;
