@@ -54,8 +54,7 @@ impl Default for Start {
 /// [`StartError`]; nothing was served then.
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
     open_files::raise(config.settings.limits.connections);
-    let (api, admin) = listeners(&config).await?;
-    let bound_at = Timestamp::from_unix_ms(System.wall_ms());
+    let ((api, admin), bound_at) = (listeners(&config).await?, Timestamp::from_unix_ms(System.wall_ms()));
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
     let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
