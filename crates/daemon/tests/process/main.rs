@@ -46,7 +46,7 @@ mod issuers;
 mod joining;
 mod kills;
 mod ledger;
-mod logins;
+mod same_second;
 mod next_steps;
 mod people;
 mod process;
