@@ -12,7 +12,7 @@ use scalbotics_core::ids::HumanUid;
 use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
-use scalbotics_identity::holder::{assertion, key, tls, trust};
+use scalbotics_identity::holder::{assertion, key, proof, tls, trust};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use scalbotics_proto::v1::submit_task_request::Goal;
@@ -23,6 +23,9 @@ use tonic::transport::{Channel, Endpoint, Uri};
 
 /// Life of an assertion, in seconds: it is used at once.
 const ASSERTION_LIFETIME_S: i64 = 30;
+
+/// The method by which a connection is opened, as a path.
+const WHO_AM_I: &str = "/scalbotics.v1.SessionService/WhoAmI";
 
 /// Time between two attempts to connect to a daemon that is starting. A listener that is bound takes connections before it
 /// serves, so the last attempt waits inside of the handshake and not here.
@@ -104,7 +107,7 @@ impl Person {
         dial(&self.uri, &self.connector).await
     }
 
-    /// A token.
+    /// A token, whose key is proved on this connection.
     pub(crate) async fn log_in(&self, channel: &Channel) -> Result<String> {
         let login = assertion::Login {
             holder: KeyHolder::Human(self.entry.human_uid),
@@ -114,7 +117,19 @@ impl Person {
         };
         let assertion = assertion::sign(&login, &self.key, now())?;
         let request = v1::ExchangeAssertionRequest { assertion };
-        Ok(SessionServiceClient::new(channel.clone()).exchange_assertion(request).await?.into_inner().token)
+        let token = SessionServiceClient::new(channel.clone()).exchange_assertion(request).await?.into_inner().token;
+        self.prove(channel, &token).await?;
+        Ok(token)
+    }
+
+    /// The first call of a connection: it proves that the person holds the key of their token. Later calls carry the token alone, so that
+    /// benches measure the daemon and no signatures of theirs.
+    pub(crate) async fn prove(&self, channel: &Channel, token: &str) -> Result<()> {
+        let mut request = request(token, v1::WhoAmIRequest {})?;
+        let proof = proof::sign(&self.key, &proof::target(&self.audience, WHO_AM_I), token, now())?;
+        request.metadata_mut().insert(proof::HEADER, proof.parse().context("the proof is not one")?);
+        SessionServiceClient::new(channel.clone()).who_am_i(request).await?;
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tonic::transport::Channel;
 
-use crate::client::{Person, request, submit, who_am_i};
+use crate::client::{Person, request, submit};
 use crate::spent::micros;
 use crate::start::{self, Daemon};
 
@@ -72,7 +72,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
         let begun = Instant::now();
         daemon = Daemon::spawn(&options.start)?;
         let channel = person.connect(|| daemon.is_alive()).await.context("the daemon does not answer")?;
-        who_am_i(&channel, &token).await.context("the first call failed")?;
+        person.prove(&channel, &token).await.context("the first call failed")?;
         samples.answered_us.push(micros(begun.elapsed()));
         if run + 1 == options.start.runs {
             samples.open = count(&channel, &token).await?;

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::client::{Person, who_am_i};
+use crate::client::Person;
 use crate::spent::micros;
 
 /// Time between two looks at a daemon that drains.
@@ -57,7 +57,7 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
         let mut daemon = Daemon::spawn(options)?;
         let channel = person.connect(|| daemon.is_alive()).await.context("the daemon does not answer")?;
         let connected = begun.elapsed();
-        who_am_i(&channel, &token).await.context("the first call failed")?;
+        person.prove(&channel, &token).await.context("the first call failed")?;
         samples.answered_us.push(micros(begun.elapsed()));
         samples.connected_us.push(micros(connected));
         drop(channel);

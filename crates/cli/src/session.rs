@@ -4,11 +4,11 @@ mod connect;
 mod login;
 mod outside;
 mod own_key;
+mod proving;
 mod token;
 mod trace;
 
 use scalbotics_proto::v1;
-use tonic::transport::Channel;
 
 use crate::codes;
 use crate::context::{Contexts, Entry, Person};
@@ -17,13 +17,14 @@ use crate::tree::Globals;
 
 pub(crate) use connect::over;
 pub(crate) use login::{at_issuer, out, standing};
+pub(crate) use proving::Proving;
 pub(crate) use token::{forget, fresh};
 
 /// An open session.
 #[derive(Debug)]
 pub(crate) struct Session {
     /// The connection.
-    pub(crate) channel: Channel,
+    pub(crate) channel: Proving,
     /// Name of the context.
     pub(crate) name: String,
     /// The context.

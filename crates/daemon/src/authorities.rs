@@ -63,9 +63,7 @@ impl Ends {
     /// Who renews it, or what to do before it ends.
     pub(crate) const fn next(self) -> &'static str {
         match self {
-            Self::Root => {
-                "no command rotates the root: plan another one with whoever keeps it"
-            }
+            Self::Root => "no command rotates the root: plan another one with whoever keeps it",
             Self::Issuing => "scalbotics identity ca rotate --help",
             Self::Daemon => "the daemon renews it by itself at half of its life",
             Self::Agent => {

@@ -35,6 +35,7 @@ pub mod failpoint;
 mod following;
 pub mod id_source;
 mod issuer_document;
+mod issuer_keys;
 mod jwt_keys;
 mod keepers;
 mod keyring;

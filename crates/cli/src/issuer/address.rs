@@ -25,6 +25,10 @@ impl Address {
         if text.len() > LEN_MAX || text.contains('#') {
             return Err("it is longer than any address or has a fragment");
         }
+        // It is shown to the person: what a terminal takes for an order, or turns around, is in no address (RFC 3986 §2).
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err("it has characters that no address has");
+        }
         let uri: Uri = text.parse().map_err(|_| "it is no URL")?;
         let authority = uri.authority().ok_or("it names no host")?;
         if authority.as_str().contains('@') {
@@ -120,6 +124,10 @@ mod tests {
             "https://i/#x",
             "https://i /",
             "https://i/\r\nx: y",
+            "https://i/\u{9b}2J",
+            "https://i/\u{202e}moc",
+            "https://i/\u{7f}",
+            "https://\u{456}.test/",
             "https://",
             &format!("https://i/{}", "x".repeat(LEN_MAX)),
         ] {

@@ -11,6 +11,7 @@ use scalbotics_identity::holder::{tls, trust};
 use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use super::Proving;
 use crate::codes;
 use crate::context::Entry;
 use crate::failure::{Exit, Failure};
@@ -28,10 +29,11 @@ pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
 }
 
 /// A connection to the context's daemon.
-pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Channel, Failure> {
+pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Proving, Failure> {
     let roots = trust.roots().map_err(|error| unusable(&context.server, in_words(&error)))?;
     let config = tls::client_config(&roots, &trust.trust_domain, None, Arc::new(DefaultTimeProvider));
-    over(&context.server, config.map_err(|error| unusable(&context.server, in_words(&error)))?).await
+    let config = config.map_err(|error| unusable(&context.server, in_words(&error)))?;
+    Proving::new(over(&context.server, config).await?, context, trust)
 }
 
 fn unusable(server: &str, why: String) -> Failure {

@@ -27,9 +27,19 @@ pub(crate) async fn at_issuer(
     let channel = connect::channel(context, &trust).await?;
     let done = client.login(way, globals.wait_max(), clock::now, say).await.map_err(|error| error.failure(&attempt))?;
     let (shown, kind) = client.shown(&done.tokens).map_err(|error| error.failure(&attempt))?;
-    let given = outside::exchange(shown, kind, context, &trust, &channel).await?;
+    let given = match outside::exchange(shown, kind, &trust, &channel).await {
+        Err(failure) if outside::is_used(&failure) && done.tokens.refresh_token.is_some() => None,
+        given => Some(given?),
+    };
     let turn = Turn::wait(name)?;
     Login::new(issuer, done.subject, done.tokens.refresh_token, clock::now()).save(name)?;
+    let given = match given {
+        Some(given) => given,
+        None => {
+            outside::another_second().await;
+            outside::renewed(&turn, name, issuer, &trust, &channel).await?
+        }
+    };
     let token = token::keep(name, context, given)?;
     drop(turn);
     let request = super::with_token(trace::request(scalbotics_proto::v1::WhoAmIRequest {}), &token)?;

@@ -1,14 +1,15 @@
 //! An outside issuer: an access token for a token of its, bound to this program's key (RFC 8693, RFC 9449; semantics §4.4).
 
+use std::time::Duration;
+
 use scalbotics_core::in_words;
 use scalbotics_core::principal::KeyHolder;
 use scalbotics_core::tenant::Name;
 use scalbotics_identity::holder::{key, proof, trust};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
-use tonic::transport::Channel;
 
-use super::trace;
+use super::{Proving, trace};
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, Issuer, Person};
@@ -18,55 +19,76 @@ use crate::issuer::{Client, Login, Turn};
 /// The method that takes tokens of issuers, as a path.
 const METHOD: &str = "/scalbotics.v1.SessionService/ExchangeToken";
 
+/// The code of a token that says the same as one that was exchanged before.
+const USED: &str = "SUBJECT_TOKEN_USED";
+
+/// After this time the issuer's token says another second than before.
+const ANOTHER_SECOND: Duration = Duration::from_millis(1_100);
+
 /// Gets a token without the person, by the refresh token that the login left; `turn` says that no other program does so now.
 pub(super) async fn renewed(
     _turn: &Turn,
     name: &str,
-    context: &Entry,
     issuer: &Issuer,
     trust: &trust::File,
-    channel: &Channel,
+    channel: &Proving,
 ) -> Result<v1::AccessToken, Failure> {
     let Some(mut login) = Login::load(name, issuer) else {
         return Err(not_logged_in(name, "nobody logged in at the identity provider with this context"));
     };
-    let Some(refresh) = login.refresh_token.take() else {
+    let Some(mut refresh) = login.refresh_token.take() else {
         return Err(not_logged_in(name, "the login is over, and the identity provider gave no refresh token to renew it"));
     };
     let attempt = "the login cannot be renewed";
     let client = Client::discover(issuer).await.map_err(|error| error.failure(attempt))?;
-    let tokens = match client.refresh(&refresh, login.subject.as_deref(), clock::now()).await {
-        Ok(tokens) => tokens,
-        Err(error) => {
-            if error.is_over() {
-                Login::remove(name)?;
+    let mut is_another = false;
+    loop {
+        let tokens = match client.refresh(&refresh, login.subject.as_deref(), clock::now()).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                if error.is_over() {
+                    Login::remove(name)?;
+                }
+                return Err(error.failure(attempt));
             }
-            return Err(error.failure(attempt));
+        };
+        // First of all: the one before counts no more where tokens rotate.
+        refresh = tokens.refresh_token.clone().unwrap_or(refresh);
+        login.refresh_token = Some(refresh.clone());
+        login.save(name)?;
+        let (token, kind) = client.shown(&tokens).map_err(|error| error.failure(attempt))?;
+        match exchange(token, kind, trust, channel).await {
+            Err(failure) if is_used(&failure) && !is_another => another_second().await,
+            exchanged => return exchanged,
         }
-    };
-    // First of all: the one before counts no more where tokens rotate.
-    login.refresh_token = Some(tokens.refresh_token.clone().unwrap_or(refresh));
-    login.save(name)?;
-    let (token, kind) = client.shown(&tokens).map_err(|error| error.failure(attempt))?;
-    exchange(token, kind, context, trust, channel).await
+        is_another = true;
+    }
+}
+
+/// Whether the daemon has seen a token that says the same: most likely that of this person in another context, in this very second.
+pub(super) fn is_used(failure: &Failure) -> bool {
+    failure.code == USED
+}
+
+/// Waits until a token of the issuer says another second.
+pub(super) async fn another_second() {
+    tokio::time::sleep(ANOTHER_SECOND).await;
 }
 
 /// Exchanges a token of the issuer for ours.
 pub(super) async fn exchange(
     token: &str,
     kind: &str,
-    context: &Entry,
     trust: &trust::File,
-    channel: &Channel,
+    channel: &Proving,
 ) -> Result<v1::AccessToken, Failure> {
     let cannot = |why: String| {
         Failure::new(Exit::NotLoggedIn, codes::LOGIN, "cannot show the daemon whose token this is")
             .why(why)
             .next("scalbotics doctor")
     };
-    let key = key::Pair::load(&context.login_key).map_err(|error| cannot(in_words(&error)))?;
     let target = proof::target(trust.trust_domain.as_str(), METHOD);
-    let proof = proof::sign(&key, &target, Some(token), clock::now()).map_err(|error| cannot(in_words(&error)))?;
+    let proof = proof::sign(channel.key(), &target, token, clock::now()).map_err(|error| cannot(in_words(&error)))?;
     let request = v1::ExchangeTokenRequest { subject_token: token.to_owned(), subject_token_type: kind.to_owned(), proof };
     Ok(SessionServiceClient::new(channel.clone()).exchange_token(trace::request(request)).await?.into_inner())
 }
@@ -88,7 +110,7 @@ pub(super) fn bring_key(context: &Entry) -> Result<(), Failure> {
 }
 
 /// Whom the daemon takes the bearer of a token for.
-pub(super) async fn person(channel: &Channel, request: tonic::Request<v1::WhoAmIRequest>) -> Result<Person, Failure> {
+pub(super) async fn person(channel: &Proving, request: tonic::Request<v1::WhoAmIRequest>) -> Result<Person, Failure> {
     let answer = SessionServiceClient::new(channel.clone()).who_am_i(request).await?.into_inner();
     let strange = |why: String| {
         Failure::new(Exit::Failed, codes::PROTOCOL, "the daemon does not say who this is").why(why).next("scalbotics version")

@@ -1,12 +1,11 @@
 //! The built-in issuer: an access token for an assertion that the login key signs (RFC 7523).
 
 use scalbotics_core::in_words;
-use scalbotics_identity::holder::{assertion, key, trust};
+use scalbotics_identity::holder::{assertion, trust};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
-use tonic::transport::Channel;
 
-use super::trace;
+use super::{Proving, trace};
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, Person};
@@ -20,21 +19,20 @@ pub(super) async fn exchange(
     person: &Person,
     context: &Entry,
     trust: &trust::File,
-    channel: &Channel,
+    channel: &Proving,
 ) -> Result<v1::AccessToken, Failure> {
     let cannot = |why: String| {
         Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("cannot log in as {}", person.name))
             .why(why)
             .next("scalbotics doctor")
     };
-    let key = key::Pair::load(&context.login_key).map_err(|error| cannot(in_words(&error)))?;
     let login = assertion::Login {
         holder: person.holder,
         tenant: &context.tenant,
         audience: trust.trust_domain.as_str(),
         lifetime_s: ASSERTION_LIFETIME_S,
     };
-    let assertion = assertion::sign(&login, &key, clock::now()).map_err(|error| cannot(in_words(&error)))?;
+    let assertion = assertion::sign(&login, channel.key(), clock::now()).map_err(|error| cannot(in_words(&error)))?;
     let request = trace::request(v1::ExchangeAssertionRequest { assertion });
     Ok(SessionServiceClient::new(channel.clone()).exchange_assertion(request).await?.into_inner())
 }

@@ -6,9 +6,8 @@ use scalbotics_identity::holder::trust;
 use scalbotics_identity::private_file;
 use scalbotics_proto::v1;
 use serde::{Deserialize, Serialize};
-use tonic::transport::Channel;
 
-use super::{outside, own_key};
+use super::{Proving, outside, own_key};
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, token_path};
@@ -35,7 +34,7 @@ pub(super) async fn current(
     name: &str,
     context: &Entry,
     trust: &trust::File,
-    channel: &Channel,
+    channel: &Proving,
 ) -> Result<(String, bool), Failure> {
     if let Some(kept) = kept(name, context) {
         return Ok((kept.token, true));
@@ -48,7 +47,7 @@ pub(super) async fn current(
     if let Some(kept) = kept(name, context) {
         return Ok((kept.token, true));
     }
-    let token = outside::renewed(&turn, name, context, issuer, trust, channel).await?;
+    let token = outside::renewed(&turn, name, issuer, trust, channel).await?;
     Ok((keep(name, context, token)?, false))
 }
 
@@ -74,7 +73,7 @@ fn holder(context: &Entry) -> String {
 }
 
 /// Exchanges a fresh assertion of the login key for a token and keeps that.
-pub(crate) async fn fresh(name: &str, context: &Entry, trust: &trust::File, channel: &Channel) -> Result<String, Failure> {
+pub(crate) async fn fresh(name: &str, context: &Entry, trust: &trust::File, channel: &Proving) -> Result<String, Failure> {
     let person = context.person.as_ref().ok_or_else(|| {
         Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("context {name} names nobody")).next("scalbotics context list")
     })?;

@@ -1,9 +1,11 @@
 //! Outside issuers: whether those that are trusted answer, and the one that is only recorded still is what `initialize` found, within the same limits.
 
 use scalbotics_adapters::issuer::discover;
+use scalbotics_identity::authority::outside::Trusted;
 
 use super::finding::Finding;
 use super::run::Patient;
+use crate::issuer_keys;
 
 /// What this check is called.
 const CHECK: &str = "issuer";
@@ -11,8 +13,8 @@ const CHECK: &str = "issuer";
 pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let issuer = &patient.config.settings.issuer;
-    for trusted in &issuer.trusted {
-        findings.push(answers(patient, &trusted.url).await);
+    for trusted in &patient.config.trusted {
+        findings.push(answers(patient, trusted).await);
     }
     if issuer.break_glass && !issuer.trusted.is_empty() {
         let next = "take issuer.break_glass out of the configuration once the issuer is back, and restart the daemon";
@@ -29,12 +31,14 @@ pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
 }
 
 /// One by which people log in.
-async fn answers(patient: &Patient<'_>, url: &str) -> Finding {
+async fn answers(patient: &Patient<'_>, trusted: &Trusted) -> Finding {
+    let url = &trusted.url;
     if patient.offline {
         return Finding::ok(CHECK, format!("{url} is not asked: --offline"));
     }
-    match discover(url, &patient.roots).await {
-        Ok(found) => Finding::ok(CHECK, format!("{url} answers, with {} keys; people log in by it", found.keys)),
+    let found = discover(url, &patient.roots).await;
+    match found.and_then(|found| issuer_keys::usable(&found, &trusted.algorithms)) {
+        Ok(keys) => Finding::ok(CHECK, format!("{url} answers, with {keys} keys; people log in by it")),
         Err(error) => {
             let next = "check issuer.trusted in the configuration, the network, and the issuer; `issuer.break_glass = true` lets people log in by their keys";
             Finding::error(CHECK, &error, next)

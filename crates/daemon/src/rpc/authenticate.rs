@@ -12,6 +12,7 @@ use super::call::Identity;
 use super::codes;
 use super::context::Context;
 use super::failure::Failure;
+use super::gate::Connection;
 use super::registered::Registered;
 
 /// What every failed authentication says it was attempted on.
@@ -22,14 +23,19 @@ pub(super) const AFTER_SUSPENSION: &str =
     "ask an administrator of the tenant; once resumed, `scalbotics login` gets a token that counts";
 
 /// What to do about it.
-const NEXT: &str = "scalbotics login";
+pub(super) const NEXT: &str = "scalbotics login";
 
 impl Context {
-    /// Authenticates a call by its headers; `is_agent` when the connection presented a client certificate.
+    /// Authenticates a call of the method at `path` by its headers, and by what was proved on its connection.
     ///
     /// # Errors
     /// UNAUTHENTICATED, TOKEN_EXPIRED, PRINCIPAL_SUSPENDED or GRANT_OVER; STORE_FAILED when the registry cannot be read.
-    pub(super) async fn authenticate(&self, headers: &HeaderMap, is_agent: bool) -> Result<Identity, Failure> {
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        path: &str,
+        connection: &Connection,
+    ) -> Result<Identity, Failure> {
         let refuse = |why: &str| Failure::new(codes::UNAUTHENTICATED, WHAT).why(why).next(NEXT);
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -39,7 +45,7 @@ impl Context {
         // The scheme's case means nothing (RFC 9110 §11.1).
         let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token);
         let token = token.ok_or_else(|| refuse("the `authorization` header is not `Bearer <token>`"))?;
-        if is_agent {
+        if connection.certificate.is_some() {
             return Err(refuse("a human's token does not count on an agent's connection"));
         }
         if self.clock.alarm().is_some() {
@@ -55,6 +61,8 @@ impl Context {
             }
         })?;
         let session = token.session;
+        // Before anything is told of who it is about: whoever cannot prove the key learns nothing.
+        self.check_possession((headers, path), presented, session.key, &connection.proved)?;
         let registered = self.registered(session.holder).await?;
         let registered = registered.filter(|found| *found.tenant() == session.tenant);
         let registered = registered.ok_or_else(|| refuse("nobody has this identity"))?;

@@ -39,6 +39,7 @@ codes! {
     TOKEN_EXPIRED "TOKEN_EXPIRED" "the access token is over";
     ASSERTION_REFUSED "ASSERTION_REFUSED" "the login assertion does not count";
     OUTSIDE_ISSUER_ONLY "OUTSIDE_ISSUER_ONLY" "people log in by the outside issuer here, not by a key of their own";
+    SUBJECT_TOKEN_USED "SUBJECT_TOKEN_USED" "a token that says the same was exchanged before";
     SUBJECT_TOKEN_REFUSED "SUBJECT_TOKEN_REFUSED" "the token of the outside issuer, or the proof that comes with it, does not count";
     ISSUER_UNAVAILABLE "ISSUER_UNAVAILABLE" "the keys of the outside issuer cannot be had";
     GRANT_OVER "GRANT_OVER" "the standing grant of the service is over";

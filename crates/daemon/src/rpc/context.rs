@@ -17,6 +17,7 @@ use scalbotics_store::SqliteStore;
 use super::exchange::Outsiders;
 use super::limits::Limits;
 use super::metrics::Counters;
+use super::possession::UsedProofs;
 use super::used::UsedAssertions;
 use crate::clock::Guarded;
 
@@ -79,6 +80,8 @@ pub struct Context {
     pub metrics: Arc<Counters>,
     /// Login assertions that were used, until they would be refused as old.
     pub used_assertions: Arc<UsedAssertions>,
+    /// Proofs of possession that were used, until they would be refused as old.
+    pub used_proofs: UsedProofs,
     /// Outside issuers.
     pub outsiders: Outsiders,
     /// What this installation is.

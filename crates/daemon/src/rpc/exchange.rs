@@ -72,7 +72,7 @@ impl Context {
     /// Exchanges a token of an outside issuer.
     ///
     /// # Errors
-    /// SUBJECT_TOKEN_REFUSED, ISSUER_UNAVAILABLE, PRINCIPAL_SUSPENDED, CLOCK_UNTRUSTED, or what storing it fails with.
+    /// SUBJECT_TOKEN_REFUSED, SUBJECT_TOKEN_USED, ISSUER_UNAVAILABLE, PRINCIPAL_SUSPENDED, CLOCK_UNTRUSTED, or what storing it fails with.
     pub(super) async fn exchange_token(
         &self,
         call: &Call,
@@ -144,7 +144,7 @@ impl Context {
         let kind = kind.ok_or_else(|| refuse("the type of the token is not known", "type"))?;
         let target = proof::target(self.installation.trust_domain.as_str(), path);
         let proved = verify_proof(&request.proof, &target, &request.subject_token, now);
-        let key = proved.map_err(|refusal| refuse(refusal.to_string().replace("token", "proof"), "proof"))?.key;
+        let key = proved.map_err(|refusal| refuse(refusal.to_string(), "proof"))?.key;
         let token = Token::parse(&request.subject_token, kind).map_err(refused)?;
         let trusted = self.outsiders.trusted.iter().find(|trusted| trusted.url == token.claimed_issuer());
         let trusted = trusted.ok_or_else(|| refused(Refusal::Issuer))?;
@@ -167,7 +167,9 @@ impl Context {
             Use::Full => Err(Failure::new(codes::RATE_LIMITED, WHAT).next("try again in a minute").into()),
             Use::Again => {
                 tracing::warn!(issuer = arrived.issuer.as_str(), "token of an outside issuer was brought twice");
-                Err(refuse("the token was exchanged before", "replayed"))
+                let why = "a token that says the same was exchanged before: this one, or another of the same second";
+                let failure = Failure::new(codes::SUBJECT_TOKEN_USED, WHAT).why(why).next(NEXT);
+                Err(Refused { failure, reason: "replayed" })
             }
         }
     }

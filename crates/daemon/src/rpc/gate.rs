@@ -30,6 +30,7 @@ use super::held::Held;
 use super::intake::{Counted, Intake};
 use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
+use super::possession::ProvedKeys;
 use super::probe;
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
 use super::strangers::Stranger;
@@ -52,6 +53,8 @@ pub(super) struct Connection {
     pub(super) begun: Arc<AtomicU64>,
     /// Whether anybody is known to be behind it.
     pub(super) stranger: Arc<Stranger>,
+    /// The keys that were proved on it.
+    pub(super) proved: Arc<ProvedKeys>,
     /// What half messages hold, of all connections.
     pub(super) intake: Arc<Intake>,
 }
@@ -147,9 +150,9 @@ impl Gate {
 
     async fn identify(&self, head: &Request<Incoming>) -> Result<Identity, Failure> {
         if cfg!(feature = "probe") {
-            probe::authentications(|| self.authenticate(head.headers())).await;
+            probe::authentications(|| self.authenticate(head.headers(), head.uri().path())).await;
         }
-        let identified = self.authenticate(head.headers()).await;
+        let identified = self.authenticate(head.headers(), head.uri().path()).await;
         let numbers = &self.context.metrics.authentications;
         if identified.is_ok() {
             let by_certificate = self.connection.certificate.is_some() && !head.headers().contains_key(AUTHORIZATION);
@@ -165,10 +168,10 @@ impl Gate {
         })
     }
 
-    async fn authenticate(&self, headers: &HeaderMap) -> Result<Identity, Failure> {
+    async fn authenticate(&self, headers: &HeaderMap, path: &str) -> Result<Identity, Failure> {
         match &self.connection.certificate {
             Some(certificate) if !headers.contains_key(AUTHORIZATION) => self.context.authenticate_certificate(certificate).await,
-            certificate => self.context.authenticate(headers, certificate.is_some()).await,
+            Some(_) | None => self.context.authenticate(headers, path, &self.connection).await,
         }
     }
 

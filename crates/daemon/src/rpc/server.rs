@@ -173,7 +173,8 @@ impl Shared {
         };
         let begun = Arc::new(AtomicU64::new(0));
         let (stranger, intake) = (Arc::clone(stranger), Arc::clone(&self.intake));
-        let connection = Connection { peer, certificate, begun: Arc::clone(&begun), stranger, intake };
+        let (begun_by_calls, proved) = (Arc::clone(&begun), Arc::default());
+        let connection = Connection { peer, certificate, begun: begun_by_calls, stranger, proved, intake };
         let gate = Gate::new(self.routes.clone(), Arc::clone(&self.context), connection);
         let service = service_fn(move |request| {
             let gate = gate.clone();

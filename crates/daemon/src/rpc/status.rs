@@ -139,6 +139,7 @@ const TABLE: &[(Code, &[codes::Code])] = &[
             codes::TOKEN_EXPIRED,
             codes::ASSERTION_REFUSED,
             codes::SUBJECT_TOKEN_REFUSED,
+            codes::SUBJECT_TOKEN_USED,
             codes::OUTSIDE_ISSUER_ONLY,
             codes::PRINCIPAL_SUSPENDED,
             codes::GRANT_OVER,

@@ -1,23 +1,27 @@
 //! The outside issuer: judged before anything is made, then its keys are recorded beside the configuration.
 
 use scalbotics_adapters::issuer::{Discovered, discover};
+use scalbotics_identity::authority::outside::Algorithm;
 use scalbotics_identity::private_file;
 
 use super::error::{self, Error};
 use super::report::{Change, Report};
 use super::{Initialize, Plan};
 use crate::config::{IssuerClaims, TrustedIssuer};
-use crate::layout;
+use crate::{issuer_keys, layout};
 
 /// Reads discovery document and keys of the plan's issuer.
 ///
 /// # Errors
 /// [`Error::Issuer`].
 pub(super) async fn check(plan: &Plan) -> Result<Option<Discovered>, Error> {
-    match &plan.issuer {
-        Some(url) => discover(url, &plan.roots()?).await.map(Some).map_err(|source| Error::Issuer { source }),
-        None => Ok(None),
+    let Some(url) = &plan.issuer else { return Ok(None) };
+    let unusable = |source| Error::Issuer { source };
+    let found = discover(url, &plan.roots()?).await.map_err(unusable)?;
+    if plan.trusted.is_some() {
+        issuer_keys::usable(&found, &Algorithm::ALL).map_err(unusable)?;
     }
+    Ok(Some(found))
 }
 
 /// What the flags trust the issuer with, where they say it.

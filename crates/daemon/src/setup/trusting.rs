@@ -7,13 +7,14 @@ use clap::{Args, Subcommand};
 use scalbotics_adapters::issuer::discover;
 use scalbotics_core::in_words;
 use scalbotics_core::tenant::Name;
+use scalbotics_identity::authority::outside::Trusted;
 use scalbotics_identity::private_file;
 use serde_json::json;
 
 use super::error::{self, Error};
 use crate::config::{Config, IssuerClaims, TrustedIssuer, edit};
 use crate::program::Format;
-use crate::roots;
+use crate::{issuer_keys, roots};
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -116,10 +117,13 @@ impl Add {
         let (file, text) = read(config)?;
         let edited = edit::with_issuer(&text, &issuer);
         let after = [config.settings.issuer.trusted.clone(), vec![issuer.clone()]].concat();
-        check(config, &edited, &after).map_err(|reason| refused("issuer add", &self.url, reason))?;
+        let trusted = check(config, &edited, &after).map_err(|reason| refused("issuer add", &self.url, reason))?;
         let believed = roots::read(config.ca_bundle.as_deref());
         let believed = believed.map_err(|error| refused("egress.ca_bundle", "", in_words(error.as_ref())))?;
-        let found = discover(&self.url, &believed).await.map_err(|source| Error::Issuer { source })?;
+        let unusable = |source| Error::Issuer { source };
+        let found = discover(&self.url, &believed).await.map_err(unusable)?;
+        let algorithms = trusted.iter().find(|trusted| trusted.url == self.url).map(|trusted| trusted.algorithms.as_slice());
+        let keys = issuer_keys::usable(&found, algorithms.unwrap_or_default()).map_err(unusable)?;
         if self.dry_run {
             return Ok(list(&[issuer], output));
         }
@@ -131,9 +135,9 @@ impl Add {
             "who is suspended here stays so, whatever it says"
         };
         Ok(match output {
-            Format::Json => format!("{}\n", json!({"issuer": self.url, "keys": found.keys, "restart": true})),
+            Format::Json => format!("{}\n", json!({"issuer": self.url, "keys": keys, "restart": true})),
             Format::Table => {
-                format!("issuer  {} ({} keys)\nrestart the daemon; {note}\n", self.url, found.keys)
+                format!("issuer  {} ({keys} keys)\nrestart the daemon; {note}\n", self.url)
             }
         })
     }
@@ -156,11 +160,15 @@ fn remove(config: &Config, url: &str) -> Result<String, Error> {
     ))
 }
 
-/// Whether a start takes the file, and finds in it who is to be trusted.
-fn check(config: &Config, edited: &str, after: &[TrustedIssuer]) -> Result<(), String> {
+/// Whether a start takes the file, and finds in it who is to be trusted; answers them as it would use them.
+fn check(config: &Config, edited: &str, after: &[TrustedIssuer]) -> Result<Vec<Trusted>, String> {
     let fresh = Config::parse(config.sources.clone(), edited).map_err(|error| in_words(&error))?;
     let same = fresh.settings.issuer.trusted == after;
-    if same { Ok(()) } else { Err("something over the file, in the environment or behind --set, says another thing".to_owned()) }
+    if same {
+        Ok(fresh.trusted)
+    } else {
+        Err("something over the file, in the environment or behind --set, says another thing".to_owned())
+    }
 }
 
 fn read(config: &Config) -> Result<(&Path, String), Error> {

@@ -4,6 +4,7 @@ mod checks;
 mod loops;
 mod parts;
 mod start;
+mod trust;
 mod workloads;
 
 pub use checks::check;

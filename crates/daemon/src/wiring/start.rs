@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use scalbotics_core::ports::Clock;
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::audit::{Auditor, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::Reconciler;
@@ -19,10 +20,11 @@ use super::loops::{
     acceptor, anchored, approvals, evidence_of, issuance, learnt, outsiders, privacy_of, reconciler, sign_logs, used_logins,
 };
 use super::parts::{Keys, Outside, open_store, ports, unlock};
+use super::trust;
 use super::workloads::Workloads;
 use crate::admin;
 use crate::anchor;
-use crate::clock::{Guarded, System};
+use crate::clock::{Guarded, Source as _, System};
 use crate::config::Config;
 use crate::open_files;
 use crate::places::Places;
@@ -53,11 +55,12 @@ impl Default for Start {
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
     let of_workloads = config.workload_socket.as_ref().map_or(0, |_| rpc::workload::FILES_MAX);
     open_files::raise(config.settings.limits.connections, of_workloads);
-    let (api, admin) = listeners(&config).await?;
+    let ((api, admin), bound_at) = (listeners(&config).await?, Timestamp::from_unix_ms(System.wall_ms()));
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
     let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
-    let clock = Arc::new(Guarded::new(System, store.last_commit_at().max(Some(remembered.at))));
+    let newest = store.last_commit_at().max(Some(remembered.at));
+    let clock = Arc::new(Guarded::new(System, newest));
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
@@ -65,6 +68,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let Outside { ports, ground, masks, models, keepers } = outside;
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
+    trust::record(&config, &ports).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
     let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
 
@@ -109,6 +113,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         supervisor: supervisor.clone(),
         metrics: Arc::default(),
         used_assertions: used_logins(&config, &clock)?,
+        used_proofs: rpc::UsedProofs::new(newest.map_or(bound_at, |newest| newest.max(bound_at))),
         installation: installation(&config, clock.now()),
         clock,
         ports,
@@ -161,7 +166,7 @@ pub(super) async fn listeners(config: &Config) -> Result<(TcpListener, TcpListen
     Ok((api, listen(config.settings.server.admin_listen, "server.admin_listen").await?))
 }
 
-pub(super) fn installation(config: &Config, started_at: scalbotics_core::time::Timestamp) -> Installation {
+pub(super) fn installation(config: &Config, started_at: Timestamp) -> Installation {
     Installation {
         id: config.installation,
         trust_domain: config.trust_domain.clone(),

@@ -9,10 +9,10 @@ use scalbotics_proto::v1;
 use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use scalbotics_proto::v1::identity_service_client::IdentityServiceClient;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
-use tonic::transport::Channel;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::proving::Proving;
 use crate::wire::call;
 use crate::world::{World, connect, with};
 
@@ -37,7 +37,7 @@ impl World {
     }
 
     /// A connection by a certificate.
-    async fn as_agent(&self, key: Pair, chain: &str) -> Channel {
+    async fn as_agent(&self, key: Pair, chain: &str) -> Proving {
         let identity = tls::Identity { chain: certificate::from_pem(chain).unwrap(), key };
         connect(&self.plan, self.running.as_ref().unwrap().api(), Some(&identity)).await
     }

@@ -14,26 +14,30 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::provider::{Keys, Provider, now_s};
+use crate::proving::bound;
 use crate::world::{World, with};
 
 const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 const METHOD: &str = "/scalbotics.v1.SessionService/ExchangeToken";
 
 /// Logins without end, where a test is not about them.
-const FREELY: &str = "limits.requests_per_second.login=100000";
+pub(crate) const FREELY: &str = "limits.requests_per_second.login=100000";
 
 /// The people of `initialize` log in by their keys beside the issuer.
 const BROKEN: &str = "issuer.break_glass=true";
 
-async fn exchange_by(world: &World, token: &str, key: &Pair) -> Result<String, Status> {
+async fn exchange_by(world: &World, token: &str, key: Pair) -> Result<String, Status> {
     let now = Guarded::new(System, None).now();
-    let proof = proof::sign(key, &proof::target("acme.test", METHOD), None, now).unwrap();
+    let proof = proof::sign(&key, &proof::target("acme.test", METHOD), token, now).unwrap();
     let request = v1::ExchangeTokenRequest { subject_token: token.to_owned(), subject_token_type: ID_TOKEN.to_owned(), proof };
-    SessionServiceClient::new(world.channel.clone()).exchange_token(request).await.map(|answer| answer.into_inner().token)
+    SessionServiceClient::new(world.channel.clone())
+        .exchange_token(request)
+        .await
+        .map(|answer| bound(answer.into_inner().token, key))
 }
 
-async fn exchange(world: &World, token: &str) -> Result<String, Status> {
-    exchange_by(world, token, &Pair::generate(Algorithm::Ed25519).unwrap()).await
+pub(crate) async fn exchange(world: &World, token: &str) -> Result<String, Status> {
+    exchange_by(world, token, Pair::generate(Algorithm::Ed25519).unwrap()).await
 }
 
 async fn who(world: &World, token: &str) -> Result<v1::Identity, Status> {
@@ -60,7 +64,7 @@ async fn sem_4_4_a_token_is_exchanged_once_for_one_of_ours() {
     assert_eq!((eve.kind.as_str(), eve.display_name.as_str(), eve.tenant.as_str()), ("human", "eve", "acme"));
     assert_eq!(eve.groups, ["operators"]);
     let (code, reason, why) = told(exchange(&world, &token).await);
-    assert_eq!((code, reason.as_str()), (Code::Unauthenticated, "SUBJECT_TOKEN_REFUSED"));
+    assert_eq!((code, reason.as_str()), (Code::Unauthenticated, "SUBJECT_TOKEN_USED"));
     assert!(why.contains("exchanged before"), "{why}");
     world.restart().await;
     assert!(told(exchange(&world, &token).await).2.contains("exchanged before"), "after a restart");
@@ -146,9 +150,10 @@ async fn security_2_what_does_not_count_is_refused() {
     // A proof for another method.
     let now = Guarded::new(System, None).now();
     let key = Pair::generate(Algorithm::Ed25519).unwrap();
-    let proof = proof::sign(&key, &proof::target("acme.test", "/scalbotics.v1.SessionService/WhoAmI"), None, now).unwrap();
-    let request =
-        v1::ExchangeTokenRequest { subject_token: provider.token("eve", &[]), subject_token_type: ID_TOKEN.to_owned(), proof };
+    let subject_token = provider.token("eve", &[]);
+    let target = proof::target("acme.test", "/scalbotics.v1.SessionService/WhoAmI");
+    let proof = proof::sign(&key, &target, &subject_token, now).unwrap();
+    let request = v1::ExchangeTokenRequest { subject_token, subject_token_type: ID_TOKEN.to_owned(), proof };
     let refused = SessionServiceClient::new(world.channel.clone()).exchange_token(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
     let (_, metrics) = world.get("/metrics").await;
@@ -204,7 +209,7 @@ async fn sem_4_5_beside_an_outside_issuer_nobody_logs_in_by_a_key_unless_the_gla
     assert_eq!(refused.code(), Code::Unauthenticated);
     assert!(!world.get("/readyz").await.1.contains("break_glass"));
     world.restart_with(&[BROKEN]).await;
-    let admin = login(&world).await.unwrap().into_inner().token;
+    let admin = bound(login(&world).await.unwrap().into_inner().token, world.key("ann", "login"));
     assert!(world.get("/readyz").await.1.contains("break_glass"));
     let request = v1::ListAuditRecordsRequest { page_size: 1_000, ..Default::default() };
     let records = AuditServiceClient::new(world.channel.clone()).list_audit_records(with(&admin, request)).await.unwrap();

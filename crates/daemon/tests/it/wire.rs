@@ -4,8 +4,9 @@ use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::transport::Channel;
 use tonic::{Request, Status};
+
+use crate::proving::Proving;
 
 /// Bytes as they are.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,7 +48,7 @@ impl Decoder for Raw {
 }
 
 /// Calls `path` with an encoded message and perhaps a token; answers the first message.
-pub(crate) async fn call(channel: &Channel, path: &'static str, message: Vec<u8>, token: Option<&str>) -> Result<Bytes, Status> {
+pub(crate) async fn call(channel: &Proving, path: &'static str, message: Vec<u8>, token: Option<&str>) -> Result<Bytes, Status> {
     let mut grpc = Grpc::new(channel.clone());
     grpc.ready().await.unwrap();
     let mut request = Request::new(Bytes::from(message));

@@ -28,7 +28,9 @@ use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use scalbotics_store::{Options, SqliteStore};
 use serde_json::json;
 use tonic::Request;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Endpoint, Uri};
+
+use crate::proving::{Proving, bound};
 
 /// Only administrators may do anything: everybody else is denied every call of the table.
 const CLOSED: &str = "@id(\"admins-only\")\npermit (principal is Human in Group::\"admins\", action, resource);\n";
@@ -39,7 +41,7 @@ pub(crate) const NOBODY: &str = "nobody";
 pub(crate) struct World {
     dir: tempfile::TempDir,
     pub(crate) running: Option<Running>,
-    pub(crate) channel: Channel,
+    pub(crate) channel: Proving,
     pub(crate) plan: Plan,
 }
 
@@ -198,7 +200,8 @@ impl World {
     pub(crate) async fn token(&self, human: &str) -> String {
         let assertion = self.assertion(human, "acme.test", Guarded::new(System, None).now());
         let mut client = SessionServiceClient::new(self.channel.clone());
-        client.exchange_assertion(v1::ExchangeAssertionRequest { assertion }).await.unwrap().into_inner().token
+        let token = client.exchange_assertion(v1::ExchangeAssertionRequest { assertion }).await.unwrap().into_inner().token;
+        bound(token, self.key(human, "login"))
     }
 
     /// Commits files to the desired state.
@@ -271,7 +274,7 @@ async fn register_nobody(plan: &Plan, environment: &Environment) {
 }
 
 /// A connection, by a client's certificate where there is one.
-pub(crate) async fn connect(plan: &Plan, api: SocketAddr, identity: Option<&tls::Identity>) -> Channel {
+pub(crate) async fn connect(plan: &Plan, api: SocketAddr, identity: Option<&tls::Identity>) -> Proving {
     let trust = trust::File::load(&plan.root.join(layout::TRUST)).unwrap();
     let config =
         tls::client_config(&trust.roots().unwrap(), &trust.trust_domain, identity, Arc::new(DefaultTimeProvider)).unwrap();
@@ -284,7 +287,7 @@ pub(crate) async fn connect(plan: &Plan, api: SocketAddr, identity: Option<&tls:
             Ok::<_, std::io::Error>(TokioIo::new(connector.connect(name, tcp).await?))
         }
     });
-    Endpoint::from_static("http://localhost").connect_with_connector(service).await.unwrap()
+    Proving(Endpoint::from_static("http://localhost").connect_with_connector(service).await.unwrap())
 }
 
 /// A request with a token.

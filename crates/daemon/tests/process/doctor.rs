@@ -277,7 +277,9 @@ fn files_that_are_not_committed_are_not_in_force() {
 #[test]
 fn a_recorded_issuer_must_still_be_what_it_was() {
     let installation = Installation::new();
-    let keys = |kid: &str| json!({ "keys": [{ "kty": "EC", "kid": kid, "crv": "P-256", "x": "AA", "y": "AA" }] }).to_string();
+    let keys = |kid: &str| {
+        json!({ "keys": [{ "kty": "EC", "kid": kid, "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM" }] }).to_string()
+    };
     let (old, new) = (keys("one"), keys("two"));
     let published = Arc::new(Mutex::new(old.clone()));
     let web = Web::serve({

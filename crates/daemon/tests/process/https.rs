@@ -31,7 +31,7 @@ fn a_remote_repository_and_an_issuer_of_a_companys_own_authority() {
         // Whoever asks names the front, behind which this server stands.
         let base = format!("https://{}", request.header("Host").unwrap_or_default());
         let document = json!({ "issuer": base, "jwks_uri": format!("{base}/keys") });
-        let keys = json!({ "keys": [{ "kty": "EC", "kid": "one", "crv": "P-256", "x": "AA", "y": "AA", "use": "sig" }] });
+        let keys = json!({ "keys": [{ "kty": "EC", "kid": "one", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "use": "sig" }] });
         page(200, "application/json", if request.path == "/keys" { keys } else { document }.to_string())
     });
     let issuer = Front::new(behind.port, authority.certificate(&HERE));

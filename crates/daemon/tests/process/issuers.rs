@@ -1,6 +1,6 @@
 //! Whom an installation trusts about people: the verbs that edit its file, and what comes of it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::installation::{Installation, cli};
@@ -12,14 +12,47 @@ fn issuer() -> Web {
         let name = request.path.split('/').nth(1).unwrap_or_default();
         let base = format!("http://127.0.0.1:{port}/{name}");
         if request.path.ends_with("/keys") {
-            let mut key = json!({"kty": "EC", "kid": "one", "crv": "P-256", "x": "AA", "y": "AA", "use": "sig"});
-            if name == "secret" {
-                key["d"] = json!("AA");
-            }
-            return page(200, "application/json", json!({ "keys": [key] }).to_string());
+            let mut key = json!({"kty": "EC", "kid": "one", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "use": "sig"});
+            let keys = match name {
+                "secret" => json!([{ "kty": "oct", "kid": "two", "k": "AA" }, key]),
+                "twice" => json!([key, key]),
+                "small" => {
+                    key["x"] = json!("AA");
+                    json!([key])
+                }
+                _ => json!([key]),
+            };
+            return page(200, "application/json", json!({ "keys": keys }).to_string());
         }
         page(200, "application/json", json!({ "issuer": base, "jwks_uri": format!("{base}/keys") }).to_string())
     })
+}
+
+/// What the log of the installation says of changes of the trusted issuers, by its entries as others read them.
+fn changes(installation: &Installation, out: &str) -> Vec<Value> {
+    let out = installation.path(out);
+    let mut export = installation.environment(&cli());
+    export.args(["audit", "tiles", "--offline", "--log", "system", "--config"]).arg(installation.config()).arg("--out").arg(&out);
+    Answer::of(&mut export).exits(0);
+    let mut folders = vec![out];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let bytes = std::fs::read(path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            for leaf in text.split("{\"action\":").filter(|leaf| leaf.starts_with("\"issuer.trust_changed\"")) {
+                let leaf = format!("{{\"action\":{leaf}");
+                let record: Value = serde_json::Deserializer::from_str(&leaf).into_iter().next().unwrap().unwrap();
+                found.push(serde_json::from_str(record["target"].as_str().unwrap()).unwrap());
+            }
+        }
+    }
+    found
 }
 
 #[test]
@@ -39,6 +72,9 @@ fn issuers_are_added_listed_and_removed_and_the_rest_of_the_file_stays() {
     for (url, more, says) in [
         ("http://id.example", &[][..], "only this machine is trusted without"),
         (&web.at("/secret"), &[], "private key"),
+        (&web.at("/twice"), &[], "same kid"),
+        (&web.at("/small"), &[], "no named key"),
+        (&good, &["--algorithms", "RS256"], "no named key"),
         (&good, &["--tenants", "x=elsewhere"], "no tenant `elsewhere`"),
         (&good, &["--algorithms", "HS256"], "HS256"),
         (&good, &["--algorithms", "none"], "none"),
@@ -67,10 +103,18 @@ fn issuers_are_added_listed_and_removed_and_the_rest_of_the_file_stays() {
     assert!(text.starts_with(before.trim_end()), "{text}");
 
     // The daemon takes it, and people log in by it only.
-    let daemon = installation.start();
-    let refused = installation.ann(&["whoami"]);
-    assert!(refused.stderr.contains("OUTSIDE_ISSUER_ONLY"), "{refused:#?}");
-    let _ended = daemon.stop();
+    for _ in 0..2 {
+        let daemon = installation.start();
+        let refused = installation.ann(&["whoami"]);
+        assert!(refused.stderr.contains("OUTSIDE_ISSUER_ONLY"), "{refused:#?}");
+        let _ended = daemon.stop();
+    }
+    let came = changes(&installation, "came");
+    assert_eq!(came.len(), 1, "{came:#?}");
+    assert_eq!(
+        (&came[0]["added"], &came[0]["removed"], &came[0]["break_glass"]),
+        (&json!([good, other]), &json!([]), &json!(false))
+    );
 
     run(&["remove", &good]).exits(0);
     assert!(run(&["remove", &good]).exits(2).stderr.contains("does not trust it"));
@@ -79,4 +123,7 @@ fn issuers_are_added_listed_and_removed_and_the_rest_of_the_file_stays() {
     let daemon = installation.start();
     installation.ann(&["whoami"]).exits(0);
     let _ended = daemon.stop();
+    let gone = changes(&installation, "gone");
+    assert_eq!((gone.len(), &gone[1]["removed"]), (2, &json!([good, other])), "{gone:#?}");
+    assert_eq!((&gone[1]["from"], &gone[1]["to"]), (&came[0]["to"], &came[0]["from"]));
 }

@@ -60,6 +60,7 @@ mod restore;
 mod reviewed;
 mod rollback;
 mod rotation;
+mod same_second;
 mod secrets;
 mod service_unit;
 mod services;

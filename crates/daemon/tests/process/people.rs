@@ -465,3 +465,30 @@ fn sem_5_2_a_second_approver_is_enrolled_by_the_approver_admins_key_alone() {
     assert!(targets.iter().filter(|target| target.contains('/')).count() == 3, "{targets:?}");
     installation.verify_audit();
 }
+
+/// Who has read the file with Ann's token, and not the key beside it, is nobody; the file goes on counting for her.
+#[test]
+fn sem_4_4_a_stolen_token_file_is_worth_nothing() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let ann = installation.ann(&["whoami"]).exits(0).json();
+    let (server, trust) = (format!("https://127.0.0.1:{}", installation.api), installation.trust_file());
+    let key = installation.path("thief.pem").display().to_string();
+    installation.ann(&["human", "keygen", &key]).exits(0);
+    let place = ["context", "add", "thief", "--server", &server, "--trust-file", trust.to_str().unwrap(), "--of-tenant", "acme"];
+    let whose = ["--human", "ann", "--human-uid", ann["uid"].as_str().unwrap(), "--login-key", &key];
+    installation.ann(&[place.as_slice(), &whose].concat()).exits(0);
+    let tokens = installation.path("state").join("tokens");
+    let (hers, theirs) = (tokens.join(format!("{ANN}.json")), tokens.join("thief.json"));
+    for arguments in [["whoami"].as_slice(), &["task", "list"], &["approval", "watch"]] {
+        std::fs::copy(&hers, &theirs).unwrap();
+        let refused = Answer::of(&mut installation.cli("thief", arguments)).exits(4).error();
+        assert_eq!((refused.code.as_str(), refused.next.as_str()), ("UNAUTHENTICATED", "scalbotics login"));
+        assert!(refused.why.contains("another key"), "{refused:?}");
+    }
+    std::fs::remove_file(&theirs).unwrap();
+    assert_eq!(Answer::of(&mut installation.cli("thief", &["whoami"])).exits(4).error().code, "ASSERTION_REFUSED");
+    let kept = std::fs::read(&hers).unwrap();
+    installation.ann(&["whoami"]).exits(0);
+    assert_eq!(std::fs::read(&hers).unwrap(), kept, "she did not have to log in anew");
+}

@@ -278,7 +278,7 @@ fn a_push_that_is_refused_is_finished_by_the_next_run() {
 
 /// A good set of keys.
 fn keys() -> Value {
-    json!({ "keys": [{ "kty": "EC", "kid": "one", "crv": "P-256", "x": "AA", "y": "AA", "use": "sig" }] })
+    json!({ "keys": [{ "kty": "EC", "kid": "one", "crv": "P-256", "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM", "use": "sig" }] })
 }
 
 /// An issuer in several conditions, by the first part of its path.

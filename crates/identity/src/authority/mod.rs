@@ -12,3 +12,6 @@ pub mod seal;
 pub mod tls;
 
 mod aead;
+mod minted;
+
+pub use minted::Minted;

@@ -7,6 +7,9 @@ use super::key::{self, Jwk, Thumbprint};
 use crate::encoding::to_base64url;
 use crate::{entropy, jws};
 
+/// The header of a request that carries one (RFC 9449 §4.1).
+pub const HEADER: &str = "dpop";
+
 /// The token's type (RFC 9449 §4.2), so that no other token of the same key passes as one.
 pub const TYPE: &str = "dpop+jwt";
 
@@ -44,8 +47,7 @@ pub(crate) struct Claims {
     pub(crate) htm: String,
     pub(crate) htu: String,
     pub(crate) iat: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) ath: Option<String>,
+    pub(crate) ath: String,
 }
 
 /// The address that a proof names: of a method of the API of the installation of this trust domain, at whatever address it is reached. Nothing is
@@ -55,18 +57,18 @@ pub fn target(trust_domain: &str, method_path: &str) -> String {
     format!("https://{trust_domain}{method_path}")
 }
 
-/// Signs a proof for one call of the method at [`target`]; `token` is the one that it goes with, if it goes with one.
+/// Signs a proof for one call of the method at [`target`], which goes with `token`.
 ///
 /// # Errors
 /// Any [`Error`].
-pub fn sign(key: &key::Pair, target: &str, token: Option<&str>, now: Timestamp) -> Result<String, Error> {
+pub fn sign(key: &key::Pair, target: &str, token: &str, now: Timestamp) -> Result<String, Error> {
     let header = Header { typ: TYPE.to_owned(), alg: key.algorithm().as_jws().to_owned(), jwk: Jwk::from(key.public()) };
     let claims = Claims {
         jti: to_base64url(entropy::bytes::<JTI_LEN>()?),
         htm: METHOD.to_owned(),
         htu: target.to_owned(),
         iat: now.unix_ms().div_euclid(1000),
-        ath: token.map(token_hash),
+        ath: token_hash(token),
     };
     Ok(jws::sign_parts(key, &header, &claims)?)
 }
@@ -83,4 +85,6 @@ pub struct Proved {
     pub key: Thumbprint,
     /// The proof's name, which its holder gave.
     pub jti: String,
+    /// When it was made, by its holder's clock, to the second.
+    pub made_at: Timestamp,
 }

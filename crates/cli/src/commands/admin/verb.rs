@@ -2,7 +2,6 @@
 
 use clap::Subcommand;
 use scalbotics_proto::v1::privacy_service_client::PrivacyServiceClient;
-use tonic::transport::Channel;
 
 use super::erase::{self, EraseArgs};
 use super::hold::{self, HoldVerb};
@@ -10,7 +9,7 @@ use super::retention::{self, RetentionVerb};
 use crate::commands::exec_verb;
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer};
-use crate::session::Session;
+use crate::session::{Proving, Session};
 use crate::tree::Passed;
 
 /// Verbs.
@@ -51,7 +50,7 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
 }
 
 /// The service's client.
-pub(super) fn client(session: &Session) -> PrivacyServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> PrivacyServiceClient<Proving> {
     PrivacyServiceClient::new(session.channel.clone())
 }
 

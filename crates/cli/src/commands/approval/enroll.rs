@@ -9,7 +9,6 @@ use scalbotics_core::in_words;
 use scalbotics_core::principal::KeyHolder;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::human_service_client::HumanServiceClient;
-use tonic::transport::Channel;
 
 use crate::codes;
 use crate::commands::{daemon_program, human, said};
@@ -44,7 +43,7 @@ pub(crate) struct EnrollArgs {
 
 /// Has the statement signed, or takes a signed one, and hands it to the daemon.
 pub(super) async fn enroll(session: &Session, args: &EnrollArgs, printer: &Printer) -> Result<(), Failure> {
-    let mut client: HumanServiceClient<Channel> = HumanServiceClient::new(session.channel.clone());
+    let mut client = HumanServiceClient::new(session.channel.clone());
     let who = match (&args.name, session.person.holder) {
         (Some(name), _) => name.as_str(),
         (None, KeyHolder::Human(_)) => session.person.name.as_str(),

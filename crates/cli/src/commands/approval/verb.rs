@@ -3,14 +3,13 @@
 use clap::Subcommand;
 use scalbotics_core::approval::Answer;
 use scalbotics_proto::v1::approval_service_client::ApprovalServiceClient;
-use tonic::transport::Channel;
 
 use super::enroll::{EnrollArgs, enroll};
 use super::list::{ListArgs, WatchArgs, list, watch};
 use super::{answer, show};
 use crate::failure::Failure;
 use crate::output::Printer;
-use crate::session::Session;
+use crate::session::{Proving, Session};
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -52,7 +51,7 @@ pub(crate) enum Verb {
     Enroll(EnrollArgs),
 }
 
-pub(super) fn client(session: &Session) -> ApprovalServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> ApprovalServiceClient<Proving> {
     ApprovalServiceClient::new(session.channel.clone())
 }
 

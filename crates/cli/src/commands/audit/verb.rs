@@ -8,7 +8,6 @@ use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
 use scalbotics_proto::v1::prove_audit_log_request::Wanted;
 use serde_json::{Value, json};
 use tokio_stream::StreamExt as _;
-use tonic::transport::Channel;
 
 use super::export::{self, Export};
 use super::query::{self, Query};
@@ -17,7 +16,7 @@ use crate::codes;
 use crate::commands::exec_verb;
 use crate::failure::{Exit, Failure};
 use crate::output::{Printer, escape, pretty};
-use crate::session::Session;
+use crate::session::{Proving, Session};
 
 /// Newest records that are printed where nothing is said.
 const LINES: u64 = 20;
@@ -89,7 +88,7 @@ pub(crate) enum Verb {
     },
 }
 
-pub(super) fn client(session: &Session) -> AuditServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> AuditServiceClient<Proving> {
     AuditServiceClient::new(session.channel.clone())
 }
 

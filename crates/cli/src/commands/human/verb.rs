@@ -6,13 +6,12 @@ use clap::{Args, Subcommand};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::human_service_client::HumanServiceClient;
 use serde_json::{Value, json};
-use tonic::transport::Channel;
 
 use super::add::{AddArgs, add};
 use crate::commands::wire;
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
-use crate::session::Session;
+use crate::session::{Proving, Session};
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -83,7 +82,7 @@ impl StandingArgs {
 }
 
 /// The service's client.
-pub(super) fn client(session: &Session) -> HumanServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> HumanServiceClient<Proving> {
     HumanServiceClient::new(session.channel.clone())
 }
 

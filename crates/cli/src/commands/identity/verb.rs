@@ -4,14 +4,13 @@ use clap::Subcommand;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::identity_service_client::IdentityServiceClient;
 use serde_json::json;
-use tonic::transport::Channel;
 
 use super::ca::{self, CaVerb};
 use super::svid::{self, SvidVerb};
 use crate::commands::exec_verb;
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column};
-use crate::session::Session;
+use crate::session::{Proving, Session};
 use crate::tree::Passed;
 
 /// Verbs.
@@ -48,7 +47,7 @@ pub(crate) enum BundleVerb {
 }
 
 /// The service's client.
-pub(super) fn client(session: &Session) -> IdentityServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> IdentityServiceClient<Proving> {
     IdentityServiceClient::new(session.channel.clone())
 }
 

@@ -86,7 +86,7 @@ pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printe
 
 async fn list(
     session: &Session,
-    client: &mut SecretServiceClient<tonic::transport::Channel>,
+    client: &mut SecretServiceClient<crate::session::Proving>,
     printer: &Printer,
 ) -> Result<(), Failure> {
     let mut items: Vec<Value> = Vec::new();

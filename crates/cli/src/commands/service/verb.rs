@@ -7,13 +7,12 @@ use scalbotics_core::time::Span;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::service_service_client::ServiceServiceClient;
 use serde_json::{Value, json};
-use tonic::transport::Channel;
 
 use super::add::{AddArgs, add};
 use crate::commands::{human, wire};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
-use crate::session::Session;
+use crate::session::{Proving, Session};
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -84,7 +83,7 @@ impl StandingArgs {
 }
 
 /// The API's client.
-pub(super) fn client(session: &Session) -> ServiceServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> ServiceServiceClient<Proving> {
     ServiceServiceClient::new(session.channel.clone())
 }
 

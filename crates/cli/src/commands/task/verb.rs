@@ -3,13 +3,12 @@
 use clap::{Args, Subcommand};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::task_service_client::TaskServiceClient;
-use tonic::transport::Channel;
 
 use super::until::WaitArgs;
 use super::{follow, list, run as submit, settle, show};
 use crate::failure::Failure;
 use crate::output::Printer;
-use crate::session::Session;
+use crate::session::{Proving, Session};
 
 /// Verbs.
 #[derive(Debug, Subcommand)]
@@ -59,7 +58,7 @@ pub(crate) struct FollowedArgs {
     wait: WaitArgs,
 }
 
-pub(super) fn client(session: &Session) -> TaskServiceClient<Channel> {
+pub(super) fn client(session: &Session) -> TaskServiceClient<Proving> {
     TaskServiceClient::new(session.channel.clone())
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::compact::Compact;
 use super::verified::Verified;
 use super::{Error, LEEWAY_S, Refusal};
+use crate::authority::Minted;
 use crate::encoding::to_base64url;
 use crate::holder::key::{Algorithm, Pair, Public, Thumbprint};
 use crate::{entropy, jws};
@@ -54,23 +55,6 @@ pub struct Session {
     pub key: Thumbprint,
     /// The identity's epoch; a token of an older one is void (semantics §4.3).
     pub epoch: u64,
-}
-
-/// A new token.
-#[derive(Clone)]
-pub struct Minted {
-    /// The token; a secret.
-    pub token: String,
-    /// Its name, which may be logged.
-    pub jti: String,
-    /// Its end.
-    pub expires_at: Timestamp,
-}
-
-impl std::fmt::Debug for Minted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Minted").field("jti", &self.jti).field("expires_at", &self.expires_at).finish_non_exhaustive()
-    }
 }
 
 /// A token that has been validated. Whether its epoch is current is for the caller to ask the registry.

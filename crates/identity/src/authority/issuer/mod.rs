@@ -10,10 +10,10 @@ mod proof;
 mod refusal;
 mod verified;
 
-pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUPS_MAX, Issuer, LIFETIME_S, Minted, Session, Validator};
+pub use access::{AUDIENCE_LEN_MAX, AccessToken, GROUPS_MAX, Issuer, LIFETIME_S, Session, Validator};
 pub use compact::TOKEN_LEN_MAX;
 pub use login::{Assertion, LoggedIn};
-pub use proof::verify_proof;
+pub use proof::{ProofRefusal, verify_proof};
 pub use refusal::{Error, LEEWAY_S, Refusal};
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 mod signer;
 mod validator;
 
-pub use signer::{AUDIENCES_LEN_MAX, AUDIENCES_MAX, Error, LIFETIME_S, Minted, Signer, Subject};
+pub use signer::{AUDIENCES_LEN_MAX, AUDIENCES_MAX, Error, LIFETIME_S, Signer, Subject};
 pub use validator::{Refused, Valid, Validator};
 
 #[cfg(test)]

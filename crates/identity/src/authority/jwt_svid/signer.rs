@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::validator::Validator;
+use crate::authority::Minted;
 use crate::encoding::to_base64url;
 use crate::holder::key::{self, Algorithm, Jwk, Pair, Public};
 use crate::{entropy, jws};
@@ -62,23 +63,6 @@ pub struct Subject {
     pub id: SpiffeId,
     /// Its epoch: this installation does not take a token of an older one.
     pub epoch: u64,
-}
-
-/// A new token.
-#[derive(Clone)]
-pub struct Minted {
-    /// The compact token.
-    pub token: String,
-    /// Its name, for the audit log.
-    pub jti: String,
-    /// When it ends.
-    pub expires_at: Timestamp,
-}
-
-impl std::fmt::Debug for Minted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Minted").field("jti", &self.jti).field("expires_at", &self.expires_at).finish_non_exhaustive()
-    }
 }
 
 /// What a token says.

@@ -79,6 +79,12 @@ impl KeySet {
         self.0.contains_key(kid)
     }
 
+    /// How many keys it has; one at least.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn get(&self, kid: &str) -> Option<&Key> {
         self.0.get(kid)
     }
