@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use rustls::time_provider::DefaultTimeProvider;
+use scalbotics_core::digest::Digest;
 use scalbotics_identity::holder::key::{Algorithm, Pair};
 use scalbotics_identity::holder::{certificate, signing_request, tls, trust};
 use scalbotics_proto::v1;
@@ -59,7 +60,8 @@ impl Worker {
     /// When it is refused.
     pub(crate) async fn renew(&self, known: &Known) -> Result<Self> {
         let key = Pair::generate(Algorithm::P256)?;
-        let wanted = v1::RenewSvidRequest { signing_request: signing_request::make(&key)? };
+        let request_id = Digest::of_bytes(&key.public().to_spki_der()).to_string();
+        let wanted = v1::RenewSvidRequest { signing_request: signing_request::make(&key)?, request_id };
         let certificate = IdentityServiceClient::new(self.channel.clone()).renew_svid(wanted).await?.into_inner();
         Self::with(known, key, certificate).await
     }

@@ -11,7 +11,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::audit::{Auditor, Quota};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::Reconciler;
-use scalbotics_runtime::{Decisions, Supervisor, model, people, secret, task};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, model, people, secret, task};
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -53,8 +53,7 @@ impl Default for Start {
 /// # Errors
 /// [`StartError`]; nothing was served then.
 pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
-    let of_workloads = config.workload_socket.as_ref().map_or(0, |_| rpc::workload::FILES_MAX);
-    open_files::raise(config.settings.limits.connections, of_workloads);
+    raise_open_files(&config);
     let ((api, admin), bound_at) = (listeners(&config).await?, Timestamp::from_unix_ms(System.wall_ms()));
     let keys = unlock(&config)?;
     let store = open_store(&config)?;
@@ -71,12 +70,9 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     trust::record(&config, &ports).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
     let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
-
     let reconciler = reconciler(&config, &ports, (&metrics, &quota));
     begin_desired(&reconciler, (&workspaces, &models), &supervisor).await;
-    let terms = (Arc::clone(&quota), (&config.settings.issuer.claims_age).into());
-    let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), terms);
-    let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
+    let (tasks, recovered) = recovered_tasks(&config, (&ports, &reconciler), &supervisor, (&metrics, &quota)).await?;
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
@@ -125,6 +121,25 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// Lets the process have as many files open as its connections and those of the Workload API need.
+fn raise_open_files(config: &Config) {
+    let of_workloads = config.workload_socket.as_ref().map_or(0, |_| rpc::workload::FILES_MAX);
+    open_files::raise(config.settings.limits.connections, of_workloads);
+}
+
+/// Tasks, with those that were not finished back, and their number.
+async fn recovered_tasks(
+    config: &Config,
+    (ports, reconciler): (&Ports, &Reconciler),
+    supervisor: &Supervisor,
+    (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
+) -> Result<(task::Service, usize), StartError> {
+    let terms = (Arc::clone(quota), (&config.settings.issuer.claims_age).into());
+    let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(metrics), terms);
+    let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
+    Ok((tasks, recovered))
 }
 
 /// The services of the API, and the reporter of their health.

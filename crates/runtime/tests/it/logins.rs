@@ -54,7 +54,7 @@ async fn bed(disk: Disk) -> Bed {
 }
 
 fn people(bed: &Bed) -> People {
-    People::new(bed.ports.clone(), bed.tasks.clone(), Arc::clone(&bed.quota))
+    People::new(bed.ports.clone(), bed.tasks.clone(), (Arc::clone(&bed.quota), Arc::clone(&bed.metrics)))
 }
 
 /// Eve logs in: her issuer said these groups so long ago.
