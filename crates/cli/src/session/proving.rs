@@ -1,7 +1,7 @@
 //! A connection whose calls show that this program holds the key that its token is bound to (RFC 9449, decision 0051).
 //!
 //! The proof goes with each call that carries a token, since only the transport below knows which call is the first of a connection: it
-//! connects anew by itself where the daemon was restarted. Signing one costs some 20 µs; the daemon looks at the first.
+//! connects anew by itself where the daemon was restarted. The daemon looks at the first.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -161,7 +161,7 @@ async fn security_2_what_does_not_count_is_refused() {
         "scalbotics_issuer_key_fetches_total{result=\"ok\"} 1",
         "scalbotics_logins_refused_total{reason=\"tenant\"} 1",
         "scalbotics_logins_refused_total{reason=\"proof\"} 1",
-        "scalbotics_rpc_unauthenticated_total{kind=\"outside_token\"} 7",
+        "scalbotics_rpc_unauthenticated_total{kind=\"outside_token\",reason=\"refused\"} 7",
     ] {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }

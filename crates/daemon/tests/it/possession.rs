@@ -182,5 +182,5 @@ async fn security_22_a_flood_by_a_stolen_token_takes_nothing_from_its_owner() {
     }
     assert_eq!(open.len(), 200);
     let (_, metrics) = world.get("/metrics").await;
-    assert!(metrics.contains("scalbotics_rpc_unauthenticated_total{kind=\"token\"} 200\n"), "{metrics}");
+    assert!(metrics.contains("scalbotics_rpc_unauthenticated_total{kind=\"token\",reason=\"refused\"} 200\n"), "{metrics}");
 }
