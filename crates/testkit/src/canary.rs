@@ -18,7 +18,6 @@ pub struct Canary {
 
 /// Secrets with a shape of their own.
 pub const SHAPES: [&str; 102] = [
-    "sb|j1.{w 43}.{w 43}",
     "AK|IA{b32 16}",
     "AS|IA{b32 16}",
     "AI|za{w 35}",
@@ -120,6 +119,7 @@ pub const SHAPES: [&str; 102] = [
     "rk|_test_{an 24}",
     "sh|pat_{hx 32}",
     "sq|0atp-{w 22}",
+    "sb|j1.{w 43}.{w 43}",
 ];
 
 /// Secrets by what stands around them: the random part is the secret.

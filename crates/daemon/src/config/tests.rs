@@ -208,7 +208,7 @@ fn how_old_groups_may_be() {
         ("tier_2 = \"59s\"", "issuer.claims_age.tier_2"),
         ("tier_1 = \"8d\"", "issuer.claims_age.tier_1"),
         ("tier_0 = \"0s\"", "issuer.claims_age.tier_0"),
-        ("tier_2 = \"never\"", "claims_age"),
+        ("tier_2 = \"never\"", "`never`"),
         ("tier_3 = \"1h\"", "tier_3"),
     ] {
         let error = ages(&format!("[issuer.claims_age]\n{bad}\n")).unwrap_err();

@@ -80,8 +80,8 @@ async fn secrets_in_the_headers_of_a_trace_reach_nothing() {
         let traceparent = match number % 4 {
             0 => format!("cc-{TRACE}-00f067aa0ba902b7-01-{secret}"),
             1 => secret.clone(),
-            // 32 hexadecimal digits are a trace, whatever else they may be.
-            2 => format!("00-{TRACE}-{secret}-01"),
+            // 32 hexadecimal digits are a trace and 16 a span, such as a card's, whatever else they may be.
+            2 => format!("00-{TRACE}-{secret}0-01"),
             _ => secret.repeat(6_000 / secret.len()),
         };
         let headers = [
