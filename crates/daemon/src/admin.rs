@@ -102,7 +102,8 @@ async fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full
             text(status, "text/plain", lines.join("\n") + "\n")
         }
         "/metrics" => {
-            let ends = context.authorities.ends(context.ports.svids.as_ref(), context.ports.clock.now()).await;
+            let rights = *context.store.rights().borrow();
+            let ends = context.authorities.ends((context.ports.svids.as_ref(), rights), context.ports.clock.now()).await;
             // Without the book there is no series of what nobody knows; the rest is told all the same.
             let ends = open_metrics::certificate_ends(&ends.unwrap_or_default());
             let (runtime, rpc) = (context.runtime_metrics.samples(), context.metrics.samples());

@@ -67,7 +67,7 @@ impl Ends {
             Self::Issuing => "scalbotics identity ca rotate --help",
             Self::Daemon => "the daemon renews it by itself at half of its life",
             Self::Agent => {
-                "its worker renews it with `scalbotics agent enroll AGENT --dir DIR --watch`; see `scalbotics identity svid list`"
+                "its worker renews it, see `scalbotics agent enroll --help`; whose it is, is in `scalbotics identity svid list`"
             }
         }
     }
@@ -87,11 +87,14 @@ pub(crate) struct Authorities {
     /// Held while what is judged by, and served with, is replaced: the one who read the authorities first would else have the last word.
     refreshing: tokio::sync::Mutex<()>,
     lists: Mutex<BTreeMap<AuthorityId, Kept>>,
-    nearest: Mutex<Option<(Timestamp, Option<Timestamp>)>>,
+    nearest: Mutex<Option<Nearest>>,
 }
 
 /// A list that is handed out, of when, and of which rights.
 type Kept = (Timestamp, u64, Bytes);
+
+/// The nearest end of an agent's certificate, of when, and of which rights. That there is none is not kept: it costs nothing to find.
+type Nearest = (Timestamp, u64, Timestamp);
 
 impl Authorities {
     /// Issues the daemon's certificate, which is served with the roots, and lets the authorities vouch for clients.
@@ -241,13 +244,18 @@ impl Authorities {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(crate) async fn ends(&self, book: &dyn SvidBook, now: Timestamp) -> Result<Vec<(Ends, Timestamp)>, StoreError> {
+    pub(crate) async fn ends(
+        &self,
+        (book, rights): (&dyn SvidBook, u64),
+        now: Timestamp,
+    ) -> Result<Vec<(Ends, Timestamp)>, StoreError> {
         let kept = *self.nearest.lock().unwrap_or_else(PoisonError::into_inner);
-        let agent = match kept.filter(|(at, _)| *at <= now && now.since_ms(*at) < NEAREST_KEPT_MS) {
-            Some((_, end)) => end,
+        let is_fresh = |(at, of, _): &Nearest| *of == rights && *at <= now && now.since_ms(*at) < NEAREST_KEPT_MS;
+        let agent = match kept.filter(is_fresh) {
+            Some((_, _, end)) => Some(end),
             None => {
                 let end = book.nearest_end(now).await?;
-                *self.nearest.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, end));
+                *self.nearest.lock().unwrap_or_else(PoisonError::into_inner) = end.map(|end| (now, rights, end));
                 end
             }
         };

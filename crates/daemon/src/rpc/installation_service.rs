@@ -102,7 +102,8 @@ impl Installations {
         let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
         let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
         let (reasons, outside) = (self.0.reasons(), self.0.keepers.outside());
-        let ends = self.0.authorities.ends(self.0.ports.svids.as_ref(), self.0.ports.clock.now()).await;
+        let rights = *self.0.store.rights().borrow();
+        let ends = self.0.authorities.ends((self.0.ports.svids.as_ref(), rights), self.0.ports.clock.now()).await;
         let certificates = ends.map_err(|error| store_failure(&error))?.into_iter().map(certificate_end).collect();
         let count = |len: usize| u64::try_from(len).unwrap_or(u64::MAX);
         Ok(v1::Installation {

@@ -98,7 +98,7 @@ fn issue_5_the_numbers_of_identities_are_read_from_outside() {
     assert!(!after.contains_key(&ends("agent")));
     let mut shown = installation.environment(&cli());
     let shown = Answer::of(shown.args(["--context", ANN, "status"])).exits(0).stdout;
-    let first = shown.lines().find(|line| line.starts_with("first certificate ends")).unwrap();
+    let first = shown.lines().find(|line| line.starts_with("certificate ends")).unwrap();
     assert!(first.contains("daemon: "), "{first}");
     drop(daemon);
 }

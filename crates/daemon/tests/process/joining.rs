@@ -197,7 +197,7 @@ fn gone(installation: &Installation, agent: &str) {
     installation.ann(&["--yes", "agent", "offboard", agent]).exits(0);
     assert!(!installation.knows("third", agent));
     // What it was and might call is out of desired state, which is in force without it.
-    let listed = Answer::of(Command::new("git").args(["--git-dir"]).arg(installation.path("desired.git")).args([
+    let listed = Answer::of(Command::new("git").args(["--git-dir"]).arg(installation.root.join("desired.git")).args([
         "ls-tree",
         "-r",
         "--name-only",

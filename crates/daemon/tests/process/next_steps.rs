@@ -371,6 +371,9 @@ fn notes(installation: &Installation, followed: &mut Followed) {
     followed.behind(installation, ANN, (&run.stderr, " calls "));
     let list = Answer::of(installation.environment(&cli()).args(["--context", ANN, "task", "list", "--limit", "1"])).exits(0);
     followed.behind(installation, ANN, (&list.stderr, "more: "));
+    installation.ann(&["agent", "add", "second", "--team", "ops", "--description", "Waits."]).exits(0);
+    let list = Answer::of(installation.environment(&cli()).args(["--context", ANN, "agent", "list", "--limit", "1"])).exits(0);
+    followed.behind(installation, ANN, (&list.stderr, "more: "));
     for entry in ["one", "two"] {
         let input = json!({ "entry": entry, "before_ms": 0, "after_ms": 0 }).to_string();
         installation.ann(&["task", "run", "--agent", "clerk", "--workflow", "opaque", "--input", &input]).exits(6);
@@ -412,6 +415,10 @@ fn joining(installation: &Installation, followed: &mut Followed) {
     followed.step(installation, ANN, note.stderr.trim());
     let token = installation.token_file(&installation.ann(&["agent", "join-token", "clerk"]).exits(0));
     installation.enroll("clerk", "joined", &token).exits(0);
+    let status = installation.ann(&["status"]).exits(0).json();
+    for (_, end) in status["certificates"].as_object().unwrap() {
+        followed.step(installation, ANN, end["next"].as_str().unwrap());
+    }
     installation.ann(&["agent", "rotate-keys", "clerk", "--compromised"]).exits(0);
     let answers = [
         installation.enroll("clerk", "late", &token).exits(4),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use scalbotics_core::ids::EffectId;
+use scalbotics_core::ids::{EffectId, TaskId};
 use scalbotics_core::ports::{AuditLog, Batch, StoreError, TaskLog};
 use scalbotics_core::task::{Command as Ask, State};
 use scalbotics_store::{Options, SqliteStore};
@@ -67,8 +67,7 @@ async fn on_this_disk() {
     assert!(matches!(refused, StoreError::Full), "{refused:?}");
     let refused = until_full_of(&store, &world, 0).await;
     assert!(matches!(refused, StoreError::Full), "{refused:?}");
-    let next = store.state(&world.tenant, open_calls[0].envelope.id).await.unwrap().unwrap();
-    assert!(matches!(store.commit(world.intend(&next, "again")).await, Err(StoreError::Full)), "nothing more is sent");
+    let next = until_nothing_is_sent(&store, &world, open_calls[0].envelope.id).await;
     let size = store.head(&world.tenant).await.unwrap().size;
     assert_eq!(store.verify_audit(&world.tenant, |_, _| {}).unwrap().size, size);
     println!("was full");
@@ -134,6 +133,24 @@ fn landed(world: &World, state: &State, effect: EffectId) -> Batch {
 fn fill(disk: &Path) {
     let mut filler = fs::File::options().create(true).append(true).open(disk.join("filler")).unwrap();
     while std::io::Write::write(&mut filler, &[1; 4_096]).is_ok_and(|written| written > 0) {}
+}
+
+/// Sends one call more and one more, as an intent may still fit where a submission does not, until one is refused; answers the task's state.
+async fn until_nothing_is_sent(store: &SqliteStore, world: &World, task: TaskId) -> State {
+    for number in 0..64 {
+        let state = store.state(&world.tenant, task).await.unwrap().unwrap();
+        let step = format!("again-{number}");
+        let mut sent = world.intend(&state, &step);
+        sent.intents.first_mut().unwrap().outcome_len_max = RESULT_LEN as u64;
+        let sent_state = sent.state.clone();
+        match store.commit(sent).await {
+            Err(StoreError::Full) => return state,
+            Err(other) => panic!("{other:?}"),
+            // What could begin can be written down.
+            Ok(_) => drop(store.commit(landed(world, &sent_state, *sent_state.steps.get(step.as_str()).unwrap())).await.unwrap()),
+        }
+    }
+    panic!("calls are sent although the disk is full");
 }
 
 /// Begins tasks with large inputs until one is refused.

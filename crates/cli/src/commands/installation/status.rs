@@ -94,7 +94,7 @@ pub(super) fn print(value: &Value, printer: &Printer) -> Result<(), Failure> {
         column("audit records", "/audit_size"),
         column("kept outside", "/outside_checkpoint"),
         column("unwitnessed", "/audit_unwitnessed"),
-        column("first certificate ends", "/certificates_end"),
+        column("certificate ends", "/certificates_end"),
         column("commit in force", "/commit"),
         column("incarnation", "/incarnation"),
         column("dev", "/dev"),

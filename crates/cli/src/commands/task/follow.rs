@@ -182,7 +182,7 @@ fn failed(task: &v1::Task, id: &str, why: String) -> Failure {
         code => code,
     };
     let next = if task.failure == codes::LOGIN_MISSING {
-        format!("`scalbotics login`, then `scalbotics task retry {id}`")
+        "`scalbotics login`, then submit the task again".to_owned()
     } else if task.decision.is_empty() {
         format!("scalbotics task show {id}")
     } else {
