@@ -163,3 +163,32 @@ async fn an_agent_asks_by_its_certificate_what_is_its_own_and_nothing_else() {
     let refused = SessionServiceClient::new(channel).who_am_i(v1::WhoAmIRequest {}).await.unwrap_err();
     assert_eq!(reason(&refused), "PRINCIPAL_SUSPENDED");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn issue_5_a_flood_of_signing_requests_is_cut_short_and_uses_no_token_up() {
+    let world = World::open().await;
+    let (token, human) = (world.join_token().await, world.token("ann").await);
+    let good = signing_request::make(&Pair::generate(Algorithm::P256).unwrap()).unwrap();
+    let guess = token.replace("sbj1.", "sbj1.A");
+    let flood = (0..300).map(|number| {
+        let (token, request) = if number % 2 == 0 { (&token, vec![0x30; 4_000]) } else { (&guess, good.clone()) };
+        world.enroll(token, request)
+    });
+    let refused = futures_util::future::join_all(flood).await.into_iter().map(|answer| reason(&answer.unwrap_err()));
+    let refused: Vec<String> = refused.collect();
+    let limited = refused.iter().filter(|reason| *reason == "RATE_LIMITED").count();
+    // Fifty at once, and five more a second.
+    assert!(limited >= 200 && limited < 300, "{limited} of {}", refused.len());
+    let others = refused.iter().filter(|reason| !["RATE_LIMITED", "INVALID_ARGUMENT", "JOIN_REFUSED"].contains(&reason.as_str()));
+    assert_eq!(others.count(), 0, "{refused:?}");
+    // Who is known is not kept out by it, and the token is as good as before.
+    SessionServiceClient::new(world.channel.clone()).who_am_i(with(&human, v1::WhoAmIRequest {})).await.unwrap();
+    let joined = loop {
+        match world.enroll(&token, good.clone()).await {
+            Ok(joined) => break joined,
+            Err(refused) => assert_eq!(reason(&refused), "RATE_LIMITED", "{refused}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    };
+    assert_eq!(joined.spiffe_id, "spiffe://acme.test/acme/agent/clerk");
+}

@@ -14,6 +14,7 @@
 
 mod audit;
 mod every_rpc;
+mod forged;
 mod hostile_models;
 mod joining;
 mod limits;

@@ -187,7 +187,7 @@ async fn test_9_a_thousand_unknown_keys_are_two_fetches() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn security_3_keys_that_are_not_to_be_had() {
-    for keys in [Keys::Down, Keys::Redirected, Keys::Huge] {
+    for keys in [Keys::Down, Keys::Redirected, Keys::Huge, Keys::Private, Keys::Doubled] {
         let provider = Provider::start().await;
         provider.keys(keys.clone());
         let world = World::with(false, &[&provider.trusted(), FREELY, BROKEN]).await;

@@ -18,6 +18,10 @@ pub(crate) enum Keys {
     Published,
     Redirected,
     Huge,
+    /// One of them with its private half.
+    Private,
+    /// Two of one name.
+    Doubled,
     Down,
 }
 
@@ -74,6 +78,13 @@ impl Provider {
             }
             ("/jwks", Keys::Published) => ("200 OK", self.published()),
             ("/jwks", Keys::Redirected) => ("302 Found\r\nlocation: /other", String::new()),
+            ("/jwks", Keys::Private) => ("200 OK", self.published().replacen("\"kid\"", "\"d\":\"AQAB\",\"kid\"", 1)),
+            ("/jwks", Keys::Doubled) => {
+                let other = Jwk::from(Pair::generate(Algorithm::P256).unwrap().public());
+                let mut other = serde_json::to_value(other).unwrap();
+                other["kid"] = json!("k1");
+                ("200 OK", json!({"keys": [self.jwk(), other]}).to_string())
+            }
             ("/jwks", Keys::Huge) => ("200 OK", " ".repeat(10 << 20)),
             ("/other", _) => ("200 OK", self.published()),
             _ => ("404 Not Found", String::new()),
@@ -93,6 +104,12 @@ impl Provider {
             jwk
         };
         json!({"keys": self.0.pairs.lock().unwrap().iter().map(of).collect::<Vec<Value>>()}).to_string()
+    }
+
+    /// Its first key, as it publishes it.
+    pub(crate) fn jwk(&self) -> Value {
+        let keys: Value = serde_json::from_str(&self.published()).unwrap();
+        keys["keys"][0].clone()
     }
 
     /// The value of `issuer.trusted` that trusts it.
