@@ -107,7 +107,7 @@ fn lists(place: &Place) -> Result<Samples> {
     let mut samples = Vec::new();
     for run in 0..=LISTS {
         let mut command = place.command("scalbotics");
-        command.args(["--context", CONTEXT, "agent", "list", "--limit", PAGE]).stdout(Stdio::null());
+        command.args(["--context", CONTEXT, "agent", "list", "--limit", PAGE]).stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();
         ensure!(command.status().context("cannot start scalbotics")?.success(), "`agent list` failed");
         if run > 0 {
