@@ -67,6 +67,7 @@ mod services;
 mod serving;
 mod signals;
 mod skills;
+mod stolen_key;
 mod tools;
 mod traces;
 mod vault;

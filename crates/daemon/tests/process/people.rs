@@ -162,7 +162,7 @@ fn a_suspended_human_is_stopped_within_a_second() {
 }
 
 #[test]
-fn a_role_that_is_taken_away_counts_in_the_middle_of_a_task() {
+fn security_7_a_role_that_is_taken_away_counts_in_the_middle_of_a_task() {
     let installation = Installation::new();
     let _daemon = installation.start();
     installation.add_carol(&["operators"]);
