@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::failpoints::RESTORE_POINTS;
@@ -12,6 +12,9 @@ use crate::installation::{Installation, Times, cli, id, mortal, shipped};
 use crate::ledger::{Class, Line};
 use crate::process::until;
 use crate::rollback::{anchor, copy, put_back, refused};
+
+/// Agents beside the one of every installation of the tests: more than two pages of the registry, and several commits.
+const FLEET: u64 = 2_100;
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -281,6 +284,32 @@ fn sem_7_4_without_anchor_and_standings_everybody_is_suspended_but_whom_the_oper
     assert_ne!(installation.bob(&["status"]).code, 0);
     let verified = installation.verify_audit();
     assert!(verified["restores"][0].as_str().unwrap().contains("nobody remembers"), "{verified:#}");
+}
+
+/// Each agent of a fleet is suspended with a record of its own, and comes back by its name alone.
+#[test]
+fn sem_7_4_a_restore_suspends_a_whole_fleet() {
+    let walker = |number| format!("walker-{number:04}");
+    let installation = Installation::with(|desired| {
+        for number in 0..FLEET {
+            let agent = json!({ "id": walker(number), "team": "ops", "description": "One of many.", "tools": ["fs.read"] });
+            desired.put(&format!("agents/{}.yaml", walker(number)), agent);
+        }
+    });
+    let daemon = installation.start();
+    let backup = backup(&installation, "backup");
+    assert!(daemon.stop().0.success());
+    let done = restore(&installation, &backup);
+    assert_eq!(done["agents_suspended"], FLEET + 1, "{done:#}");
+    let _daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    assert!(installation.verify_audit()["records"].as_u64() > Some(2 * FLEET), "registered, and suspended");
+    let last = walker(FLEET - 1);
+    installation.ann(&["agent", "resume", &last]).exits(0);
+    let agents = installation.ann(&["agent", "list"]).exits(0).json();
+    let active = agents.as_array().unwrap().iter().filter(|agent| agent["standing"] != "suspended");
+    assert_eq!(active.map(|agent| agent["name"].as_str().unwrap()).collect::<Vec<_>>(), [last.as_str()]);
+    assert_eq!(agents.as_array().unwrap().len() as u64, FLEET + 1);
 }
 
 /// Killed at random times, a restore is run again and ends; nothing is served in between that is not whole.
