@@ -12,7 +12,7 @@ const VERBS: &[(&str, &[&str])] =
     &[("initialize", &["initialize", "init"]), ("dev", &["dev"]), ("config", &["config"]), ("admin", &["admin"])];
 
 /// Verbs of `admin` that are about the host and its files; the others ask the daemon.
-const OF_THE_HOST: [&str; 3] = ["backup", "restore", "start"];
+const OF_THE_HOST: [&str; 4] = ["backup", "restore", "clock", "start"];
 
 /// Verbs of `admin` that ask the daemon.
 const OF_THE_DAEMON: [&str; 4] = ["erase", "hold", "holds", "retention"];
