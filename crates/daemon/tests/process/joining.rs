@@ -259,6 +259,13 @@ fn security_4_a_token_is_for_one_agent_and_names_the_daemon() {
     let (server, file) = (other.server(), token.display().to_string());
     let astray = Answer::of(&mut installation.worker("clerk", "astray", &["--server", &server, "--token-file", &file]));
     assert_eq!(astray.exits(1).error().code, "CLI_TRUST");
+    // A directory that takes no files is found before the token is spent, and so is a file that holds no token alone.
+    std::fs::create_dir_all(installation.path("blocked/bundle.pem/x")).unwrap();
+    assert_eq!(installation.enroll("clerk", "blocked", &token).exits(1).error().code, "CLI_KEY");
+    let printed = installation.path("printed");
+    std::fs::write(&printed, format!("agent clerk\ntoken {}\n", std::fs::read_to_string(&token).unwrap())).unwrap();
+    let table = installation.enroll("clerk", "blocked", &printed).exits(2).error();
+    assert!(table.what.contains("printed") && table.next.contains("agent join-token clerk --out"), "{table:?}");
     installation.enroll("clerk", "clerk", &token).exits(0);
     // What joined here renews there for nobody else.
     assert_eq!(Answer::of(&mut installation.worker("ghost", "clerk", &[])).exits(2).error().code, "CLI_USAGE");
