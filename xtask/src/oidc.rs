@@ -1,12 +1,15 @@
 //! `cargo xtask oidc`: people log in at the certified provider of the npm package `oidc-provider`, in every way that the command line has.
 //!
 //! Node.js comes as a wheel and the provider by a lock file, pinned by digest; both stay in the target folder; nothing of them is shipped.
+//! The keyring is gnome-keyring, and the bus that it is asked on dbus-daemon: Debian packages that `.ci/run` installs.
 
 mod acts;
 mod attempt;
 mod installation;
+mod keyring;
 mod node;
 mod provider;
+mod renewal;
 
 use std::path::Path;
 use std::process::ExitCode;

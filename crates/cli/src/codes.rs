@@ -56,6 +56,8 @@ codes! {
     ISSUER "CLI_ISSUER";
     /// A kept token cannot be used, kept or removed.
     TOKEN "CLI_TOKEN";
+    /// The keyring of the desktop cannot be used, or still has what was to be forgotten.
+    KEYRING "CLI_KEYRING";
     /// A private key cannot be used.
     KEY "CLI_KEY";
     /// The context has no usable approval key.

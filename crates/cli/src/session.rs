@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::tree::Globals;
 
 pub(crate) use connect::over;
-pub(crate) use login::{at_issuer, out, standing};
+pub(crate) use login::{at_issuer, kept_in, out, standing};
 pub(crate) use proving::Proving;
 pub(crate) use token::{forget, fresh};
 
@@ -54,7 +54,7 @@ impl Session {
         let trust = connect::trust(context)?;
         printer.detail_note(&format!("trust file {} of {}", context.trust_file.display(), trust.trust_domain));
         let channel = connect::channel(context, &trust).await?;
-        let (token, kept) = token::current(name, context, &trust, &channel).await?;
+        let (token, kept) = token::current(name, context, &trust, &channel, globals.wait_max()).await?;
         printer.detail_note(if kept { "connected, with the kept token" } else { "connected, with a new token" });
         let person = match &context.person {
             Some(person) => person.clone(),
@@ -75,7 +75,7 @@ impl Session {
 
     /// Exchanges the token anew where it would end soon, for commands that outlive one.
     pub(crate) async fn renew(&mut self) -> Result<(), Failure> {
-        (self.token, _) = token::current(&self.name, &self.context, &self.trust, &self.channel).await?;
+        (self.token, _) = token::current(&self.name, &self.context, &self.trust, &self.channel, self.wait_max).await?;
         Ok(())
     }
 

@@ -8,17 +8,13 @@ use serde_json::Value;
 
 use super::attempt::{Attempt, opens};
 use super::installation::{CLIENT, Installation};
+use super::keyring;
 use super::provider::Provider;
+use super::renewal::{SECOND, age, kept, races};
 use crate::say;
-
-/// A little more than the second that tokens tell time by.
-const SECOND: Duration = Duration::from_millis(1_100);
 
 /// Time in which a new key of the provider counts: the daemon asks for keys once in half a minute at most.
 const ROTATION_MAX: Duration = Duration::from_secs(45);
-
-/// Programs that want a new token at once.
-const RACERS: usize = 6;
 
 /// All of it.
 pub(super) fn run(installation: &Installation<'_>) -> Result<()> {
@@ -32,9 +28,10 @@ pub(super) fn run(installation: &Installation<'_>) -> Result<()> {
     daemon.wait_until("it listens", || installation.ran("ann", &["whoami"]).is_ok_and(|ran| ran.status.code() == Some(4)))?;
     ways(installation)?;
     refusals(installation)?;
-    renewal(installation)?;
+    renewed(installation)?;
     rotation(installation, &mut provider)?;
     downtime(installation, &mut provider)?;
+    keyring::run(installation, &issuer)?;
     suspension(installation)?;
     end(installation)?;
     ensure!(daemon.stop()?, "the daemon did not end well");
@@ -118,31 +115,11 @@ fn refusals(installation: &Installation<'_>) -> Result<()> {
     Ok(())
 }
 
-fn kept(installation: &Installation<'_>, folder: &str, context: &str) -> std::path::PathBuf {
-    installation.path(&format!("state/{folder}/{context}.json"))
-}
-
-/// Takes the access token away, so that the next command needs another. ID tokens of one second may say the same, and each counts once.
-fn age(installation: &Installation<'_>, context: &str) -> Result<()> {
-    std::thread::sleep(SECOND);
-    fs::remove_file(kept(installation, "tokens", context)).context("no access token is kept")
-}
-
 /// A token that is over is renewed without the person, and by one program at a time.
-fn renewal(installation: &Installation<'_>) -> Result<()> {
+fn renewed(installation: &Installation<'_>) -> Result<()> {
     let login = kept(installation, "logins", "ann");
     let before = fs::read_to_string(&login).context("no login is kept")?;
-    age(installation, "ann")?;
-    let children: Vec<_> = (0..RACERS)
-        .map(|_| installation.scalbotics(&["--context", "ann", "whoami"]).stdout(std::process::Stdio::null()).spawn())
-        .collect::<Result<_, _>>()
-        .context("cannot start the racers")?;
-    for mut child in children {
-        ensure!(
-            child.wait().context("cannot wait for a racer")?.success(),
-            "of {RACERS} programs that renewed at once one failed"
-        );
-    }
+    races(installation, "ann")?;
     let after = fs::read_to_string(&login).context("the login is gone")?;
     ensure!(before != after, "the refresh token did not rotate");
     say::line("    a login renews itself, also when six programs want it at once");

@@ -44,7 +44,15 @@ impl<'a> Installation<'a> {
 
     /// The command line with these words.
     pub(super) fn scalbotics(&self, words: &[&str]) -> Command {
-        self.place.program("scalbotics", words)
+        let mut command = self.place.program("scalbotics", words);
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY");
+        command.env("DBUS_SESSION_BUS_ADDRESS", format!("unix:path={}", self.bus().display()));
+        command
+    }
+
+    /// The session bus of its people, if there is one.
+    pub(super) fn bus(&self) -> PathBuf {
+        self.path("desk/bus")
     }
 
     /// What a command of a context came to.
@@ -58,6 +66,11 @@ impl<'a> Installation<'a> {
     pub(super) fn asks(&self, context: &str, words: &[&str]) -> Result<Value> {
         let text = cargo::output(&mut self.scalbotics(&[&["--context", context, "-o", "json"], words].concat()))?;
         serde_json::from_str(&text).context("the answer is no JSON")
+    }
+
+    /// A command of a context that answers nothing, and has to go well.
+    pub(super) fn asks_nothing(&self, context: &str, words: &[&str]) -> Result<()> {
+        cargo::output(&mut self.scalbotics(&[&["--context", context], words].concat())).map(drop)
     }
 
     /// A command of a context that ends with this exit code and says these words.

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::wire;
 use crate::codes;
-use crate::context::{Contexts, Entry, Issuer};
+use crate::context::{Contexts, Entry, Issuer, Store};
 use crate::failure::{Exit, Failure};
 use crate::issuer::{Opener, Way};
 use crate::output::{Printer, column, tell};
@@ -29,8 +29,11 @@ pub(crate) struct LoginArgs {
     /// Program that opens an address, or `none`; else what BROWSER names, else the desktop's.
     #[arg(long, value_name = "PROGRAM", conflicts_with_all = ["device", "headless"])]
     browser: Option<OsString>,
+    /// Where the refresh token is kept from now on: file, or keyring, that of the desktop; else where the context says.
+    #[arg(long, value_name = "STORE", value_enum, hide_possible_values = true)]
+    store: Option<Store>,
     /// Only show what is kept of a login; exit 4 where nothing is.
-    #[arg(long, conflicts_with_all = ["device", "headless", "browser"])]
+    #[arg(long, conflicts_with_all = ["device", "headless", "browser", "store"])]
     status: bool,
 }
 
@@ -43,8 +46,11 @@ pub(super) async fn login(globals: &Globals, args: LoginArgs) -> Result<(), Fail
         return standing(name, context, &printer);
     }
     let who = match &context.issuer {
-        Some(issuer) => at_issuer(name, issuer, args, globals).await?,
-        None if args.device || args.headless || args.browser.is_some() => {
+        Some(issuer) => {
+            let store = args.store.unwrap_or(issuer.store);
+            at_issuer(name, &Issuer { store, ..issuer.clone() }, args, globals).await?
+        }
+        None if args.device || args.headless || args.browser.is_some() || args.store.is_some() => {
             return Err(Failure::usage(format!("context {name} has no identity provider"))
                 .why("it logs in with a key of its own, without a browser")
                 .next("scalbotics login"));
@@ -84,7 +90,7 @@ fn standing(name: &str, context: &Entry, printer: &Printer) -> Result<(), Failur
     let shown = json!({
         "name": name, "principal": context.person.as_ref().map(|person| &person.name), "tenant": context.tenant,
         "issuer": context.issuer.as_ref().map(|issuer| &issuer.url), "subject": standing.subject,
-        "logged_in": usable, "since": time(standing.since), "renews": standing.renews, "token_ends": time(standing.token_ends),
+        "logged_in": usable, "since": time(standing.since), "renews": standing.renews, "store": standing.store.map(Store::word), "token_ends": time(standing.token_ends),
     });
     let columns = [
         column("context", "/name"),
@@ -95,6 +101,7 @@ fn standing(name: &str, context: &Entry, printer: &Printer) -> Result<(), Failur
         column("logged in", "/logged_in"),
         column("since", "/since"),
         column("renews itself", "/renews"),
+        column("renewed from", "/store"),
         column("token ends", "/token_ends"),
     ];
     printer.one(&shown, &columns)?;
@@ -110,7 +117,7 @@ fn standing(name: &str, context: &Entry, printer: &Printer) -> Result<(), Failur
 pub(super) async fn logout(globals: &Globals) -> Result<(), Failure> {
     let contexts = Contexts::load()?;
     let (name, context) = contexts.select(globals.context.as_deref())?;
-    let removed = session::out(name, context.issuer.as_ref()).await?;
+    let removed = session::out(name, context.issuer.as_ref(), globals).await?;
     globals.printer().note(if removed { "logged out" } else { "was not logged in" });
     Ok(())
 }

@@ -46,6 +46,11 @@ pub(crate) fn login_path(context: &str) -> Result<PathBuf, Failure> {
     Ok(state_dir()?.join("logins").join(format!("{context}.json")))
 }
 
+/// Says that the keyring may hold something of a context; an empty file.
+pub(crate) fn keyring_path(context: &str) -> Result<PathBuf, Failure> {
+    Ok(state_dir()?.join("logins").join(format!("{context}.keyring")))
+}
+
 /// Where the key of a context stands that named none: the access token is bound to it.
 pub(crate) fn key_path(context: &str) -> Result<PathBuf, Failure> {
     Ok(config_dir()?.join("keys").join(format!("{context}.pem")))

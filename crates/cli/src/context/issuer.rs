@@ -15,6 +15,32 @@ pub(crate) enum Shown {
     Access,
 }
 
+/// Where the refresh token of a login is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Store {
+    /// A file that its owner alone reads.
+    #[default]
+    File,
+    /// The keyring of the desktop.
+    Keyring,
+}
+
+impl Store {
+    /// Its name, as people read and write it.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Keyring => "keyring",
+        }
+    }
+
+    /// Whether it is the one where nothing is said.
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// An issuer, as it stands in `contexts.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,4 +64,7 @@ pub(crate) struct Issuer {
     /// The port of 127.0.0.1 to which the browser comes back; `None` takes a free one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) redirect_port: Option<u16>,
+    /// Where the next login is kept.
+    #[serde(default, skip_serializing_if = "Store::is_default")]
+    pub(crate) store: Store,
 }

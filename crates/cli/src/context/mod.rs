@@ -4,6 +4,6 @@ mod directory;
 mod file;
 mod issuer;
 
-pub(crate) use directory::{config_dir, key_path, login_path, token_path, variable};
+pub(crate) use directory::{config_dir, key_path, keyring_path, login_path, token_path, variable};
 pub(crate) use file::{Contexts, Entry, Person};
-pub(crate) use issuer::{Issuer, Shown};
+pub(crate) use issuer::{Issuer, Shown, Store};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use tonic::transport::Uri;
+use hyper::Uri;
 
 /// Longest address, in bytes.
 const LEN_MAX: usize = 2_048;

@@ -9,11 +9,12 @@ use scalbotics_identity::private_file;
 use super::browser::Opener;
 use super::callback::{self, Expected};
 use super::device;
-use super::discovery::{self, Metadata};
+use super::discovery;
 use super::error::Error;
 use super::grant::{self, Tokens};
 use super::http::Http;
 use super::listener::Listener;
+use super::metadata::Metadata;
 use super::paste;
 use crate::context::{Issuer, Shown};
 

@@ -2,7 +2,8 @@
 //!
 //! **Boundary:** everything that the issuer says is data of a stranger until it was checked: each answer has a limit in size and time,
 //! no redirect is followed, and no address is asked that is neither `https` nor on this machine.
-//! **Invariant:** a refresh token goes to the issuer's token and revocation endpoints and into a 0600 file, and nowhere else.
+//! **Invariant:** a refresh token goes to the issuer's token and revocation endpoints and into a 0600 file or the
+//! keyring of the desktop, and nowhere else.
 
 mod address;
 mod browser;
@@ -14,8 +15,11 @@ mod error;
 mod grant;
 mod http;
 mod kept;
+mod keyring;
 mod listener;
+mod metadata;
 mod paste;
+mod secret_tool;
 
 pub(crate) use address::Address;
 pub(crate) use browser::Opener;

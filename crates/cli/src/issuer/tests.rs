@@ -12,7 +12,7 @@ use scalbotics_testkit::tls as testkit;
 use super::browser::Opener;
 use super::client::{Client, Way};
 use super::error::Error;
-use crate::context::{Issuer, Shown};
+use crate::context::{Issuer, Shown, Store};
 
 /// An answer to a path and a body, byte for byte.
 type Answers = dyn Fn(&str, &str) -> Vec<u8> + Send + Sync;
@@ -64,6 +64,7 @@ impl Fake {
             token: Shown::Id,
             ca_file: None,
             redirect_port: None,
+            store: Store::default(),
         };
         Self { issuer, asked }
     }

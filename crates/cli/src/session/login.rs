@@ -1,10 +1,13 @@
 //! A person logs in, and out again.
 
+use std::time::Duration;
+
 use scalbotics_core::time::Timestamp;
 
 use super::{connect, outside, token, trace};
 use crate::clock;
-use crate::context::{Contexts, Entry, Issuer};
+use crate::codes;
+use crate::context::{Contexts, Entry, Issuer, Store, login_path};
 use crate::failure::Failure;
 use crate::issuer::{Client, Login, Turn, Way};
 use crate::tree::Globals;
@@ -22,17 +25,21 @@ pub(crate) async fn at_issuer(
     outside::bring_key(context)?;
     let trust = connect::trust(context)?;
     let attempt = format!("cannot log in at {}", issuer.url);
+    // Before the person does anything: a keyring that keeps nothing, or a daemon that is away, would make it vain.
+    if issuer.store == Store::Keyring {
+        Turn::wait(name, globals.wait_max())?.keyring.try_out().await?;
+    }
     let client = Client::discover(issuer).await.map_err(|error| error.failure(&attempt))?;
-    // Before the person does anything: a daemon that is away would make it vain.
     let channel = connect::channel(context, &trust).await?;
-    let done = client.login(way, globals.wait_max(), clock::now, say).await.map_err(|error| error.failure(&attempt))?;
+    let done = client.login(way, globals.wait_max(), clock::now, &say).await.map_err(|error| error.failure(&attempt))?;
     let (shown, kind) = client.shown(&done.tokens).map_err(|error| error.failure(&attempt))?;
     let given = match outside::exchange(shown, kind, &trust, &channel).await {
         Err(failure) if outside::is_used(&failure) && done.tokens.refresh_token.is_some() => None,
         given => Some(given?),
     };
-    let turn = Turn::wait(name)?;
-    Login::new(issuer, done.subject, done.tokens.refresh_token, clock::now()).save(name)?;
+    let turn = Turn::wait(name, globals.wait_max())?;
+    let mut login = Login::new(issuer, done.subject, clock::now());
+    login.save(&turn, done.tokens.refresh_token.as_deref(), issuer.store).await?;
     let given = match given {
         Some(given) => given,
         None => {
@@ -41,6 +48,12 @@ pub(crate) async fn at_issuer(
         }
     };
     let token = token::keep(name, context, given)?;
+    if login.renewed_from != Some(Store::Keyring)
+        && let Err(failure) = turn.swept().await
+    {
+        // The way out where there is no keyring any more: this login is good.
+        say(&format!("{}: {}; {}", failure.what, failure.why, failure.next));
+    }
     drop(turn);
     let request = super::with_token(trace::request(scalbotics_proto::v1::WhoAmIRequest {}), &token)?;
     let person = outside::person(&channel, request).await?;
@@ -49,6 +62,9 @@ pub(crate) async fn at_issuer(
     let mut contexts = Contexts::load()?;
     if let Some(entry) = contexts.contexts.get_mut(name) {
         entry.person = Some(person);
+        if let Some(named) = &mut entry.issuer {
+            named.store = issuer.store;
+        }
         contexts.save()?;
     }
     Ok(who)
@@ -63,6 +79,8 @@ pub(crate) struct Standing {
     pub(crate) subject: Option<String>,
     /// Whether it renews itself.
     pub(crate) renews: bool,
+    /// Where the refresh token is.
+    pub(crate) store: Option<Store>,
     /// When the kept access token ends.
     pub(crate) token_ends: Option<Timestamp>,
 }
@@ -72,23 +90,59 @@ pub(crate) fn standing(name: &str, context: &Entry) -> Standing {
     let login = context.issuer.as_ref().and_then(|issuer| Login::load(name, issuer));
     let token_ends = token::ends(name, context);
     let by_key = context.issuer.is_none();
-    let renews = by_key || login.as_ref().is_some_and(|login| login.refresh_token.is_some());
+    let store = login.as_ref().and_then(|login| login.renewed_from);
+    let renews = by_key || store.is_some();
     let (since, subject) = login.map_or((None, None), |login| (Some(login.since), login.subject));
-    Standing { since, subject, renews, token_ends }
+    Standing { since, subject, renews, store, token_ends }
 }
 
 /// Forgets what a context keeps, and takes its refresh token back at the issuer; answers whether there was anything.
 ///
 /// What is kept here is gone in any case: whoever wants to be logged out is, and hears if the issuer was not told.
-pub(crate) async fn out(name: &str, issuer: Option<&Issuer>) -> Result<bool, Failure> {
+pub(crate) async fn out(name: &str, issuer: Option<&Issuer>, globals: &Globals) -> Result<bool, Failure> {
     let Some(issuer) = issuer else { return token::forget(name) };
-    let _turn = Turn::wait(name)?;
+    let turn = Turn::wait(name, globals.wait_max())?;
+    let refresh = match Login::load(name, issuer) {
+        Some(login) => login.refresh_token(&turn, issuer).await,
+        None => Ok(None),
+    };
+    let (had_token, had_login) = (token::forget(name)?, Login::remove(&turn).await);
+    let attempt = "logged out here, but the identity provider was not told";
+    let told = match refresh {
+        Ok(Some(refresh)) => {
+            let told = async { Client::discover(issuer).await?.revoke(&refresh).await };
+            told.await.map(drop).map_err(|error| error.failure(attempt))
+        }
+        Ok(None) => Ok(()),
+        Err(failure) => {
+            let next = "end the login in the identity provider's own pages";
+            Err(Failure::new(failure.exit, codes::KEYRING, attempt).why(failure.why.clone()).next(next))
+        }
+    };
+    let had_login = had_login?;
+    told.map(|()| had_token || had_login)
+}
+
+/// Where the refresh token of a context is kept, if it keeps one, or will in the keyring; the keyring is asked whether that is so, unless nobody may be.
+pub(crate) async fn kept_in(name: &str, context: &Entry, limit: Option<Duration>, asks: bool) -> Option<Result<String, Failure>> {
+    let issuer = context.issuer.as_ref()?;
     let login = Login::load(name, issuer);
-    let (had_token, had_login) = (token::forget(name)?, Login::remove(name)?);
-    if let Some(refresh) = login.and_then(|login| login.refresh_token) {
-        let attempt = "logged out here, but the identity provider was not told";
-        let told = async { Client::discover(issuer).await?.revoke(&refresh).await };
-        told.await.map_err(|error| error.failure(attempt))?;
+    let kept = login.as_ref().and_then(|login| login.renewed_from);
+    if kept.unwrap_or(issuer.store) == Store::File {
+        return kept.map(|_| login_path(name).map(|path| format!("file {}", path.display())));
     }
-    Ok(had_token || had_login)
+    if !asks {
+        return Some(Ok("the keyring, which was not asked".to_owned()));
+    }
+    let asked = async {
+        let turn = Turn::wait(name, limit)?;
+        match &login {
+            Some(login) if kept.is_some() => {
+                login.refresh_token(&turn, issuer).await?;
+                Ok("the keyring has it".to_owned())
+            }
+            _ => turn.keyring.try_out().await.map(|()| "the keyring, from the next login on".to_owned()),
+        }
+    };
+    Some(asked.await)
 }

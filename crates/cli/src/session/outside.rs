@@ -27,7 +27,7 @@ const ANOTHER_SECOND: Duration = Duration::from_millis(1_100);
 
 /// Gets a token without the person, by the refresh token that the login left; `turn` says that no other program does so now.
 pub(super) async fn renewed(
-    _turn: &Turn,
+    turn: &Turn,
     name: &str,
     issuer: &Issuer,
     trust: &trust::File,
@@ -36,9 +36,10 @@ pub(super) async fn renewed(
     let Some(mut login) = Login::load(name, issuer) else {
         return Err(not_logged_in(name, "nobody logged in at the identity provider with this context"));
     };
-    let Some(mut refresh) = login.refresh_token.take() else {
+    let Some(mut refresh) = login.refresh_token(turn, issuer).await? else {
         return Err(not_logged_in(name, "the login is over, and the identity provider gave no refresh token to renew it"));
     };
+    let store = login.renewed_from.unwrap_or_default();
     let attempt = "the login cannot be renewed";
     let client = Client::discover(issuer).await.map_err(|error| error.failure(attempt))?;
     let mut is_another = false;
@@ -47,15 +48,16 @@ pub(super) async fn renewed(
             Ok(tokens) => tokens,
             Err(error) => {
                 if error.is_over() {
-                    Login::remove(name)?;
+                    Login::remove(turn).await?;
                 }
                 return Err(error.failure(attempt));
             }
         };
         // First of all: the one before counts no more where tokens rotate.
-        refresh = tokens.refresh_token.clone().unwrap_or(refresh);
-        login.refresh_token = Some(refresh.clone());
-        login.save(name)?;
+        if let Some(next) = tokens.refresh_token.clone().filter(|next| *next != refresh) {
+            login.save(turn, Some(&next), store).await?;
+            refresh = next;
+        }
         let (token, kind) = client.shown(&tokens).map_err(|error| error.failure(attempt))?;
         match exchange(token, kind, trust, channel).await {
             Err(failure) if is_used(&failure) && !is_another => another_second().await,

@@ -1,5 +1,7 @@
 //! Access tokens: got from the daemon, kept for their ten minutes in a 0600 file.
 
+use std::time::Duration;
+
 use scalbotics_core::in_words;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::trust;
@@ -29,12 +31,13 @@ struct Kept {
     holder: String,
 }
 
-/// The kept token of a context, or a new one; and which of both.
+/// The kept token of a context, or a new one; and which of both. `limit` is what the keyring gets for a question.
 pub(super) async fn current(
     name: &str,
     context: &Entry,
     trust: &trust::File,
     channel: &Proving,
+    limit: Option<Duration>,
 ) -> Result<(String, bool), Failure> {
     if let Some(kept) = kept(name, context) {
         return Ok((kept.token, true));
@@ -42,7 +45,7 @@ pub(super) async fn current(
     let Some(issuer) = &context.issuer else {
         return Ok((fresh(name, context, trust, channel).await?, false));
     };
-    let turn = Turn::wait(name)?;
+    let turn = Turn::wait(name, limit)?;
     // Another program may have renewed it meanwhile.
     if let Some(kept) = kept(name, context) {
         return Ok((kept.token, true));

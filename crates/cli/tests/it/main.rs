@@ -13,6 +13,7 @@ mod completions;
 mod contexts;
 mod errors;
 mod help;
+mod keyring;
 mod logins;
 mod pipes;
 mod program;

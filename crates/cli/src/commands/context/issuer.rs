@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::context::{Issuer, Shown};
+use crate::context::{Issuer, Shown, Store};
 use crate::failure::Failure;
 use crate::issuer::Address;
 
@@ -36,6 +36,9 @@ pub(crate) struct IssuerArgs {
     /// Port of 127.0.0.1 to which the browser comes back, where it must be a registered one.
     #[arg(long, value_name = "PORT", requires = "issuer", value_parser = clap::value_parser!(u16).range(1..))]
     redirect_port: Option<u16>,
+    /// Where the refresh token of a login is kept: file, or keyring, that of the desktop.
+    #[arg(long, value_name = "STORE", requires = "issuer", value_enum, hide_possible_values = true, default_value = "file")]
+    store: Store,
 }
 
 impl IssuerArgs {
@@ -63,6 +66,7 @@ impl IssuerArgs {
             token: self.issuer_token,
             ca_file: ca_file.map_err(|error| wrong("--issuer-ca", &error.to_string()))?,
             redirect_port: self.redirect_port,
+            store: self.store,
         }))
     }
 }

@@ -128,6 +128,7 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
                 "name": name, "current": contexts.current.as_deref() == Some(name), "server": entry.server,
                 "tenant": entry.tenant, "principal": entry.person.as_ref().map(|person| &person.name),
                 "kind": entry.person.as_ref().map(|person| Uid::from(person.holder).kind()), "issuer": entry.issuer.as_ref().map(|issuer| &issuer.url),
+                "store": entry.issuer.as_ref().map(|issuer| issuer.store.word()),
                 "approves": entry.approval_key.is_some(),
                 "trust_file": entry.trust_file,
             })
@@ -143,6 +144,7 @@ fn list(contexts: &Contexts, printer: &Printer) -> Result<(), Failure> {
         column("APPROVES", "/approves"),
         wide("TRUST FILE", "/trust_file"),
         wide("ISSUER", "/issuer"),
+        wide("STORE", "/store"),
     ];
     printer.list(&items, &columns)
 }

@@ -21,7 +21,7 @@ use crate::context::{Contexts, Entry};
 use crate::failure::{Exit, Failure};
 use crate::issuer::Client;
 use crate::output::{Format, column};
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::tree::Globals;
 
 /// Arguments of `doctor`.
@@ -54,7 +54,9 @@ pub(crate) async fn doctor(globals: &Globals, args: &DoctorArgs) -> Result<(), F
     {
         findings.extend(files::check(&config, args));
     }
-    if !args.offline && findings.iter().all(|finding| !finding.is_about_this_side() || !finding.failed()) {
+    let is_sound = findings.iter().all(|finding| !finding.is_about_this_side() || !finding.failed());
+    findings.extend(check_store(globals, args.offline).await.map(|found| Finding::of("login store", found)));
+    if !args.offline && is_sound {
         remote(globals, &mut findings).await;
     }
     let items: Vec<Value> = findings.iter().map(Finding::json).collect();
@@ -154,6 +156,13 @@ async fn remote(globals: &Globals, findings: &mut Vec<Finding>) {
     findings.push(Finding::of("installation", check_installation(&session).await));
     findings.push(Finding::of("repository", check_repository(&session).await));
     findings.push(Finding::of("journal and audit log", check_records(&session).await));
+}
+
+/// Where the login of the context is kept, where it has an identity provider.
+async fn check_store(globals: &Globals, offline: bool) -> Option<Result<String, Failure>> {
+    let contexts = Contexts::load().ok()?;
+    let (name, context) = contexts.select(globals.context.as_deref()).ok()?;
+    session::kept_in(name, context, globals.wait_max(), !offline).await
 }
 
 /// The identity provider of the context, where it has one: whether it answers as one.
