@@ -117,8 +117,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     });
     let (routes, health) = routes(&context, &config)?;
     let (addresses, most) = ((local(&api)?, local(&admin)?), config.settings.limits.connections);
-    context.privacy.start();
-    clock_mark::watch(&config, (&context.clock, &context.ports), &context.quota, &supervisor);
+    start_watches(&context, &config);
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
@@ -142,6 +141,12 @@ async fn recovered_tasks(
     let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(metrics), terms);
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     Ok((tasks, recovered))
+}
+
+/// Starts what looks after the data and the clock.
+fn start_watches(context: &Context, config: &Config) {
+    context.privacy.start();
+    clock_mark::watch(config, (&context.clock, &context.ports), &context.quota, &context.supervisor);
 }
 
 /// The services of the API, and the reporter of their health.
