@@ -18,7 +18,7 @@ use tonic::Code;
 use tonic::transport::Channel;
 
 use crate::client::{request, who_am_i};
-use crate::known::{Known, Who};
+use crate::known::{Known, WhoAndAgent};
 use crate::spent::micros;
 use crate::worker::{Worker, enroll, join_token};
 
@@ -38,10 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    who: Who,
-    /// The agent
-    #[arg(long)]
-    agent: String,
+    of: WhoAndAgent,
     /// Enrolments, in rounds of 64
     #[arg(long, default_value_t = 1_280)]
     enrolments: usize,
@@ -68,8 +65,8 @@ struct House {
 
 /// Runs the rounds.
 pub(crate) async fn measure(options: &Options) -> Result<Samples> {
-    let known = Known::log_in(&options.who).await?;
-    let agent = known.person.resource("agents", &options.agent);
+    let known = Known::log_in(&options.of.who).await?;
+    let agent = known.person.resource("agents", &options.of.agent);
     let mut house = House { known, agent };
     let mut samples = Samples::default();
     while samples.enrolments < options.enrolments {

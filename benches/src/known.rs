@@ -18,6 +18,17 @@ pub(crate) struct Who {
     context: String,
 }
 
+/// Who asks, and which agent it is about.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WhoAndAgent {
+    /// Who asks.
+    #[command(flatten)]
+    pub(crate) who: Who,
+    /// The agent
+    #[arg(long)]
+    pub(crate) agent: String,
+}
+
 /// A person with a connection and a token.
 pub(crate) struct Known {
     /// The person.

@@ -6,17 +6,14 @@ use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use serde::Serialize;
 
 use crate::client::who_am_i;
-use crate::known::{Known, Who};
+use crate::known::{Known, WhoAndAgent};
 use crate::worker::Worker;
 
 /// Which daemon, and how often.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    who: Who,
-    /// The agent
-    #[arg(long)]
-    agent: String,
+    of: WhoAndAgent,
     /// Calls of each
     #[arg(long, default_value_t = 20)]
     calls: usize,
@@ -31,11 +28,11 @@ pub(crate) struct Samples {
 
 /// Calls.
 pub(crate) async fn measure(options: &Options) -> Result<Samples> {
-    let known = Known::log_in(&options.who).await?;
+    let known = Known::log_in(&options.of.who).await?;
     for _ in 0..options.calls {
         who_am_i(&known.channel, &known.token).await?;
     }
-    let worker = Worker::join(&known, &known.person.resource("agents", &options.agent)).await?;
+    let worker = Worker::join(&known, &known.person.resource("agents", &options.of.agent)).await?;
     let mut session = SessionServiceClient::new(worker.channel);
     for _ in 0..options.calls {
         session.who_am_i(v1::WhoAmIRequest {}).await?;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tonic::transport::Channel;
 
 use crate::client::{request, submit, who_am_i};
-use crate::known::{Known, Who};
+use crate::known::{Known, WhoAndAgent};
 use crate::spent::{computed, computed_since, micros};
 use crate::{cores, echo};
 
@@ -36,10 +36,7 @@ const REST: Duration = Duration::from_millis(700);
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    who: Who,
-    /// The agent
-    #[arg(long)]
-    agent: String,
+    of: WhoAndAgent,
     /// A workflow, whose tasks are run and then read
     #[arg(long)]
     workflow: String,
@@ -95,8 +92,8 @@ pub(crate) async fn measure(options: &Options) -> Result<Samples> {
     cores::pin(options.server_core)?;
     let (_peer, place) = echo::Peer::start()?;
     cores::pin(options.client_core)?;
-    let Known { person, channel: daemon, token } = Known::log_in(&options.who).await?;
-    let agent = person.resource("agents", &options.agent);
+    let Known { person, channel: daemon, token } = Known::log_in(&options.of.who).await?;
+    let agent = person.resource("agents", &options.of.agent);
     let mut tasks = Vec::new();
     for _ in 0..TASKS {
         tasks.push(finished(&daemon, &token, [&agent, &options.workflow]).await?);

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tonic::Streaming;
 
 use crate::client::{request, submit};
-use crate::known::{Known, Who};
+use crate::known::{Known, WhoAndAgent};
 use crate::spent::micros;
 use crate::worker::Worker;
 
@@ -32,10 +32,7 @@ const SAID_MAX: usize = 5;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    who: Who,
-    /// The agent
-    #[arg(long)]
-    agent: String,
+    of: WhoAndAgent,
     /// A workflow whose tasks wait, to be followed
     #[arg(long)]
     workflow: String,
@@ -87,8 +84,8 @@ impl Samples {
 
 /// Calls for so long; who rotates is somebody else.
 pub(crate) async fn measure(options: &Options) -> Result<Samples> {
-    let known = Arc::new(Known::log_in(&options.who).await?);
-    let agent = known.person.resource("agents", &options.agent);
+    let known = Arc::new(Known::log_in(&options.of.who).await?);
+    let agent = known.person.resource("agents", &options.of.agent);
     let task = submit(&known.channel, &known.token, [&agent, &options.workflow]).await?.name;
     let apart = Duration::from_secs(1) * options.workers.max(1) / options.rate.max(1);
     let mut workers = Vec::new();

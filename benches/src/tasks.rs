@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 
 use crate::bare::{self, Bare};
 use crate::client::{request, who_am_i};
-use crate::known::{Known, Who};
+use crate::known::{Known, WhoAndAgent};
 use crate::spent::micros;
 
 /// Commits of the bare run that a task of three steps is held against.
@@ -27,10 +27,7 @@ const SMALL_BYTES: u32 = 200;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     #[command(flatten)]
-    who: Who,
-    /// The agent
-    #[arg(long)]
-    agent: String,
+    of: WhoAndAgent,
     /// Workflows that are run in turn, one task each a round
     #[arg(long = "workflow", required_unless_present = "goals")]
     workflows: Vec<String>,
@@ -70,8 +67,8 @@ pub(crate) struct Samples {
 
 /// Runs the rounds.
 pub(crate) async fn measure(options: &Options) -> Result<Samples> {
-    let Known { person, channel, token } = Known::log_in(&options.who).await?;
-    let round = Round { options, agent: person.resource("agents", &options.agent), channel, token };
+    let Known { person, channel, token } = Known::log_in(&options.of.who).await?;
+    let round = Round { options, agent: person.resource("agents", &options.of.agent), channel, token };
     let before = options.database.as_deref().map(bare::size).transpose()?;
     for _ in 0..options.warm_up {
         round.run(&mut Samples::default()).await?;

@@ -20,13 +20,14 @@ pub(crate) fn report(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         let _closed_stderr = error.print();
         return Exit::Usage.into();
     }
-    let failure = failure(&error.render().to_string());
+    let failure = failure(&error.render().to_string(), arguments);
     failure.report(format(arguments));
     failure.exit.into()
 }
 
-/// From clap's text: what is wrong and what is missing in its first paragraphs, tips, and the command in its usage line.
-fn failure(text: &str) -> Failure {
+/// From clap's text: what is wrong and what is missing in its first paragraphs, tips or what a value's reader said, and the command in its
+/// usage line; where it has none, the command that the words name.
+fn failure(text: &str, arguments: &[OsString]) -> Failure {
     let (complaint, usage) = text.split_once("\nUsage: ").unwrap_or((text, ""));
     let mut what: Vec<&str> = Vec::new();
     let mut why: Vec<&str> = Vec::new();
@@ -40,13 +41,37 @@ fn failure(text: &str) -> Failure {
     }
     let is_word = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
     let command: Vec<&str> = usage.split_whitespace().take_while(is_word).collect();
-    let command = if command.is_empty() { "scalbotics".to_owned() } else { command.join(" ") };
-    let why = match (why.is_empty(), usage.lines().next().map(str::trim).filter(|line| !line.is_empty())) {
-        (false, _) => why.join("; "),
-        (true, Some(usage)) => format!("the usage is: {usage}"),
-        (true, None) => "it is not how the command is written".to_owned(),
+    let command = if command.is_empty() { leaf(arguments) } else { command.join(" ") };
+    let what = what.join(" ");
+    let value = what.split_once("': ").filter(|_| what.starts_with("invalid value"));
+    let (what, why) = match (why.is_empty(), value, usage.lines().next().map(str::trim).filter(|line| !line.is_empty())) {
+        (false, _, _) => (what, why.join("; ")),
+        (true, Some((wrong, said)), _) => (format!("{wrong}'"), said.to_owned()),
+        (true, None, Some(usage)) => (what, format!("the usage is: {usage}")),
+        (true, None, None) => (what, "it is not how the command is written".to_owned()),
     };
-    Failure::usage(what.join(" ")).why(why).next(format!("{command} --help"))
+    Failure::usage(what).why(why).next(format!("{command} --help"))
+}
+
+/// The command that the words name, as far as they name one; the value of a flag before it is no word of it.
+fn leaf(arguments: &[OsString]) -> String {
+    let tree = tree::command();
+    let (mut names, mut command) = (vec!["scalbotics"], &tree);
+    let mut words = arguments.iter().skip(1).map(|word| word.to_str().unwrap_or_default());
+    while let Some(word) = words.next() {
+        let is_flag = |arg: &&clap::Arg| {
+            let long = word.strip_prefix("--").is_some_and(|name| arg.get_long() == Some(name));
+            let short = word.strip_prefix('-').and_then(|name| name.parse::<char>().ok());
+            long || (short.is_some() && short == arg.get_short())
+        };
+        if tree.get_arguments().chain(command.get_arguments()).find(is_flag).is_some_and(|arg| arg.get_action().takes_values()) {
+            words.next();
+        } else if let Some(below) = command.find_subcommand(word) {
+            names.push(below.get_name());
+            command = below;
+        }
+    }
+    names.join(" ")
 }
 
 /// The format that was asked for, from words that do not parse.
@@ -76,13 +101,14 @@ mod tests {
     use super::*;
 
     fn refused(line: &str) -> Failure {
-        let error = tree::command().try_get_matches_from(line.split_whitespace()).unwrap_err();
-        failure(&error.render().to_string())
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let error = tree::command().try_get_matches_from(&words).unwrap_err();
+        failure(&error.render().to_string(), &words)
     }
 
     #[test]
     fn what_is_wrong_and_what_was_meant() {
-        let cases: [(&str, &[&str], &str, &str); 7] = [
+        let cases: [(&str, &[&str], &str, &str); 10] = [
             ("scalbotics tsk list", &["unrecognized subcommand 'tsk'"], "'task'", "scalbotics --help"),
             ("scalbotics task lst", &["unrecognized subcommand 'lst'"], "'list'", "scalbotics task --help"),
             ("scalbotics task run --agnt a x", &["--agnt"], "'--agent'", "scalbotics task run --help"),
@@ -94,7 +120,20 @@ mod tests {
                 "",
                 "scalbotics task settle --help",
             ),
-            ("scalbotics status -o jsn", &["'jsn'"], "possible values: table, wide, json", "scalbotics"),
+            ("scalbotics status -o jsn", &["'jsn'"], "possible values: table, wide, json", "scalbotics status --help"),
+            ("scalbotics agent add a/b", &["'a/b' for '<AGENT>'"], "name `a/b` is not 1 to 63", "scalbotics agent add --help"),
+            (
+                "scalbotics --context task agent add a --tier-max 3",
+                &["'3' for '--tier-max <TIER>'"],
+                "3 is not in 0..=2",
+                "scalbotics agent add --help",
+            ),
+            (
+                "scalbotics --timeout 5x task list",
+                &["'5x'"],
+                "duration `5x` is not a whole number",
+                "scalbotics task list --help",
+            ),
         ];
         for (line, what, why, next) in cases {
             let failure = refused(line);

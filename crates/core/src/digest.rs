@@ -72,7 +72,7 @@ impl Digest {
 
 impl Digest {
     /// The 64 digits.
-    fn text(&self) -> [u8; TEXT_LEN] {
+    pub(crate) fn text(&self) -> [u8; TEXT_LEN] {
         // Records and events are full of digests, and formatting each byte took a twentieth of a task's time.
         let mut text = [0; TEXT_LEN];
         for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {

@@ -105,7 +105,7 @@ macro_rules! id {
             }
 
             /// Prefix, underscore and digits.
-            fn text(self) -> [u8; $prefix.len() + 1 + TEXT_LEN] {
+            pub(crate) fn text(self) -> [u8; $prefix.len() + 1 + TEXT_LEN] {
                 let mut text = [b'_'; $prefix.len() + 1 + TEXT_LEN];
                 let (prefix, rest) = text.split_at_mut($prefix.len());
                 prefix.copy_from_slice($prefix.as_bytes());

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -20,9 +21,9 @@ pub struct NameError {
 
 /// A name: 1 to 63 bytes of `a-z 0-9 - .`, first a letter, last a letter or digit, no `..`.
 ///
-/// The set is ASCII on purpose: no look-alike of another script can stand for a registered name (security row 9).
+/// The set is ASCII on purpose: no look-alike of another script can stand for a registered name (security row 9). Clones share one text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(String);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// Parses untrusted text.
@@ -36,7 +37,7 @@ impl Name {
             && bytes.last().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
             && bytes.iter().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'))
             && !text.contains("..");
-        if shaped { Ok(Self(text.to_owned())) } else { Err(NameError { text: text.chars().take(80).collect() }) }
+        if shaped { Ok(Self(text.into())) } else { Err(NameError { text: text.chars().take(80).collect() }) }
     }
 
     /// The text.

@@ -106,8 +106,10 @@ async fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full
             let ends = context.authorities.ends((context.ports.svids.as_ref(), rights), context.ports.clock.now()).await;
             // Without the book there is no series of what nobody knows; the rest is told all the same.
             let ends = open_metrics::certificate_ends(&ends.unwrap_or_default());
+            let clock = open_metrics::clock(context.clock.alarm().as_deref());
             let (runtime, rpc) = (context.runtime_metrics.samples(), context.metrics.samples());
-            text(StatusCode::OK, open_metrics::CONTENT_TYPE, open_metrics::encode(runtime.iter().chain(&rpc).chain(&ends)))
+            let samples = runtime.iter().chain(&rpc).chain(&ends).chain([&clock]);
+            text(StatusCode::OK, open_metrics::CONTENT_TYPE, open_metrics::encode(samples))
         }
         "/bundle.pem" => text(StatusCode::OK, "application/x-pem-file", context.bundle.clone()),
         "/bundle.json" => match trust_bundle::to_jwks(&context.bundle) {

@@ -10,7 +10,14 @@ use scalbotics_runtime::identity::TimeTrust;
 
 /// A larger step of the wall clock against the boot clock is an alarm, in milliseconds: no leap second, no usual drift of a
 /// laptop that slept, and no correction by NTP is that large.
-const STEP_MAX_MS: u64 = 3_600_000;
+pub(crate) const STEP_MAX_MS: u64 = 3_600_000;
+
+/// What to do about a step that is not believed.
+pub(crate) const NEXT: &str = "set the clock of the daemon's host; where it is right, say so there by `admin clock accept`";
+
+/// Against what a step is measured while the daemon runs, and until the first look that is believed after a start.
+const BOOT_CLOCK: &str = "the boot clock";
+const LAST_COMMIT: &str = "the last commit";
 
 /// Where raw time comes from.
 pub trait Source: Send + Sync + std::fmt::Debug {
@@ -48,7 +55,18 @@ struct State {
     /// Wall and boot clock of the last look that was believed.
     believed_ms: i64,
     believed_boot: Duration,
+    /// Against what a step is measured, for its words.
+    against: &'static str,
     alarm: Option<String>,
+}
+
+/// What was seen of both clocks at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The wall clock, in milliseconds since 1970.
+    pub wall_ms: i64,
+    /// Time since boot; none where the machine was started since, so that it says nothing any more.
+    pub boot: Option<Duration>,
 }
 
 /// The guarded clock.
@@ -62,13 +80,51 @@ pub struct Guarded<S = System> {
 }
 
 impl<S: Source> Guarded<S> {
-    /// A clock that goes on from the last commit of the store, if there was one.
+    /// A clock that goes on from the last commit of the store, if there was one, and believes the wall clock of this moment.
     #[must_use]
     pub fn new(source: S, last_commit_at: Option<Timestamp>) -> Self {
         let (wall_ms, boot) = (source.wall_ms(), source.boot());
         let mark_ms = last_commit_at.map_or(i64::MIN, Timestamp::unix_ms);
-        let state = State { latest_ms: wall_ms.max(mark_ms), believed_ms: wall_ms, believed_boot: boot, alarm: None };
+        let (latest_ms, against) = (wall_ms.max(mark_ms), BOOT_CLOCK);
+        let state = State { latest_ms, believed_ms: wall_ms, believed_boot: boot, against, alarm: None };
         Self { source, state: Mutex::new(state) }
+    }
+
+    /// A clock that goes on from the last commit of the store and from what was last `seen` of the clocks. It believes a wall clock that is far ahead of
+    /// both only where the boot clock has gone on as far.
+    #[must_use]
+    pub fn begin(source: S, last_commit_at: Option<Timestamp>, seen: Option<Seen>) -> Self {
+        let clock = Self::new(source, last_commit_at);
+        let (wall_ms, boot) = (clock.source.wall_ms(), clock.source.boot());
+        let vouched = seen.map(|seen| {
+            let since = seen.boot.and_then(|then| boot.checked_sub(then)).unwrap_or_default();
+            let passed_ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+            Timestamp::from_unix_ms(seen.wall_ms).plus_ms(passed_ms)
+        });
+        // Before the first commit nothing is known of time.
+        let expected = last_commit_at.into_iter().chain(vouched).max().filter(|expected| expected.unix_ms() > 0);
+        if let Some(expected) = expected.filter(|expected| Timestamp::from_unix_ms(wall_ms).since_ms(*expected) > STEP_MAX_MS) {
+            let mut state = clock.state.lock().unwrap_or_else(PoisonError::into_inner);
+            (state.believed_ms, state.believed_boot, state.against) = (expected.unix_ms(), boot, LAST_COMMIT);
+            state.latest_ms = expected.unix_ms();
+        }
+        clock
+    }
+
+    /// Believes the wall clock of this moment: what is over by it is over for good.
+    pub fn accept(&self) {
+        let (wall_ms, boot) = (self.source.wall_ms(), self.source.boot());
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.believed_ms, state.believed_boot, state.against) = (wall_ms, boot, BOOT_CLOCK);
+        state.latest_ms = state.latest_ms.max(wall_ms);
+        state.alarm = None;
+    }
+
+    /// Both clocks at this moment; none while the wall clock is not believed.
+    #[must_use]
+    pub fn seen(&self) -> Option<Seen> {
+        let is_believed = self.alarm().is_none();
+        is_believed.then(|| Seen { wall_ms: self.source.wall_ms(), boot: Some(self.source.boot()) })
     }
 
     /// Why issuance and expiry decisions fail closed, if they do; it goes when time comes back.
@@ -101,14 +157,14 @@ impl<S: Source> Guarded<S> {
                     "the clock stepped forward; nothing is issued and nothing expires by it"
                 );
             }
-            state.alarm = Some(format!("the clock stepped forward by {} s against the boot clock", ahead_ms / 1_000));
+            state.alarm = Some(format!("the clock stepped forward by {} s against {}", ahead_ms / 1_000, state.against));
             // Time goes on by the boot clock: the step is not believed, so it is not persisted either.
             state.latest_ms = state.latest_ms.max(expected.unix_ms());
         } else {
             if state.alarm.take().is_some() {
                 tracing::warn!("the clock came back");
             }
-            (state.believed_ms, state.believed_boot) = (wall_ms, boot);
+            (state.believed_ms, state.believed_boot, state.against) = (wall_ms, boot, BOOT_CLOCK);
             state.latest_ms = state.latest_ms.max(wall_ms);
         }
         (state.latest_ms, state.alarm.clone())
@@ -167,6 +223,40 @@ mod tests {
         assert_eq!(clock.now().unix_ms(), 60_000);
         fake.set(i64::MIN, 50_002);
         assert_eq!((clock.now().unix_ms(), clock.alarm()), (60_000, None));
+    }
+
+    #[test]
+    fn semantics_4_7_a_start_far_ahead_of_the_last_commit_fails_closed_until_time_returns_or_is_accepted() {
+        let hour = 3_600_000;
+        let began = |wall_ms, seen| {
+            let fake = Fake::default();
+            fake.set(wall_ms, 5_000);
+            (Guarded::begin(fake.clone(), Some(Timestamp::from_unix_ms(10_000)), seen), fake)
+        };
+        let (clock, fake) = began(10_000 + 3 * hour, None);
+        assert!(clock.alarm().unwrap().contains("10800 s against the last commit"), "{:?}", clock.alarm());
+        assert_eq!((clock.now().unix_ms(), clock.seen()), (10_000, None));
+        fake.set(10_000 + hour, 5_500);
+        assert_eq!((clock.alarm(), clock.now().unix_ms()), (None, 10_000 + hour), "it came back");
+        let (clock, _) = began(10_000 + 3 * hour, None);
+        clock.accept();
+        assert_eq!((clock.alarm(), clock.now().unix_ms()), (None, 10_000 + 3 * hour));
+        // An hour is no step, and what the boot clock has counted is none either; of another boot it says nothing.
+        let at = |wall_ms, boot: Option<u64>| Some(Seen { wall_ms, boot: boot.map(Duration::from_millis) });
+        for (wall_ms, seen, alarms) in [
+            (10_000 + hour, None, false),
+            (9_000, None, false),
+            (10_000 + 3 * hour, at(10_000 + 3 * hour - 4_000, Some(1_000)), false),
+            (10_000 + 5 * hour, at(10_000 + 3 * hour, Some(1_000)), true),
+            (10_000 + 3 * hour, at(10_000 + 2 * hour, None), false),
+            (10_000 + 4 * hour, at(10_000 + 2 * hour, None), true),
+            (10_000 + 4 * hour, at(10_000 + 2 * hour, Some(6_000)), true),
+        ] {
+            assert_eq!(began(wall_ms, seen).0.alarm().is_some(), alarms, "{wall_ms} {seen:?}");
+        }
+        let fake = Fake::default();
+        fake.set(9 * hour, 0);
+        assert_eq!(Guarded::begin(fake, Some(Timestamp::from_unix_ms(0)), None).alarm(), None, "a new installation");
     }
 
     #[test]

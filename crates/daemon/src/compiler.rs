@@ -40,7 +40,7 @@ impl LocalCompiler {
 
     fn check_workloads(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let Some(rights) = self.rights else { return Vec::new() };
-        let workloads = snapshot.agents.iter().filter_map(|(name, agent)| Some((name, agent.workload.as_ref()?)));
+        let workloads = snapshot.agents.iter().filter_map(|(name, agent)| Some((name, agent.workload.as_deref()?)));
         let unseen = workloads.filter(|(_, workload)| {
             let user = workload.unix.as_ref().map_or((None, None), |unix| (unix.uid, unix.gid));
             workload.wanted().is_of_program() && !rights.see(user.0, user.1)

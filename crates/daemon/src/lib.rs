@@ -24,6 +24,7 @@ mod admin;
 mod anchor;
 mod authorities;
 pub mod clock;
+mod clock_mark;
 mod compiler;
 pub mod config;
 mod covering;

@@ -4,7 +4,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::metrics::{BOUNDS_SECONDS, Sample, Shown};
 
 use crate::authorities::Ends;
-use crate::rpc::metrics::CERTIFICATE_END;
+use crate::rpc::metrics::{CERTIFICATE_END, CLOCK_UNTRUSTED};
 
 /// The content type of the text.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -49,6 +49,11 @@ pub(crate) fn certificate_ends(ends: &[(Ends, Timestamp)]) -> Vec<Sample<'static
     let sample =
         |(kind, at): &(Ends, Timestamp)| Sample::labelled(CERTIFICATE_END, ("kind", kind.word()), Shown::Gauge(seconds(*at)));
     ends.iter().map(sample).collect()
+}
+
+/// The series of whether the clock is believed.
+pub(crate) fn clock(alarm: Option<&str>) -> Sample<'static> {
+    Sample { name: CLOCK_UNTRUSTED, labels: Vec::new(), shown: Shown::Gauge(u64::from(alarm.is_some())) }
 }
 
 /// The labels of a series, as they stand behind its name.
@@ -102,6 +107,7 @@ mod tests {
         "scalbotics_call_decisions_total",
         "scalbotics_call_duration_seconds",
         "scalbotics_certificate_end_timestamp_seconds",
+        "scalbotics_clock_untrusted",
         "scalbotics_commit_duration_seconds",
         "scalbotics_commits_refused_full_total",
         "scalbotics_connections",
@@ -146,7 +152,8 @@ mod tests {
         let ends = certificate_ends(&[(Ends::Root, Timestamp::from_unix_ms(1_500))]);
         assert_eq!(encode(&ends).lines().nth(2).unwrap(), "scalbotics_certificate_end_timestamp_seconds{kind=\"root\"} 1");
         let (runtime, rpc) = (runtime.samples(), rpc.samples());
-        let names: BTreeSet<&str> = runtime.iter().chain(&rpc).chain(&ends).map(|sample| sample.name).collect();
+        let names: BTreeSet<&str> =
+            runtime.iter().chain(&rpc).chain(&ends).chain(&[clock(None)]).map(|sample| sample.name).collect();
         assert_eq!(names.into_iter().collect::<Vec<_>>(), NAMES);
     }
 }

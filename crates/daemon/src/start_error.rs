@@ -9,6 +9,7 @@ use scalbotics_store::OpenError;
 
 use crate::anchor::Refused;
 use crate::config;
+use crate::program::Told;
 use crate::rpc::codes::{self, Code};
 
 /// Findings that are shown at once.
@@ -212,18 +213,22 @@ impl StartError {
         vec![shown.join("\n       ")]
     }
 
-    /// The four parts, as they stand on stderr.
+    /// Why, down to what the system said.
     #[must_use]
-    pub fn report(&self) -> String {
+    pub fn why(&self) -> String {
         let mut why = self.findings();
         let mut source = std::error::Error::source(self);
         while let Some(error) = source {
             why.push(error.to_string());
             source = error.source();
         }
-        let why = if why.is_empty() { self.code().meaning().to_owned() } else { why.join(": ") };
-        let code = self.code().name();
-        format!("error: {self} [{code}]\n  why: {why}\n next: {}\n  ref: docs: errors/{code}", self.next_step())
+        if why.is_empty() { self.code().meaning().to_owned() } else { why.join(": ") }
+    }
+
+    /// The four parts, for people.
+    #[must_use]
+    pub fn report(&self) -> String {
+        Told { code: self.code().name(), what: self.to_string(), why: self.why(), next: self.next_step() }.text()
     }
 }
 

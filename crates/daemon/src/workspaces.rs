@@ -45,7 +45,7 @@ impl Workspaces for InForceWorkspaces {
     fn programs(&self, call: &Call) -> BTreeSet<String> {
         let state = self.state_for(call);
         let agent = state.as_ref().and_then(|state| state.snapshot.agents.get(&call.agent_name));
-        agent.map(|agent| agent.programs.clone()).unwrap_or_default()
+        agent.map(|agent| agent.programs.as_ref().clone()).unwrap_or_default()
     }
 }
 

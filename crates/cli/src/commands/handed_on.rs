@@ -12,7 +12,7 @@ const VERBS: &[(&str, &[&str])] =
     &[("initialize", &["initialize", "init"]), ("dev", &["dev"]), ("config", &["config"]), ("admin", &["admin"])];
 
 /// Verbs of `admin` that are about the host and its files; the others ask the daemon.
-const OF_THE_HOST: [&str; 3] = ["backup", "restore", "start"];
+const OF_THE_HOST: [&str; 4] = ["backup", "restore", "clock", "start"];
 
 /// Verbs of `admin` that ask the daemon.
 const OF_THE_DAEMON: [&str; 4] = ["erase", "hold", "holds", "retention"];
@@ -114,6 +114,11 @@ pub(crate) fn exec_verb(verb: &str, arguments: &[OsString]) -> Result<(), Failur
 /// What and why of the error that `scalboticsd` printed.
 pub(crate) fn said(stderr: &[u8]) -> String {
     let text = String::from_utf8_lossy(stderr);
+    // As it prints where a variable asks for JSON.
+    if let Ok(told) = serde_json::from_str::<serde_json::Value>(&text) {
+        let part = |name: &str| told.pointer(&format!("/error/{name}")).and_then(serde_json::Value::as_str).unwrap_or_default();
+        return format!("{}: {}", part("what"), part("why"));
+    }
     let part = |name: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(name)).map(str::trim);
     match (part("error:"), part("why:")) {
         (Some(what), Some(why)) => format!("{what}: {why}"),
@@ -129,6 +134,7 @@ mod tests {
         let report =
             b"error: cannot read the key [SETUP_KEYS]\n  why: no such file\n next: look\n  ref: docs: errors/SETUP_KEYS\n";
         assert_eq!(said(report), "cannot read the key [SETUP_KEYS]: no such file");
+        assert_eq!(said(b"{\"error\":{\"what\":\"cannot read\",\"why\":\"no file\"}}\n"), "cannot read: no file");
         assert_eq!(said(b"killed\nat once\n"), "killed at once");
     }
 

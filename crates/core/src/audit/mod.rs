@@ -6,6 +6,7 @@
 
 pub mod checkpoint;
 mod glance;
+mod line;
 pub mod merkle;
 pub mod proof_text;
 mod record;

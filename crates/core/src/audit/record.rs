@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RestoreNote;
+use super::{RestoreNote, line};
 use crate::digest::Digest;
 use crate::ids::{ApprovalId, DecisionId, EffectId, GrantId, RequestId, TaskId};
 use crate::json::{Error, INTEGER_MAX};
@@ -310,7 +310,7 @@ impl Record {
     /// # Errors
     /// [`crate::json::Error`] when it is longer than [`RECORD_LEN_MAX`] or has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, Error> {
-        let bytes = crate::json::canonical_of(self)?;
+        let bytes = line::of(self).map_or_else(|| crate::json::canonical_of(self), Ok)?;
         check_len(bytes.len())?;
         Ok(bytes)
     }

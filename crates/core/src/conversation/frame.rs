@@ -35,7 +35,7 @@ impl Frame {
     /// The frame of a task of `agent`, whose models and tools are those of `snapshot`; `None` where no model drives the agent.
     #[must_use]
     pub fn new(snapshot: &Snapshot, agent: &Agent, goal: &str, input: &Value) -> Option<Self> {
-        let route = agent.model.clone()?;
+        let route = agent.model.as_deref()?.clone();
         let models: Vec<_> = snapshot.route_of(&agent.name).into_iter().collect();
         let context = models.iter().map(|model| model.context_tokens.saturating_sub(route.output_tokens_max)).min()?;
         let len_max = usize::try_from(context.saturating_mul(BYTES_PER_TOKEN)).unwrap_or(REQUEST_LEN_MAX).min(REQUEST_LEN_MAX);

@@ -45,7 +45,7 @@ fn skills(text: &mut String, agent: &Agent) {
     if !agent.skills.is_empty() {
         text.push_str("\n\n# Skills\n\nInstructions for kinds of work: follow one when the goal is what it is for.");
     }
-    for (name, skill) in &agent.skills {
+    for (name, skill) in agent.skills.iter() {
         let _ = write!(text, "\n\n## Skill `{name}`\n\n{}", skill.description);
         if let Some(tools) = &skill.tools {
             let names: Vec<String> = tools.iter().map(|tool| format!("`{tool}`")).collect();

@@ -36,16 +36,20 @@ fn agent(turns_max: u64) -> Agent {
     Agent {
         name: name("clerk"),
         team: name("ops"),
-        description: "Keeps books.".to_owned(),
-        tools: ["fs.list", "fs.read", "fs.write", model::CALL].map(name).into_iter().collect(),
-        workflows: vec![name("stock")],
-        mounts: Vec::new(),
-        programs: BTreeSet::new(),
+        description: "Keeps books.".into(),
+        tools: ["fs.list", "fs.read", "fs.write", model::CALL].map(name).into_iter().collect::<BTreeSet<_>>().into(),
+        workflows: [name("stock")].into(),
+        mounts: Arc::default(),
+        programs: Arc::default(),
         budget: Budget::default(),
-        model: Some(Route { models: vec![name("small")], output_tokens_max: 100, turns_max, tool_choice: None }),
+        model: Some(Arc::new(Route { models: vec![name("small")], output_tokens_max: 100, turns_max, tool_choice: None })),
         tier_max: Tier::Risky,
-        bootstrap: bootstrap.into_iter().map(|(name, text)| (name.to_owned(), file(text))).collect(),
-        skills: [("mail", Some(vec![name("fs.read")])), ("post", Some(vec![])), ("walk", None)].map(skill).into_iter().collect(),
+        bootstrap: bootstrap.into_iter().map(|(name, text)| (name.to_owned(), file(text))).collect::<BTreeMap<_, _>>().into(),
+        skills: [("mail", Some(vec![name("fs.read")])), ("post", Some(vec![])), ("walk", None)]
+            .map(skill)
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+            .into(),
         workload: None,
     }
 }
@@ -268,7 +272,7 @@ fn answers_of_steps_are_json() {
 fn what_the_first_answer_has_to_call_it_calls_or_the_task_ends() {
     let begun = |choice: &ToolChoice| {
         let mut agent = agent(30);
-        agent.model.as_mut().unwrap().tool_choice = Some(choice.clone());
+        Arc::make_mut(agent.model.as_mut().unwrap()).tool_choice = Some(choice.clone());
         Conversation::new(Frame::new(&snapshot(100_000), &agent, "take stock", &json!({})).unwrap())
     };
     let read = ToolChoice::Tool(name("fs.read"));

@@ -1,6 +1,7 @@
 //! An agent as desired state wants it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Mount, Skill};
 use crate::digest::Digest;
@@ -10,7 +11,8 @@ use crate::tenant::Name;
 use crate::tool::Tier;
 use crate::workload::Selectors;
 
-/// An agent as desired state wants it; identity, epoch and suspension are the registry's.
+/// An agent as desired state wants it; identity, epoch and suspension are the registry's. What several agents of a commit have alike, they
+/// share: ten thousand of them are held for as long as the commit is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agent {
     /// Unique in the tenant.
@@ -18,31 +20,31 @@ pub struct Agent {
     /// Its team, which exists.
     pub team: Name,
     /// One sentence for people and models.
-    pub description: String,
+    pub description: Arc<str>,
     /// The tools that it may ask for; all exist and none is above `tier_max`.
-    pub tools: BTreeSet<Name>,
+    pub tools: Arc<BTreeSet<Name>>,
     /// The workflows that it runs, most preferred first; all exist and use no other tools.
-    pub workflows: Vec<Name>,
+    pub workflows: Arc<[Name]>,
     /// Its workspace.
-    pub mounts: Vec<Mount>,
+    pub mounts: Arc<[Mount]>,
     /// The programs that `process.run` may start for it, by absolute path.
-    pub programs: BTreeSet<String>,
+    pub programs: Arc<BTreeSet<String>>,
     /// What one task may use where its submitter does not say.
     pub budget: Budget,
     /// The models that drive it; `None` runs workflows only.
-    pub model: Option<Route>,
+    pub model: Option<Arc<Route>>,
     /// The highest tier of its tools.
     pub tier_max: Tier,
     /// Which processes of this host get its identity; `None` where none does.
-    pub workload: Option<Selectors>,
+    pub workload: Option<Box<Selectors>>,
     /// Its bootstrap files, by name below its folder: `SOUL.md`, `MEMORY/notes.md`.
-    pub bootstrap: BTreeMap<String, Bootstrap>,
+    pub bootstrap: Arc<BTreeMap<String, Bootstrap>>,
     /// Its skills, by name.
-    pub skills: BTreeMap<String, Skill>,
+    pub skills: Arc<BTreeMap<String, Skill>>,
 }
 
 /// A bootstrap file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Bootstrap {
     /// Its text.
     pub text: String,

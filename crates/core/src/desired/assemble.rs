@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use super::finding::{Finding, line_of, line_of_path};
 use super::read::{self, Files, Source};
+use super::shared::{Agents, Checked};
 use super::{Agent, AgentFile, FINDINGS_MAX, FindingKind, Format, MOUNTS_MAX, Mount, PROGRAMS_MAX, PolicyFile, Snapshot};
 use super::{destinations, links, overlay};
 use crate::model::{CALL, Model, OUTPUT_TOKENS_MAX, Route, RouteFile, TOOLS_MAX, ToolChoice};
 use crate::ports::RawFiles;
 use crate::tenant::{Name, TenantId};
-use crate::tool::{Builtin, Definition, Tier};
+use crate::tool::{Builtin, Definition};
 use crate::workflow::{Fault, Workflow};
 use crate::workload::Selectors;
 
@@ -169,19 +170,18 @@ fn workflows(
 }
 
 fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut Vec<Finding>) -> BTreeMap<Name, Arc<Agent>> {
-    let mut agents = BTreeMap::new();
+    let mut agents = Agents::default();
     for (id, file) in &files.agents {
         let Some(file) = file else { continue };
         let bootstrap = files.bootstrap.remove(id).unwrap_or_default();
         let mut skills = files.skills.remove(id).unwrap_or_default();
         skills.values_mut().for_each(|skill| skill.narrow(&file.value.tools));
-        let AgentFile { team, description, tools, workflows, mounts, budget, tier_max, .. } = &file.value;
         check_lists(file, findings);
         check_mounts(file, findings);
         check_programs(file, findings);
         check_workload(file, findings);
         let model = route(file, models, findings);
-        let budget = match budget.unwrap_or_default().budget() {
+        let budget = match file.value.budget.unwrap_or_default().budget() {
             Ok(budget) => budget,
             Err(field) => {
                 let finding = Finding::new(
@@ -195,28 +195,9 @@ fn agents(files: &mut Files, models: &BTreeMap<Name, Arc<Model>>, findings: &mut
                 continue;
             }
         };
-        let agent = Agent {
-            name: id.clone(),
-            team: team.clone(),
-            description: description.clone(),
-            tools: tools
-                .iter()
-                .chain(model.iter().filter_map(|_| Some(&crate::model::call::definition()?.id)))
-                .cloned()
-                .collect(),
-            workflows: workflows.clone(),
-            mounts: mounts.clone(),
-            programs: file.value.programs.iter().cloned().collect(),
-            budget,
-            model,
-            tier_max: tier_max.unwrap_or(Tier::Risky),
-            workload: file.value.workload.clone(),
-            bootstrap,
-            skills,
-        };
-        agents.insert(id.clone(), Arc::new(agent));
+        agents.add(id, &file.value, Checked { budget, model, bootstrap, skills });
     }
-    agents
+    agents.finish()
 }
 
 /// Refuses what stands twice in the lists of an agent.

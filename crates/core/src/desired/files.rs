@@ -60,7 +60,7 @@ pub struct AgentFile {
 }
 
 /// A directory of the host that an agent sees under a name: `<name>/relative/path` in arguments of the file tools.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mount {
     /// The name; unique for the agent.

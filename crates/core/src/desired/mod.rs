@@ -21,6 +21,7 @@ mod place;
 mod read;
 mod schemas;
 mod secrets;
+mod shared;
 mod skill;
 mod snapshot;
 

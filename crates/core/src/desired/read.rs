@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::finding::Finding;
 use super::place::AGENT_ALIAS;
+use super::shared::Names;
 use super::{
     AgentFile, BOOTSTRAP_LEN_MAX, BOOTSTRAP_TOTAL_MAX, Bootstrap, FILE_LEN_MAX, FILES_MAX, FindingKind, Format, OverlayFile,
     Place, PolicyFile, SKILLS_MAX, Skill, Syntax, TOTAL_LEN_MAX, TeamFile, find_secrets, skill,
@@ -48,6 +49,7 @@ pub(super) struct Files {
     pub(super) policies: Vec<PolicyFile>,
     pub(super) bootstrap: BTreeMap<Name, BTreeMap<String, Bootstrap>>,
     pub(super) skills: BTreeMap<Name, BTreeMap<String, Skill>>,
+    names: Names,
 }
 
 /// Reads every file; what is wrong goes to `findings`.
@@ -85,8 +87,9 @@ impl Files {
                 self.teams.insert(id, Some(Source::new(path, text, value)));
             }
             Place::Agent(id) => {
-                let value = format.agent(&text).map_err(|syntax| unreadable(&path, syntax))?;
+                let mut value = format.agent(&text).map_err(|syntax| unreadable(&path, syntax))?;
                 same_id(&path, &id, &value.id, &text)?;
+                self.names.share(&id, &mut value);
                 self.agents.insert(id, Some(Source::new(path, text, value)));
             }
             Place::Model(id) => {

@@ -42,7 +42,7 @@ pub struct SkillFile {
 }
 
 /// A skill of an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skill {
     /// What it does and when to use it.
     pub description: String,

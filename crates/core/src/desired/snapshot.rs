@@ -60,14 +60,14 @@ impl PolicyFile {
 }
 
 impl Snapshot {
-    /// Shares with an earlier commit's state the agents that are the same in both: tasks hold on to earlier commits, and each of ten thousand
-    /// agents would be in memory once for each.
+    /// Shares with an earlier commit's state the agents that are the same in both, and their names: tasks hold on to earlier commits, and each
+    /// of ten thousand agents would be in memory once for each.
     pub fn share_with(&mut self, earlier: &Self) {
-        for (name, agent) in &mut self.agents {
-            if let Some(same) = earlier.agents.get(name).filter(|other| *other == agent) {
-                *agent = Arc::clone(same);
-            }
-        }
+        let shared = |(name, agent): (Name, Arc<Agent>)| match earlier.agents.get_key_value(&name) {
+            Some((name, same)) if *same == agent => (name.clone(), Arc::clone(same)),
+            Some(_) | None => (name, agent),
+        };
+        self.agents = std::mem::take(&mut self.agents).into_iter().map(shared).collect();
     }
 
     /// The tenant's own tools and the built-in ones.
@@ -93,7 +93,7 @@ impl Snapshot {
     /// The workflow that an agent runs for a goal and input: the first of its list that matches.
     #[must_use]
     pub fn workflow_for(&self, agent: &Name, goal: &str, input: &Value) -> Option<&Arc<Workflow>> {
-        let workflows = self.agents.get(agent).map(|agent| agent.workflows.as_slice()).unwrap_or_default();
+        let workflows = self.agents.get(agent).map(|agent| agent.workflows.as_ref()).unwrap_or_default();
         workflows.iter().filter_map(|id| self.workflows.get(id)).find(|workflow| workflow.matches(goal, input))
     }
 

@@ -1,5 +1,6 @@
 mod egress;
 mod overlay;
+mod shared;
 mod skill;
 mod workload;
 

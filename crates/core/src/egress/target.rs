@@ -1,8 +1,8 @@
 //! The target of a request: a URL in the one form that every program reads alike.
 //!
 //! Stricter than the URL standard on purpose. Numbers that stand for addresses (`2130706433`, `0x7f.1`, `0177.0.0.1`), a user
-//! before the host, backslashes, blanks, control characters, other scripts, a trailing dot and dot segments, also encoded, are
-//! refused instead of being given a meaning that another program might not share.
+//! before the host, backslashes, blanks, control characters, other scripts, a trailing dot and dot segments, also encoded and with
+//! parameters, are refused instead of being given a meaning that another program might not share.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -153,7 +153,7 @@ pub enum TargetError {
     #[error("the port of the url is no number from 1 to 65535")]
     Port,
     /// A dot segment, or a broken escape.
-    #[error("the path or query of the url has a segment `.` or `..`, also encoded, or a broken `%`")]
+    #[error("the path or query of the url has a segment `.` or `..`, also encoded or before a `;`, or a broken `%`")]
     Path,
 }
 
@@ -252,10 +252,21 @@ fn port_of(port: &str) -> Result<u16, TargetError> {
     }
 }
 
-/// Whether it begins with a slash, has whole escapes and no dot segment, however a server may decode it.
+/// What servers decode to the signs of dot segments: once, and as overlong UTF-8.
+const DECODED: [(&str, &str); 6] = [("%2e", "."), ("%2f", "/"), ("%5c", "/"), ("%3b", ";"), ("%c0%ae", "."), ("%c0%af", "/")];
+
+/// Whether it begins with a slash, has whole escapes and no dot segment, however a server may decode it: also what was encoded several
+/// times, and one with parameters (`..;x`), which some servers take off first.
 pub(super) fn is_path(path: &str) -> bool {
-    let decoded = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
-    path.starts_with('/') && has_whole_escapes(path) && !decoded.split('/').any(|part| matches!(part, "." | ".."))
+    let mut decoded = path.to_ascii_lowercase();
+    while decoded.contains("%25") {
+        decoded = decoded.replace("%25", "%");
+    }
+    for (encoded, sign) in DECODED {
+        decoded = decoded.replace(encoded, sign);
+    }
+    let is_dots = |part: &str| matches!(part.split(';').next(), Some("." | ".."));
+    path.starts_with('/') && has_whole_escapes(path) && !decoded.split('/').any(is_dots)
 }
 
 fn has_whole_escapes(text: &str) -> bool {
@@ -281,6 +292,7 @@ mod tests {
             ("https://[2606:4700::1111]:8443/", "https://[2606:4700::1111]:8443/"),
             ("https://xn--bcher-kva.example/%C3%BC?q=%20", "https://xn--bcher-kva.example/%C3%BC?q=%20"),
             ("https://a_b.example/a..b/.well-known/...", "https://a_b.example/a..b/.well-known/..."),
+            ("https://example.com/a;v=1/100%25/x%3By", "https://example.com/a;v=1/100%25/x%3By"),
             ("https://example.com?x", "https://example.com/?x"),
             ("https://example.com/?u=https://other@x/../", "https://example.com/?u=https://other@x/../"),
         ] {
@@ -360,6 +372,13 @@ mod tests {
         ("https://example.com/a/.%2e/b", TargetError::Path),
         ("https://example.com/a/..%2fb", TargetError::Path),
         ("https://example.com/a%5c..%5Cb", TargetError::Path),
+        ("https://example.com/a/..;/b", TargetError::Path),
+        ("https://example.com/a/..;x=1/b", TargetError::Path),
+        ("https://example.com/a/%2e.%3b/b", TargetError::Path),
+        ("https://example.com/a/%252e%252e/b", TargetError::Path),
+        ("https://example.com/a/%25252e%25252E%25252fb", TargetError::Path),
+        ("https://example.com/a/%c0%ae%C0%AE/b", TargetError::Path),
+        ("https://example.com/a/..%c0%afb", TargetError::Path),
         ("https://example.com/%", TargetError::Path),
         ("https://example.com/%g0", TargetError::Path),
         ("https://example.com/a%00", TargetError::Path),

@@ -34,7 +34,7 @@ pub struct RouteFile {
 }
 
 /// Which models drive an agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Route {
     /// Ids of models, most preferred first; all exist.
     pub models: Vec<Name>,

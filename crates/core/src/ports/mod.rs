@@ -55,7 +55,7 @@ pub use payload_store::PayloadStore;
 pub use policy_engine::PolicyEngine;
 pub use privacy_store::{Forgotten, Orders, PrivacyChange, PrivacyStore};
 pub use registry::{Human, Registry, StoredAnswer};
-pub use roster::{ROSTER_PAGE_MAX, Roster, all_agents};
+pub use roster::{PUT_AGENTS_MAX, ROSTER_PAGE_MAX, Roster, all_agents};
 pub use secret_source::SecretSource;
 pub use secret_store::{SealedSecret, SecretStore};
 pub use service_registry::ServiceRegistry;

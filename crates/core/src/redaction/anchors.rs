@@ -29,10 +29,12 @@ pub(super) enum Ask {
     Cookies,
     /// What follows `-u`.
     Curl,
+    /// The password of another program's command line.
+    Command,
 }
 
 /// Beginnings of words that name a secret setting, and of signs that carry one.
-const WORDS: [(&[u8; GRAM_LEN], Ask); 45] = [
+const WORDS: [(&[u8; GRAM_LEN], Ask); 56] = [
     (b"pass", Ask::Setting),
     (b"pwd=", Ask::Setting),
     (b"pwd:", Ask::Setting),
@@ -78,6 +80,17 @@ const WORDS: [(&[u8; GRAM_LEN], Ask); 45] = [
     (b"cook", Ask::Cookies),
     (b"curl", Ask::Curl),
     (b"wget", Ask::Curl),
+    (b"sshp", Ask::Command),
+    (b"mysq", Ask::Command),
+    (b"mari", Ask::Command),
+    (b"redi", Ask::Command),
+    (b"dock", Ask::Command),
+    (b"podm", Ask::Command),
+    (b"sqlc", Ask::Command),
+    (b"mong", Ask::Command),
+    (b"smbc", Ask::Command),
+    (b"ldap", Ask::Command),
+    (b"logi", Ask::Command),
 ];
 
 /// Words of the table of which bits say whether a hash may be among the anchors.

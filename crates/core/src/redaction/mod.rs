@@ -12,6 +12,7 @@
 
 mod anchors;
 mod bytes;
+mod command;
 mod emit;
 mod encoded;
 mod header;

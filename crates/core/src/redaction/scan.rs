@@ -6,7 +6,7 @@
 use super::anchors::{self, Anchors, Ask, GRAM_LEN};
 use super::bytes::{at, behind_escape, run, run_back};
 use super::span::{Finds, Span};
-use super::{encoded, header, personal, private_key, rules, setting};
+use super::{command, encoded, header, personal, private_key, rules, setting};
 
 /// Bytes before a place that a detector sees.
 pub(super) const LOOK_BACK: usize = 512;
@@ -120,7 +120,8 @@ fn answer(text: &[u8], place: usize, ask: Ask, detectors: Detectors, carry: &mut
         Ask::Scheme if detectors.context => header::find_scheme(view, at, finds),
         Ask::Cookies if detectors.context => header::find_cookies(view, at, finds),
         Ask::Curl if detectors.context => header::find_user(view, at, finds),
-        Ask::Setting | Ask::Scheme | Ask::Cookies | Ask::Curl => {}
+        Ask::Command if detectors.context => command::find_password(view, at, finds),
+        Ask::Setting | Ask::Scheme | Ask::Cookies | Ask::Curl | Ask::Command => {}
     }
 }
 

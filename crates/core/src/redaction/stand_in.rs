@@ -32,9 +32,9 @@ const PARTS: [&[u8]; 26] = [
     b"abcdefghijklmnop",
 ];
 
-/// Parts of tokens with a shape of their own that documentation shows: random letters hold none of them.
-const SAMPLES: [&[u8]; 9] =
-    [b"example", b"xxxxx", b"*****", b".....", b"placeholder", b"redacted", b"1234567890123", b"abcdefghijkl", b"yourtoken"];
+/// Parts of tokens with a shape of their own that documentation shows: random letters hold none of them. An alphabet in a row is
+/// none: whoever makes a token up writes it, and so do those who try what is covered.
+const SAMPLES: [&[u8]; 7] = [b"example", b"xxxxx", b"*****", b".....", b"placeholder", b"redacted", b"yourtoken"];
 
 /// Whether a token is one that documentation shows.
 pub(super) fn is_sample(token: &[u8]) -> bool {

@@ -10,12 +10,13 @@ use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::private_file::{self, SECRET_MODE};
 use scalbotics_runtime::audit::Signed;
 use scalbotics_runtime::{Ports, Supervisor};
+use scalbotics_store::SqliteStore;
 use serde::Serialize;
 use tokio::sync::{Mutex, watch};
 
 use super::document::{self, Anchor, Head};
 use super::sealed;
-use super::standings::{self, Standings};
+use super::standings::{self, PrivacyMarks, Standings};
 
 /// Why an anchor was not written. The older one stays, and what it says stays true.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,25 @@ pub(crate) enum Error {
 #[derive(Debug)]
 struct Written {
     anchor: Anchor,
-    standings: Option<Digest>,
+    standings: Option<Known>,
+}
+
+/// The standings that were written last.
+#[derive(Debug)]
+struct Known {
+    /// What they rested on.
+    ground: Ground,
+    /// The document's.
+    digest: Digest,
+}
+
+/// What standings rest on: they are not read again while it is the same, for ten thousand agents are in them.
+#[derive(Debug, PartialEq, Eq)]
+struct Ground {
+    /// The store's number, which rises with each row of a human, a service or an agent that is written.
+    rights: u64,
+    /// Of the holds and orders.
+    privacy: Digest,
 }
 
 /// Keeps the anchor of a running daemon.
@@ -46,6 +65,7 @@ struct Written {
 pub(crate) struct Keeper {
     ports: Ports,
     privacy: Arc<dyn PrivacyStore>,
+    rights: watch::Receiver<u64>,
     /// Whose logs there are.
     tenants: Vec<TenantId>,
     /// Whose people there are.
@@ -58,16 +78,12 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A keeper that goes on from `anchor`.
-    pub(crate) fn new(
-        (ports, privacy): (Ports, Arc<dyn PrivacyStore>),
-        tenant: TenantId,
-        keystore: &Path,
-        anchor: Anchor,
-    ) -> Self {
+    pub(crate) fn new((ports, store): (Ports, &SqliteStore), tenant: TenantId, keystore: &Path, anchor: Anchor) -> Self {
         let tenants = vec![TenantId::system(), tenant.clone()];
         let (keystore, incarnation) = (keystore.to_owned(), anchor.incarnation);
         let written = Mutex::new(Written { anchor, standings: None });
-        Self { ports, privacy, tenants, tenant, keystore, incarnation, written }
+        let (privacy, rights) = (Arc::new(store.clone()) as Arc<dyn PrivacyStore>, store.rights());
+        Self { ports, privacy, rights, tenants, tenant, keystore, incarnation, written }
     }
 
     /// Which incarnation of the installation this is.
@@ -117,7 +133,8 @@ impl Keeper {
     /// # Errors
     /// [`Error::Store`].
     pub(crate) async fn now(&self) -> Result<(Anchor, Standings), Error> {
-        let standings = Standings::read(&self.ports, self.privacy.as_ref(), &self.tenant).await?;
+        let marks = PrivacyMarks::read(self.privacy.as_ref(), &self.tenant).await?;
+        let standings = Standings::of(&self.ports, &self.tenant, marks).await?;
         let before = self.written.lock().await.anchor.clone();
         Ok((self.anchor_behind(before).await?, standings))
     }
@@ -147,13 +164,19 @@ impl Keeper {
     }
 
     async fn write_standings(&self, written: &mut Written) -> Result<(), Error> {
-        let standings = Standings::read(&self.ports, self.privacy.as_ref(), &self.tenant).await?;
-        let text = serde_json::to_vec(&standings).map_err(|error| sealed::Error::Form { what: error.to_string() })?;
-        let digest = Some(Digest::of_bytes(&text));
-        if written.standings != digest {
-            self.put(&Standings::path(&self.keystore), standings::KIND, &standings).await?;
-            written.standings = digest;
+        // Read before the rows: one that is written meanwhile has them read again.
+        let rights = *self.rights.borrow();
+        let marks = PrivacyMarks::read(self.privacy.as_ref(), &self.tenant).await?;
+        let ground = Ground { rights, privacy: sealed::digest(&marks)? };
+        if written.standings.as_ref().is_some_and(|known| known.ground == ground) {
+            return Ok(());
         }
+        let standings = Standings::of(&self.ports, &self.tenant, marks).await?;
+        let digest = sealed::digest(&standings)?;
+        if written.standings.as_ref().is_none_or(|known| known.digest != digest) {
+            self.put(&Standings::path(&self.keystore), standings::KIND, &standings).await?;
+        }
+        written.standings = Some(Known { ground, digest });
         Ok(())
     }
 

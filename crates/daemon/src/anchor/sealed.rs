@@ -1,6 +1,8 @@
 //! A document of one line, with a signature of the log key under it (C2SP signed-note over its kind and digest).
 
-use scalbotics_core::digest::Digest;
+use std::io;
+
+use scalbotics_core::digest::{Digest, Digester};
 use scalbotics_core::ports::{SignError, Signer};
 use scalbotics_identity::holder::signed_note::{self, Verifier};
 use serde::Serialize;
@@ -29,6 +31,30 @@ pub(crate) enum Error {
 /// What is signed of a document.
 fn text(kind: &str, line: &[u8]) -> String {
     format!("scalbotics {kind}\nsha256 {}\n", Digest::of_bytes(line))
+}
+
+/// The digest of a document's line, which is not kept meanwhile: one of ten thousand agents has a megabyte.
+///
+/// # Errors
+/// [`Error::Form`].
+pub(crate) fn digest(document: &impl Serialize) -> Result<Digest, Error> {
+    let mut digester = Digesting(Digester::default());
+    serde_json::to_writer(&mut digester, document).map_err(|error| Error::Form { what: error.to_string() })?;
+    Ok(digester.0.finish())
+}
+
+/// Takes in what is written.
+struct Digesting(Digester);
+
+impl io::Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The bytes of a document.
@@ -71,6 +97,7 @@ mod tests {
         let other = LogSigner::new("td.test/audit/system", Pair::generate(Algorithm::Ed25519).unwrap()).unwrap();
         let keys = [signer.verifier().clone()];
         let bytes = seal("anchor", &vec![1, 2, 3], &signer).unwrap();
+        assert_eq!(digest(&vec![1, 2, 3]).unwrap(), Digest::of_bytes(b"[1,2,3]"), "of what is signed");
         assert_eq!(open::<Vec<u8>>("anchor", &bytes, &keys).unwrap(), [1, 2, 3]);
         assert!(matches!(open::<Vec<u8>>("backup", &bytes, &keys), Err(Error::Other)));
         assert!(matches!(open::<Vec<u8>>("anchor", &bytes, &[other.verifier().clone()]), Err(Error::Signature(_))));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
-use scalbotics_core::ports::{Human, Orders, PrivacyStore, StoreError, all_agents};
+use scalbotics_core::ports::{Human, Orders, PrivacyStore, ROSTER_PAGE_MAX, StoreError};
 use scalbotics_core::privacy::{Erasure, Hold};
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -87,6 +87,26 @@ pub(crate) struct Standings {
     pub(crate) erasures: Vec<Erasure>,
 }
 
+/// What of the standings is no principal.
+#[derive(Debug, Serialize)]
+pub(super) struct PrivacyMarks {
+    holds: Vec<Hold>,
+    erasures: Vec<Erasure>,
+}
+
+impl PrivacyMarks {
+    /// As the store has it now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn read(privacy: &dyn PrivacyStore, tenant: &TenantId) -> Result<Self, StoreError> {
+        let holds = privacy.holds(tenant).await?;
+        let mut erasures = privacy.orders(tenant, Orders::UnderWay).await?;
+        erasures.extend(privacy.orders(tenant, Orders::Done).await?);
+        Ok(Self { holds, erasures })
+    }
+}
+
 impl Standings {
     /// Where it is, seen from the keystore.
     pub(crate) fn path(keystore: &Path) -> PathBuf {
@@ -106,17 +126,15 @@ impl Standings {
         }
     }
 
-    /// As the registry is now.
+    /// As the registry is now, with these marks.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) async fn read(ports: &Ports, privacy: &dyn PrivacyStore, tenant: &TenantId) -> Result<Self, StoreError> {
+    pub(super) async fn of(ports: &Ports, tenant: &TenantId, marks: PrivacyMarks) -> Result<Self, StoreError> {
+        let PrivacyMarks { holds, erasures } = marks;
         let mut humans: Vec<HumanMark> = ports.roster.humans(tenant).await?.into_iter().map(human).collect();
         let mut services: Vec<ServiceMark> = ports.services.services(tenant).await?.into_iter().map(service).collect();
-        let mut agents: Vec<AgentMark> = all_agents(ports.roster.as_ref(), tenant).await?.into_iter().map(agent).collect();
-        let holds = privacy.holds(tenant).await?;
-        let mut erasures = privacy.orders(tenant, Orders::UnderWay).await?;
-        erasures.extend(privacy.orders(tenant, Orders::Done).await?);
+        let mut agents = agents(ports, tenant).await?;
         let complete = humans.len().saturating_add(services.len()).saturating_add(agents.len()) <= PRINCIPALS_MAX;
         if !complete {
             humans.truncate(PRINCIPALS_MAX);
@@ -124,6 +142,19 @@ impl Standings {
             agents.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()).saturating_sub(services.len()));
         }
         Ok(Self { version: VERSION, complete, humans, services, agents, holds, erasures })
+    }
+}
+
+/// All agents, of which a page of rows is held at a time.
+async fn agents(ports: &Ports, tenant: &TenantId) -> Result<Vec<AgentMark>, StoreError> {
+    let mut marks: Vec<AgentMark> = Vec::new();
+    loop {
+        let page = ports.roster.agents(tenant, marks.last().map(|last| &last.name), ROSTER_PAGE_MAX).await?;
+        let is_last = page.len() < ROSTER_PAGE_MAX;
+        marks.extend(page.into_iter().map(agent));
+        if is_last {
+            return Ok(marks);
+        }
     }
 }
 

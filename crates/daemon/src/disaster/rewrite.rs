@@ -8,7 +8,7 @@ use scalbotics_core::audit::checkpoint::system_origin;
 use scalbotics_core::audit::{Kind, LostNote, OutcomeNote, Record, RestoreNote};
 use scalbotics_core::ids::HoldId;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{Note, PrivacyChange, PrivacyStore as _, StoreError, all_agents};
+use scalbotics_core::ports::{Note, PUT_AGENTS_MAX, PrivacyChange, PrivacyStore as _, StoreError, all_agents};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::Erasure;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -108,7 +108,7 @@ pub(super) async fn all(
     let log_key = key.renamed(&system_origin(domain, incarnation)).map_err(Error::step("name the log key"))?.to_string();
     let before = remembered.anchor.clone().unwrap_or_else(|| Anchor::empty(config.installation, note.backup_at));
     let fresh = Anchor { incarnation, writer_epoch: store.writer_epoch(), restoring: false, ..before };
-    let keeper = anchor::Keeper::new((ports, Arc::new(store.clone())), tenant.clone(), &config.keystore, fresh);
+    let keeper = anchor::Keeper::new((ports, store), tenant.clone(), &config.keystore, fresh);
     let (anchor, standings) =
         keeper.now().await.map_err(|error| Error::Step { attempt: "read the new anchor", source: in_words(&error).into() })?;
     let done = Done {
@@ -185,11 +185,17 @@ async fn suspend_agents(ports: &Ports, tenant: &TenantId, standings: &Standings)
     let known = all_agents(ports.roster.as_ref(), tenant).await?;
     let agents = principals::agents(&known, standings, tenant);
     let suspended = agents.iter().filter(|agent| agent.standing == Standing::Suspended).count();
-    for agent in agents {
+    let mut changes = agents.into_iter().map(|agent| {
         let note = record(ports, tenant, ("agent.restore", agent.uid.to_string()), agent.standing);
-        ports.registry.put_agent(agent, note).await?;
+        (agent, note)
+    });
+    loop {
+        let some: Vec<_> = changes.by_ref().take(PUT_AGENTS_MAX).collect();
+        if some.is_empty() {
+            return Ok(suspended as u64);
+        }
+        ports.roster.put_agents(some).await?;
     }
-    Ok(suspended as u64)
 }
 
 async fn suspend_humans(

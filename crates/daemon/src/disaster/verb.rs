@@ -2,17 +2,24 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Subcommand;
 use scalbotics_core::tenant::Name;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::backup;
 use super::error::Error;
 use super::restore::{self, Wanted};
+use crate::clock_mark;
 use crate::config::{Config, Sources};
+use crate::doctor::is_served;
 use crate::program::Format;
 use crate::start_error::StartError;
+
+/// How long a daemon that runs has to take a word about the clock, in looks.
+const TAKEN_LOOKS: u32 = 100;
+const TAKEN_LOOK: Duration = Duration::from_millis(100);
 
 /// Verbs of who runs the host.
 #[derive(Debug, Subcommand)]
@@ -43,6 +50,9 @@ pub(crate) enum Verb {
         #[arg(long, value_name = "NAME", value_parser = Name::parse)]
         keep: Vec<Name>,
     },
+    /// A clock that stepped forward, by which nobody is judged and nothing is issued.
+    #[command(subcommand)]
+    Clock(ClockVerb),
     /// Serve, as scalboticsd does without a verb.
     #[command(before_help = "Example: scalbotics admin start --config ./box/scalbotics.toml --unwitnessed")]
     Start {
@@ -50,6 +60,14 @@ pub(crate) enum Verb {
         #[arg(long)]
         unwitnessed: bool,
     },
+}
+
+/// Verbs of `admin clock`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockVerb {
+    /// Say that the clock of this host is right: what is over by it is over for good. The daemon takes it within seconds, and records it.
+    #[command(before_help = "Example: scalbotics admin clock accept --config ./box/scalbotics.toml")]
+    Accept,
 }
 
 /// Runs a verb; answers what to print.
@@ -64,6 +82,7 @@ pub(crate) async fn run(sources: Sources, verb: Verb, output: Format) -> Result<
             let keep = keep.into_iter().collect::<BTreeSet<_>>();
             restore::run(&config, &Wanted { from, dry_run, yes, keep }).await?
         }
+        Verb::Clock(ClockVerb::Accept) => accept_clock(&config).await?,
         // Served by the program itself, which has the signals.
         Verb::Start { .. } => Value::Null,
     };
@@ -71,6 +90,19 @@ pub(crate) async fn run(sources: Sources, verb: Verb, output: Format) -> Result<
         Format::Json => format!("{done}\n"),
         Format::Table => lines(&done, ""),
     })
+}
+
+/// Says that the clock is right, and waits a little for the daemon that runs to take it.
+async fn accept_clock(config: &Config) -> Result<Value, Error> {
+    let failed = |error: String| Error::Place { path: config.data_dir.clone(), source: std::io::Error::other(error) };
+    let at = clock_mark::accept(&config.data_dir).map_err(failed)?;
+    let mut looks = TAKEN_LOOKS;
+    while looks > 0 && clock_mark::is_untaken(&config.data_dir) && is_served(&config.data_dir) {
+        tokio::time::sleep(TAKEN_LOOK).await;
+        looks -= 1;
+    }
+    let taken = if clock_mark::is_untaken(&config.data_dir) { "when the daemon starts within the hour" } else { "by the daemon" };
+    Ok(json!({ "clock": at, "taken": taken }))
 }
 
 /// An object in lines, what is inside of it indented.

@@ -13,7 +13,7 @@ use crate::anchor::{self, Anchor, Refused};
 const CHECK: &str = "database";
 
 /// Whether a daemon serves this data now: it holds the lock, which the kernel drops with the process.
-pub(super) fn is_served(dir: &Path) -> bool {
+pub(crate) fn is_served(dir: &Path) -> bool {
     // A lock file that is left behind is nobody's: it is looked at, never removed.
     let Ok(file) = File::open(dir.join("lock")) else { return false };
     matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))

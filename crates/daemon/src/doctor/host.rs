@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::finding::Finding;
 use super::run::Patient;
+use crate::clock_mark::Mark;
 
 /// The directory of the sandbox's trial, below the data directory.
 const TRIAL: &str = "doctor";
@@ -14,10 +15,26 @@ const TRIAL: &str = "doctor";
 pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
     let server = &patient.config.settings.server;
     vec![
+        clock(patient),
         port(patient, "API address", "server.listen", server.listen).await,
         port(patient, "admin address", "server.admin_listen", server.admin_listen).await,
         sandbox(patient).await,
     ]
+}
+
+/// The wall clock, as the daemon that runs sees it, or as one that starts would.
+fn clock(patient: &Patient<'_>) -> Finding {
+    const CHECK: &str = "clock";
+    let Some(mark) = Mark::load(&patient.config.data_dir) else {
+        return Finding::ok(CHECK, "no daemon has compared it with anything yet");
+    };
+    match mark.alarm(patient.is_served) {
+        None => Finding::ok(CHECK, "it goes as the boot clock does, or was not looked at for less than an hour"),
+        Some(alarm) => {
+            let next = "set the clock of this host; where it is right, `admin clock accept` on this host says so";
+            Finding::fail(CHECK, format!("{alarm}: nothing is issued and nobody is judged by it"), next)
+        }
+    }
 }
 
 async fn port(patient: &Patient<'_>, check: &'static str, key: &str, address: SocketAddr) -> Finding {

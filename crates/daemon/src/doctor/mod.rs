@@ -15,5 +15,7 @@ mod keys;
 mod run;
 mod work_tree;
 
+pub(crate) use data::is_served;
+
 pub use command::{Doctor, doctor};
 pub use finding::{Finding, Outcome};

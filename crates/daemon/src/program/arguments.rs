@@ -1,5 +1,6 @@
 //! What the program can be told.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -152,7 +153,8 @@ impl Arguments {
     /// # Errors
     /// How the process has to end: help or a version was printed, or what cannot be read was said.
     pub fn of_process() -> Result<Self, ExitCode> {
-        let parsed = setup::with_twins(Self::command()).try_get_matches();
-        parsed.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| usage::report(&error))
+        let arguments: Vec<OsString> = std::env::args_os().collect();
+        let parsed = setup::with_twins(Self::command()).try_get_matches_from(&arguments);
+        parsed.and_then(|matches| Self::from_arg_matches(&matches)).map_err(|error| usage::report(&error, &arguments))
     }
 }

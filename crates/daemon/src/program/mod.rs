@@ -6,5 +6,5 @@ mod run;
 mod serve;
 
 pub use arguments::{Arguments, Format};
-pub(crate) use report::report;
+pub(crate) use report::{Told, say, speak};
 pub use run::{no_runtime, run};

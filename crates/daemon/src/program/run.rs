@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use scalbotics_core::tenant::TenantId;
 
 use super::arguments::{Arguments, AuditVerb, ConfigVerb, Format, SourceFlags, Verb};
-use super::report::{fail, fail_as, fail_setup, print};
+use super::report::{fail, fail_as, fail_setup, print, speak};
 use super::serve::serve;
 use crate::clock::{Guarded, System};
 use crate::config::{self, Config};
@@ -16,6 +16,7 @@ use crate::{Start, StartError, disaster, doctor, export, mapped, offline, setup,
 /// Runs the program.
 pub async fn run(arguments: Arguments) -> ExitCode {
     let Arguments { sources, check_config, print_default_config, output, verb } = arguments;
+    speak(output);
     if print_default_config {
         return print(&config::defaults_text());
     }

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::gate::Connection;
 use super::registered::Registered;
+use crate::clock;
 
 /// What every failed authentication says it was attempted on.
 pub(super) const WHAT: &str = "the call is not authenticated";
@@ -50,7 +51,7 @@ impl Context {
         }
         if self.clock.alarm().is_some() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
-            return Err(failure.why("the clock stepped, so no token can be judged").next("set the clock of the daemon's host"));
+            return Err(failure.why("the clock stepped, so no token can be judged").next(clock::NEXT));
         }
         let presented = token;
         let token = self.validator.validate(presented, self.ports.clock.now()).map_err(|refusal| {

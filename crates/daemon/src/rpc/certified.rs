@@ -19,6 +19,7 @@ use super::context::Context;
 use super::convert::store_failure;
 use super::failure::Failure;
 use super::registered::Registered;
+use crate::clock;
 
 /// An agent with its certificate, and who let it join.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +42,7 @@ impl Context {
     pub(super) async fn authenticate_certificate(&self, presented: &Presented) -> Result<Identity, Failure> {
         if self.clock.alarm().is_some() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
-            return Err(failure
-                .why("the clock stepped, so no certificate can be judged")
-                .next("set the clock of the daemon's host"));
+            return Err(failure.why("the clock stepped, so no certificate can be judged").next(clock::NEXT));
         }
         let now = self.ports.clock.now();
         let certified = self.certified(&presented.serial.to_string()).await?;

@@ -24,6 +24,7 @@ use super::convert::{people_failure, timestamp};
 use super::failure::Failure;
 use super::registered::Registered;
 use super::used::{Use, UsedAssertions};
+use crate::clock;
 
 /// What every refusal says it was attempted.
 const WHAT: &str = "the login is refused";
@@ -138,7 +139,7 @@ impl Context {
     ) -> Result<(Arrived, Thumbprint), Refused> {
         if let Some(alarm) = self.clock.alarm() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
-            return Err(failure.why(alarm).next("set the clock of the daemon's host").into());
+            return Err(failure.why(alarm).next(clock::NEXT).into());
         }
         let kind = TokenKind::parse(&request.subject_token_type);
         let kind = kind.ok_or_else(|| refuse("the type of the token is not known", "type"))?;

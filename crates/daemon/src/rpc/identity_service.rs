@@ -24,6 +24,7 @@ use super::context::Context;
 use super::convert;
 use super::failure::Failure;
 use super::names;
+use crate::clock;
 
 /// IdentityService.
 #[derive(Debug, Clone)]
@@ -51,9 +52,7 @@ impl Identities {
     {
         if self.0.clock.alarm().is_some() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, "nothing is issued or revoked now");
-            return Err(failure
-                .why("the clock stepped, so no certificate can be judged")
-                .next("set the clock of the daemon's host"));
+            return Err(failure.why("the clock stepped, so no certificate can be judged").next(clock::NEXT));
         }
         let uid = call.identity()?.principal.uid;
         let mut record = Record::new(Kind::Installation, self.0.ports.clock.now(), TenantId::system(), uid, action);

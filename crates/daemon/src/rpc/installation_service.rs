@@ -9,6 +9,7 @@ use scalbotics_core::task;
 use scalbotics_core::time::Timestamp;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_server::InstallationService;
+use scalbotics_runtime::Caller;
 use scalbotics_runtime::audit::Standing;
 use tonic::{Request, Response, Status};
 
@@ -95,9 +96,8 @@ impl Installations {
         let named = names::parse_parent("parent", "", tenant)?;
         let _permit = self.0.enter(call, Resource::only("Installation", tenant), &named).await?;
         let caller = call.caller("")?;
-        let waiting = vec![task::Status::InputRequired, task::Status::AuthRequired];
-        let filter = TaskFilter { statuses: waiting, limit: COUNT_MAX, ..TaskFilter::default() };
-        let waiting = self.0.tasks.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
+        let waiting = self.tasks_in(&caller, task::Status::InputRequired).await?;
+        let logins = self.tasks_in(&caller, task::Status::AuthRequired).await?;
         let filter = ApprovalFilter { status: Some(approval::Status::Waiting), limit: COUNT_MAX, ..ApprovalFilter::default() };
         let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
         let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
@@ -113,7 +113,7 @@ impl Installations {
             start_time: Some(timestamp(self.0.installation.started_at)),
             tasks_running: self.0.runtime_metrics.tasks_running.get(),
             tasks_queued: self.0.runtime_metrics.tasks_queued.get(),
-            tasks_waiting: count(waiting.len()),
+            tasks_waiting: count(waiting),
             approvals_waiting: count(approvals.len()),
             audit_size: head.size,
             commit: self.0.reconciler.status().in_force.unwrap_or_default(),
@@ -124,7 +124,14 @@ impl Installations {
             audit_unwitnessed: outside.unwitnessed,
             incarnation: self.0.anchor.incarnation(),
             certificates,
+            logins_waiting: count(logins),
         })
+    }
+
+    /// How many of the caller's tenant's tasks are in this status, counted to [`COUNT_MAX`].
+    async fn tasks_in(&self, caller: &Caller, status: task::Status) -> Result<usize, Failure> {
+        let filter = TaskFilter { statuses: vec![status], limit: COUNT_MAX, ..TaskFilter::default() };
+        Ok(self.0.tasks.list(caller, &filter).await.map_err(|error| store_failure(&error))?.len())
     }
 }
 

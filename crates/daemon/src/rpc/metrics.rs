@@ -19,6 +19,8 @@ pub const AUTHENTICATED: &str = "scalbotics_rpc_authenticated_total";
 pub const UNAUTHENTICATED: &str = "scalbotics_rpc_unauthenticated_total";
 /// When certificates end, in seconds since 1970, by `kind`: `root`, `issuing`, `daemon`, and `agent` for the first agent that will have none.
 pub const CERTIFICATE_END: &str = "scalbotics_certificate_end_timestamp_seconds";
+/// Whether the clock stepped forward and is not believed: 1, else 0.
+pub const CLOCK_UNTRUSTED: &str = "scalbotics_clock_untrusted";
 /// Logins that got a token, by `way`.
 pub const LOGINS: &str = "scalbotics_logins_total";
 /// Logins by an outside issuer that were refused, by `reason`.

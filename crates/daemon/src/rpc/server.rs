@@ -52,6 +52,10 @@ const HEADER_LIST_MAX: u32 = 32 << 10;
 /// Streams that a peer may open and reset before the connection is ended (rapid reset, CVE-2023-44487).
 const RESETS_MAX: usize = 20;
 
+/// Streams that this side may end because of what a peer sent before the connection is ended (CVE-2025-8671). The rest of a request that was
+/// refused before it was read counts too when it comes late, so a busy client that keeps to every rule has some.
+const OWN_RESETS_MAX: usize = 1_024;
+
 /// Bytes of a connection that wait to be sent, beyond which its handlers wait.
 const SEND_BUFFER: usize = 256 << 10;
 
@@ -220,7 +224,7 @@ fn builder() -> auto::Builder<TokioExecutor> {
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(HEADER_LIST_MAX)
         .max_pending_accept_reset_streams(RESETS_MAX)
-        .max_local_error_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(OWN_RESETS_MAX)
         .max_send_buf_size(SEND_BUFFER);
     builder
 }

@@ -24,6 +24,7 @@ use super::failure::Failure;
 use super::names;
 use super::registered::Registered;
 use super::used::{self, Use};
+use crate::clock;
 
 /// SessionService.
 #[derive(Debug, Clone)]
@@ -79,7 +80,7 @@ impl Sessions {
         };
         if let Some(alarm) = self.0.clock.alarm() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, "the login is refused");
-            return Err(failure.why(alarm).next("set the clock of the daemon's host"));
+            return Err(failure.why(alarm).next(clock::NEXT));
         }
         let refused = |refusal: Refusal| refuse(refusal.to_string().replace("token", "assertion"));
         let parsed = Assertion::parse(assertion).map_err(refused)?;

@@ -1,11 +1,13 @@
 //! Why an installation could not be made.
 
+use std::io;
 use std::path::PathBuf;
 
 use scalbotics_adapters::git::remote::Error as RemoteError;
 use scalbotics_adapters::issuer::Error as IssuerError;
 use scalbotics_core::desired::Finding;
 use scalbotics_core::in_words;
+use scalbotics_core::ports::StoreError;
 
 /// Findings that are shown at once.
 const FINDINGS_SHOWN: usize = 10;
@@ -38,7 +40,7 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A key, certificate or keystore could not be made or opened.
     #[error("cannot {attempt}")]
@@ -162,7 +164,13 @@ impl Error {
     /// The next step.
     #[must_use]
     pub fn next(&self) -> &'static str {
+        if let Some(step) = self.system_step() {
+            return step;
+        }
         match self {
+            Self::Flag { flag: "issuer add" | "issuer remove", .. } => "scalbotics identity issuer --help",
+            Self::Flag { flag: "--request" | "--new-passphrase-env", .. } => "scalboticsd ca --help",
+            Self::Flag { flag: "--approval-key", .. } => "scalboticsd enroll --help",
             Self::Missing { .. } | Self::Flag { .. } => "scalbotics initialize --help",
             Self::File { .. } => "check the directory's owner, mode and free space, then run the same command again",
             Self::Keys { .. } => "keep the files under keys/ as they are; restore them from a backup, or choose another --dir",
@@ -181,7 +189,36 @@ impl Error {
             Self::Store { .. } => "stop a daemon that runs on this directory, then run the same command again",
         }
     }
+
+    /// What to do about a disk or a directory, wherever behind the error the system's word about it stands.
+    fn system_step(&self) -> Option<&'static str> {
+        if let Self::Git { said, .. } = self {
+            return REFUSALS.iter().find(|(word, _)| said.contains(word)).map(|(_, step)| *step);
+        }
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            let kind = error.downcast_ref().map(io::Error::kind);
+            if matches!(error.downcast_ref(), Some(StoreError::Full))
+                || matches!(kind, Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+            {
+                return Some(MAKE_ROOM);
+            }
+            if matches!(kind, Some(io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied)) {
+                return Some(LET_WRITE);
+            }
+            source = error.source();
+        }
+        None
+    }
 }
+
+/// Next steps where the system, and no program, refused.
+const MAKE_ROOM: &str = "make room on the disk of --dir, then run the same command again: it goes on from there";
+const LET_WRITE: &str = "let this user write to --dir, or choose another, then run the same command again";
+
+/// The system's words in what git says, and what to do about each.
+const REFUSALS: [(&str, &str); 3] =
+    [("No space left on device", MAKE_ROOM), ("Read-only file system", LET_WRITE), ("Permission denied", LET_WRITE)];
 
 /// What to do about a remote.
 const fn remote_step(error: &RemoteError) -> &'static str {
@@ -221,7 +258,34 @@ where
 }
 
 /// Keeps what the system said behind what was attempted on which file.
-pub(super) fn file(attempt: &'static str, path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Error {
+pub(super) fn file(attempt: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
     move |source| Error::File { attempt, path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_no_missing_git_and_no_lost_key() {
+        let system = |errno| io::Error::from_raw_os_error(errno);
+        let (full, read_only, denied) = (28, 30, 13);
+        let path = std::path::Path::new("/x");
+        let git = |said: &str| Error::Git { attempt: "add the first files", said: said.to_owned() };
+        for (error, step) in [
+            (keys("create a keystore")(system(full)), MAKE_ROOM),
+            (keys("create a keystore")(system(read_only)), LET_WRITE),
+            (file("write", path)(system(full)), MAKE_ROOM),
+            (file("write", path)(system(denied)), LET_WRITE),
+            (git("fatal: unable to write loose object file: No space left on device"), MAKE_ROOM),
+            (git("fatal: cannot mkdir x: Permission denied"), LET_WRITE),
+            (Error::Store { source: Box::new(StoreError::Full) }, MAKE_ROOM),
+        ] {
+            assert_eq!(error.next(), step, "{error:?}");
+        }
+        assert!(git("git: command not found").next().starts_with("install git"));
+        assert!(Error::Store { source: Box::new(StoreError::Closing) }.next().starts_with("stop a daemon"));
+        assert!(keys("open a keystore")(system(2)).next().starts_with("keep the files"));
+    }
 }

@@ -1,6 +1,7 @@
 //! `scalboticsd initialize` and `scalboticsd dev` as programs: what they print, and how they end.
 
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,7 +28,16 @@ pub enum DevError {
     /// The daemon did not start.
     #[error("the daemon does not start")]
     Start(#[from] StartError),
-    /// The command beside it could not be run, or signals cannot be awaited.
+    /// The command beside it could not be run.
+    #[error("cannot run `{program}`")]
+    Run {
+        /// Its program.
+        program: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Signals cannot be awaited.
     #[error("cannot {attempt}")]
     System {
         /// What was attempted.
@@ -138,7 +148,7 @@ async fn beside(
     environment: &Environment,
 ) -> Result<ExitCode, DevError> {
     let Some((program, arguments)) = flags.command.split_first() else { return Ok(ExitCode::SUCCESS) };
-    let failed = |source| DevError::System { attempt: "run the command", source };
+    let failed = |source| DevError::Run { program: program.to_string_lossy().into_owned(), source };
     let mut command = tokio::process::Command::new(program);
     command.args(arguments).envs(prepared.variables(environment)).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
@@ -147,7 +157,9 @@ async fn beside(
         why = running.broken() => Err(DevError::Broken { why }),
         () = signals.any() => Ok(ExitCode::from(130)),
         status = child.wait() => {
-            let code = status.map_err(failed)?.code().and_then(|code| u8::try_from(code).ok());
+            let status = status.map_err(failed)?;
+            // As a shell tells a signal.
+            let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).and_then(|code| u8::try_from(code).ok());
             Ok(ExitCode::from(code.unwrap_or(1)))
         }
     }

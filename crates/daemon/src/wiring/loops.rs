@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scalbotics_adapters::issuer::Published;
 use scalbotics_core::egress::Roots;
-use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority, PrivacyStore};
+use scalbotics_core::ports::{CheckpointKeeper, Clock, KeyAuthority};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::local::KeystoreAuthority;
@@ -59,8 +59,7 @@ pub(super) fn anchored(
     remembered: anchor::Anchor,
     (checkpointer, supervisor): (&Checkpointer, &Supervisor),
 ) -> Arc<anchor::Keeper> {
-    let both = (ports.clone(), Arc::new(store.clone()) as Arc<dyn PrivacyStore>);
-    let keeper = anchor::Keeper::new(both, config.tenant.clone(), &config.keystore, remembered);
+    let keeper = anchor::Keeper::new((ports.clone(), store), config.tenant.clone(), &config.keystore, remembered);
     let anchor = Arc::new(keeper);
     anchor.start(checkpointer.signed(), supervisor);
     anchor

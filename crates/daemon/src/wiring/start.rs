@@ -24,7 +24,8 @@ use super::trust;
 use super::workloads::Workloads;
 use crate::admin;
 use crate::anchor;
-use crate::clock::{Guarded, Source as _, System};
+use crate::clock::{Source as _, System};
+use crate::clock_mark;
 use crate::config::Config;
 use crate::open_files;
 use crate::places::Places;
@@ -59,7 +60,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let store = open_store(&config)?;
     let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
     let newest = store.last_commit_at().max(Some(remembered.at));
-    let clock = Arc::new(Guarded::new(System, newest));
+    let clock = Arc::new(clock_mark::begin(&config, newest));
     let places = Arc::new(Places::of(&config));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
     let metrics = Arc::new(Metrics::default());
@@ -109,14 +110,14 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         supervisor: supervisor.clone(),
         metrics: Arc::default(),
         used_assertions: used_logins(&config, &clock)?,
-        used_proofs: rpc::UsedProofs::new(newest.map_or(bound_at, |newest| newest.max(bound_at))),
+        used_proofs: rpc::UsedProofs::new(newest.map_or(bound_at, |newest| newest.max(bound_at)).min(clock.now())),
         installation: installation(&config, clock.now()),
         clock,
         ports,
     });
     let (routes, health) = routes(&context, &config)?;
     let (addresses, most) = ((local(&api)?, local(&admin)?), config.settings.limits.connections);
-    context.privacy.start();
+    start_watches(&context, &config);
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
@@ -140,6 +141,12 @@ async fn recovered_tasks(
     let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(metrics), terms);
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     Ok((tasks, recovered))
+}
+
+/// Starts what looks after the data and the clock.
+fn start_watches(context: &Context, config: &Config) {
+    context.privacy.start();
+    clock_mark::watch(config, (&context.clock, &context.ports), &context.quota, &context.supervisor);
 }
 
 /// The services of the API, and the reporter of their health.

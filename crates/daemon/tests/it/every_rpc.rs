@@ -231,7 +231,7 @@ async fn no_call_without_a_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn security_7_a_foreign_name_is_an_absent_one() {
+async fn security_8_a_foreign_name_is_an_absent_one() {
     let world = World::closed().await;
     let (admin, nobody) = (world.token("ann").await, world.token(NOBODY).await);
     for row in methods::all().filter(|row| row.admission == Admission::Policy && !NAMELESS.contains(&row.method.path)) {

@@ -10,7 +10,7 @@ use scalbotics_identity::holder::{certificate, svid, trust};
 use serde_json::Value;
 
 use crate::command::Answer;
-use crate::installation::{ANN, BOB, Installation, shipped};
+use crate::installation::{ANN, BOB, Installation, cli, shipped};
 
 impl Installation {
     pub(crate) fn ca(&self, words: &[&str]) -> Answer {
@@ -107,6 +107,10 @@ fn security_5_an_issuing_ca_is_rotated_under_calls_tainted_and_revoked_for_good(
     assert_eq!((status, &roots), (200, &trust::File::load(&installation.trust_file()).unwrap().roots().unwrap()));
     let shown = installation.ann(&["identity", "bundle", "show"]).exits(0).json();
     assert_eq!((shown["certificates"].as_str(), shown["trust_domain"].as_str()), (Some(bundle.as_str()), Some("acme.example")));
+    // For people it is the file itself, as other programs read it.
+    let mut printed = installation.environment(&cli());
+    let printed = Answer::of(printed.args(["--context", ANN, "identity", "bundle", "show"])).exits(0);
+    assert_eq!(printed.stdout.trim_end(), bundle.trim_end());
     let (status, jwks) = daemon.get("/bundle.json");
     assert_eq!((status, &serde_json::from_str::<Value>(&jwks).unwrap()["keys"][0]["use"]), (200, &"x509-svid".into()));
     assert_eq!(list(&installation, &first).0, 404, "its key is gone");

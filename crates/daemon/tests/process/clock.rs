@@ -118,6 +118,96 @@ fn a_clock_that_jumps_ahead_is_not_believed() {
     installation.verify_audit();
 }
 
+/// Time in which the daemon has looked at its clock again.
+const LOOKS: std::time::Duration = std::time::Duration::from_secs(30);
+
+impl Shifted {
+    /// Waits until the daemon believes its clock, or does not.
+    #[track_caller]
+    fn is_believed(&self, daemon: &Daemon, believed: bool) {
+        let wanted = format!("scalbotics_clock_untrusted {}\n", u8::from(!believed));
+        crate::process::until(&wanted, LOOKS, || daemon.get("/metrics").1.contains(&wanted).then_some(()));
+    }
+
+    /// What `doctor` says of the clock.
+    #[track_caller]
+    fn doctor(&self) -> serde_json::Value {
+        let mut command = self.installation.environment(&shipped());
+        command.args(["-o", "json", "doctor", "--offline", "--config"]).arg(self.installation.config());
+        command.env("LD_PRELOAD", &self.preload).env("CLOCK_SHIFT", self.installation.path("shift"));
+        let found = Answer::of(&mut command);
+        let checks = found.json().as_array().unwrap().clone();
+        checks.into_iter().find(|check| check["name"] == "clock").unwrap_or_else(|| panic!("{found:#?}"))
+    }
+
+    /// Says that the clock is right.
+    #[track_caller]
+    fn accept(&self) -> serde_json::Value {
+        let mut command = self.installation.environment(&crate::installation::cli());
+        command.args(["-o", "json", "admin", "clock", "accept", "--config"]).arg(self.installation.config());
+        command.env("LD_PRELOAD", &self.preload).env("CLOCK_SHIFT", self.installation.path("shift"));
+        Answer::of(&mut command).exits(0).json()
+    }
+}
+
+/// A start far ahead of the last commit is an alarm as a step is, told in every place, until time returns or somebody on the host says that it is right.
+#[test]
+fn semantics_4_7_a_start_far_ahead_of_the_last_commit_is_not_believed_until_it_is_accepted() {
+    let shifted = Shifted::new();
+    let installation = &shifted.installation;
+    shifted.shift(0);
+    let daemon = shifted.start();
+    installation.ann(&["status"]).exits(0);
+    shifted.is_believed(&daemon, true);
+    assert_eq!(shifted.doctor()["result"], "ok");
+    assert!(daemon.stop().0.success());
+
+    // The boot clock vouches for seconds only.
+    shifted.shift(3 * HOUR_S);
+    let told = shifted.doctor();
+    assert!(told["result"] == "fail" && told["detail"].to_string().contains("stepped forward"), "{told:#}");
+    let daemon = shifted.start();
+    shifted.is_believed(&daemon, false);
+    assert!(daemon.get("/readyz").1.contains("s against the last commit"), "{}", daemon.get("/readyz").1);
+    let error = installation.ann(&["status"]).exits(7).error();
+    assert!(error.code == "CLOCK_UNTRUSTED" && error.next.contains("admin clock accept"), "{error:?}");
+    crate::process::until("doctor tells it", LOOKS, || (shifted.doctor()["result"] == "fail").then_some(()));
+    // Time returns, over a restart too, and a step while it runs is told alike.
+    shifted.shift(0);
+    shifted.is_believed(&daemon, true);
+    installation.ann(&["status"]).exits(0);
+    // What comes and goes between two looks is no record.
+    crate::process::until("doctor tells it", LOOKS, || (shifted.doctor()["result"] == "ok").then_some(()));
+    shifted.shift(3 * HOUR_S);
+    shifted.is_believed(&daemon, false);
+    assert!(daemon.get("/readyz").1.contains("s against the boot clock"), "{}", daemon.get("/readyz").1);
+    crate::process::until("doctor tells it", LOOKS, || (shifted.doctor()["result"] == "fail").then_some(()));
+
+    assert_eq!(shifted.accept()["taken"], "by the daemon");
+    shifted.is_believed(&daemon, true);
+    crate::process::until("doctor tells it", LOOKS, || (shifted.doctor()["result"] == "ok").then_some(()));
+    assert_eq!(shifted.ann(&["status"]).exits(0).json()["health"], "ok");
+    daemon.kill();
+    // What was accepted stays so, and the word about it is no word about another step.
+    let daemon = shifted.start();
+    shifted.is_believed(&daemon, true);
+    shifted.ann(&["status"]).exits(0);
+    daemon.kill();
+    shifted.shift(9 * HOUR_S);
+    assert!(shifted.accept()["taken"].to_string().contains("starts"));
+    shifted.shift(13 * HOUR_S);
+    let daemon = shifted.start();
+    shifted.is_believed(&daemon, false);
+    assert_eq!(shifted.accept()["taken"], "by the daemon");
+    shifted.is_believed(&daemon, true);
+    let query = ["audit", "query", "--kind", "installation", "--oldest-first"];
+    let records = shifted.ann(&query).exits(0).json();
+    let actions: Vec<_> = records.as_array().unwrap().iter().filter_map(|record| record["record"]["action"].as_str()).collect();
+    let told: Vec<_> = actions.into_iter().filter(|action| action.starts_with("clock.")).collect();
+    let wanted = ["clock.step", "clock.return", "clock.step", "clock.accept", "clock.step", "clock.accept"];
+    assert_eq!(told, wanted);
+}
+
 impl Shifted {
     /// A command of a worker, whose own clock is shifted by so much.
     fn elsewhere(&self, mut command: Command, seconds: i64) -> Answer {

@@ -71,6 +71,14 @@ impl Desired {
         self.update_agent();
     }
 
+    /// Takes the ledger's tools away: their program is this one, whose folder not every user may read.
+    pub(crate) fn remove_ledger(&mut self) {
+        self.files.retain(|path, _| !path.starts_with("tools/ledger.") && !path.starts_with("workflows/"));
+        self.tools.retain(|tool| !tool.starts_with("ledger."));
+        self.workflows.clear();
+        self.update_agent();
+    }
+
     /// Gives the agent a built-in tool, or one of a destination.
     pub(crate) fn grant(&mut self, tool: &str) {
         self.tools.push(tool.to_owned());

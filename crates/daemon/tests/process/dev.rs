@@ -89,3 +89,16 @@ fn sem_5_5_dev_has_two_people_and_its_state_survives_kill_9() {
     assert!(daemon.stop().0.success(), "{}", home.log());
     assert!(!root.exists(), "a clean exit leaves nothing");
 }
+
+#[test]
+fn dev_ends_as_the_command_beside_it_ends() {
+    let home = Home::new();
+    let beside = |words: &[&str]| {
+        let (api, _) = ports();
+        Answer::of(home.command(&shipped()).args(["-o", "json", "dev", "--port", &api.to_string(), "--"]).args(words))
+    };
+    beside(&["sh", "-c", "exit 7"]).exits(7);
+    beside(&["sh", "-c", "kill -9 $$"]).exits(137);
+    let absent = beside(&["/nowhere/at/all"]).exits(1).error();
+    assert_eq!((absent.code.as_str(), absent.what.as_str()), ("DEV_FAILED", "cannot run `/nowhere/at/all`"));
+}

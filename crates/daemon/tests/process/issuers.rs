@@ -117,7 +117,11 @@ fn issuers_are_added_listed_and_removed_and_the_rest_of_the_file_stays() {
     );
 
     run(&["remove", &good]).exits(0);
-    assert!(run(&["remove", &good]).exits(2).stderr.contains("does not trust it"));
+    let stranger = run(&["remove", &good, "-o", "json"]).exits(2).error();
+    assert_eq!(
+        (stranger.why.as_str(), stranger.next.as_str()),
+        ("the configuration does not trust it", "scalbotics identity issuer --help")
+    );
     run(&["remove", &other]).exits(0);
     assert_eq!(std::fs::read_to_string(&config).unwrap().trim_end(), before.trim_end());
     let daemon = installation.start();

@@ -15,6 +15,9 @@ use crate::process::until;
 const BITES: Duration = Duration::from_secs(1);
 const BUSY: Duration = Duration::from_secs(2);
 
+/// Time for what has to come at some time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How many workers race for one token (security, test 6).
 const RACERS: usize = 100;
 
@@ -119,8 +122,9 @@ fn openssl(arguments: &[&str]) -> Answer {
 fn security_5_the_life_of_an_agent_that_joins_from_another_machine() {
     let installation = Installation::new();
     let _daemon = installation.start();
-    let add = ["agent", "add", "walker", "--team", "ops", "--description", "Works elsewhere.", "--tool", "fs.read", "--join"];
-    let token = installation.token_file(&installation.ann(&add).exits(0));
+    let add = ["agent", "add", "walker", "--team", "ops", "--description", "Works elsewhere.", "--tier-max", "2", "--join"];
+    let may = ["--workflow", "keyed", "--tool", "ledger.keyed", "--tool", "ledger.pure"];
+    let token = installation.token_file(&installation.ann(&[&add[..], &may].concat()).exits(0));
     let joined = installation.enroll("walker", "walker", &token).exits(0).json();
     assert_eq!(joined["spiffe_id"], "spiffe://acme.example/acme/agent/walker");
     // Programs that are not ours accept what it has, and the API knows it by that.
@@ -163,12 +167,18 @@ fn security_5_the_life_of_an_agent_that_joins_from_another_machine() {
     installation.verify_audit();
 }
 
-/// Suspended: refused, and nothing of before ever counts again.
+/// Suspended: refused, its open stream is cut, and nothing of before ever counts again.
 fn suspended(installation: &Installation, agent: &str) {
+    // A task that waits for an approval, so that its stream stays open by itself.
+    let input = r#"{"entry":"waits","before_ms":0,"after_ms":0}"#;
+    let task = id(&installation.ann(&["task", "run", "--agent", agent, "--workflow", "keyed", "--detach", "--input", input]));
+    installation.approval_of(&task);
+    let mut stream = installation.stream(agent, &task, "life");
+    assert!(stream.try_wait().unwrap().is_none(), "it is open");
     installation.ann(&["agent", "suspend", agent]).exits(0);
-    let begun = Instant::now();
+    until("the stream is cut", BITES + BUSY, || stream.try_wait().unwrap());
+    assert_eq!(installation.status_of("life"), "16");
     assert!(!installation.knows(agent, agent));
-    assert!(begun.elapsed() < BITES + BUSY);
     assert!(installation.svids(agent).iter().all(|svid| svid["counts"] == false));
     let renewal = Answer::of(&mut installation.worker(agent, agent, &[]));
     assert_eq!(renewal.exits(4).error().code, "PRINCIPAL_SUSPENDED");
@@ -179,6 +189,12 @@ fn suspended(installation: &Installation, agent: &str) {
     assert!(!installation.knows(agent, agent), "an older epoch never works again");
     installation.enroll(agent, "anew", &token).exits(0);
     assert!(installation.knows("anew", agent));
+    assert!(!installation.knows(agent, agent), "nor beside the new one");
+    let mut stream = installation.stream("anew", &task, "life");
+    assert!(stream.try_wait().unwrap().is_none(), "what it saw it sees again");
+    installation.ann(&["task", "cancel", &task]).exits(0);
+    until("the task has ended, and the stream with it", PATIENCE, || stream.try_wait().unwrap());
+    assert_eq!(installation.status_of("life"), "0");
 }
 
 /// A stolen key, and the end.
@@ -243,6 +259,13 @@ fn security_4_a_token_is_for_one_agent_and_names_the_daemon() {
     let (server, file) = (other.server(), token.display().to_string());
     let astray = Answer::of(&mut installation.worker("clerk", "astray", &["--server", &server, "--token-file", &file]));
     assert_eq!(astray.exits(1).error().code, "CLI_TRUST");
+    // A directory that takes no files is found before the token is spent, and so is a file that holds no token alone.
+    std::fs::create_dir_all(installation.path("blocked/bundle.pem/x")).unwrap();
+    assert_eq!(installation.enroll("clerk", "blocked", &token).exits(1).error().code, "CLI_KEY");
+    let printed = installation.path("printed");
+    std::fs::write(&printed, format!("agent clerk\ntoken {}\n", std::fs::read_to_string(&token).unwrap())).unwrap();
+    let table = installation.enroll("clerk", "blocked", &printed).exits(2).error();
+    assert!(table.what.contains("printed") && table.next.contains("agent join-token clerk --out"), "{table:?}");
     installation.enroll("clerk", "clerk", &token).exits(0);
     // What joined here renews there for nobody else.
     assert_eq!(Answer::of(&mut installation.worker("ghost", "clerk", &[])).exits(2).error().code, "CLI_USAGE");

@@ -156,7 +156,8 @@ fn sem_3_5_a_task_with_old_groups_waits_for_the_login() {
     assert_eq!((&shown["status"], &shown["calls"], &shown["login"]["tier"]), (&json!("AUTH_REQUIRED"), &json!([]), &json!(2)));
     assert_eq!(shown["login"]["human"], shown["requested_by"]);
     let status = installation.ann(&["status"]).exits(0).json();
-    assert_eq!((&status["tasks_waiting"], &status["tasks_running"]), (&json!(3), &json!(0)), "{status:#}");
+    let waiting = ["logins_waiting", "tasks_waiting", "approvals_waiting", "tasks_running"].map(|count| status[count].clone());
+    assert_eq!(waiting, [json!(3), json!(0), json!(0), json!(0)], "{status:#}");
     assert!(daemon.get("/metrics").1.contains("scalbotics_task_login_waits_total{event=\"begun\"} 3"));
 
     // It outlives the daemon, and may be ended.
@@ -169,6 +170,9 @@ fn sem_3_5_a_task_with_old_groups_waits_for_the_login() {
     // The login of the one lets hers go on, and nobody else's.
     scene.login("eve", &["Ops"], 0);
     scene.comes_to(&first, "INPUT_REQUIRED");
+    let status = installation.ann(&["status"]).exits(0).json();
+    let waiting = ["logins_waiting", "tasks_waiting", "approvals_waiting"].map(|count| status[count].clone());
+    assert_eq!(waiting, [json!(1), json!(1), json!(1)], "{status:#}");
     installation.approve(&installation.approval_of(&first));
     let ended = until("the task ends", std::time::Duration::from_secs(60), || {
         Some(installation.task(&first)).filter(|shown| is_at_rest(shown) && shown["status"] != "INPUT_REQUIRED")

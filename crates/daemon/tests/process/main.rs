@@ -68,6 +68,7 @@ mod services;
 mod serving;
 mod signals;
 mod skills;
+mod stolen_key;
 mod tools;
 mod traces;
 mod vault;

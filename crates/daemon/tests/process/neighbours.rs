@@ -11,7 +11,7 @@ use scalbotics_proto::workload as v1;
 use serde_json::json;
 use tonic::Code;
 
-use crate::installation::shipped;
+use crate::installation::{Installation, shipped};
 use crate::serving::Daemon;
 use crate::workload::{Client, PATIENCE, WORKER, asked, channel_of, flood, id, ids, next, own, python, with_workloads};
 
@@ -154,7 +154,10 @@ async fn issue_5_a_daemon_of_its_own_user_sees_others_and_what_it_starts_does_no
     let digest = Digest::of_bytes(&std::fs::read(python()).unwrap()).to_string();
     // Not by its path: that of this machine's Python may lie where only root may look.
     let selectors = json!({ "unix": { "uid": WORKER, "gid": WORKER, "sha256": digest } });
-    let installation = with_workloads(&[("clerk", selectors)]);
+    let installation = Installation::with(|desired| {
+        desired.remove_ledger();
+        desired.set_agent("workload", selectors);
+    });
     installation.open_to_others();
     let program = installation.path("scalboticsd");
     std::fs::hard_link(shipped(), &program).or_else(|_| std::fs::copy(shipped(), &program).map(drop)).unwrap();

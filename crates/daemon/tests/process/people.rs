@@ -162,7 +162,7 @@ fn a_suspended_human_is_stopped_within_a_second() {
 }
 
 #[test]
-fn a_role_that_is_taken_away_counts_in_the_middle_of_a_task() {
+fn security_7_a_role_that_is_taken_away_counts_in_the_middle_of_a_task() {
     let installation = Installation::new();
     let _daemon = installation.start();
     installation.add_carol(&["operators"]);
@@ -273,6 +273,15 @@ fn teams_are_shown_with_their_agents() {
     }
 }
 
+/// An agent that is gone keeps its name: the file of another would bind nobody, so that none is committed.
+fn nobody_comes_after(installation: &Installation, gone: &str) {
+    let head = || installation.ann(&["repo", "status"]).exits(0).json()["head"].clone();
+    let before = head();
+    let taken = installation.ann(&["agent", "add", gone, "--team", "ops", "--description", "Comes back."]).exits(7).error();
+    assert_eq!((taken.code.as_str(), taken.next.as_str()), ("NAME_TAKEN", "choose another name"));
+    assert_eq!(head(), before);
+}
+
 #[test]
 fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
     let installation = Installation::new();
@@ -300,6 +309,7 @@ fn an_agent_and_its_team_are_added_by_a_commit_that_is_in_force() {
     installation.ann(&["team", "set-lead", "research", "nobody"]).exits(10);
     installation.ann(&["agent", "add", "gone", "--team", "ops", "--description", "Goes."]).exits(0);
     installation.ann(&["agent", "offboard", "gone", "--yes"]).exits(0);
+    nobody_comes_after(&installation, "gone");
     let gone = installation.ann(&["team", "set-lead", "research", "gone"]).exits(7).error();
     assert_eq!((gone.code.as_str(), gone.next.as_str()), ("AGENT_NOT_ACTIVE", "scalbotics agent list"));
     let lead = ["team", "set-lead", "research", "scout"];

@@ -4,7 +4,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::failpoints::RESTORE_POINTS;
@@ -12,6 +12,9 @@ use crate::installation::{Installation, Times, cli, id, mortal, shipped};
 use crate::ledger::{Class, Line};
 use crate::process::until;
 use crate::rollback::{anchor, copy, put_back, refused};
+
+/// Agents beside the one of every installation of the tests: more than two pages of the registry, and several commits.
+const FLEET: u64 = 2_100;
 
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -127,7 +130,7 @@ fn sem_7_4_restore_of_an_older_backup_gives_nothing_back() {
     let plan = admin(&installation, &["restore", "--from", yesterday.to_str().unwrap(), "--dry-run"]).exits(0).json();
     assert_eq!(plan["suspended_humans"], serde_json::json!(["bob"]), "{plan:#}");
     let not_confirmed = admin(&installation, &["restore", "--from", yesterday.to_str().unwrap()]).exits(1);
-    assert_eq!(not_confirmed.error_in_words().code, "RESTORE_FAILED", "{not_confirmed:#?}");
+    assert_eq!(not_confirmed.error().code, "RESTORE_FAILED", "{not_confirmed:#?}");
     let done = restore(&installation, &yesterday);
     assert_eq!((&done["incarnation"], &done["humans_suspended"]), (&Value::from(2), &serde_json::json!(["bob"])), "{done:#}");
     assert_eq!((&done["tasks_ended"], &done["holds_placed_again"]), (&Value::from(4), &Value::from(1)), "{done:#}");
@@ -216,12 +219,12 @@ fn sem_7_4_a_restore_of_what_is_no_backup_changes_nothing() {
     let daemon = installation.start();
     let good = backup(&installation, "good");
     let from = |path: &Path| admin(&installation, &["restore", "--from", path.to_str().unwrap(), "--yes"]);
-    assert_eq!(from(&good).exits(1).error_in_words().code, "DATA_IN_USE");
+    assert_eq!(from(&good).exits(1).error().code, "DATA_IN_USE");
     assert!(daemon.stop().0.success());
     let data = installation.root.join("data");
     let before = std::fs::read(data.join("core.db")).unwrap();
     let missing = from(&installation.path("missing"));
-    assert_eq!(missing.exits(1).error_in_words().code, "BACKUP_UNUSABLE");
+    assert_eq!(missing.exits(1).error().code, "BACKUP_UNUSABLE");
     let whole = std::fs::read(good.join("core.db")).unwrap();
     // Cut at pages and beside them, in the header, and all over; the manifest at places all over, for it is read first.
     let page = usize::from(u16::from_be_bytes([whole[16], whole[17]]));
@@ -235,7 +238,7 @@ fn sem_7_4_a_restore_of_what_is_no_backup_changes_nothing() {
     for (name, len, bytes) in places.chain((0..manifest.len()).step_by(53).map(|len| ("manifest", len, &manifest))) {
         std::fs::write(cut.join(name), &bytes[..len]).unwrap();
         let refused = from(&cut).exits(1);
-        assert_eq!(refused.error_in_words().code, "BACKUP_UNUSABLE", "{name} at {len}: {refused:#?}");
+        assert_eq!(refused.error().code, "BACKUP_UNUSABLE", "{name} at {len}: {refused:#?}");
         std::fs::write(cut.join(name), bytes).unwrap();
     }
     for (name, file, at) in
@@ -247,11 +250,11 @@ fn sem_7_4_a_restore_of_what_is_no_backup_changes_nothing() {
         let at = at.min(bytes.len() - 4);
         bytes[at] ^= 1;
         std::fs::write(bad.join(file), bytes).unwrap();
-        assert_eq!(from(&bad).exits(1).error_in_words().code, "BACKUP_UNUSABLE", "{name}");
+        assert_eq!(from(&bad).exits(1).error().code, "BACKUP_UNUSABLE", "{name}");
     }
     let other = Installation::new();
     let foreign = backup(&other, "foreign");
-    assert_eq!(from(&foreign).exits(1).error_in_words().code, "BACKUP_UNUSABLE");
+    assert_eq!(from(&foreign).exits(1).error().code, "BACKUP_UNUSABLE");
     assert_eq!(std::fs::read(data.join("core.db")).unwrap(), before);
     let _daemon = installation.start();
     assert_eq!(installation.ann(&["status"]).exits(0).json()["incarnation"], 1);
@@ -270,7 +273,7 @@ fn sem_7_4_without_anchor_and_standings_everybody_is_suspended_but_whom_the_oper
     }
     let from = ["restore", "--from", backup.to_str().unwrap(), "--yes"];
     let refused = admin(&installation, &from).exits(1);
-    assert!(refused.error_in_words().next.contains("--keep"), "{refused:#?}");
+    assert!(refused.error().next.contains("--keep"), "{refused:#?}");
     let nobody = admin(&installation, &[&from[..], &["--keep", "nobody"]].concat()).exits(1);
     assert!(nobody.stderr.contains("`nobody`"), "{nobody:#?}");
     let done = admin(&installation, &[&from[..], &["--keep", "ann"]].concat()).exits(0).json();
@@ -281,6 +284,32 @@ fn sem_7_4_without_anchor_and_standings_everybody_is_suspended_but_whom_the_oper
     assert_ne!(installation.bob(&["status"]).code, 0);
     let verified = installation.verify_audit();
     assert!(verified["restores"][0].as_str().unwrap().contains("nobody remembers"), "{verified:#}");
+}
+
+/// Each agent of a fleet is suspended with a record of its own, and comes back by its name alone.
+#[test]
+fn sem_7_4_a_restore_suspends_a_whole_fleet() {
+    let walker = |number| format!("walker-{number:04}");
+    let installation = Installation::with(|desired| {
+        for number in 0..FLEET {
+            let agent = json!({ "id": walker(number), "team": "ops", "description": "One of many.", "tools": ["fs.read"] });
+            desired.put(&format!("agents/{}.yaml", walker(number)), agent);
+        }
+    });
+    let daemon = installation.start();
+    let backup = backup(&installation, "backup");
+    assert!(daemon.stop().0.success());
+    let done = restore(&installation, &backup);
+    assert_eq!(done["agents_suspended"], FLEET + 1, "{done:#}");
+    let _daemon = installation.start();
+    installation.ann(&["login"]).exits(0);
+    assert!(installation.verify_audit()["records"].as_u64() > Some(2 * FLEET), "registered, and suspended");
+    let last = walker(FLEET - 1);
+    installation.ann(&["agent", "resume", &last]).exits(0);
+    let agents = installation.ann(&["agent", "list"]).exits(0).json();
+    let active = agents.as_array().unwrap().iter().filter(|agent| agent["standing"] != "suspended");
+    assert_eq!(active.map(|agent| agent["name"].as_str().unwrap()).collect::<Vec<_>>(), [last.as_str()]);
+    assert_eq!(agents.as_array().unwrap().len() as u64, FLEET + 1);
 }
 
 /// Killed at random times, a restore is run again and ends; nothing is served in between that is not whole.

@@ -122,7 +122,7 @@ fn a_service_is_added_by_a_key_of_its_own_and_starts_tasks() {
 }
 
 #[test]
-fn a_service_is_never_more_than_its_sponsor_its_grant_and_its_group() {
+fn security_7_a_service_is_never_more_than_its_sponsor_its_grant_and_its_group() {
     let installation = Installation::new();
     let _daemon = installation.start();
     installation.add_carol(&["admins"]);

@@ -68,7 +68,7 @@ impl Installation {
     }
 
     /// This process.
-    async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         SpiffeWorkloadApiClient::new(channel_of(self).await.unwrap())
     }
 

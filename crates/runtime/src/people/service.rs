@@ -244,7 +244,8 @@ impl Service {
         Ok(moved)
     }
 
-    /// Voids whatever an agent has of certificates and tokens, at once and for good, and lets it join anew: a key of it was stolen.
+    /// Voids whatever an agent has of certificates and tokens, at once and for good, and lets it join anew: a key of it was stolen. What runs for
+    /// the agent was sent under the epoch of before, so it is stopped as by a suspension (semantics §4.3); its tasks go on under the new one.
     ///
     /// # Errors
     /// [`Error`].
@@ -267,6 +268,7 @@ impl Service {
         let voided = made(&change, (&target, agent), false, |agent, note| registry.put_agent(agent, note)).await?;
         if voided.audited {
             self.metrics.identity.happened(Event::Voided);
+            self.tasks.halt(Uid::Agent(voided.now.uid));
         }
         Ok(voided)
     }

@@ -12,23 +12,18 @@ use scalbotics_core::task::{Command, Failure, Phase, State};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::Call;
-use tokio::sync::oneshot;
 
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
-use super::order::{Mail, Order, OrderError};
 use super::plan;
 use super::residents::Residence;
 use super::run::{Born, Gone, Run};
 use super::slots::Slot;
-use super::wait::{Wait, waiting, waking};
+use super::wait::{Wait, waiting};
 use crate::timers::{Sleeper, sleep_until};
 
 /// Wait after trouble with a store before the task is looked at again, in milliseconds.
-const TROUBLE_WAIT_MS: u64 = 10_000;
-
-/// Longest wait that an actor spends in memory with its results, in milliseconds; for a longer one it leaves.
-const STAY_MS: u64 = 5_000;
+pub(super) const TROUBLE_WAIT_MS: u64 = 10_000;
 
 /// Times that a revoked commit is decided anew at once: the second decision sees the suspension and denies.
 const REVOKED_MAX: u32 = 3;
@@ -50,10 +45,10 @@ pub(super) enum Step {
 pub(super) struct Actor {
     pub(super) shared: Arc<Shared>,
     pub(super) task: TaskId,
-    tenant: TenantId,
+    pub(super) tenant: TenantId,
     pub(super) residence: Residence,
-    state: Option<State>,
-    slot: Option<Slot>,
+    pub(super) state: Option<State>,
+    pub(super) slot: Option<Slot>,
     pub(super) run: Option<Run>,
     pub(super) warrants: VecDeque<Warrant<Call>>,
     pub(super) tries: Tries,
@@ -158,12 +153,6 @@ impl Actor {
             self.residence.acts_for(&state.envelope.chain);
         }
         Ok(self.state.is_some())
-    }
-
-    /// Takes over what is stored: another writer was first, or a commit may have succeeded unheard. Where that cannot be read
-    /// there is no state, and the next move that needs one ends in a pause.
-    async fn reload(&mut self) {
-        self.state = self.shared.ports.task_log.state(&self.tenant, self.task).await.unwrap_or_default();
     }
 
     /// The state; the loop never goes on without one.
@@ -315,94 +304,6 @@ impl Actor {
             biased;
             () = self.shared.supervisor.draining() => Err(StoreError::Full.into()),
             () = sleep_until(self.shared.ports.clock.as_ref(), until) => Ok(()),
-        }
-    }
-
-    /// Reads one mail.
-    pub(super) async fn read(&mut self, mail: Mail) {
-        match mail {
-            // Whatever there is to do is looked at anyway; a suspension bites at the next gate.
-            Mail::Wake | Mail::Halt => {}
-            Mail::Order(order, reply) => self.carry_out(*order, reply).await,
-        }
-    }
-
-    async fn carry_out(&mut self, order: Order, reply: oneshot::Sender<Result<State, OrderError>>) {
-        let done = self.try_carry_out(order).await;
-        // Whoever asked may have gone; the commit counts.
-        let _ = reply.send(done);
-    }
-
-    async fn try_carry_out(&mut self, order: Order) -> Result<State, OrderError> {
-        let broken = |trouble: Trouble| match trouble {
-            Trouble::Rejected(rejection) => OrderError::Rejected(rejection),
-            Trouble::Store(error) => OrderError::Store(error),
-            Trouble::Corrupt(_) | Trouble::Cipher(_) => OrderError::Corrupt(in_words(&trouble)),
-        };
-        if order.tenant != self.tenant {
-            return Err(OrderError::Absent);
-        }
-        let mut draft = self.draft().map_err(broken)?;
-        draft.caused_by(order.cause);
-        draft.payloads = order.payloads;
-        // A person's settlement may bring a result or take a call back: what is in memory is built anew.
-        let settles = matches!(order.command, Command::Settle { .. });
-        draft.apply(order.command).map_err(broken)?;
-        let version = draft.state().map_err(broken)?.version;
-        draft.answer = order.repeat.map(|repeat| repeat.answered(version.to_string(), draft.at));
-        match self.write(draft).await {
-            Ok(()) => {
-                if settles {
-                    self.run = None;
-                    self.tries = Tries::default();
-                }
-                self.state().cloned().map_err(broken)
-            }
-            Err(error) => {
-                if !Self::is_about_next(&error) && !matches!(error, StoreError::Taken { .. }) {
-                    self.reload().await;
-                }
-                Err(OrderError::Store(error))
-            }
-        }
-    }
-
-    /// Waits in memory or leaves it; answers whether the actor is gone.
-    async fn rest(&mut self, until: Option<Timestamp>) -> bool {
-        let now = self.shared.now();
-        if let Some(until) = until.filter(|until| until.since_ms(now) <= STAY_MS && !self.shared.supervisor.is_draining()) {
-            tokio::select! {
-                biased;
-                () = self.shared.supervisor.draining() => {}
-                mail = self.residence.mail.recv() => if let Some(mail) = mail { self.read(mail).await },
-                () = sleep_until(self.shared.ports.clock.as_ref(), until) => {}
-            }
-            return false;
-        }
-        self.slot = None;
-        let unfinished = self.state.as_ref().filter(|state| !state.status.is_final());
-        match unfinished.and_then(|state| until.map(|until| waking(until, state.envelope.deadline, now))) {
-            Some(at) => self.shared.timers.set(self.sleeper(), at),
-            None => self.shared.timers.clear(self.task),
-        }
-        self.residence.leave()
-    }
-
-    fn sleep_after_trouble(mut self) {
-        let at = self.shared.now().plus_ms(TROUBLE_WAIT_MS);
-        self.shared.timers.set(self.sleeper(), at);
-        while let Ok(mail) = self.residence.mail.try_recv() {
-            if let Mail::Order(_, reply) = mail {
-                let _ = reply.send(Err(OrderError::Busy));
-            }
-        }
-    }
-
-    fn refuse_mail(mut self) {
-        while let Ok(mail) = self.residence.mail.try_recv() {
-            if let Mail::Order(_, reply) = mail {
-                let _ = reply.send(Err(OrderError::Absent));
-            }
         }
     }
 }

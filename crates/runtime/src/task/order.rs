@@ -42,7 +42,7 @@ pub(crate) enum OrderError {
 pub(super) enum Mail {
     /// Look whether there is something to do.
     Wake,
-    /// The acting agent was suspended: stop what runs, nothing new passes the gate.
+    /// Somebody of the chain was suspended, or what the agent had was voided: stop what runs. Whether anything new is sent, the gate says.
     Halt,
     /// Carry this out and answer with the state after it.
     Order(Box<Order>, oneshot::Sender<Result<State, OrderError>>),

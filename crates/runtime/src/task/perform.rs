@@ -55,8 +55,11 @@ impl Actor {
         if now.writer != commit.writer_epoch {
             return Some("a later writer has taken the data over".to_owned());
         }
-        if now.agent.is_none_or(|agent| agent.standing != Standing::Active || agent.epoch != commit.revocation_epoch) {
+        if now.agent.as_ref().is_none_or(|agent| agent.standing != Standing::Active) {
             return Some("the agent was suspended".to_owned());
+        }
+        if now.agent.is_some_and(|agent| agent.epoch != commit.revocation_epoch) {
+            return Some("the agent was suspended or got new keys since it was decided".to_owned());
         }
         if let Some(reason) = self.absent_principal().await {
             return Some(reason);

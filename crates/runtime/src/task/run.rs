@@ -171,7 +171,7 @@ impl Run {
             Next::Ask { step, prompt, answer } => {
                 let agent = self.pinned.snapshot.agents.get(&self.agent);
                 let gone = || Stuck { failure: Failure::Unavailable, words: "no model drives the agent".to_owned() };
-                let (agent, route) = agent.and_then(|agent| Some((agent, agent.model.as_ref()?))).ok_or_else(gone)?;
+                let (agent, route) = agent.and_then(|agent| Some((agent, agent.model.as_deref()?))).ok_or_else(gone)?;
                 Move::Ask { step, request: conversation::ask(route, agent, &prompt, answer)? }
             }
         })

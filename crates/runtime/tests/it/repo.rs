@@ -106,16 +106,16 @@ impl Compiler for JsonCompiler {
                 let agent = Agent {
                     name: id.clone(),
                     team: name("ops"),
-                    description: "An agent.".to_owned(),
-                    tools: all.keys().filter(granted).cloned().collect::<BTreeSet<_>>(),
+                    description: "An agent.".into(),
+                    tools: all.keys().filter(granted).cloned().collect::<BTreeSet<_>>().into(),
                     workflows: workflows.keys().cloned().collect(),
-                    mounts: Vec::new(),
-                    programs: BTreeSet::new(),
+                    mounts: Arc::default(),
+                    programs: Arc::default(),
                     budget: Budget::default(),
-                    model: route(&value["model"]),
+                    model: route(&value["model"]).map(Arc::new),
                     tier_max: Tier::Risky,
-                    bootstrap: BTreeMap::new(),
-                    skills: BTreeMap::new(),
+                    bootstrap: Arc::default(),
+                    skills: Arc::default(),
                     workload: None,
                 };
                 (id, Arc::new(agent))

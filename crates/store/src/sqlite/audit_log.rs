@@ -28,10 +28,10 @@ impl AuditLog for SqliteStore {
     async fn append(&self, records: Vec<Record>, decisions: Vec<SealedDecision>) -> Result<u64, StoreError> {
         let tenant = records.first().map(|record| record.tenant.clone());
         let tenant = tenant.ok_or_else(|| refused("append to the audit log", "there is no record"))?;
-        let leaves = leaves(&tenant, &records)?;
+        let leaves = leaves(&tenant, records)?;
         check_decisions(&tenant, &decisions)?;
         let sealed = decisions.iter().map(|decision| decision.sealed.ciphertext.len());
-        let weight = leaves.iter().map(|leaf| leaf.bytes.len()).chain(sealed).sum();
+        let weight = sealed.fold(leaves.weight(), usize::saturating_add);
         let apply = move |tx: &mut Tx<'_>| {
             write_decisions(tx.conn, &decisions)?;
             tx.logs.append(tx.conn, &tenant, &leaves)

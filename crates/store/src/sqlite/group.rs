@@ -8,13 +8,14 @@ use scalbotics_core::tenant::TenantId;
 use super::epochs::writer_epoch;
 use super::failure::Failure;
 use super::job::{Job, Tx};
-use super::logs::Logs;
+use super::logs::{Appended, Logs};
 
 /// What became of each job, and the logs that grew.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) results: Vec<Result<(), StoreError>>,
     pub(super) grown: Vec<(TenantId, u64)>,
+    pub(super) appended: Vec<Appended>,
 }
 
 /// Does the jobs and commits under the writer's epoch. On failure nothing of the group is durable, unless the fsync itself failed.
@@ -43,12 +44,12 @@ fn within(conn: &Connection, epoch: i64, logs: &mut Logs, jobs: &mut [Box<dyn Jo
     let grown = logs.write_heads(conn).map_err(|error| of_store(&error))?;
     if results.iter().all(Result::is_err) {
         run(conn, "ROLLBACK")?;
-        return Ok(Done { results, grown });
+        return Ok(Done { results, grown, appended: Vec::new() });
     }
     failpoint!("commit.before");
     run(conn, "COMMIT")?;
     failpoint!("commit.after");
-    Ok(Done { results, grown })
+    Ok(Done { results, grown, appended: logs.take_appended() })
 }
 
 /// The only job of its group: what it did goes with the transaction. A savepoint would keep a copy of every page that it changes.

@@ -9,8 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use scalbotics_core::ports::StoreError;
 
-/// Most rows that are kept: callers of one busy minute; beyond it all are forgotten and read again.
-const ROWS_MAX: usize = 1_024;
+/// Bytes that half of the rows of a table may take: those of ten thousand agents, and of the certificate of each. A table that few are in
+/// takes what they take (docs/decisions/0055-what-a-fleet-holds.md).
+const HALF_LEN_MAX: usize = 4 << 20;
+
+/// Bytes that a row is taken to have in its texts, beside its own.
+const TEXTS_LEN: usize = 128;
 
 /// The rows of one table that were looked up since it was last written.
 #[derive(Debug)]
@@ -20,12 +24,36 @@ pub(super) struct Kept<Id, Row>(Mutex<Rows<Id, Row>>);
 struct Rows<Id, Row> {
     /// How often they were forgotten.
     forgotten: u64,
-    rows: BTreeMap<Id, Row>,
+    /// Those that were looked up since half of the room was last full.
+    newer: BTreeMap<Id, Row>,
+    /// Those that were looked up before that, and not since: the next to go, all at once.
+    older: BTreeMap<Id, Row>,
+}
+
+impl<Id: Ord, Row: Clone> Rows<Id, Row> {
+    /// Most rows of a half.
+    const HALF_MAX: usize = HALF_LEN_MAX / (size_of::<Id>() + size_of::<Row>() + TEXTS_LEN);
+
+    fn find(&mut self, id: &Id) -> Option<Row> {
+        if let Some(row) = self.newer.get(id) {
+            return Some(row.clone());
+        }
+        let (id, row) = self.older.remove_entry(id)?;
+        self.keep(id, row.clone());
+        Some(row)
+    }
+
+    fn keep(&mut self, id: Id, row: Row) {
+        if self.newer.len() >= Self::HALF_MAX {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        self.newer.insert(id, row);
+    }
 }
 
 impl<Id, Row> Default for Kept<Id, Row> {
     fn default() -> Self {
-        Self(Mutex::new(Rows { forgotten: 0, rows: BTreeMap::new() }))
+        Self(Mutex::new(Rows { forgotten: 0, newer: BTreeMap::new(), older: BTreeMap::new() }))
     }
 }
 
@@ -39,9 +67,9 @@ impl<Id: Ord, Row: Clone> Kept<Id, Row> {
         Read: Future<Output = Result<Option<Row>, StoreError>>,
     {
         let before = {
-            let kept = self.lock();
-            if let Some(row) = kept.rows.get(&id) {
-                return Ok(Some(row.clone()));
+            let mut kept = self.lock();
+            if let Some(row) = kept.find(&id) {
+                return Ok(Some(row));
             }
             kept.forgotten
         };
@@ -49,10 +77,7 @@ impl<Id: Ord, Row: Clone> Kept<Id, Row> {
         if let Some(row) = &row {
             let mut kept = self.lock();
             if kept.forgotten == before {
-                if kept.rows.len() >= ROWS_MAX {
-                    kept.rows.clear();
-                }
-                kept.rows.insert(id, row.clone());
+                kept.keep(id, row.clone());
             }
         }
         Ok(row)
@@ -62,7 +87,8 @@ impl<Id: Ord, Row: Clone> Kept<Id, Row> {
     pub(super) fn forget(&self) {
         let mut kept = self.lock();
         kept.forgotten = kept.forgotten.wrapping_add(1);
-        kept.rows.clear();
+        kept.newer = BTreeMap::new();
+        kept.older = BTreeMap::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, Rows<Id, Row>> {
@@ -72,6 +98,11 @@ impl<Id: Ord, Row: Clone> Kept<Id, Row> {
 
 #[cfg(test)]
 mod tests {
+    use scalbotics_core::agent::Agent;
+    use scalbotics_core::identity::Svid;
+    use scalbotics_core::ids::AgentUid;
+    use scalbotics_core::tenant::{Name, TenantId};
+
     use super::*;
 
     async fn ask(kept: &Kept<u32, &'static str>, id: u32, stored: Option<&'static str>) -> Option<&'static str> {
@@ -109,9 +140,32 @@ mod tests {
     #[tokio::test]
     async fn room_is_limited() {
         let kept = Kept::default();
-        for id in 0..u32::try_from(ROWS_MAX).unwrap() * 3 {
+        let half_max = Rows::<u32, &'static str>::HALF_MAX;
+        let all = 3 * u32::try_from(half_max).unwrap();
+        for id in 0..all {
             assert_eq!(ask(&kept, id, Some("row")).await, Some("row"));
-            assert!(kept.lock().rows.len() <= ROWS_MAX);
         }
+        assert!(kept.lock().newer.len() <= half_max && kept.lock().older.len() <= half_max);
+        assert_eq!(ask(&kept, 0, Some("other")).await, Some("other"), "the first is forgotten");
+    }
+
+    #[tokio::test]
+    async fn who_is_asked_for_again_and_again_is_kept_whoever_else_comes() {
+        let kept = Kept::default();
+        let all = 3 * u32::try_from(Rows::<u32, &'static str>::HALF_MAX).unwrap();
+        assert_eq!(ask(&kept, 0, Some("ann")).await, Some("ann"));
+        for id in 1..all {
+            assert_eq!(ask(&kept, id, Some("row")).await, Some("row"));
+            if id % 1_000 == 0 {
+                assert_eq!(ask(&kept, 0, None).await, Some("ann"));
+            }
+        }
+    }
+
+    #[test]
+    fn ten_thousand_agents_and_their_certificates_are_kept_at_once() {
+        let rooms =
+            [Rows::<AgentUid, Agent>::HALF_MAX, Rows::<(TenantId, Name), Agent>::HALF_MAX, Rows::<String, Svid>::HALF_MAX];
+        assert!(rooms.iter().all(|room| *room >= 10_000), "{rooms:?}");
     }
 }

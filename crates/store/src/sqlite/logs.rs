@@ -3,7 +3,7 @@
 //! **Invariant:** after a job's rollback its logs are what they were before the job; after a group's they are read anew.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use rusqlite::{Connection, OptionalExtension as _, Statement, ToSql, params};
 use scalbotics_core::audit::merkle::Frontier;
@@ -12,7 +12,7 @@ use scalbotics_core::tenant::TenantId;
 
 use super::column::{count, integer};
 use super::failure::{corrupt, failed};
-use super::leaves::Leaf;
+use super::leaves::{Leaf, Leaves};
 
 /// Bits of an entry that are the index in its log; room for 2^40 leaves a log.
 const INDEX_BITS: u32 = 40;
@@ -65,21 +65,36 @@ fn write(insert: &mut Statement<'_>, first: i64, leaves: &[Leaf]) -> rusqlite::R
     insert.raw_execute().map(drop)
 }
 
+/// Leaves that a group appended.
+#[derive(Debug)]
+pub(super) struct Appended {
+    /// Key of the log.
+    pub(super) log: i64,
+    /// Index of the first of them.
+    pub(super) first: u64,
+    pub(super) leaves: Arc<Leaves>,
+}
+
 /// All logs that were written since the start.
 #[derive(Debug, Default)]
 pub(super) struct Logs {
     live: BTreeMap<TenantId, Log>,
     before: BTreeMap<TenantId, Option<Log>>,
+    /// What the group appended so far, and how much of it before the job.
+    appended: Vec<Appended>,
+    appended_before: usize,
 }
 
 impl Logs {
     /// Begins a job: what it does to the logs can be undone.
     pub(super) fn begin_job(&mut self) {
         self.before.clear();
+        self.appended_before = self.appended.len();
     }
 
     /// Undoes what the job did.
     pub(super) fn undo_job(&mut self) {
+        self.appended.truncate(self.appended_before);
         for (tenant, before) in std::mem::take(&mut self.before) {
             match before {
                 Some(log) => self.live.insert(tenant, log),
@@ -92,13 +107,19 @@ impl Logs {
     pub(super) fn forget(&mut self) {
         self.live.clear();
         self.before.clear();
+        self.appended.clear();
+    }
+
+    /// What the group appended, once it is durable.
+    pub(super) fn take_appended(&mut self) -> Vec<Appended> {
+        std::mem::take(&mut self.appended)
     }
 
     /// Appends leaves; answers the index of the first.
-    pub(super) fn append(&mut self, conn: &Connection, tenant: &TenantId, leaves: &[Leaf]) -> Result<u64, StoreError> {
+    pub(super) fn append(&mut self, conn: &Connection, tenant: &TenantId, leaves: &Arc<Leaves>) -> Result<u64, StoreError> {
         let log = self.open(conn, tenant)?;
-        let first = log.frontier.size();
-        let (rows, rest) = leaves.as_chunks::<ROWS>();
+        let (key, first) = (log.key, log.frontier.size());
+        let (rows, rest) = leaves.rows.as_chunks::<ROWS>();
         for (statement, leaves) in
             rows.iter().map(|rows| (&*MANY, rows.as_slice())).chain(rest.iter().map(|leaf| (&*ONE, std::slice::from_ref(leaf))))
         {
@@ -113,6 +134,7 @@ impl Logs {
                 log.dirty = true;
             }
         }
+        self.appended.push(Appended { log: key, first, leaves: Arc::clone(leaves) });
         Ok(first)
     }
 

@@ -1,17 +1,19 @@
 //! What becomes durable with a change that is no task's: record, decisions, answer.
 
+use std::sync::Arc;
+
 use scalbotics_core::ports::{Note, SealedDecision, StoreError, StoredAnswer};
 use scalbotics_core::tenant::TenantId;
 
 use super::job::Tx;
 use super::journal::{check_decisions, write_answer, write_decisions};
-use super::leaves::{Leaf, leaves};
+use super::leaves::{Leaves, leaves};
 
 /// A note, encoded and checked on the caller's thread.
 #[derive(Debug)]
 pub(super) struct Noted {
     tenant: TenantId,
-    leaves: Vec<Leaf>,
+    leaves: Arc<Leaves>,
     decisions: Vec<SealedDecision>,
     answer: Option<(String, StoredAnswer)>,
 }
@@ -21,15 +23,14 @@ impl Noted {
     pub(super) fn prepare(tenant: &TenantId, note: Note) -> Result<Self, StoreError> {
         let Note { record, decisions, answer } = note;
         check_decisions(tenant, &decisions)?;
-        Ok(Self { tenant: tenant.clone(), leaves: leaves(tenant, &[record])?, decisions, answer })
+        Ok(Self { tenant: tenant.clone(), leaves: leaves(tenant, vec![record])?, decisions, answer })
     }
 
     /// About how many bytes it takes.
     pub(super) fn weight(&self) -> usize {
-        let leaves = self.leaves.iter().map(|leaf| leaf.bytes.len());
         let decisions = self.decisions.iter().map(|decision| decision.sealed.ciphertext.len());
         let answers = self.answer.iter().map(|(key, answer)| key.len().saturating_add(answer.answer.len()));
-        leaves.chain(decisions).chain(answers).sum()
+        decisions.chain(answers).fold(self.leaves.weight(), usize::saturating_add)
     }
 
     /// Writes it inside of the change's transaction.

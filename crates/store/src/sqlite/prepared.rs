@@ -1,5 +1,7 @@
 //! A batch made ready for the writer: checked, encoded and hashed on the caller's thread.
 
+use std::sync::Arc;
+
 use scalbotics_core::agent::Standing;
 use scalbotics_core::approval;
 use scalbotics_core::audit::{Kind, Record};
@@ -13,7 +15,7 @@ use super::column::{blob, document, integer, word};
 use super::failure::corrupt;
 use super::job::Class;
 use super::journal::check_decisions;
-use super::leaves::{Leaf, leaves};
+use super::leaves::{Leaves, leaves};
 use super::reserve::{Change, room};
 use super::snapshot;
 
@@ -60,7 +62,7 @@ pub(super) struct Prepared {
     pub(super) payloads: Vec<Sealed>,
     pub(super) approvals: Vec<ApprovalRow>,
     pub(super) decisions: Vec<SealedDecision>,
-    pub(super) leaves: Vec<Leaf>,
+    pub(super) leaves: Arc<Leaves>,
     pub(super) authority: Option<Authority>,
     pub(super) change: Change,
     pub(super) answer: Option<(String, StoredAnswer)>,
@@ -99,7 +101,7 @@ pub(super) fn prepare(batch: Batch) -> Result<(Prepared, Intents), StoreError> {
         payloads,
         approvals: approvals.iter().map(approval_row).collect::<Result<_, _>>()?,
         decisions,
-        leaves: leaves(&tenant, &audit)?,
+        leaves: leaves(&tenant, audit)?,
         authority,
         change,
         answer,
@@ -185,10 +187,9 @@ impl Prepared {
     pub(super) fn class(&self) -> Class {
         let payloads = self.payloads.iter().map(|p| p.ciphertext.len());
         let documents = self.events.iter().chain(&self.row.snapshot).map(Vec::len);
-        let leaves = self.leaves.iter().map(|leaf| leaf.bytes.len());
         let decisions = self.decisions.iter().map(|decision| decision.sealed.ciphertext.len());
         Class {
-            weight: payloads.chain(documents).chain(leaves).chain(decisions).fold(0, usize::saturating_add),
+            weight: payloads.chain(documents).chain(decisions).fold(self.leaves.weight(), usize::saturating_add),
             essential: self.authority.is_none() && self.row.base_version > 0,
             change: self.change.clone(),
         }

@@ -14,6 +14,7 @@ use scalbotics_core::time::Timestamp;
 use super::SqliteStore;
 use super::column::{blob, count, document, integer, parsed, word};
 use super::failure::{corrupt, failed, refused};
+use super::handle::Callers;
 use super::job::{Class, Tx};
 use super::joins::end_those_of;
 use super::notes::Noted;
@@ -71,7 +72,8 @@ impl Registry for SqliteStore {
                 .prepare_cached("SELECT uid, tenant, name, standing, epoch FROM agent WHERE tenant = ?1 AND name = ?2")
                 .and_then(|mut select| select.query_row((tenant.as_str(), name.as_str()), columns).optional())
                 .map_err(failed("read an agent"))?;
-            row.map(agent).transpose()
+            // The row is kept by these names, whose texts it shares.
+            row.map(|row| Ok(Agent { tenant: tenant.clone(), name: name.clone(), ..agent(row)? })).transpose()
         });
         self.callers().named_agents.get(by, read).await
     }
@@ -81,21 +83,10 @@ impl Registry for SqliteStore {
     }
 
     async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
-        let at = note.record.at;
-        let noted = Noted::prepare(&agent.tenant, note)?;
-        let class = class(agent.standing, ROW_WEIGHT.saturating_add(noted.weight()));
-        let apply = move |tx: &mut Tx<'_>| {
-            put_agent(tx.conn, &agent, at)?;
-            noted.write(tx)
-        };
+        let change = AgentChange::prepare(agent, note)?;
+        let class = class(change.agent.standing, change.weight());
         let callers = Arc::clone(self.callers());
-        let forget = move |()| {
-            callers.agents.forget();
-            callers.named_agents.forget();
-            callers.svids.forget();
-            callers.tell();
-        };
-        self.write(class, apply, forget).await
+        self.write(class, move |tx: &mut Tx<'_>| change.write(tx), move |()| forget_agents(&callers)).await
     }
 }
 
@@ -136,6 +127,48 @@ impl Roster for SqliteStore {
         })
         .await
     }
+
+    async fn put_agents(&self, agents: Vec<(Agent, Note)>) -> Result<(), StoreError> {
+        let changes = agents.into_iter().map(|(agent, note)| AgentChange::prepare(agent, note)).collect::<Result<Vec<_>, _>>()?;
+        let weight = changes.iter().fold(0, |sum: usize, change| sum.saturating_add(change.weight()));
+        let takes_away = changes.iter().all(|change| class(change.agent.standing, 0).essential);
+        let callers = Arc::clone(self.callers());
+        let apply = move |tx: &mut Tx<'_>| changes.iter().try_for_each(|change| change.write(tx));
+        self.write(Class::new(weight, takes_away), apply, move |()| forget_agents(&callers)).await
+    }
+}
+
+/// An agent's row with its note, ready to be written.
+#[derive(Debug)]
+struct AgentChange {
+    agent: Agent,
+    at: Timestamp,
+    noted: Noted,
+}
+
+impl AgentChange {
+    fn prepare(agent: Agent, note: Note) -> Result<Self, StoreError> {
+        let at = note.record.at;
+        let noted = Noted::prepare(&agent.tenant, note)?;
+        Ok(Self { agent, at, noted })
+    }
+
+    fn weight(&self) -> usize {
+        ROW_WEIGHT.saturating_add(self.noted.weight())
+    }
+
+    fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        put_agent(tx.conn, &self.agent, self.at)?;
+        self.noted.write(tx)
+    }
+}
+
+/// Forgets what was kept of agents, and tells whoever keeps more.
+fn forget_agents(callers: &Callers) {
+    callers.agents.forget();
+    callers.named_agents.forget();
+    callers.svids.forget();
+    callers.tell();
 }
 
 fn human(row: rusqlite::Result<Option<Vec<u8>>>) -> Result<Option<Human>, StoreError> {

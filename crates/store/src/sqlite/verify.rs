@@ -221,8 +221,7 @@ impl<'l> Shown<'l> {
         let task = task.and_then(|task| task.strip_prefix(",\"task\":\"")?.strip_suffix('"'));
         let (before, kind) = before.split_at_checked(last(before, KIND)?)?;
         let kind = quoted(kind.get(KIND.len()..)?.strip_prefix('"')?)?;
-        let at = before.as_bytes().array_windows().position(|key| key == AT)?;
-        let at = before.get(at + AT.len()..)?.split(',').next()?.parse().ok()?;
+        let at = before.get(first(before)? + AT.len()..)?.split(',').next()?.parse().ok()?;
         Some(Self { at, kind, task, tenant })
     }
 }
@@ -254,6 +253,25 @@ fn last(text: &str, key: &[u8; 8]) -> Option<usize> {
         end = from + 1;
     }
     text.get(..text.len().min(end + key.len()))?.array_windows().rposition(|bytes| bytes == key)
+}
+
+/// Where [`AT`] stands first.
+fn first(text: &str) -> Option<usize> {
+    let text = text.as_bytes();
+    let block = |from: usize| text.get(from..)?.first_chunk::<BLOCK_LEN>();
+    let mut from = 0;
+    // A key that ends behind a block is found at its place in that block.
+    while let (Some(letters), Some(nexts)) = (block(from + 2), block(from + 3)) {
+        let same = |(a, b): (&u8, &u8)| u8::from(*a == b'a') & u8::from(*b == b't');
+        if letters.iter().zip(nexts).fold(0, |found, place| found | same(place)) != 0 {
+            let found = text.get(from..)?.array_windows().take(BLOCK_LEN).position(|bytes| bytes == AT);
+            if let Some(found) = found {
+                return Some(from + found);
+            }
+        }
+        from += BLOCK_LEN;
+    }
+    text.get(from..)?.array_windows().position(|bytes| bytes == AT).map(|found| from + found)
 }
 
 /// What stands before the next quote.

@@ -135,6 +135,7 @@ impl Writer {
                     }
                     job.finish(result);
                 }
+                self.index.saw(&done.appended);
                 for (tenant, size) in done.grown {
                     self.growth.reached(&tenant, size);
                     self.index.reached(&tenant, size);

@@ -4,7 +4,11 @@ use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::audit::Kind;
 use scalbotics_core::digest::Digest;
 use scalbotics_core::identity::{AuthorityId, Svid};
-use scalbotics_core::ports::{Clock as _, Human, Registry as _, SvidBook as _};
+use scalbotics_core::ids::AgentUid;
+use scalbotics_core::ports::{
+    Clock as _, Human, IdSource as _, PUT_AGENTS_MAX, Registry as _, Roster as _, SvidBook as _, all_agents,
+};
+use scalbotics_core::tenant::Name;
 use scalbotics_testkit::fixture::World;
 
 use crate::place::open;
@@ -59,6 +63,20 @@ async fn whoever_watches_is_told_of_each_change_of_rights_and_of_nothing_else() 
     let (seen, put) = tokio::join!(waits, store.put_agent(resumed, record("agent.resume")));
     put.unwrap();
     assert_eq!((seen, *store.rights().borrow() > before), (Standing::Active, true));
+
+    // Many at once are one commit, of which everybody is told once.
+    let mut rights = store.rights();
+    let before = *rights.borrow_and_update();
+    let walkers: Vec<Agent> = (0..PUT_AGENTS_MAX)
+        .map(|number| Agent {
+            uid: AgentUid::from_u128(world.ids.next()),
+            name: Name::parse(&format!("walker-{number}")).unwrap(),
+            ..world.agent.clone()
+        })
+        .collect();
+    store.put_agents(walkers.iter().map(|walker| (walker.clone(), record("agent.register"))).collect()).await.unwrap();
+    assert_eq!(*rights.borrow_and_update(), before + 1);
+    assert_eq!(all_agents(&store, &world.tenant).await.unwrap().len(), PUT_AGENTS_MAX + 1);
 
     // A change that is refused is none.
     let mut rights = store.rights();

@@ -16,6 +16,7 @@ pub(super) async fn suite(store: &dyn Store) {
     humans(store).await;
     outsiders(store).await;
     agents(store).await;
+    many_agents(store).await;
 }
 
 fn is_taken<T: std::fmt::Debug>(answer: Result<T, StoreError>) -> bool {
@@ -126,4 +127,26 @@ async fn agents(store: &dyn Store) {
     );
     assert_eq!(all_agents(store, &world.tenant).await.unwrap(), [bear, gone]);
     assert_eq!(store.head(&world.tenant).await.unwrap().size, 3, "what is refused leaves no record");
+}
+
+async fn many_agents(store: &dyn Store) {
+    let world = World::new("agents-3", 64);
+    let agent = |name: &str| Agent {
+        uid: AgentUid::from_u128(world.ids.next()),
+        name: Name::parse(name).unwrap(),
+        ..world.agent.clone()
+    };
+    let noted = |agent: &Agent| (agent.clone(), world.record(Kind::Rpc, "agent.put").into());
+    let [ant, bee, cat] = ["ant", "bee", "cat"].map(agent);
+    store.put_agents(vec![noted(&bee), noted(&ant)]).await.unwrap();
+    assert_eq!(store.agent_by_name(&world.tenant, &ant.name).await.unwrap(), Some(ant.clone()));
+    let suspended = Agent { standing: Standing::Suspended, epoch: ant.epoch + 1, ..ant.clone() };
+    let heir = Agent { uid: cat.uid, ..bee.clone() };
+    assert!(is_taken(store.put_agents(vec![noted(&suspended), noted(&heir), noted(&cat)]).await));
+    assert_eq!(all_agents(store, &world.tenant).await.unwrap(), [ant, bee.clone()], "one is refused, and none is written");
+    store.put_agents(vec![noted(&suspended), noted(&cat)]).await.unwrap();
+    assert_eq!(store.agent(suspended.uid).await.unwrap(), Some(suspended.clone()), "as whoever asked before sees too");
+    assert_eq!(all_agents(store, &world.tenant).await.unwrap(), [suspended, bee, cat]);
+    assert_eq!(store.head(&world.tenant).await.unwrap().size, 4, "a record for each");
+    store.put_agents(Vec::new()).await.unwrap();
 }

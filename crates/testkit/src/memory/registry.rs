@@ -8,7 +8,7 @@ use scalbotics_core::ports::{Human, Note, ROSTER_PAGE_MAX, Registry, Roster, Sto
 use scalbotics_core::tenant::{Name, TenantId};
 
 use super::MemoryStore;
-use super::state::refused;
+use super::state::{Tables, refused};
 
 /// Name, epoch and standing as they were, or as they are to be.
 pub(super) type Fixed<'a> = (&'a TenantId, &'a Name, u64, Standing);
@@ -67,17 +67,7 @@ impl Registry for MemoryStore {
     }
 
     async fn put_agent(&self, agent: Agent, note: Note) -> Result<(), StoreError> {
-        self.change(takes_away(agent.standing), |tables| {
-            let taken = tables.agents.values().any(|a| a.tenant == agent.tenant && a.name == agent.name && a.uid != agent.uid);
-            let old = tables.agents.get(&agent.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
-            check(old, (&agent.tenant, &agent.name, agent.epoch, agent.standing), taken)?;
-            if old.is_some_and(|(_, _, epoch, _)| epoch < agent.epoch) {
-                tables.cut_short(agent.uid, note.record.at);
-            }
-            tables.note(&agent.tenant, note)?;
-            tables.agents.insert(agent.uid, agent);
-            Ok(())
-        })
+        self.change(takes_away(agent.standing), |tables| put_agent(tables, agent, note))
     }
 }
 
@@ -102,4 +92,21 @@ impl Roster for MemoryStore {
         agents.truncate(limit.min(ROSTER_PAGE_MAX));
         Ok(agents)
     }
+
+    async fn put_agents(&self, agents: Vec<(Agent, Note)>) -> Result<(), StoreError> {
+        let essential = agents.iter().all(|(agent, _)| takes_away(agent.standing));
+        self.change(essential, |tables| agents.into_iter().try_for_each(|(agent, note)| put_agent(tables, agent, note)))
+    }
+}
+
+fn put_agent(tables: &mut Tables, agent: Agent, note: Note) -> Result<(), StoreError> {
+    let taken = tables.agents.values().any(|a| a.tenant == agent.tenant && a.name == agent.name && a.uid != agent.uid);
+    let old = tables.agents.get(&agent.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
+    check(old, (&agent.tenant, &agent.name, agent.epoch, agent.standing), taken)?;
+    if old.is_some_and(|(_, _, epoch, _)| epoch < agent.epoch) {
+        tables.cut_short(agent.uid, note.record.at);
+    }
+    tables.note(&agent.tenant, note)?;
+    tables.agents.insert(agent.uid, agent);
+    Ok(())
 }

@@ -34,16 +34,16 @@ impl Desired {
         let agent = Agent {
             name: name("clerk"),
             team: name("ops"),
-            description: "An agent.".to_owned(),
-            tools: all.keys().cloned().collect::<BTreeSet<_>>(),
+            description: "An agent.".into(),
+            tools: all.keys().cloned().collect::<BTreeSet<_>>().into(),
             workflows: workflows.keys().cloned().collect(),
-            mounts: Vec::new(),
-            programs: BTreeSet::new(),
+            mounts: Arc::default(),
+            programs: Arc::default(),
             budget: Budget::default(),
             model: None,
             tier_max: Tier::Risky,
-            bootstrap: BTreeMap::new(),
-            skills: BTreeMap::new(),
+            bootstrap: Arc::default(),
+            skills: Arc::default(),
             workload: None,
         };
         let snapshot = Snapshot {

@@ -30,6 +30,9 @@ pub(crate) enum Verb {
     /// Put a backup in the place of a lost database; on the host of the daemon, which is stopped.
     #[command(disable_help_flag = true)]
     Restore(Passed),
+    /// A clock that stepped forward, by which nobody is judged: say that it is right; on the host of the daemon.
+    #[command(disable_help_flag = true)]
+    Clock(Passed),
     /// Start the daemon though no witness confirms its log; on its host.
     #[command(disable_help_flag = true)]
     Start(Passed),
@@ -44,6 +47,7 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
     match verb {
         Verb::Backup(passed) => exec("backup", passed),
         Verb::Restore(passed) => exec("restore", passed),
+        Verb::Clock(passed) => exec("clock", passed),
         Verb::Start(passed) => exec("start", passed),
         Verb::Erase(_) | Verb::Hold(_) | Verb::Retention(_) => None,
     }
@@ -60,6 +64,6 @@ pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printe
         Verb::Erase(args) => erase::run(session, args, confirm, printer).await,
         Verb::Hold(verb) => hold::run(session, verb, confirm, printer).await,
         Verb::Retention(verb) => retention::run(session, verb, confirm, printer).await,
-        Verb::Backup(_) | Verb::Restore(_) | Verb::Start(_) => Ok(()),
+        Verb::Backup(_) | Verb::Restore(_) | Verb::Clock(_) | Verb::Start(_) => Ok(()),
     }
 }

@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use clap::Args;
 use scalbotics_core::model::CALL as MODEL_CALL;
 use scalbotics_core::tenant::Name;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::agent_service_client::AgentServiceClient;
 use serde_json::{Map, Value, json};
 
 use super::join;
 use crate::commands::desired::{Change, Place, Written, commit, put};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::Printer;
 use crate::session::Session;
+
+/// The standing of an agent that is gone for good.
+const OFFBOARDED: &str = "offboarded";
 
 /// Limits of a task.
 const LIMITS: [&str; 3] = ["calls", "tokens", "seconds"];
@@ -59,6 +64,7 @@ pub(crate) struct AddArgs {
 /// Commits the agent's file, the rule that lets it call its tools, and the first files of its workspace.
 pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) -> Result<(), Failure> {
     let text = serde_saphyr::to_string(&file(args)?);
+    check_name(session, &args.agent).await?;
     let text = text.map_err(|error| Failure::internal("the agent has no YAML form", &error))?;
     let (name, description) = (&args.agent, &args.description);
     let own = |file: &str| format!("workspaces/{name}/{file}");
@@ -77,6 +83,20 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
     }
     let made = commit(session, &args.place, &written).await?;
     join::token(session, name.as_str(), (None, Some(&made)), printer).await
+}
+
+/// Refuses the name of an agent that was offboarded: its file would bind nobody, for the name stays theirs.
+async fn check_name(session: &Session, name: &Name) -> Result<(), Failure> {
+    let request = v1::GetAgentRequest { name: session.resource("agents", name.as_str()) };
+    match AgentServiceClient::new(session.channel.clone()).get_agent(session.request(request)?).await {
+        Ok(found) if found.get_ref().standing == OFFBOARDED => {
+            Err(Failure::told(Exit::Conflict, "NAME_TAKEN", format!("name `{name}` is taken, and names are never used again"))
+                .why("an agent of this name was offboarded, which is for good")
+                .next("choose another name"))
+        }
+        // Nobody has the name, or who may write need not be one who may look; somebody who has it is found in the repository.
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// What `agents/<id>.yaml` says.

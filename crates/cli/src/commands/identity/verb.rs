@@ -9,7 +9,7 @@ use super::ca::{self, CaVerb};
 use super::svid::{self, SvidVerb};
 use crate::commands::exec_verb;
 use crate::failure::Failure;
-use crate::output::{Confirm, Printer, column};
+use crate::output::{Confirm, Format, Printer, column, escape, print_data};
 use crate::session::{Proving, Session};
 use crate::tree::Passed;
 
@@ -59,6 +59,11 @@ pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printe
         Verb::Bundle(BundleVerb::Show) => {
             let bundle = client(session).get_trust_bundle(session.request(v1::GetTrustBundleRequest {})?).await?.into_inner();
             let value = json!({"trust_domain": bundle.trust_domain, "certificates": bundle.certificates});
+            if matches!(printer.format, Format::Table | Format::Wide) && printer.fields.is_none() {
+                // As openssl and curl read it: what is around the certificates is said beside.
+                printer.note(&format!("roots of {}", bundle.trust_domain));
+                return print_data(&bundle.certificates.trim_end().lines().map(escape).collect::<Vec<_>>().join("\n"));
+            }
             printer.one(&value, &[column("trust domain", "/trust_domain"), column("certificates", "/certificates")])
         }
         Verb::Issuer(_) => Ok(()),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::doctor::DoctorArgs;
 use super::finding::Finding;
 use crate::codes;
-use crate::commands::daemon_program;
+use crate::commands::{daemon_program, said};
 use crate::failure::{Exit, Failure};
 
 /// What the checks are called where they could not be made.
@@ -30,6 +30,6 @@ pub(super) fn check(config: &Path, args: &DoctorArgs) -> Vec<Finding> {
     };
     match serde_json::from_slice::<Vec<Value>>(&output.stdout) {
         Ok(items) if !items.is_empty() => items.into_iter().map(Finding::printed).collect(),
-        Ok(_) | Err(_) => refused(String::from_utf8_lossy(&output.stderr).trim().replace('\n', " ")),
+        Ok(_) | Err(_) => refused(said(&output.stderr)),
     }
 }

@@ -20,6 +20,7 @@ const WATCHED: &[(&str, &str)] = &[
     ("tasks queued", "/tasks_queued"),
     ("tasks waiting", "/tasks_waiting"),
     ("approvals waiting", "/approvals_waiting"),
+    ("logins waiting", "/logins_waiting"),
     ("commit in force", "/commit"),
 ];
 

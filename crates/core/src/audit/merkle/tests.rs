@@ -112,6 +112,9 @@ fn places_that_are_not_there() {
     assert_eq!(verify_inclusion(&tree[0], 0, 0, &[], &tree[0]), Err(ProofError::Range));
     let head = |size| Head { size, root: root(&tree[..1]) };
     assert_eq!(verify_consistency(head(2), head(1), &[]), Err(ProofError::Range));
+    let nothing = Head { size: 0, root: root(&[]) };
+    assert_eq!(verify_consistency(nothing, nothing, &[]), Ok(()));
+    assert_eq!(verify_consistency(nothing, head(0), &[]), Err(ProofError::Root), "two roots of nothing");
     assert_eq!(verify_consistency(head(0), head(1), &[]), Err(ProofError::Root));
 }
 

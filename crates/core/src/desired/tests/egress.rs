@@ -104,7 +104,10 @@ fn programs_are_absolute_and_go_with_process_run() {
     };
     let snapshot =
         assemble(with(&[("agents/clerk.yaml", with_programs(tools(&["process.run"]), json!(["/usr/bin/git", "/bin/cat"])))]));
-    assert_eq!(snapshot.unwrap().agents[&name("clerk")].programs, ["/bin/cat", "/usr/bin/git"].map(str::to_owned).into());
+    assert_eq!(
+        snapshot.unwrap().agents[&name("clerk")].programs.as_ref(),
+        &["/bin/cat", "/usr/bin/git"].map(str::to_owned).into()
+    );
     let narrow = |less: Value| {
         let less = json!({ "agents": { "clerk": less } });
         let clerk = with_programs(tools(&["process.run"]), json!(["/usr/bin/git", "/bin/cat"]));

@@ -34,9 +34,9 @@ fn sem_9_4_an_overlay_narrows_where_it_is_chosen() {
 
     let narrow = assemble_under(Some("prod"), with(&less)).unwrap();
     let (before, clerk) = (&base.agents[&name("clerk")], &narrow.agents[&name("clerk")]);
-    assert_eq!(clerk.tools, ["fs.list", "model.call", "scan"].map(name).into());
+    assert_eq!(clerk.tools.as_ref(), &["fs.list", "model.call", "scan"].map(name).into());
     assert!(clerk.workflows.is_empty() && before.workflows.len() == 1);
-    let [repo] = clerk.mounts.as_slice() else { panic!("{:?}", clerk.mounts) };
+    let [repo] = clerk.mounts.as_ref() else { panic!("{:?}", clerk.mounts) };
     assert_eq!((repo.name.as_str(), repo.path.as_str(), repo.write), ("repo", "/srv/repo", false));
     assert_eq!((clerk.budget.calls, clerk.budget.seconds), (2, 60));
     assert_eq!(clerk.budget.tokens, before.budget.tokens);

@@ -18,7 +18,7 @@ pub(in crate::rpc) fn agent(registered: &Registered, wanted: Option<&Agent>) -> 
     };
     if let Some(wanted) = wanted {
         agent.team = wanted.team.to_string();
-        agent.description.clone_from(&wanted.description);
+        wanted.description.as_ref().clone_into(&mut agent.description);
         agent.tools = wanted.tools.iter().map(ToString::to_string).collect();
         agent.workflows = wanted.workflows.iter().map(ToString::to_string).collect();
         let access = |write: bool| if write { "write" } else { "read" };

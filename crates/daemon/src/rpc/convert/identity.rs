@@ -4,6 +4,7 @@ use scalbotics_runtime::identity::Error;
 
 use super::authority_failure;
 use super::failure::change_failure;
+use crate::clock;
 use crate::rpc::codes;
 use crate::rpc::failure::Failure;
 
@@ -19,7 +20,7 @@ pub(in crate::rpc) fn identity_failure(error: &Error, name: &str) -> Failure {
             .next("try again in ten minutes"),
         Error::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("ask a human to make the join token"),
         Error::Answered => refuse(codes::REQUEST_ANSWERED).next("ask for another one under a new request id"),
-        Error::Clock => refuse(codes::CLOCK_UNTRUSTED).next("set the clock of the daemon's host"),
+        Error::Clock => refuse(codes::CLOCK_UNTRUSTED).next(clock::NEXT),
         Error::Authority(error) => authority_failure(error),
         Error::Change(error) => change_failure(error),
     }

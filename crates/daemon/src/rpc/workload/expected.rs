@@ -31,7 +31,7 @@ impl Expected {
         if known.in_force.has_changed().unwrap_or_default() {
             let in_force = known.in_force.borrow_and_update().clone();
             let agents = in_force.iter().flat_map(|state| state.snapshot.agents.values());
-            known.owners = agents.filter_map(|agent| agent.workload.as_ref()).map(owner).collect();
+            known.owners = agents.filter_map(|agent| agent.workload.as_deref()).map(owner).collect();
         }
         let kinds = [(Some(uid), Some(gid)), (Some(uid), None), (None, Some(gid)), (None, None)];
         kinds.iter().any(|kind| known.owners.contains(kind))

@@ -54,7 +54,7 @@ impl Identities {
         let Some(in_force) = self.context.states.current() else {
             return Err(Failure::new(codes::NOTHING_IN_FORCE, WHAT).next("scalbotics status"));
         };
-        let workloads = in_force.snapshot.agents.iter().filter_map(|(name, agent)| Some((name, agent.workload.as_ref()?)));
+        let workloads = in_force.snapshot.agents.iter().filter_map(|(name, agent)| Some((name, agent.workload.as_deref()?)));
         let possible: Vec<_> = workloads.filter(|(_, workload)| workload.may_match(peer.uid(), peer.gid())).collect();
         if possible.is_empty() {
             return Err(unknown("no agent's workload is a process of its user and group"));

@@ -14,6 +14,7 @@ use scalbotics_runtime::identity::{Basis, By, Error, Order};
 
 use super::identities::{Identities, unknown};
 use super::watcher::Certificates;
+use crate::clock;
 use crate::rpc::audit::audit_failure;
 use crate::rpc::codes;
 use crate::rpc::convert::{identity_failure, store_failure};
@@ -166,7 +167,7 @@ impl Identities {
         let what = "nothing is issued now";
         if let Some(alarm) = self.context.clock.alarm() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, what);
-            return Err(failure.why(alarm).next("set the clock of the daemon's host"));
+            return Err(failure.why(alarm).next(clock::NEXT));
         }
         if self.context.quota.is_read_only() {
             return Err(Failure::new(codes::READS_ONLY, what).next("scalbotics status"));

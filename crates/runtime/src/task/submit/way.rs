@@ -26,7 +26,7 @@ impl<'a> Chosen<'a> {
     /// The workflow that is named, the first of the agent's that serves the goal and input, or else its model: what is
     /// deterministic comes first.
     pub(super) fn of(pinned: &'a InForce, agent: &Agent, submit: &Submit) -> Result<Self, SubmitError> {
-        let (name, known) = (|| submit.agent.clone(), || agent.workflows.clone());
+        let (name, known) = (|| submit.agent.clone(), || agent.workflows.to_vec());
         match &submit.goal {
             Goal::Text(text) => match pinned.snapshot.workflow_for(&submit.agent, text, &submit.input) {
                 Some(workflow) => Ok(Self::Workflow(workflow)),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
-use scalbotics_core::audit::{Facts, Kind};
+use scalbotics_core::audit::{Facts, Kind, Record};
 use scalbotics_core::failpoint;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::Uid;
@@ -13,6 +14,7 @@ use super::super::failure::{corrupt, failed};
 use super::super::logs::entry;
 use super::entries::{Entries, SEGMENT};
 use super::file::{End, File, Stopped, Term, Times};
+use super::held::Held;
 
 /// Fields by which records are found.
 pub(super) const ACTOR: &str = "actor";
@@ -43,9 +45,35 @@ pub(super) fn end_of(core: &Connection, file: &File, log: i64, size: u64) -> Res
     Ok((hash == last_hash).then_some(segments))
 }
 
+/// What a record says that it is found by.
+pub(super) struct Said<'r> {
+    at: i64,
+    kind: Kind,
+    actor: Uid,
+    chain: &'r [Uid],
+    action: &'r str,
+    allow: Option<bool>,
+}
+
+impl<'r> From<&'r Facts<'_>> for Said<'r> {
+    fn from(facts: &'r Facts<'_>) -> Self {
+        let Facts { at, kind, actor, chain, action, task: _, decision } = facts;
+        let allow = decision.as_ref().map(|ruled| ruled.allow);
+        Self { at: at.unix_ms(), kind: *kind, actor: *actor, chain, action, allow }
+    }
+}
+
+impl<'r> From<&'r Record> for Said<'r> {
+    fn from(record: &'r Record) -> Self {
+        let Record { at, kind, actor, chain, action, decision, .. } = record;
+        let allow = decision.as_ref().map(|note| note.allow);
+        Self { at: at.unix_ms(), kind: *kind, actor: *actor, chain, action, allow }
+    }
+}
+
 /// What one segment says, and its times. Terms are written once a segment and not once a leaf.
-#[derive(Default)]
-struct Segment {
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Segment {
     actors: BTreeMap<Uid, Entries>,
     principals: BTreeMap<Uid, Entries>,
     actions: BTreeMap<String, Entries>,
@@ -56,17 +84,28 @@ struct Segment {
 }
 
 impl Segment {
-    fn add(&mut self, place: u64, facts: &Facts<'_>) {
+    /// Adds what the record at `place` says; those before it were added.
+    pub(super) fn add(&mut self, place: u64, said: &Said<'_>) {
         let at = usize::try_from(place).unwrap_or(usize::MAX);
-        self.actors.entry(facts.actor).or_default().add(at);
-        facts.chain.iter().for_each(|principal| self.principals.entry(*principal).or_default().add(at));
-        match self.actions.get_mut(facts.action.as_ref()) {
+        self.actors.entry(said.actor).or_default().add(at);
+        said.chain.iter().for_each(|principal| self.principals.entry(*principal).or_default().add(at));
+        match self.actions.get_mut(said.action) {
             Some(entries) => entries.add(at),
-            None => self.actions.entry(facts.action.clone().into_owned()).or_default().add(at),
+            None => self.actions.entry(said.action.to_owned()).or_default().add(at),
         }
-        self.kinds.entry(facts.kind).or_default().add(at);
-        facts.decision.iter().for_each(|ruled| self.decisions.entry(ruled.allow).or_default().add(at));
-        self.times.add(place, facts.at.unix_ms());
+        self.kinds.entry(said.kind).or_default().add(at);
+        said.allow.iter().for_each(|allow| self.decisions.entry(*allow).or_default().add(at));
+        self.times.add(place, said.at);
+    }
+
+    /// Says that it is whole: the hash of its last leaf.
+    pub(super) const fn end(&mut self, last_hash: [u8; 32]) {
+        self.last_hash = last_hash;
+    }
+
+    /// How many terms it has; kinds and decisions are few.
+    pub(super) fn terms_len(&self) -> usize {
+        self.actors.len().saturating_add(self.principals.len()).saturating_add(self.actions.len())
     }
 
     fn terms(&self) -> impl Iterator<Item = (Term, &Entries)> {
@@ -81,7 +120,8 @@ fn of_uids<'s>(field: &'static str, uids: &'s BTreeMap<Uid, Entries>) -> impl It
     uids.iter().map(move |(uid, entries)| ((field, uid.to_string()), entries))
 }
 
-fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError> {
+/// Reads what the leaves of a segment say.
+pub(super) fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError> {
     let first = segment.saturating_mul(SEGMENT);
     let range = (entry(log, first)?, entry(log, first.saturating_add(SEGMENT))?);
     let mut select = core
@@ -93,17 +133,25 @@ fn read(core: &Connection, log: i64, segment: u64) -> Result<Segment, StoreError
     while let Some(row) = rows.next().map_err(failed("read the audit log"))? {
         let leaf = row.get_ref(0).map(|value| value.as_blob().unwrap_or_default()).map_err(failed("read the audit log"))?;
         let facts = Facts::of_leaf(leaf).ok_or_else(|| corrupt(format!("leaf {} is not a record", first + place)))?;
-        made.add(place, &facts);
-        made.last_hash = row.get(1).map_err(failed("read the audit log"))?;
+        made.add(place, &Said::from(&facts));
+        made.end(row.get(1).map_err(failed("read the audit log"))?);
         place += 1;
     }
     if place == SEGMENT { Ok(made) } else { Err(corrupt(format!("the audit log lacks a leaf behind {}", first + place))) }
 }
 
 /// Indexes segments of a log, which are whole, in one transaction: what is said of a term stands together, so most of the pages that it
-/// writes are written once for all of them.
-pub(super) fn segments(core: &Connection, file: &File, log: i64, segments: Range<u64>) -> Result<(), Stopped> {
-    let made = segments.map(|segment| Ok((segment, read(core, log, segment)?))).collect::<Result<Vec<_>, StoreError>>()?;
+/// writes are written once for all of them. What was not put together at the commits is read.
+pub(super) fn segments(
+    core: &Connection,
+    file: &File,
+    held: &Mutex<Held>,
+    log: i64,
+    segments: Range<u64>,
+) -> Result<(), Stopped> {
+    let taken = |segment| held.lock().unwrap_or_else(PoisonError::into_inner).take(log, segment);
+    let made = |segment| Ok((segment, taken(segment).map_or_else(|| read(core, log, segment), Ok)?));
+    let made = segments.map(made).collect::<Result<Vec<_>, StoreError>>()?;
     let write = || -> rusqlite::Result<()> {
         let tx = file.conn.unchecked_transaction()?;
         for (segment, made) in &made {

@@ -70,6 +70,8 @@ pub(super) type Term = (&'static str, String);
 #[derive(Debug)]
 pub(super) struct File {
     pub(super) conn: Connection,
+    /// Number of the file on its file system.
+    inode: Option<u64>,
 }
 
 /// The end of what is indexed of a log.
@@ -111,7 +113,7 @@ impl File {
         let conn = open(path)?;
         conn.pragma_update(None, "query_only", true)?;
         let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        Ok((version == VERSION).then_some(Self { conn }))
+        Ok((version == VERSION).then_some(Self { conn, inode: inode(path) }))
     }
 
     /// Opens the file to write to it, and makes it where there is none of this version.
@@ -127,7 +129,12 @@ impl File {
             conn.pragma_update(None, "journal_mode", "WAL")?;
             conn.execute_batch(&format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"))?;
         }
-        Ok(Self { conn })
+        Ok(Self { conn, inode: inode(path) })
+    }
+
+    /// Whether the open file is the one at this path: somebody may have removed it.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        self.inode.is_some() && self.inode == inode(path)
     }
 
     /// How far a log is indexed.
@@ -199,6 +206,11 @@ fn name(whose: i64, segment: u64) -> [u8; 16] {
     let parts = whose.to_be_bytes().into_iter().chain(segment.to_be_bytes());
     name.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
     name
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path).ok().map(|metadata| metadata.ino())
 }
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {

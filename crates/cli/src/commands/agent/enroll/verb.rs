@@ -52,7 +52,7 @@ pub(crate) async fn run(args: &EnrollArgs, printer: &Printer) -> Result<(), Fail
     let directory = Directory::open(&args.dir)?;
     match (&args.token_file, &args.server) {
         (Some(file), Some(server)) => {
-            let token = read_token(file)?;
+            let token = read_token(&args.agent, file)?;
             show(&join(&directory, (&args.agent, server), &token).await?, &directory, printer)?;
         }
         (_, _) => {
@@ -70,18 +70,18 @@ pub(crate) async fn run(args: &EnrollArgs, printer: &Printer) -> Result<(), Fail
     if args.watch { renew::watch(&directory, printer).await } else { Ok(()) }
 }
 
-fn read_token(file: &Path) -> Result<JoinToken, Failure> {
-    let refused = |why: String| {
-        Failure::usage("the join token cannot be read").why(why).next("ask an administrator of the tenant for a new join token")
-    };
+fn read_token(agent: &Name, file: &Path) -> Result<JoinToken, Failure> {
+    let place = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
+    let refused = |why: String, next: &str| Failure::usage(format!("no join token in {place}")).why(why).next(next);
     let mut text = Zeroizing::new(String::new());
     let read = if file == Path::new("-") {
         std::io::stdin().take(TOKEN_LEN_MAX).read_to_string(&mut text)
     } else {
         std::fs::File::open(file).and_then(|file| file.take(TOKEN_LEN_MAX).read_to_string(&mut text))
     };
-    read.map_err(|error| refused(error.to_string()))?;
-    JoinToken::parse(&text).map_err(|error| refused(error.to_string()))
+    read.map_err(|error| refused(error.to_string(), "name a file that you can read, with the token and nothing else"))?;
+    let next = format!("bring the token alone, in a file as `scalbotics agent join-token {agent} --out ./token` writes it");
+    JoinToken::parse(&text).map_err(|error| refused(error.to_string(), &next))
 }
 
 /// Exchanges the token for a certificate of a key that is made here.
@@ -105,12 +105,12 @@ async fn join(directory: &Directory, (agent, server): (&Name, &str), token: &Joi
         Failure::new(Exit::Unreachable, codes::UNREACHABLE, format!("no answer from {server}")).why("there was no handshake")
     })?;
     let key = Pair::generate(Algorithm::P256).map_err(|error| Failure::internal("no key", &error))?;
+    // A directory that takes no files is found before the token is spent.
+    let facts = Facts { agent: agent.to_string(), server: server.to_owned(), trust_domain: learned.trust_domain.clone() };
+    directory.write_facts(&facts, &learned.roots)?;
     let request =
         v1::EnrollRequest { agent: agent.to_string(), token: token.text().to_string(), signing_request: request_of(&key)? };
     let certificate = IdentityServiceClient::new(channel).enroll(request).await?.into_inner();
-    let trust_domain = learned.trust_domain.clone();
-    let facts = Facts { agent: agent.to_string(), server: server.to_owned(), trust_domain };
-    directory.write_facts(&facts, &learned.roots)?;
     directory.write_svid(&key, &certificate.chain)?;
     Ok(certificate)
 }

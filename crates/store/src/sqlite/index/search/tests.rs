@@ -1,18 +1,17 @@
 //! What the index finds is what a look at each leaf finds: whatever is asked, and whatever became of the file.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
 use scalbotics_core::audit::{DecisionNote, Kind, Record};
 use scalbotics_core::ids::{DecisionId, HumanUid, InstallationId};
-use scalbotics_core::ports::AuditLog as _;
+use scalbotics_core::ports::{AuditLog as _, AuditSearch as _};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_testkit::fixture::World;
 
 use super::super::super::{Options, SqliteStore, connect, logs};
 use super::super::file;
-use super::super::indexer::{Indexer, catch_up};
+use super::super::indexer::{Both, Indexer, Orders};
 use super::*;
 
 /// Three whole segments and a part of one.
@@ -133,7 +132,7 @@ fn looked_at(leaves: &[(u64, Facts<'_>)], search: &Search) -> Vec<u64> {
 
 fn index(dir: &Path) {
     let database = connect::database(dir);
-    catch_up(&database, &file::path(&database), &AtomicBool::new(false)).unwrap();
+    Both::open(&database, &file::path(&database)).unwrap().catch_up(&Orders::default()).unwrap();
 }
 
 /// An indexer that is only asked: nothing is made behind the test's back.
@@ -230,4 +229,29 @@ async fn whole_segments_are_indexed_by_themselves() {
     store.index().reached(&tenant, SIZE);
     store.index().finish();
     assert_eq!(segments(dir.path(), &tenant), Some(3));
+    drop(store);
+    agrees(dir.path(), &tenant, 20);
+}
+
+/// Somebody removes the file while the thread has it open: it is made anew, with what the thread is given and what it reads.
+#[tokio::test]
+async fn an_index_that_is_removed_under_the_thread_is_made_anew() {
+    let (dir, world, mut dice) = (tempfile::tempdir().unwrap(), World::new("acme", 1), Dice(7));
+    let store = SqliteStore::open(dir.path(), &options()).unwrap();
+    let path = file::path(&connect::database(dir.path()));
+    for until in 1..4 {
+        let records = (0..SEGMENT).map(|n| record(&world, &mut dice, n)).collect();
+        store.append(records, Vec::new()).await.unwrap();
+        while segments(dir.path(), &world.tenant) != Some(until) {
+            // Whoever asks has it made, if the thread could not.
+            store.search(&world.tenant, &question(&mut Dice(3))).await.unwrap();
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        file::remove(&path).unwrap();
+    }
+    store.index().reached(&world.tenant, 4 * SEGMENT);
+    store.index().finish();
+    assert_eq!(segments(dir.path(), &world.tenant), Some(3));
+    drop(store);
+    agrees(dir.path(), &world.tenant, 20);
 }
