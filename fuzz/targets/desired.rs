@@ -20,7 +20,7 @@ fuzz_target!(|data: &[u8]| {
         Ok(snapshot) => {
             for agent in snapshot.agents.values() {
                 assert!(snapshot.teams.contains_key(&agent.team), "an agent without its team passed");
-                for workflow in &agent.workflows {
+                for workflow in agent.workflows.iter() {
                     assert!(snapshot.workflow_of(&agent.name, workflow).is_some(), "an agent without its workflow passed");
                 }
             }
