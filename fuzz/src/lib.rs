@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod frames;
+pub mod issuer;
 pub mod keys;
 pub mod openai;
 pub mod sections;

@@ -1,9 +1,8 @@
 //! From an issuer's address to its keys.
 
 use scalbotics_core::egress::Roots;
-use serde::Deserialize;
 
-use super::{Error, keys, transfer};
+use super::{Error, document, keys, transfer};
 
 /// Longest discovery document, in bytes; large providers publish 4 KiB.
 const DOCUMENT_LEN_MAX: usize = 64 << 10;
@@ -27,12 +26,6 @@ pub struct Discovered {
     pub keys: usize,
 }
 
-#[derive(Deserialize)]
-struct Document {
-    issuer: String,
-    jwks_uri: String,
-}
-
 /// Reads and judges the discovery document of an issuer, and its keys; `roots` are believed beside the system's authorities.
 ///
 /// # Errors
@@ -46,13 +39,7 @@ pub async fn discover(issuer: &str, roots: &Roots) -> Result<Discovered, Error> 
     let refused = |reason: String| Error::Document { place: place.clone(), reason };
     let url = transfer::parse(&place).map_err(|reason| Error::Address { reason })?;
     let body = transfer::fetch(&url, DOCUMENT_LEN_MAX, roots).await?;
-    let document: Document =
-        serde_json::from_slice(&body).map_err(|error| refused(format!("it is no discovery document: {error}")))?;
-    // A document of somebody else would make their tokens count (§4.3: the values must be identical).
-    if document.issuer != issuer {
-        let found: String = document.issuer.chars().take(200).collect();
-        return Err(refused(format!("it is the document of the issuer `{}`", found.escape_debug())));
-    }
+    let document = document::judge(issuer, &body).map_err(refused)?;
     let keys_url = transfer::parse(&document.jwks_uri).map_err(|reason| refused(format!("its jwks_uri: {reason}")))?;
     if keys_url.scheme() != url.scheme() {
         return Err(refused("its jwks_uri has another scheme than itself".to_owned()));

@@ -4,6 +4,7 @@
 //! are limited, and only `https` leaves this machine.
 
 mod discovery;
+mod document;
 mod error;
 mod keys;
 mod published;
@@ -13,3 +14,6 @@ pub use discovery::{Discovered, discover};
 pub use error::Error;
 pub use published::Published;
 pub use transfer::check_address;
+
+#[cfg(test)]
+mod tests;

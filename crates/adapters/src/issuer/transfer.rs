@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use reqwest::{Client, StatusCode, Url, redirect};
 
 use scalbotics_core::egress::Roots;
@@ -45,10 +46,18 @@ fn is_loopback(url: &Url) -> bool {
 /// # Cancel safety
 /// Cancel safe: reading changes nothing.
 pub(super) async fn fetch(url: &Url, most: usize, roots: &Roots) -> Result<Vec<u8>, Error> {
+    fetch_within(url, most, roots, DOCUMENT_MAX).await
+}
+
+/// As [`fetch`], within this time from the connection to the last byte.
+///
+/// # Cancel safety
+/// As [`fetch`].
+pub(super) async fn fetch_within(url: &Url, most: usize, roots: &Roots, limit: Duration) -> Result<Vec<u8>, Error> {
     let place = url.as_str();
     let unreachable =
         |source: reqwest::Error| Error::Unreachable { place: place.to_owned(), source: source.without_url().into() };
-    let builder = Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(DOCUMENT_MAX);
+    let builder = Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(limit);
     let builder = if url.scheme() == "http" {
         let local = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
         builder.resolve_to_addrs("localhost", &local)
@@ -59,6 +68,9 @@ pub(super) async fn fetch(url: &Url, most: usize, roots: &Roots) -> Result<Vec<u
     if response.status() != StatusCode::OK {
         return Err(Error::Status { place: place.to_owned(), status: response.status().as_u16() });
     }
+    if let Some(reason) = strange(response.headers()) {
+        return Err(Error::Document { place: place.to_owned(), reason: reason.to_owned() });
+    }
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len().saturating_add(chunk.len()) > most {
@@ -67,4 +79,13 @@ pub(super) async fn fetch(url: &Url, most: usize, roots: &Roots) -> Result<Vec<u
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// Why what comes with these headers is not read. Whether it is JSON is seen by reading: there are issuers on plain file servers, which say nothing
+/// of it (Kubernetes clusters publish theirs so).
+fn strange(headers: &HeaderMap) -> Option<&'static str> {
+    // Nothing was asked for that would have to be unpacked: a few bytes may become any number of them.
+    let coding = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+    let is_plain = coding.is_empty() || coding.eq_ignore_ascii_case("identity");
+    (!is_plain).then_some("it is packed, which it was not asked to be")
 }

@@ -186,6 +186,29 @@ async fn test_9_a_thousand_unknown_keys_are_two_fetches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn security_3_keys_that_change_all_the_time_are_fetched_no_oftener() {
+    let provider = Provider::start().await;
+    let world = World::with(false, &[&provider.trusted(), FREELY, BROKEN]).await;
+    let begun = std::time::Instant::now();
+    exchange(&world, &provider.token("eve", &[])).await.unwrap();
+    // Each token by a key that is published in this very moment.
+    let mut good = 0;
+    for _ in 0..50 {
+        let kid = provider.rotate();
+        match exchange(&world, &provider.sign(&kid, &provider.claims("eve", &[]))).await {
+            Ok(_) => good += 1,
+            refused => {
+                let (code, reason, why) = told(refused);
+                assert_eq!((code, reason.as_str()), (Code::Unauthenticated, "SUBJECT_TOKEN_REFUSED"), "{why}");
+                assert!(why.contains("does not publish"), "{why}");
+            }
+        }
+    }
+    let most = 2 + begun.elapsed().as_secs() / 30;
+    assert!(provider.fetches() as u64 <= most && good <= most, "{} for {good} in {:?}", provider.fetches(), begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn security_3_keys_that_are_not_to_be_had() {
     for keys in [Keys::Down, Keys::Redirected, Keys::Huge, Keys::Private, Keys::Doubled] {
         let provider = Provider::start().await;

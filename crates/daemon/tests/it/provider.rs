@@ -89,7 +89,10 @@ impl Provider {
             ("/other", _) => ("200 OK", self.published()),
             _ => ("404 Not Found", String::new()),
         };
-        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        );
         let _gone = tcp.write_all(answer.as_bytes()).await;
     }
 
@@ -110,6 +113,14 @@ impl Provider {
     pub(crate) fn jwk(&self) -> Value {
         let keys: Value = serde_json::from_str(&self.published()).unwrap();
         keys["keys"][0].clone()
+    }
+
+    /// Makes a key, which signs from now on under a name of its own; answers the name.
+    pub(crate) fn rotate(&self) -> String {
+        let mut pairs = self.0.pairs.lock().unwrap();
+        let kid = format!("k{}", pairs.len() + 1);
+        pairs.push((kid.clone(), Pair::generate(Algorithm::P256).unwrap()));
+        kid
     }
 
     /// The value of `issuer.trusted` that trusts it.

@@ -45,6 +45,7 @@ mod identity_numbers;
 mod installation;
 mod issuers;
 mod joining;
+mod keyring;
 mod keystore;
 mod kills;
 mod ledger;
