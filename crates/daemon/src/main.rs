@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use scalbotics_daemon::program::{Arguments, run};
+use scalbotics_daemon::program::{Arguments, give_memory_back, run};
 
 /// Threads that drive the loops: the work that takes long has threads of its own.
 const WORKERS: usize = 2;
@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|word| word == scalbotics_adapters::tool::process::SUBCOMMAND) {
         return scalbotics_adapters::tool::process::sandbox_main(arguments);
     }
+    give_memory_back();
     #[cfg(feature = "failpoints")]
     scalbotics_daemon::failpoint::arm();
     // Where the host gives huge pages to everybody, stacks and heap of an idle daemon would hold several times what they use. A

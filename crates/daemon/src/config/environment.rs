@@ -45,6 +45,15 @@ pub fn notify_socket() -> Option<String> {
     read("NOTIFY_SOCKET")
 }
 
+/// Milliseconds for which mimalloc keeps freed memory; by itself a second, and longer where nothing happens.
+pub const PURGE_DELAY_VARIABLE: &str = "MIMALLOC_PURGE_DELAY";
+
+/// Whether mimalloc was told when to give memory back.
+#[must_use]
+pub fn is_purge_delay_said() -> bool {
+    read(PURGE_DELAY_VARIABLE).is_some()
+}
+
 /// Where programs are looked for.
 #[must_use]
 pub fn programs() -> String {

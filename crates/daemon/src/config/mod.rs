@@ -19,7 +19,8 @@ mod show;
 mod suggest;
 
 pub use environment::{
-    CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, credential, notify_socket, of_model, passphrase, process, programs,
+    CONFIG_VARIABLE, FAILPOINT_VARIABLE, PREFIX, PURGE_DELAY_VARIABLE, credential, is_purge_delay_said, notify_socket, of_model,
+    passphrase, process, programs,
 };
 pub use error::Error;
 pub use issuers::{IssuerClaims, TrustedIssuer};
