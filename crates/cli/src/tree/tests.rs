@@ -24,12 +24,13 @@ fn every_leaf(check: impl Fn(&str, &clap::Command)) {
     found.iter().for_each(|(path, leaf)| check(path, leaf));
 }
 
-const HANDED_ON: [&str; 7] = [
+const HANDED_ON: [&str; 8] = [
     "scalbotics initialize",
     "scalbotics dev",
     "scalbotics config",
     "scalbotics admin backup",
     "scalbotics admin restore",
+    "scalbotics admin clock",
     "scalbotics admin start",
     "scalbotics identity issuer",
 ];
