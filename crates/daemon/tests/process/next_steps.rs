@@ -507,6 +507,11 @@ fn refused_starts(installation: &Installation, followed: &mut Followed) {
     let served = |set: &str| daemon(&["--config", installation.config().to_str().unwrap(), "--set", set]).exits(1);
     followed.text(installation, &daemon(&["initialize"]).exits(2));
     followed.text(installation, &daemon(&["--config", "/nowhere/scalbotics.toml"]).exits(1));
+    let config = installation.config();
+    followed.text(
+        installation,
+        &daemon(&["--config", config.to_str().unwrap(), "issuer", "remove", "https://nobody.example"]).exits(2),
+    );
     for set in ["quux.zyzzy=1", "log.level=loud", "installation.tenant=", "installation.data_dir=/proc/nothing"] {
         followed.text(installation, &served(set));
     }
