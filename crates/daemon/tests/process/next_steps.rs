@@ -54,7 +54,8 @@ fn shell(installation: &Installation, context: &str, line: &str) -> Command {
     let folder = cli().parent().unwrap().to_owned();
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = installation.environment(Path::new("/bin/sh"));
-    command.args(["-c", line]).env("PATH", path);
+    // What a step writes beside it is gone with the installation.
+    command.args(["-c", line]).env("PATH", path).current_dir(installation.path(""));
     // A second installation on this machine must not meet the ports of the first.
     command.env("SCALBOTICS_DEV_PORT", "0");
     if !context.is_empty() {
