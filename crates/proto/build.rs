@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // What holds a secret's value or a join token has no derived `Debug`: a log line must not be able to print it.
     tonic_prost_build::configure()
         .skip_debug([
+            "scalbotics.v1.AddTenantRequest",
             "scalbotics.v1.PutSecretRequest",
             "scalbotics.v1.RotateSecretRequest",
             "scalbotics.v1.JoinToken",

@@ -95,9 +95,9 @@ async fn answer(request: &Request<Incoming>, context: &Context) -> Response<Full
             Some(_) => text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the store writes no more\n".to_owned()),
         },
         "/readyz" => {
-            let ready = context.states.current().is_some() && !context.supervisor.is_draining();
+            let ready = context.states.current(&context.installation.tenant).is_some() && !context.supervisor.is_draining();
             let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-            let mut lines = context.reasons();
+            let mut lines = context.reasons(&context.installation.tenant);
             lines.insert(0, if ready { "ready" } else { "not ready" }.to_owned());
             text(status, "text/plain", lines.join("\n") + "\n")
         }

@@ -27,6 +27,14 @@ impl Keyring {
         Self { file, cipher }
     }
 
+    /// Makes the first key of a tenant; one that has a key keeps it.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub(crate) fn begin(&self, tenant: &TenantId, now: Timestamp) -> Result<(), KeyringError> {
+        self.change("made", |keystore| seal::begin(keystore, tenant, now))
+    }
+
     fn change(
         &self,
         attempt: &'static str,

@@ -17,6 +17,15 @@ pub const ANCHOR: &str = "keys/anchor";
 /// The desired-state repository, bare.
 pub const REPOSITORY: &str = "desired.git";
 
+/// Below the data directory: a folder for each tenant but the one that the configuration names.
+pub const TENANTS: &str = "tenants";
+
+/// In a tenant's folder: its desired-state repository, bare, or the copy of the remote one.
+pub const TENANT_REPOSITORY: &str = REPOSITORY;
+
+/// In a tenant's folder: the only directory of the host that its desired state may give to agents.
+pub const TENANT_FILES: &str = "files";
+
 /// The trust file, for people, auditors and the daemon's own check of enrolments.
 pub const TRUST: &str = "trust.json";
 

@@ -57,6 +57,7 @@ pub mod rpc;
 mod running;
 pub mod setup;
 mod start_error;
+mod tenants;
 mod usage;
 mod wiring;
 mod witness;

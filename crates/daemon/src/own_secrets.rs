@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use scalbotics_core::ports::{Clock, PayloadCipher, SecretStore};
 use scalbotics_core::secret::SecretRef;
-use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_runtime::secret::{Masks, Own};
 
 use crate::config::Config;
@@ -12,7 +11,6 @@ use crate::config::Config;
 /// Where the daemon's own secrets are read.
 #[derive(Debug, Clone)]
 pub(crate) struct OwnSecrets {
-    tenant: TenantId,
     store: Arc<dyn SecretStore>,
     cipher: Arc<dyn PayloadCipher>,
     clock: Arc<dyn Clock>,
@@ -20,18 +18,16 @@ pub(crate) struct OwnSecrets {
 }
 
 impl OwnSecrets {
-    /// Those of the tenant whose desired state is followed.
+    /// Those of this store.
     pub(crate) fn new(
-        tenant: TenantId,
         (store, cipher): (Arc<dyn SecretStore>, Arc<dyn PayloadCipher>),
         (clock, masks): (Arc<dyn Clock>, Arc<Masks>),
     ) -> Self {
-        Self { tenant, store, cipher, clock, masks }
+        Self { store, cipher, clock, masks }
     }
 
-    /// The secret of this name.
-    pub(crate) fn of(&self, name: &Name) -> Own {
-        let reference = SecretRef { tenant: self.tenant.clone(), name: name.clone() };
+    /// A secret.
+    pub(crate) fn of(&self, reference: SecretRef) -> Own {
         let (store, cipher) = (Arc::clone(&self.store), Arc::clone(&self.cipher));
         Own::new(reference, store, cipher, self.clock(), Arc::clone(&self.masks))
     }

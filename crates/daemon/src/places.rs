@@ -3,7 +3,11 @@
 //! **Invariant:** paths are judged by where they really lead, when a commit is looked at and again at each call, for a link may
 //! have changed since; what they are compared with is followed once, at the start.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use scalbotics_core::tenant::TenantId;
 
 use crate::anchor::{Anchor, Standings};
 use crate::config::{Config, UnlockBy};
@@ -18,6 +22,32 @@ const KEPT: [&str; 2] = [layout::PEOPLE, "keys"];
 pub(crate) struct Places {
     roots: Vec<PathBuf>,
     own: Vec<PathBuf>,
+    /// What is no business of the daemon although it lies among what is.
+    yard: Option<PathBuf>,
+}
+
+/// What the desired state of each tenant may name, followed when it is first asked about.
+#[derive(Debug)]
+pub(crate) struct PlacesByTenant {
+    config: Arc<Config>,
+    known: Mutex<BTreeMap<TenantId, Arc<Places>>>,
+}
+
+impl PlacesByTenant {
+    /// Those of a configuration.
+    #[must_use]
+    pub(crate) fn of_config(config: Arc<Config>) -> Self {
+        Self { config, known: Mutex::default() }
+    }
+
+    /// Those of a tenant.
+    #[must_use]
+    pub(crate) fn of(&self, tenant: &TenantId) -> Arc<Places> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let config = self.config.as_ref();
+        let new = || Arc::new(if config.is_operating(tenant) { Places::of(config) } else { Places::of_tenant(config, tenant) });
+        Arc::clone(known.entry(tenant.clone()).or_insert_with(new))
+    }
 }
 
 /// Why a path may not be named.
@@ -51,6 +81,20 @@ impl Places {
     /// Those of a configuration.
     #[must_use]
     pub(crate) fn of(config: &Config) -> Self {
+        Self::new(&config.settings.workspaces.allowed_roots, &Self::own(config))
+    }
+
+    /// Those of another tenant than the operating one: the files in its own folder, and nothing that is another tenant's.
+    #[must_use]
+    pub(crate) fn of_tenant(config: &Config, tenant: &TenantId) -> Self {
+        let files = config.tenant_dir(tenant).join(layout::TENANT_FILES);
+        let mut own = Self::own(config);
+        own.extend(config.settings.workspaces.allowed_roots.iter().cloned());
+        let yard = follow(&files).unwrap_or_else(|_| files.clone());
+        Self { yard: Some(yard), ..Self::new(&[files], &own) }
+    }
+
+    fn own(config: &Config) -> Vec<PathBuf> {
         let file = std::path::absolute(&config.sources.file).unwrap_or_else(|_| config.sources.file.clone());
         let base = file.parent().unwrap_or(Path::new("/"));
         let mut own =
@@ -61,7 +105,7 @@ impl Places {
         own.extend([Anchor::path(&config.keystore), Standings::path(&config.keystore)]);
         own.extend(KEPT.iter().map(|name| base.join(name)));
         own.push(file);
-        Self::new(&config.settings.workspaces.allowed_roots, &own)
+        own
     }
 
     /// Those of an installation that is to be made.
@@ -76,7 +120,7 @@ impl Places {
 
     fn new(roots: &[PathBuf], own: &[PathBuf]) -> Self {
         let followed = |paths: &[PathBuf]| paths.iter().map(|path| follow(path).unwrap_or_else(|_| path.clone())).collect();
-        Self { roots: followed(roots), own: followed(own) }
+        Self { roots: followed(roots), own: followed(own), yard: None }
     }
 
     /// Where a mount really leads, if agents may have it.
@@ -95,6 +139,9 @@ impl Places {
     /// [`Refused::Own`], [`Refused::Unknown`].
     pub(crate) fn tool(&self, path: &Path) -> Result<PathBuf, Refused> {
         let real = follow(path)?;
+        if self.yard.as_ref().is_some_and(|yard| real.starts_with(yard)) {
+            return Ok(real);
+        }
         match self.own.iter().find(|own| real.starts_with(own) || own.starts_with(&real)) {
             Some(own) => Err(Refused::Own { real, own: own.clone() }),
             None => Ok(real),

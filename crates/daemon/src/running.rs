@@ -7,7 +7,6 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use scalbotics_core::ids::InstallationId;
 use scalbotics_runtime::Drained;
-use scalbotics_runtime::audit::Checkpointer;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
@@ -19,7 +18,6 @@ use crate::rpc::Context;
 pub struct Running {
     pub(crate) addresses: (SocketAddr, SocketAddr),
     pub(crate) context: Arc<Context>,
-    pub(crate) checkpointer: Arc<Checkpointer>,
     pub(crate) health: HealthReporter,
     pub(crate) config: ArcSwap<Config>,
 }
@@ -83,7 +81,7 @@ impl Running {
         self.context.limits.replace(fresh.settings.limits.clone());
         self.context.quota.replace(fresh.settings.limits.audit_bytes_per_day);
         self.config.store(Arc::new(fresh));
-        self.context.reconciler.nudge();
+        self.context.tenants.nudge();
         Ok(kept)
     }
 
@@ -92,7 +90,7 @@ impl Running {
         self.health.set_service_status("", ServingStatus::NotServing).await;
         let deadline = Duration::from_millis(self.config.load().settings.limits.drain.as_ms());
         let drained = self.context.supervisor.drain(deadline).await;
-        self.checkpointer.sign_all().await;
+        self.context.checkpointer.sign_all().await;
         self.context.anchor.write_last().await;
         drained
     }

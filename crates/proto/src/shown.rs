@@ -2,6 +2,14 @@
 
 use crate::v1;
 
+impl std::fmt::Debug for v1::AddTenantRequest {
+    /// Prints the name and how long the token is, never the token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("AddTenantRequest");
+        shown.field("name", &self.name).field("remote_token_len", &self.remote_token.len()).finish_non_exhaustive()
+    }
+}
+
 impl std::fmt::Debug for v1::PutSecretRequest {
     /// Prints the name and how long the value is, never the value.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

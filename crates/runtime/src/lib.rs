@@ -36,6 +36,7 @@ pub mod reconcile;
 pub mod secret;
 mod supervisor;
 pub mod task;
+pub mod tenants;
 mod timers;
 mod tool;
 mod vault;

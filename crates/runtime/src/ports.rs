@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use scalbotics_core::ports::{
-    ApprovalStore, AuditLog, AuditSearch, AuditTree, Clock, DecisionStore, DesiredSource, Epochs, IdSource, JoinTokens,
-    PayloadCipher, PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, SvidBook, TaskLog,
+    ApprovalStore, AuditLog, AuditSearch, AuditTree, Clock, DecisionStore, Epochs, IdSource, JoinTokens, PayloadCipher,
+    PayloadStore, Registry, Roster, SecretStore, ServiceRegistry, Signer, StatementVerifier, SvidBook, TaskLog, TenantRegistry,
     ToolRunner,
 };
-
-use crate::reconcile::Compiler;
 
 /// Every port of the system. Cloning is cheap and shares the implementations.
 #[derive(Debug, Clone)]
@@ -27,6 +25,8 @@ pub struct Ports {
     pub approval_store: Arc<dyn ApprovalStore>,
     /// Decisions.
     pub decision_store: Arc<dyn DecisionStore>,
+    /// Tenants.
+    pub tenants: Arc<dyn TenantRegistry>,
     /// Humans and agents.
     pub registry: Arc<dyn Registry>,
     /// Lists of humans and agents.
@@ -53,8 +53,4 @@ pub struct Ports {
     pub signer: Arc<dyn Signer>,
     /// Signatures of approvers.
     pub statement_verifier: Arc<dyn StatementVerifier>,
-    /// Where desired state is written.
-    pub desired_source: Arc<dyn DesiredSource>,
-    /// From files to a state that can be in force.
-    pub compiler: Arc<dyn Compiler>,
 }

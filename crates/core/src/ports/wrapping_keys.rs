@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 #[derive(Debug, thiserror::Error)]
 #[error("wrapping keys could not be {attempt}")]
 pub struct KeyringError {
-    /// What was attempted: `read`, `rotated`, `destroyed`.
+    /// What was attempted: `read`, `made`, `rotated`, `destroyed`.
     pub attempt: &'static str,
     /// What went wrong.
     #[source]

@@ -54,7 +54,7 @@ struct Known {
 /// What standings rest on: they are not read again while it is the same, for ten thousand agents are in them.
 #[derive(Debug, PartialEq, Eq)]
 struct Ground {
-    /// The store's number, which rises with each row of a human, a service or an agent that is written.
+    /// The store's number, which rises with each row of a tenant, a human, a service or an agent that is written.
     rights: u64,
     /// Of the holds and orders.
     privacy: Digest,
@@ -66,10 +66,6 @@ pub(crate) struct Keeper {
     ports: Ports,
     privacy: Arc<dyn PrivacyStore>,
     rights: watch::Receiver<u64>,
-    /// Whose logs there are.
-    tenants: Vec<TenantId>,
-    /// Whose people there are.
-    tenant: TenantId,
     keystore: PathBuf,
     incarnation: u64,
     /// One writer at a time, so that an older head never comes behind a newer one.
@@ -78,12 +74,11 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// A keeper that goes on from `anchor`.
-    pub(crate) fn new((ports, store): (Ports, &SqliteStore), tenant: TenantId, keystore: &Path, anchor: Anchor) -> Self {
-        let tenants = vec![TenantId::system(), tenant.clone()];
+    pub(crate) fn new((ports, store): (Ports, &SqliteStore), keystore: &Path, anchor: Anchor) -> Self {
         let (keystore, incarnation) = (keystore.to_owned(), anchor.incarnation);
         let written = Mutex::new(Written { anchor, standings: None });
         let (privacy, rights) = (Arc::new(store.clone()) as Arc<dyn PrivacyStore>, store.rights());
-        Self { ports, privacy, rights, tenants, tenant, keystore, incarnation, written }
+        Self { ports, privacy, rights, keystore, incarnation, written }
     }
 
     /// Which incarnation of the installation this is.
@@ -133,8 +128,9 @@ impl Keeper {
     /// # Errors
     /// [`Error::Store`].
     pub(crate) async fn now(&self) -> Result<(Anchor, Standings), Error> {
-        let marks = PrivacyMarks::read(self.privacy.as_ref(), &self.tenant).await?;
-        let standings = Standings::of(&self.ports, &self.tenant, marks).await?;
+        let tenants = self.ports.tenants.tenants().await?;
+        let marks = PrivacyMarks::read(self.privacy.as_ref(), &tenants).await?;
+        let standings = Standings::of(&self.ports, tenants, marks).await?;
         let before = self.written.lock().await.anchor.clone();
         Ok((self.anchor_behind(before).await?, standings))
     }
@@ -150,9 +146,10 @@ impl Keeper {
 
     /// The anchor that comes behind `before`.
     async fn anchor_behind(&self, before: Anchor) -> Result<Anchor, Error> {
-        let mut logs = Vec::with_capacity(self.tenants.len());
+        let registered = self.ports.tenants.tenants().await?;
+        let mut logs = Vec::with_capacity(registered.len() + 1);
         let mut checkpoint = None;
-        for tenant in &self.tenants {
+        for tenant in [TenantId::system()].iter().chain(registered.iter().map(|tenant| &tenant.id)) {
             // A head is read from what is committed, so the anchor never says more than the disk holds.
             let head = self.ports.audit_log.head(tenant).await?;
             if tenant.is_system() {
@@ -166,12 +163,13 @@ impl Keeper {
     async fn write_standings(&self, written: &mut Written) -> Result<(), Error> {
         // Read before the rows: one that is written meanwhile has them read again.
         let rights = *self.rights.borrow();
-        let marks = PrivacyMarks::read(self.privacy.as_ref(), &self.tenant).await?;
+        let tenants = self.ports.tenants.tenants().await?;
+        let marks = PrivacyMarks::read(self.privacy.as_ref(), &tenants).await?;
         let ground = Ground { rights, privacy: sealed::digest(&marks)? };
         if written.standings.as_ref().is_some_and(|known| known.ground == ground) {
             return Ok(());
         }
-        let standings = Standings::of(&self.ports, &self.tenant, marks).await?;
+        let standings = Standings::of(&self.ports, tenants, marks).await?;
         let digest = sealed::digest(&standings)?;
         if written.standings.as_ref().is_none_or(|known| known.digest != digest) {
             self.put(&Standings::path(&self.keystore), standings::KIND, &standings).await?;

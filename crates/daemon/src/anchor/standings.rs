@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use scalbotics_core::agent::{Agent, Standing};
 use scalbotics_core::digest::Digest;
 use scalbotics_core::ids::{AgentUid, GrantId, HumanUid, ServiceUid};
-use scalbotics_core::ports::{Human, Orders, PrivacyStore, ROSTER_PAGE_MAX, StoreError};
+use scalbotics_core::ports::{Human, Orders, PrivacyStore, ROSTER_PAGE_MAX, StoreError, Tenant};
 use scalbotics_core::privacy::{Erasure, Hold};
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
@@ -33,6 +33,9 @@ const PRINCIPALS_MAX: usize = 100_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HumanMark {
+    /// Whose; none in a document of a time when there was one tenant only, the operating one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<TenantId>,
     pub(crate) uid: HumanUid,
     pub(crate) standing: Standing,
     pub(crate) epoch: u64,
@@ -59,6 +62,9 @@ pub(crate) struct ServiceMark {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AgentMark {
+    /// Whose; none in a document of a time when there was one tenant only, the operating one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<TenantId>,
     pub(crate) uid: AgentUid,
     pub(crate) name: Name,
     pub(crate) standing: Standing,
@@ -73,6 +79,9 @@ pub(crate) struct Standings {
     pub(crate) version: u16,
     /// Whether everybody is in it.
     pub(crate) complete: bool,
+    /// Tenants, all of them; none in a document of a time when there was one tenant only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tenants: Vec<Tenant>,
     /// Humans, all of them.
     pub(crate) humans: Vec<HumanMark>,
     /// Services, all of them.
@@ -99,10 +108,13 @@ impl PrivacyMarks {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) async fn read(privacy: &dyn PrivacyStore, tenant: &TenantId) -> Result<Self, StoreError> {
-        let holds = privacy.holds(tenant).await?;
-        let mut erasures = privacy.orders(tenant, Orders::UnderWay).await?;
-        erasures.extend(privacy.orders(tenant, Orders::Done).await?);
+    pub(super) async fn read(privacy: &dyn PrivacyStore, tenants: &[Tenant]) -> Result<Self, StoreError> {
+        let (mut holds, mut erasures) = (Vec::new(), Vec::new());
+        for Tenant { id, .. } in tenants {
+            holds.extend(privacy.holds(id).await?);
+            erasures.extend(privacy.orders(id, Orders::UnderWay).await?);
+            erasures.extend(privacy.orders(id, Orders::Done).await?);
+        }
         Ok(Self { holds, erasures })
     }
 }
@@ -118,6 +130,7 @@ impl Standings {
         Self {
             version: VERSION,
             complete: false,
+            tenants: Vec::new(),
             humans: Vec::new(),
             services: Vec::new(),
             agents: Vec::new(),
@@ -130,30 +143,34 @@ impl Standings {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) async fn of(ports: &Ports, tenant: &TenantId, marks: PrivacyMarks) -> Result<Self, StoreError> {
+    pub(super) async fn of(ports: &Ports, tenants: Vec<Tenant>, marks: PrivacyMarks) -> Result<Self, StoreError> {
         let PrivacyMarks { holds, erasures } = marks;
-        let mut humans: Vec<HumanMark> = ports.roster.humans(tenant).await?.into_iter().map(human).collect();
-        let mut services: Vec<ServiceMark> = ports.services.services(tenant).await?.into_iter().map(service).collect();
-        let mut agents = agents(ports, tenant).await?;
+        let (mut humans, mut services, mut agents) = (Vec::new(), Vec::new(), Vec::new());
+        for Tenant { id, .. } in &tenants {
+            humans.extend(ports.roster.humans(id).await?.into_iter().map(human));
+            services.extend(ports.services.services(id).await?.into_iter().map(service));
+            agents_of(ports, id, &mut agents).await?;
+        }
         let complete = humans.len().saturating_add(services.len()).saturating_add(agents.len()) <= PRINCIPALS_MAX;
         if !complete {
             humans.truncate(PRINCIPALS_MAX);
             services.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()));
             agents.truncate(PRINCIPALS_MAX.saturating_sub(humans.len()).saturating_sub(services.len()));
         }
-        Ok(Self { version: VERSION, complete, humans, services, agents, holds, erasures })
+        Ok(Self { version: VERSION, complete, tenants, humans, services, agents, holds, erasures })
     }
 }
 
-/// All agents, of which a page of rows is held at a time.
-async fn agents(ports: &Ports, tenant: &TenantId) -> Result<Vec<AgentMark>, StoreError> {
-    let mut marks: Vec<AgentMark> = Vec::new();
+/// All agents of a tenant, of which a page of rows is held at a time.
+async fn agents_of(ports: &Ports, tenant: &TenantId, marks: &mut Vec<AgentMark>) -> Result<(), StoreError> {
+    let mut last: Option<Name> = None;
     loop {
-        let page = ports.roster.agents(tenant, marks.last().map(|last| &last.name), ROSTER_PAGE_MAX).await?;
+        let page = ports.roster.agents(tenant, last.as_ref(), ROSTER_PAGE_MAX).await?;
         let is_last = page.len() < ROSTER_PAGE_MAX;
+        last = page.last().map(|last| last.name.clone());
         marks.extend(page.into_iter().map(agent));
         if is_last {
-            return Ok(marks);
+            return Ok(());
         }
     }
 }
@@ -166,7 +183,15 @@ pub(crate) fn enrolment_of(human: &Human) -> Option<Digest> {
 fn human(human: Human) -> HumanMark {
     let enrolment = enrolment_of(&human);
     let person = human.outside.map(|outside| outside.person);
-    HumanMark { uid: human.uid, standing: human.standing, epoch: human.epoch, groups: human.groups, enrolment, person }
+    HumanMark {
+        tenant: Some(human.tenant),
+        uid: human.uid,
+        standing: human.standing,
+        epoch: human.epoch,
+        groups: human.groups,
+        enrolment,
+        person,
+    }
 }
 
 fn service(service: Service) -> ServiceMark {
@@ -175,5 +200,5 @@ fn service(service: Service) -> ServiceMark {
 }
 
 fn agent(agent: Agent) -> AgentMark {
-    AgentMark { uid: agent.uid, name: agent.name, standing: agent.standing, epoch: agent.epoch }
+    AgentMark { tenant: Some(agent.tenant), uid: agent.uid, name: agent.name, standing: agent.standing, epoch: agent.epoch }
 }

@@ -14,6 +14,7 @@ use scalbotics_identity::authority::outside::Trusted;
 use super::issuers::trusted;
 use super::keepers::{KeptBy, keepers};
 use super::{Error, KEYS, Origin, Settings, Sources};
+use crate::layout;
 
 /// By what the keystore is unlocked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +126,27 @@ impl Config {
             settings,
             origins,
         })
+    }
+
+    /// Whether this tenant operates the installation: the configuration names it, and installation verbs are its people's.
+    #[must_use]
+    pub fn is_operating(&self, tenant: &TenantId) -> bool {
+        self.tenant == *tenant
+    }
+
+    /// The folder of another tenant than the operating one.
+    #[must_use]
+    pub fn tenant_dir(&self, tenant: &TenantId) -> PathBuf {
+        self.data_dir.join(layout::TENANTS).join(tenant.as_str())
+    }
+
+    /// The repository of a tenant, or the copy of the remote one.
+    #[must_use]
+    pub fn repository_of(&self, tenant: &TenantId) -> PathBuf {
+        if self.is_operating(tenant) {
+            return self.repository.clone();
+        }
+        self.tenant_dir(tenant).join(layout::TENANT_REPOSITORY)
     }
 
     /// Where the value of a key comes from.

@@ -148,6 +148,7 @@ mod tests {
     fn remembered(human: &Human) -> Standings {
         let enrolment = enrolment_of(human);
         let mark = HumanMark {
+            tenant: None,
             uid: human.uid,
             standing: human.standing,
             epoch: human.epoch,
@@ -226,6 +227,7 @@ mod tests {
             epoch: 2,
         };
         let mark = |uid, name: &str, standing| AgentMark {
+            tenant: None,
             uid: AgentUid::from_u128(uid),
             name: Name::parse(name).unwrap(),
             standing,

@@ -91,7 +91,7 @@ pub(super) async fn all(
     (remembered, keep): (&Remembered, &BTreeSet<Name>),
     note: RestoreNote,
 ) -> Result<Rewritten, Error> {
-    let (ports, ground, states) = wiring::offline(config, (store, clock), note.incarnation)?;
+    let (ports, ground, states) = wiring::offline(config, (store, clock), note.incarnation).await?;
     let (tenant, incarnation) = (&config.tenant, note.incarnation);
     tell(&ports, tenant, &note).await?;
     let holds = place_holds((&ports, store), tenant, &remembered.standings).await?;
@@ -108,7 +108,7 @@ pub(super) async fn all(
     let log_key = key.renamed(&system_origin(domain, incarnation)).map_err(Error::step("name the log key"))?.to_string();
     let before = remembered.anchor.clone().unwrap_or_else(|| Anchor::empty(config.installation, note.backup_at));
     let fresh = Anchor { incarnation, writer_epoch: store.writer_epoch(), restoring: false, ..before };
-    let keeper = anchor::Keeper::new((ports, store), tenant.clone(), &config.keystore, fresh);
+    let keeper = anchor::Keeper::new((ports, store), &config.keystore, fresh);
     let (anchor, standings) =
         keeper.now().await.map_err(|error| Error::Step { attempt: "read the new anchor", source: in_words(&error).into() })?;
     let done = Done {

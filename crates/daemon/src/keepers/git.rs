@@ -15,6 +15,7 @@ use scalbotics_core::audit::proof_text::AddCheckpoint;
 use scalbotics_core::egress::Roots;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{CheckpointKeeper, Clock, KeepError, Kept};
+use scalbotics_core::secret::SecretRef;
 use scalbotics_core::time::{Span, Timestamp};
 use scalbotics_runtime::secret;
 use tokio::sync::Mutex;
@@ -56,7 +57,10 @@ impl Git {
             apart: settings.every,
             address,
             user: settings.user.clone().unwrap_or_else(|| USER.to_owned()),
-            token: settings.token.as_ref().map(|name| secrets.of(name)),
+            token: settings
+                .token
+                .as_ref()
+                .map(|name| secrets.of(SecretRef { tenant: config.tenant.clone(), name: name.clone() })),
             branch: Branch::new(config.data_dir.join(COPY), reference),
             clock: secrets.clock(),
             roots,

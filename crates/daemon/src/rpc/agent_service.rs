@@ -36,7 +36,7 @@ impl Context {
             return Ok(absent());
         }
         let Some(agent) = self.agent(tenant, &named.id).await? else { return Ok(absent()) };
-        let in_force = self.states.current();
+        let in_force = self.states.current(tenant);
         let team = in_force.and_then(|state| state.snapshot.agents.get(&agent.name).map(|wanted| wanted.team.clone()));
         Ok(team.map_or_else(absent, |team| Resource::agent(agent.uid, &agent.name, &team)))
     }
@@ -50,7 +50,7 @@ impl Agents {
         let after: Option<Name> = convert::parse_token(&request.page_token)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
         let agents = self.0.ports.roster.agents(tenant, after.as_ref(), limit).await.map_err(|error| store_failure(&error))?;
-        let in_force = self.0.states.current();
+        let in_force = self.0.states.current(tenant);
         let wanted = |agent: &Agent| in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
         Ok(v1::ListAgentsResponse {
             next_page_token: convert::next_token(agents.len(), limit, agents.last().map(|agent| &agent.name)),
@@ -64,7 +64,7 @@ impl Agents {
         let resource = self.0.agent_resource(tenant, &named).await?;
         let _permit = self.0.enter(call, resource, &named).await?;
         let agent = self.0.agent(tenant, &named.id).await?.ok_or_else(|| Failure::not_found(&request.name))?;
-        let in_force = self.0.states.current();
+        let in_force = self.0.states.current(tenant);
         let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
         Ok(convert::agent(&agent, wanted.map(Arc::as_ref)))
     }
@@ -82,7 +82,7 @@ impl Agents {
         if moved.audited {
             call.audited_by_commit();
         }
-        let in_force = self.0.states.current();
+        let in_force = self.0.states.current(tenant);
         let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&moved.now.name));
         Ok(convert::agent(&moved.now, wanted.map(Arc::as_ref)))
     }

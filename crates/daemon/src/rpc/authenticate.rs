@@ -30,7 +30,7 @@ impl Context {
     /// Authenticates a call of the method at `path` by its headers, and by what was proved on its connection.
     ///
     /// # Errors
-    /// UNAUTHENTICATED, TOKEN_EXPIRED, PRINCIPAL_SUSPENDED or GRANT_OVER; STORE_FAILED when the registry cannot be read.
+    /// UNAUTHENTICATED, TOKEN_EXPIRED, PRINCIPAL_SUSPENDED, TENANT_SUSPENDED or GRANT_OVER; STORE_FAILED when the registry cannot be read.
     pub(super) async fn authenticate(
         &self,
         headers: &HeaderMap,
@@ -68,6 +68,7 @@ impl Context {
         let registered = registered.filter(|found| *found.tenant() == session.tenant);
         let registered = registered.ok_or_else(|| refuse("nobody has this identity"))?;
         registered.check(self.ports.clock.now(), WHAT)?;
+        self.check_served(registered.tenant(), WHAT).await?;
         if registered.sponsored_by() != session.sponsor {
             return Err(Failure::new(codes::TOKEN_EXPIRED, WHAT).why("the service has another sponsor since").next(NEXT));
         }
@@ -87,6 +88,7 @@ impl Context {
         const CUT: &str = "the stream is cut";
         let found = self.again(&identity.registered).await?;
         if let Some(found) = found.filter(|found| identity.registered.is_still(found)) {
+            self.check_served(found.tenant(), CUT).await?;
             let now = self.ports.clock.now();
             return match &found {
                 Registered::Agent(certified) => self.check_certified(certified, now, CUT).map(drop),

@@ -38,7 +38,7 @@ impl Context {
     /// Authenticates a call by the certificate of its connection.
     ///
     /// # Errors
-    /// UNAUTHENTICATED or PRINCIPAL_SUSPENDED; CLOCK_UNTRUSTED; STORE_FAILED when the registry cannot be read.
+    /// UNAUTHENTICATED, PRINCIPAL_SUSPENDED or TENANT_SUSPENDED; CLOCK_UNTRUSTED; STORE_FAILED when the registry cannot be read.
     pub(super) async fn authenticate_certificate(&self, presented: &Presented) -> Result<Identity, Failure> {
         if self.clock.alarm().is_some() {
             let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
@@ -55,6 +55,7 @@ impl Context {
             return Err(unknown("the certificate is over"));
         }
         let expires_at = self.check_certified(&certified, now, WHAT)?;
+        self.check_served(&certified.agent.tenant, WHAT).await?;
         let (principal, sponsor) = (certified.principal(), certified.sponsor());
         let registered = Registered::Agent(Box::new(certified));
         Ok(Identity { principal, sponsor, registered, token: None, expires_at })
@@ -79,7 +80,7 @@ impl Context {
         let (agent, sponsor) = (self.ports.registry.agent(svid.agent), self.ports.registry.human_by_uid(joined.sponsor));
         let Some(agent) = agent.await.map_err(failed)? else { return Ok(None) };
         let Some(sponsor) = sponsor.await.map_err(failed)?.filter(|human| human.tenant == agent.tenant) else { return Ok(None) };
-        let in_force = self.states.current();
+        let in_force = self.states.current(&agent.tenant);
         let team = in_force.and_then(|state| state.snapshot.agents.get(&agent.name).map(|wanted| wanted.team.clone()));
         Ok(Some(Certified { agent, team, svid, sponsor }))
     }

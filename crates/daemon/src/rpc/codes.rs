@@ -44,6 +44,7 @@ codes! {
     ISSUER_UNAVAILABLE "ISSUER_UNAVAILABLE" "the keys of the outside issuer cannot be had";
     GRANT_OVER "GRANT_OVER" "the standing grant of the service is over";
     PRINCIPAL_SUSPENDED "PRINCIPAL_SUSPENDED" "the caller is suspended, or was since the token was made";
+    TENANT_SUSPENDED "TENANT_SUSPENDED" "the caller's tenant is suspended";
     JOIN_REFUSED "JOIN_REFUSED" "the join token does not count";
     // Whether they may.
     POLICY_DENIED "POLICY_DENIED" "policy denies the call";
@@ -113,6 +114,7 @@ codes! {
     SANDBOX_UNUSABLE "SANDBOX_UNUSABLE" "the directories of the tool sandbox cannot be made";
     // Making an installation.
     SETUP_FLAGS "SETUP_FLAGS" "flags of initialize are missing or contradict what is there";
+    TENANT_UNFOUNDED "TENANT_UNFOUNDED" "the key, the folder or the repository of a tenant could not be made";
     SETUP_FILE "SETUP_FILE" "a file of the installation could not be read or written";
     SETUP_KEYS "SETUP_KEYS" "a key, certificate or keystore could not be made or opened";
     SETUP_DESIRED "SETUP_DESIRED" "the files that were to be the first desired state would be refused";

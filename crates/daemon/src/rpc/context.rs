@@ -8,18 +8,20 @@ use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::{Reconciler, States};
+use scalbotics_runtime::reconcile::States;
 use scalbotics_runtime::{
-    Decisions, Ports, Supervisor, approval, audit, evidence, identity, model, people, privacy, secret, task,
+    Decisions, Ports, Supervisor, approval, audit, evidence, identity, model, people, secret, task, tenants,
 };
 use scalbotics_store::SqliteStore;
 
 use super::exchange::Outsiders;
+use super::failure::Failure;
 use super::limits::Limits;
 use super::metrics::Counters;
 use super::possession::UsedProofs;
 use super::used::UsedAssertions;
 use crate::clock::Guarded;
+use crate::tenants::{Served, Tenants};
 
 /// What every service and layer shares.
 #[derive(Debug)]
@@ -40,14 +42,16 @@ pub struct Context {
     pub people: people::Service,
     /// Services.
     pub services: people::Services,
-    /// What is erased, and what must not be.
-    pub privacy: privacy::Service,
     /// Secrets.
     pub secrets: secret::Service,
     /// Decisions that were made.
     pub decisions: Decisions,
-    /// The repository.
-    pub reconciler: Arc<Reconciler>,
+    /// What is each tenant's own.
+    pub(crate) tenants: Tenants,
+    /// Who is served, for whoever operates the installation.
+    pub tenancy: tenants::Service,
+    /// Signs the logs.
+    pub(crate) checkpointer: Arc<audit::Checkpointer>,
     /// What is in force.
     pub states: States,
     /// Evidence of tasks.
@@ -95,17 +99,23 @@ pub struct Installation {
     pub id: InstallationId,
     /// Its trust domain, which is also the audience of tokens and assertions.
     pub trust_domain: TrustDomain,
-    /// Its tenant.
+    /// The tenant that operates it.
     pub tenant: TenantId,
     /// Whether approver keys are not separated.
     pub dev: bool,
-    /// The remote repository that is followed.
-    pub remote: Option<String>,
     /// When the daemon started.
     pub started_at: Timestamp,
 }
 
 impl Context {
+    /// What is the own of a caller's tenant.
+    ///
+    /// # Errors
+    /// An internal fault for a tenant that is not served: nobody of it calls.
+    pub(super) fn served(&self, tenant: &TenantId) -> Result<Arc<Served>, Failure> {
+        self.tenants.of(tenant).ok_or_else(|| Failure::internal("tenant is not served", tenant))
+    }
+
     /// Makes a change of the registry, and has it remembered outside of the database before it is answered: a database that is put back
     /// must not forget who was suspended, what is held, nor what was erased.
     pub(super) async fn marked<T, E>(&self, change: impl Future<Output = Result<T, E>>) -> Result<T, E> {

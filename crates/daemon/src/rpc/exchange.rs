@@ -82,6 +82,8 @@ impl Context {
         let now = self.ports.clock.now();
         let checked = self.arrived(request, call.row.method.path, now).await;
         let (arrived, key) = checked.map_err(|refused| self.count(refused))?;
+        let served = self.check_served(&arrived.tenant, WHAT).await;
+        served.map_err(|failure| self.count(Refused { failure, reason: "suspended" }))?;
         let arrival = Arrival {
             tenant: arrived.tenant,
             outside: Outside {

@@ -177,8 +177,14 @@ impl Gate {
 
     /// What kind of failed authentication it is; a store that cannot be read is none.
     fn kind_of(&self, failure: &Failure, head: &Request<Incoming>) -> Option<Unauthenticated> {
-        let refused =
-            [codes::UNAUTHENTICATED, codes::TOKEN_EXPIRED, codes::PRINCIPAL_SUSPENDED, codes::GRANT_OVER, codes::CLOCK_UNTRUSTED];
+        let refused = [
+            codes::UNAUTHENTICATED,
+            codes::TOKEN_EXPIRED,
+            codes::PRINCIPAL_SUSPENDED,
+            codes::TENANT_SUSPENDED,
+            codes::GRANT_OVER,
+            codes::CLOCK_UNTRUSTED,
+        ];
         if !refused.contains(&failure.code()) {
             return None;
         }

@@ -12,6 +12,7 @@ use scalbotics_core::policy::{
 use scalbotics_core::principal::{Principal, Uid};
 use scalbotics_core::rpc::{Audit, Method, RateClass};
 use scalbotics_core::service;
+use scalbotics_core::tenant::TenantId;
 use serde_json::json;
 
 use super::call::{Call, Decided};
@@ -20,6 +21,20 @@ use super::context::Context;
 use super::failure::Failure;
 use super::methods::VERIFY_AUDIT_LOG;
 use super::names::Named;
+
+/// What is done to the installation, for all tenants at once: for people of the tenant that operates it alone (semantics §3.7).
+const OPERATOR_ACTIONS: [&str; 10] = [
+    "identity.activate",
+    "identity.authorities",
+    "identity.prepare",
+    "identity.revoke",
+    "identity.taint",
+    "tenant.add",
+    "tenant.list",
+    "tenant.read",
+    "tenant.resume",
+    "tenant.suspend",
+];
 
 impl Context {
     /// Decides the call about `resource`; `named` says whether the caller named another tenant's.
@@ -42,11 +57,11 @@ impl Context {
             Request { principal, action, resource, context: json!({}) }
         };
         let requests: Vec<Request> = chain.principals.iter().map(question).collect();
-        let mut answers = match self.states.current() {
+        let mut answers = match self.states.current(&identity.principal.tenant) {
             Some(in_force) => in_force.ask(&requests).await,
             None => vec![Vec::new(); requests.len()],
         };
-        if let (Some(given), Some(never)) = (answers.last_mut(), never(&identity.principal, action)) {
+        if let (Some(given), Some(never)) = (answers.last_mut(), self.never(&identity.principal, action)) {
             given.insert(0, never);
         }
         // The same read again is the same decision; whether it still holds is found out anew.
@@ -61,7 +76,8 @@ impl Context {
             None => {}
         }
         let is_recorded = before.is_some() && decision.allows();
-        let denied = (!decision.allows()).then(|| identity.registered.denied(at, self.told(denial(&decision))));
+        let denied = (!decision.allows())
+            .then(|| identity.registered.denied(at, self.told(&identity.principal.tenant, denial(&decision))));
         if call.decided.set(Decided { decision, target, is_recorded }).is_err() {
             return Err(Failure::internal("call was decided twice", &call.row.method.path));
         }
@@ -85,11 +101,11 @@ impl Context {
     }
 
     /// With nothing in force nobody may ask the repository why, so the denial itself says it.
-    fn told(&self, denial: Failure) -> Failure {
+    fn told(&self, tenant: &TenantId, denial: Failure) -> Failure {
         if denial.code() != codes::NOTHING_IN_FORCE {
             return denial;
         }
-        let seen = self.reconciler.status();
+        let Some(seen) = self.tenants.of(tenant).map(|served| served.reconciler.status()) else { return denial };
         let why = match (seen.findings.first(), seen.unreadable) {
             (Some(finding), _) => {
                 let more = seen.findings.len().saturating_sub(1);
@@ -103,6 +119,16 @@ impl Context {
     }
 }
 
+impl Context {
+    /// The denial of what the caller may never ask, whatever the policies of their tenant permit.
+    fn never(&self, principal: &Principal, action: &str) -> Option<Answer> {
+        let is_foreign = principal.tenant != self.installation.tenant && OPERATOR_ACTIONS.contains(&action);
+        let (engine, tag) = ("installation", "scalbotics/never-for-tenants/v1");
+        let tenants = is_foreign.then(|| denied_by((engine, tag), "installation-verbs-are-its-operators", action));
+        tenants.or_else(|| never(principal, action))
+    }
+}
+
 /// The denial of what no service or no agent may ask, whatever the policies of the installation permit it.
 fn never(principal: &Principal, action: &str) -> Option<Answer> {
     let (engine, tag, policy, actions): (_, _, _, &[&str]) = match principal.uid {
@@ -113,16 +139,21 @@ fn never(principal: &Principal, action: &str) -> Option<Answer> {
     if actions.contains(&action) {
         return None;
     }
+    Some(denied_by((engine, tag), policy, action))
+}
+
+/// A denial by a rule that is built in.
+fn denied_by((engine, tag): (&str, &str), policy: &str, action: &str) -> Answer {
     let fact = Digest::of_parts(tag, &[action.as_bytes()]);
     let rule = Deciding { policy: policy.to_owned(), place: "built in".to_owned() };
-    Some(Answer {
+    Answer {
         engine: engine.to_owned(),
         bundle: fact,
         slice: fact,
         verdict: Verdict::Deny,
         deciding: vec![rule],
         errors: Vec::new(),
-    })
+    }
 }
 
 /// A denial as its caller may read it.

@@ -6,6 +6,7 @@ use scalbotics_core::approval;
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::{ApprovalFilter, TaskFilter};
 use scalbotics_core::task;
+use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::installation_service_server::InstallationService;
@@ -36,9 +37,9 @@ const GLASS_BROKEN: &str =
 pub(super) struct Installations(pub(super) Arc<Context>);
 
 impl Context {
-    /// What is degraded, in sentences; empty when all is well.
-    pub fn reasons(&self) -> Vec<String> {
-        let seen = self.reconciler.status();
+    /// What is degraded for a tenant, in sentences; empty when all is well.
+    pub fn reasons(&self, tenant: &TenantId) -> Vec<String> {
+        let seen = self.tenants.of(tenant).map(|served| served.reconciler.status()).unwrap_or_default();
         let mut reasons: Vec<String> = self.clock.alarm().into_iter().chain(self.clock.behind()).collect();
         if seen.in_force.is_none() {
             reasons.push("no commit of the repository is in force, so everything is denied".to_owned());
@@ -101,7 +102,7 @@ impl Installations {
         let filter = ApprovalFilter { status: Some(approval::Status::Waiting), limit: COUNT_MAX, ..ApprovalFilter::default() };
         let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
         let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
-        let (reasons, outside) = (self.0.reasons(), self.0.keepers.outside());
+        let (reasons, outside) = (self.0.reasons(tenant), self.0.keepers.outside());
         let rights = *self.0.store.rights().borrow();
         let ends = self.0.authorities.ends((self.0.ports.svids.as_ref(), rights), self.0.ports.clock.now()).await;
         let certificates = ends.map_err(|error| store_failure(&error))?.into_iter().map(certificate_end).collect();
@@ -116,7 +117,7 @@ impl Installations {
             tasks_waiting: count(waiting),
             approvals_waiting: count(approvals.len()),
             audit_size: head.size,
-            commit: self.0.reconciler.status().in_force.unwrap_or_default(),
+            commit: self.0.served(tenant)?.reconciler.status().in_force.unwrap_or_default(),
             health: if reasons.is_empty() { "ok" } else { "degraded" }.to_owned(),
             reasons,
             dev: self.0.installation.dev,

@@ -107,6 +107,11 @@ rows! {
     LIST_SVIDS: "IdentityService/ListSvids" "identity.svids" "Tenant" Read Batched;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;
+    ADD_TENANT: "TenantService/AddTenant" "tenant.add" "Installation" Write Awaited;
+    LIST_TENANTS: "TenantService/ListTenants" "tenant.list" "Installation" Read Batched;
+    GET_TENANT: "TenantService/GetTenant" "tenant.read" "Installation" Read Batched;
+    SUSPEND_TENANT: "TenantService/SuspendTenant" "tenant.suspend" "Installation" Write Awaited;
+    RESUME_TENANT: "TenantService/ResumeTenant" "tenant.resume" "Installation" Write Awaited;
     LIST_MODELS: "ModelService/ListModels" "model.list" "Tenant" Read Batched;
     LIST_TOOLS: "ToolService/ListTools" "tool.list" "Tenant" Read Batched;
     GET_TOOL: "ToolService/GetTool" "tool.read" "Tool" Read Batched;

@@ -48,6 +48,8 @@ mod strangers;
 mod svid_service;
 mod task_service;
 mod team_service;
+mod tenancy;
+mod tenant_service;
 mod time_limit;
 mod tool_service;
 mod used;

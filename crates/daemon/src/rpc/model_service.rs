@@ -22,7 +22,7 @@ impl Models {
         let tenant = call.tenant()?;
         let named = names::parse_parent("parent", &request.parent, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let Some(in_force) = self.0.states.current() else { return Ok(v1::ListModelsResponse::default()) };
+        let Some(in_force) = self.0.states.current(tenant) else { return Ok(v1::ListModelsResponse::default()) };
         let snapshot = &in_force.snapshot;
         let shown = |model: &Arc<_>| convert::model(snapshot, model, self.0.models.left_alone_ms(model));
         Ok(v1::ListModelsResponse { models: snapshot.models.values().map(shown).collect() })

@@ -54,6 +54,15 @@ pub(crate) fn parse_parent(field: &str, text: &str, own: &TenantId) -> Result<Na
     Ok(Named { id: (), text: text.to_owned(), foreign })
 }
 
+/// Parses `tenants/<tenant>`, of any tenant: for the verbs that are about tenants.
+///
+/// # Errors
+/// INVALID_ARGUMENT when the text is not such a name.
+pub(crate) fn tenant(field: &str, text: &str) -> Result<TenantId, Failure> {
+    let id = text.strip_prefix("tenants/").and_then(|text| TenantId::parse(text).ok());
+    id.ok_or_else(|| Failure::invalid(field, "it is not `tenants/<tenant>`"))
+}
+
 /// Parses `tenants/<tenant>/repository`, or nothing for the caller's.
 ///
 /// # Errors

@@ -63,7 +63,7 @@ impl Policies {
     /// Of a decision that is not there: whether it was.
     async fn erased(&self, tenant: &TenantId, named: &Named<DecisionId>) -> Result<v1::Decision, Failure> {
         let payload = PayloadId::from_u128(named.id.as_u128());
-        let erased = self.0.privacy.is_erased(tenant, payload).await;
+        let erased = self.0.served(tenant)?.privacy.is_erased(tenant, payload).await;
         if erased.map_err(|error| convert::privacy_failure(&error, &named.text))? {
             Ok(convert::erased_decision(named.id))
         } else {
@@ -78,7 +78,8 @@ impl Policies {
         let args = convert::from_struct("args", request.args)?;
         let marks = parse_marks(&request.taint)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let in_force = self.0.states.current().ok_or_else(|| Failure::new(codes::NOTHING_IN_FORCE, "nothing can be checked"))?;
+        let in_force =
+            self.0.states.current(tenant).ok_or_else(|| Failure::new(codes::NOTHING_IN_FORCE, "nothing can be checked"))?;
         let agent = self.0.ports.registry.agent_by_name(tenant, &named.id).await.map_err(|error| store_failure(&error))?;
         let agent = agent.ok_or_else(|| Failure::not_found(&named.text))?;
         let tool = in_force.tools.get(&tool).ok_or_else(|| Failure::not_found(&names::name(tenant, "tools", &tool)))?;

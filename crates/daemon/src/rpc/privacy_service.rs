@@ -6,7 +6,7 @@ use scalbotics_core::ids::{HoldId, TaskId};
 use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::Human;
 use scalbotics_core::privacy::{Erasure, Hold};
-use scalbotics_core::tenant::Name;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::privacy_service_server::PrivacyService;
 use scalbotics_runtime::Changed;
@@ -53,7 +53,7 @@ impl Privacy {
         name: &str,
     ) -> Result<v1::Erasure, Failure> {
         let caller = call.caller(request_id)?;
-        let erased = self.0.marked(self.0.privacy.erase(&caller, about, reason, validate_only)).await;
+        let erased = self.0.marked(self.0.served(call.tenant()?)?.privacy.erase(&caller, about, reason, validate_only)).await;
         let erased: Changed<Erasure> = erased.map_err(|error| convert::privacy_failure(&error, name))?;
         settle(call, &erased);
         Ok(convert::erasure(&erased.now, !validate_only))
@@ -107,7 +107,10 @@ impl Privacy {
         };
         let about = about.ok_or_else(|| Failure::not_found(text))?;
         let caller = call.caller(&request.request_id)?;
-        let held = self.0.marked(self.0.privacy.hold(&caller, &about, &request.reason, request.validate_only)).await;
+        let held = self
+            .0
+            .marked(self.0.served(call.tenant()?)?.privacy.hold(&caller, &about, &request.reason, request.validate_only))
+            .await;
         Ok(show(call, held.map_err(|error| convert::privacy_failure(&error, text))?, &request.reason))
     }
 
@@ -115,7 +118,13 @@ impl Privacy {
         let tenant = call.tenant()?;
         let named = names::parse_parent("parent", &request.parent, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let holds = self.0.privacy.holds().await.map_err(|error| convert::privacy_failure(&error, &request.parent))?;
+        let holds = self
+            .0
+            .served(call.tenant()?)?
+            .privacy
+            .holds()
+            .await
+            .map_err(|error| convert::privacy_failure(&error, &request.parent))?;
         Ok(v1::ListHoldsResponse { holds: holds.iter().map(convert::hold).collect() })
     }
 
@@ -124,7 +133,10 @@ impl Privacy {
         let named: Named<HoldId> = names::parse("name", "holds", &request.name, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
         let caller = call.caller(&request.request_id)?;
-        let lifted = self.0.marked(self.0.privacy.lift(&caller, named.id, &request.reason, request.validate_only)).await;
+        let lifted = self
+            .0
+            .marked(self.0.served(call.tenant()?)?.privacy.lift(&caller, named.id, &request.reason, request.validate_only))
+            .await;
         Ok(show(call, lifted.map_err(|error| convert::privacy_failure(&error, &request.name))?, ""))
     }
 
@@ -132,11 +144,11 @@ impl Privacy {
         let tenant = call.tenant()?;
         let named = names::parse_parent("parent", parent, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        self.standing().await
+        self.standing(tenant).await
     }
 
-    async fn standing(&self) -> Result<v1::Retention, Failure> {
-        let standing = self.0.privacy.standing().await;
+    async fn standing(&self, tenant: &TenantId) -> Result<v1::Retention, Failure> {
+        let standing = self.0.served(tenant)?.privacy.standing().await;
         standing.map(|standing| convert::retention(&standing)).map_err(|error: Error| convert::privacy_failure(&error, ""))
     }
 
@@ -145,9 +157,9 @@ impl Privacy {
         let named = names::parse_parent("parent", &request.parent, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
         let caller = call.caller(&request.request_id)?;
-        let accepted = self.0.privacy.accept_clock(&caller).await;
+        let accepted = self.0.served(call.tenant()?)?.privacy.accept_clock(&caller).await;
         settle(call, &accepted.map_err(|error| convert::privacy_failure(&error, &request.parent))?);
-        self.standing().await
+        self.standing(tenant).await
     }
 }
 

@@ -26,20 +26,22 @@ impl Repositories {
     }
 
     fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
-        let repository = convert::repository(call.tenant()?, seen, self.0.states.current().as_deref());
-        Ok(v1::Repository { remote: self.0.installation.remote.clone().unwrap_or_default(), ..repository })
+        let tenant = call.tenant()?;
+        let repository = convert::repository(tenant, seen, self.0.states.current(tenant).as_deref());
+        let remote = self.0.served(tenant)?.remote.clone().unwrap_or_default();
+        Ok(v1::Repository { remote, ..repository })
     }
 
     async fn get(&self, call: &Call, request: &v1::GetRepositoryRequest) -> Result<v1::Repository, Failure> {
         self.enter(call, &request.name).await?;
-        self.show(call, &self.0.reconciler.status())
+        self.show(call, &self.0.served(call.tenant()?)?.reconciler.status())
     }
 
     /// A repeated reload is a reload: it changes nothing that the first did not, so its request id needs no memory.
     async fn reload(&self, call: &Call, request: &v1::ReloadRepositoryRequest) -> Result<v1::Repository, Failure> {
         self.enter(call, &request.name).await?;
         let _checked = call.caller(&request.request_id)?;
-        self.show(call, &self.0.reconciler.look().await)
+        self.show(call, &self.0.served(call.tenant()?)?.reconciler.look().await)
     }
 }
 

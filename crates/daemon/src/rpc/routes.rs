@@ -18,6 +18,7 @@ use scalbotics_proto::v1::service_service_server::ServiceServiceServer;
 use scalbotics_proto::v1::session_service_server::SessionServiceServer;
 use scalbotics_proto::v1::task_service_server::TaskServiceServer;
 use scalbotics_proto::v1::team_service_server::TeamServiceServer;
+use scalbotics_proto::v1::tenant_service_server::TenantServiceServer;
 use scalbotics_proto::v1::tool_service_server::ToolServiceServer;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
@@ -38,6 +39,7 @@ use super::service_service::Services;
 use super::session_service::Sessions;
 use super::task_service::Tasks;
 use super::team_service::Teams;
+use super::tenant_service::TenantVerbs;
 use super::tool_service::Tools;
 
 /// Longest message of services that take names and filters only, in bytes.
@@ -75,6 +77,7 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(PolicyServiceServer::new(Policies(shared())).max_decoding_message_size(max))
         .add_service(AuditServiceServer::new(Audits(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(AgentServiceServer::new(Agents(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(TenantServiceServer::new(TenantVerbs(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(HumanServiceServer::new(Humans(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(IdentityServiceServer::new(Identities(shared())).max_decoding_message_size(SMALL_MAX))
         .add_service(ServiceServiceServer::new(Services(shared())).max_decoding_message_size(SMALL_MAX))

@@ -102,6 +102,7 @@ impl Sessions {
             return Err(refuse("the assertion names another tenant".to_owned()));
         }
         registered.check(now, "the login is refused")?;
+        self.0.check_served(registered.tenant(), "the login is refused").await?;
         self.use_once(&logged_in, now).await?;
         Ok((registered, logged_in))
     }

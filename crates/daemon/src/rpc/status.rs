@@ -142,6 +142,7 @@ const TABLE: &[(Code, &[codes::Code])] = &[
             codes::SUBJECT_TOKEN_USED,
             codes::OUTSIDE_ISSUER_ONLY,
             codes::PRINCIPAL_SUSPENDED,
+            codes::TENANT_SUSPENDED,
             codes::GRANT_OVER,
             codes::JOIN_REFUSED,
         ],
@@ -271,8 +272,15 @@ mod tests {
         ];
         let anchored = ["DATA_OLDER", "DATA_FORKED", "ANCHOR_UNUSABLE"];
         let more = ["DATA_IN_USE", "DATA_UNUSABLE", "ADDRESS_IN_USE", "SANDBOX_UNUSABLE", "DEV_FAILED", "INTERNAL"];
-        let verbs =
-            ["WITNESS_UNUSABLE", "EXPORT_FAILED", "BACKUP_FAILED", "BACKUP_UNUSABLE", "RESTORE_FAILED", "RESTORE_UNFINISHED"];
+        let verbs = [
+            "WITNESS_UNUSABLE",
+            "EXPORT_FAILED",
+            "BACKUP_FAILED",
+            "BACKUP_UNUSABLE",
+            "RESTORE_FAILED",
+            "RESTORE_UNFINISHED",
+            "TENANT_UNFOUNDED",
+        ];
         for code in codes::ALL {
             let named = [&starting[..], &anchored, &more, &verbs].iter().any(|names| names.contains(&code.name()));
             let internal = code.name().starts_with("SETUP_") || named;

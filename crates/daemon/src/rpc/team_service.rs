@@ -23,7 +23,7 @@ impl Teams {
         let tenant = call.tenant()?;
         let named = names::parse_parent("parent", &request.parent, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let in_force = self.0.states.current();
+        let in_force = self.0.states.current(tenant);
         let teams = in_force.iter().flat_map(|state| state.snapshot.teams.values().map(|team| (team, &state.snapshot)));
         Ok(v1::ListTeamsResponse { teams: teams.map(|(team, snapshot)| convert::team(tenant, team, snapshot)).collect() })
     }
@@ -31,7 +31,7 @@ impl Teams {
     async fn get(&self, call: &Call, request: &v1::GetTeamRequest) -> Result<v1::Team, Failure> {
         let tenant = call.tenant()?;
         let named: Named<Name> = names::parse("name", "teams", &request.name, tenant)?;
-        let in_force = self.0.states.current().filter(|_| !named.foreign);
+        let in_force = self.0.states.current(tenant).filter(|_| !named.foreign);
         let team = in_force.as_ref().and_then(|state| Some((state.snapshot.teams.get(&named.id)?, &state.snapshot)));
         let absent = || Resource::absent("Team", named.id.as_str());
         let resource = team.map_or_else(absent, |(team, _)| Resource::team(&team.id));

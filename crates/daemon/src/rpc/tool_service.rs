@@ -23,7 +23,7 @@ impl Tools {
         let tenant = call.tenant()?;
         let named = names::parse_parent("parent", &request.parent, tenant)?;
         let _permit = self.0.enter(call, Resource::tenant(tenant), &named).await?;
-        let in_force = self.0.states.current();
+        let in_force = self.0.states.current(tenant);
         let tools = in_force.iter().flat_map(|state| state.tools.values());
         Ok(v1::ListToolsResponse { tools: tools.map(|tool| convert::tool(tenant, tool, false)).collect() })
     }
@@ -31,7 +31,7 @@ impl Tools {
     async fn get(&self, call: &Call, request: &v1::GetToolRequest) -> Result<v1::Tool, Failure> {
         let tenant = call.tenant()?;
         let named: Named<Name> = names::parse("name", "tools", &request.name, tenant)?;
-        let in_force = self.0.states.current().filter(|_| !named.foreign);
+        let in_force = self.0.states.current(tenant).filter(|_| !named.foreign);
         let tool = in_force.as_ref().and_then(|state| state.tools.get(&named.id));
         let resource = tool.map_or_else(|| Resource::absent("Tool", named.id.as_str()), |tool| Resource::tool(tool));
         let _permit = self.0.enter(call, resource, &named).await?;

@@ -133,7 +133,7 @@ pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), 
         return Ok(());
     }
     if let (Some(upstream), Seen::At(_)) = (&plan.upstream, seen) {
-        create(plan)?;
+        create(&plan.repository)?;
         super::upstream::fetch(plan, upstream)?;
         report.note("repository", Change::Created, format!("{place} (fetched)"));
         return Ok(());
@@ -142,26 +142,39 @@ pub(super) fn make(plan: &Plan, seen: &Seen, report: &mut Report) -> Result<(), 
         Some(directory) => read_files(directory)?,
         None => starter::files(plan),
     };
-    create(plan)?;
-    let tree = plan.path(layout::DATA).join("first-commit");
-    write_files(&tree, &files)?;
-    let (git_dir, work_tree) = (format!("--git-dir={}", plan.repository.display()), format!("--work-tree={}", tree.display()));
-    git("add the first files", &tree, &[&git_dir, &work_tree, "add", "--all", "--force", "."])?;
-    git(
-        "commit the first files",
-        &tree,
-        &[&git_dir, &work_tree, "commit", "--quiet", "--message", "First team, agent and policies"],
-    )?;
-    std::fs::remove_dir_all(&tree).map_err(error::file("remove", &tree))?;
+    found(&plan.repository, &plan.path(layout::DATA).join("first-commit"), &files)?;
     report.note("repository", Change::Created, place);
     note_model(plan, Change::Created, false, report);
     Ok(())
 }
 
+/// A bare repository whose first commit has these files, which are put together in `tree` meanwhile; one that has a commit stays as it is.
+///
+/// # Errors
+/// [`Error::File`], [`Error::Git`].
+pub(crate) fn found(repository: &Path, tree: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), Error> {
+    if has_commit(repository) {
+        return Ok(());
+    }
+    create(repository)?;
+    write_files(tree, files)?;
+    let (git_dir, work_tree) = (format!("--git-dir={}", repository.display()), format!("--work-tree={}", tree.display()));
+    git("add the first files", tree, &[&git_dir, &work_tree, "add", "--all", "--force", "."])?;
+    git(
+        "commit the first files",
+        tree,
+        &[&git_dir, &work_tree, "commit", "--quiet", "--message", "First team, agent and policies"],
+    )?;
+    std::fs::remove_dir_all(tree).map_err(error::file("remove", tree))
+}
+
 /// An empty bare repository; one that is there stays as it is.
-fn create(plan: &Plan) -> Result<(), Error> {
-    std::fs::create_dir_all(&plan.repository).map_err(error::file("create", &plan.repository))?;
-    git("create the repository", &plan.repository, &["init", "--quiet", "--bare", "."]).map(drop)
+///
+/// # Errors
+/// [`Error::File`], [`Error::Git`].
+pub(crate) fn create(repository: &Path) -> Result<(), Error> {
+    std::fs::create_dir_all(repository).map_err(error::file("create", repository))?;
+    git("create the repository", repository, &["init", "--quiet", "--bare", "."]).map(drop)
 }
 
 fn has_commit(repository: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! The first team and agent of an installation: one that takes stock of a folder and needs no model.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::Plan;
 
@@ -23,14 +24,19 @@ pub(crate) const FOLDER: &str = "files";
 
 /// The files of the first commit: the starter's and the default policies.
 pub(super) fn files(plan: &Plan) -> BTreeMap<String, Vec<u8>> {
-    let folder = plan.path(FOLDER).display().to_string();
-    let named = |text: &str| text.replace("@FILES@", &folder).replace("@AGENT@", plan.agent.as_str());
-    let starter = FILES.iter().map(|(path, text)| (named(path), named(text).into_bytes()));
-    let policies =
-        scalbotics_adapters::policy::defaults().iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
-    let mut files = starter.chain(policies).collect();
+    let mut files = first(&plan.path(FOLDER), plan.agent.as_str());
     if let Some(model) = &plan.model {
         model.add_to(&mut files, plan.agent.as_str());
     }
     files
+}
+
+/// The files of a tenant's first commit, whose first agent may use `folder`.
+pub(crate) fn first(folder: &Path, agent: &str) -> BTreeMap<String, Vec<u8>> {
+    let folder = folder.display().to_string();
+    let named = |text: &str| text.replace("@FILES@", &folder).replace("@AGENT@", agent);
+    let starter = FILES.iter().map(|(path, text)| (named(path), named(text).into_bytes()));
+    let policies =
+        scalbotics_adapters::policy::defaults().iter().map(|(path, text)| ((*path).to_owned(), text.as_bytes().to_vec()));
+    starter.chain(policies).collect()
 }

@@ -18,8 +18,8 @@ use scalbotics_runtime::audit::{Checkpointer, Keepers, Quota};
 use scalbotics_runtime::identity::{Issuance, Terms};
 use scalbotics_runtime::issuers::KeyCache;
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::{POLL_MS, REMOTE_POLL_MS, Reconciler, States};
-use scalbotics_runtime::{Ports, Supervisor, approval, evidence, privacy, secret, task};
+use scalbotics_runtime::reconcile::States;
+use scalbotics_runtime::{Ports, Supervisor, approval, evidence, secret, task};
 use scalbotics_store::SqliteStore;
 use tokio_rustls::TlsAcceptor;
 
@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::keys::Own;
 use crate::rpc::{self};
 use crate::start_error::{BoxError, StartError};
+use crate::tenants::Tenants;
 
 /// What the evidence of a `dev` installation says of itself (semantics §5.5).
 const DEV_STAMP: &str = "dev: approver keys not separated";
@@ -39,12 +40,6 @@ const USED_ASSERTIONS: &str = "logins";
 
 /// Where tokens of outside issuers that were exchanged are remembered, below the data directory.
 const EXCHANGED_TOKENS: &str = "exchanged";
-
-/// Looks at the repository, a remote one less often.
-pub(super) fn reconciler(config: &Config, ports: &Ports, (metrics, quota): (&Arc<Metrics>, &Arc<Quota>)) -> Arc<Reconciler> {
-    let poll_ms = if config.remote.is_some() { REMOTE_POLL_MS } else { POLL_MS };
-    Reconciler::polling(ports.clone(), config.tenant.clone(), (Arc::clone(metrics), Arc::clone(quota)), poll_ms)
-}
 
 /// Answers to approvals, stamped where keys are not separated.
 pub(super) fn approvals(config: &Config, ports: &Ports, tasks: &task::Service, is_dev: bool) -> approval::Service {
@@ -59,34 +54,21 @@ pub(super) fn anchored(
     remembered: anchor::Anchor,
     (checkpointer, supervisor): (&Checkpointer, &Supervisor),
 ) -> Arc<anchor::Keeper> {
-    let keeper = anchor::Keeper::new((ports.clone(), store), config.tenant.clone(), &config.keystore, remembered);
+    let keeper = anchor::Keeper::new((ports.clone(), store), &config.keystore, remembered);
     let anchor = Arc::new(keeper);
     anchor.start(checkpointer.signed(), supervisor);
     anchor
 }
 
-/// What is erased, and what must not be; it looks at the clock before anything is written under it.
-pub(super) async fn privacy_of(
-    config: &Config,
-    (ports, ground): (&Ports, privacy::Ground),
-    store: &SqliteStore,
-    (supervisor, quota): (&Supervisor, &Arc<Quota>),
-) -> Result<privacy::Service, StartError> {
-    let whose = (config.tenant.clone(), store.last_commit_at());
-    let terms = (ground, config.settings.retention.terms());
-    let opened = privacy::Service::open(ports.clone(), terms, whose, supervisor.clone(), Arc::clone(quota)).await;
-    opened.map_err(|error| StartError::System { attempt: "read how far erasing has come", source: error.into() })
-}
-
 /// Starts signing the logs' heads, and giving them to whoever keeps them outside of this host.
 pub(super) fn sign_logs(
     config: &Config,
-    ports: &Ports,
+    (ports, tenants): (&Ports, &Tenants),
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
     (keepers, incarnation): (Vec<Arc<dyn CheckpointKeeper>>, u64),
 ) -> (Arc<Checkpointer>, Arc<Keepers>) {
-    let (system, tenants) = (TenantId::system(), vec![config.tenant.clone()]);
+    let (system, tenants) = (TenantId::system(), tenants.names());
     let trust_domain = config.trust_domain.as_str().to_owned();
     let checkpointer = Checkpointer::new(ports.clone(), trust_domain, system.clone(), tenants, Arc::clone(metrics));
     let checkpointer = Arc::new(checkpointer.in_incarnation(incarnation).minding(Arc::clone(quota)));
@@ -97,10 +79,12 @@ pub(super) fn sign_logs(
     (checkpointer, keepers)
 }
 
-/// Masks that know the values of a tenant's secrets, so that the log covers them before a tool runs.
-pub(super) async fn learnt(masks: Arc<secret::Masks>, tenant: &TenantId) -> Arc<secret::Masks> {
-    if let Err(error) = masks.of(tenant).await {
-        tracing::warn!(%error, "values of secrets cannot be read yet");
+/// Masks that know the values of the tenants' secrets, so that the log covers them before a tool runs.
+pub(super) async fn learnt(masks: Arc<secret::Masks>, tenants: &Tenants) -> Arc<secret::Masks> {
+    for tenant in tenants.names() {
+        if let Err(error) = masks.of(&tenant).await {
+            tracing::warn!(%tenant, %error, "values of secrets cannot be read yet");
+        }
     }
     masks
 }

@@ -9,7 +9,7 @@ use scalbotics_adapters::tool::LocalRunner;
 use scalbotics_adapters::tool::http::Fetcher;
 use scalbotics_adapters::tool::process::Sandbox;
 use scalbotics_core::egress::Roots;
-use scalbotics_core::ports::{CheckpointKeeper, Clock, DesiredSource, IdSource};
+use scalbotics_core::ports::{CheckpointKeeper, Clock, IdSource};
 use scalbotics_identity::authority::approvers::Approvers;
 use scalbotics_identity::authority::issuer::Issuer;
 use scalbotics_identity::authority::keystore::Keystore;
@@ -18,25 +18,25 @@ use scalbotics_identity::authority::seal::TenantCipher;
 use scalbotics_identity::holder::trust;
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
-use scalbotics_runtime::reconcile::{Reconciler, States};
+use scalbotics_runtime::reconcile::{Board, States};
+use scalbotics_runtime::secret::Reserved;
 use scalbotics_runtime::{Ports, privacy, secret, task};
 use scalbotics_store::{Options, SqliteStore};
 
-use super::checks::compiler;
 use super::start::Start;
 use crate::clock::Guarded;
 use crate::config::{Config, Sink};
 use crate::covering;
-use crate::following::{Following, USER};
 use crate::id_source::UuidIds;
 use crate::keepers::keepers;
 use crate::keyring::Keyring;
 use crate::keys::{self, Own};
 use crate::keystore_file::KeystoreFile;
 use crate::own_secrets::{OwnSecrets, reserved};
-use crate::places::Places;
+use crate::places::PlacesByTenant;
 use crate::roots;
 use crate::start_error::StartError;
+use crate::tenants::{Repositories, registered};
 use crate::workspaces::InForceWorkspaces;
 
 /// Where the sandbox keeps its locks, below the data directory.
@@ -49,6 +49,8 @@ pub(super) struct Outside {
     pub(super) masks: Arc<secret::Masks>,
     pub(super) models: Arc<Runner>,
     pub(super) keepers: Vec<Arc<dyn CheckpointKeeper>>,
+    pub(super) repositories: Repositories,
+    pub(super) keyring: Arc<Keyring>,
 }
 
 /// The secret half of what is built, and whom it believes.
@@ -66,17 +68,20 @@ pub(super) struct Keys {
 ///
 /// # Errors
 /// [`StartError`].
-pub(crate) fn offline(
+pub(crate) async fn offline(
     config: &Config,
     (store, clock): (&SqliteStore, &Arc<Guarded>),
     incarnation: u64,
 ) -> Result<(Ports, privacy::Ground, States), StartError> {
     let keys = unlock(config)?;
-    let places = Arc::new(Places::of(config));
-    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
-    let metrics = Arc::new(Metrics::default());
-    let built = ports(config, &keys, store, clock, (&workspaces, places, &Start::default()), (&metrics, incarnation))?;
-    let states = Reconciler::new(built.ports.clone(), config.tenant.clone(), metrics).states();
+    let board = Board::default();
+    let built = ports(config, &keys, store, clock, (&board, &Start::default()), (&Arc::default(), incarnation))?;
+    let states = States::on(board);
+    for tenant in registered(&built.ports).await? {
+        if let Some(followed) = built.repositories.followed(&tenant) {
+            states.know(followed);
+        }
+    }
     Ok((built.ports, built.ground, states))
 }
 
@@ -111,27 +116,12 @@ pub(crate) fn git(config: &Config) -> GitSource {
     GitSource::new(&config.repository).following(format!("refs/heads/{}", config.settings.repository.branch))
 }
 
-pub(super) fn desired_source(config: &Config, secrets: &OwnSecrets, roots: &Roots) -> Arc<dyn DesiredSource> {
-    let local = git(config);
-    let Some(address) = config.remote.clone() else { return Arc::new(local) };
-    let repository = &config.settings.repository;
-    Arc::new(Following {
-        local,
-        copy: config.repository.clone(),
-        reference: format!("refs/heads/{}", repository.branch),
-        address,
-        user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
-        token: repository.token.as_ref().map(|name| secrets.of(name)),
-        roots: roots.clone(),
-    })
-}
-
 pub(super) fn ports(
     config: &Config,
     keys: &Keys,
     store: &SqliteStore,
     clock: &Arc<Guarded>,
-    (workspaces, places, options): (&Arc<InForceWorkspaces>, Arc<Places>, &Start),
+    (board, options): (&Board, &Start),
     (metrics, incarnation): (&Arc<Metrics>, u64),
 ) -> Result<Outside, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
@@ -148,18 +138,23 @@ pub(super) fn ports(
     let masks = secret::Masks::new(store.clone(), cipher.clone()).telling(Arc::new(covering::know));
     let masks = Arc::new(masks.detecting(redaction.detect(Sink::Outputs), redaction.detect(Sink::Prompts)));
     let source = secret::Source::new(store.clone(), cipher.clone(), Arc::clone(&clock), Arc::clone(&masks));
-    let source = Arc::new(source.reserving(reserved(config)));
-    let tools = LocalRunner::new(sandbox, Arc::clone(workspaces) as _, Arc::clone(&source) as _, Arc::clone(&clock));
+    let own = Reserved::default();
+    own.add(reserved(config));
+    let source = Arc::new(source.reserving(own.clone()));
+    let shared = Arc::new(config.clone());
+    let places = Arc::new(PlacesByTenant::of_config(Arc::clone(&shared)));
+    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places), board.clone()));
+    let tools = LocalRunner::new(sandbox, workspaces as _, Arc::clone(&source) as _, Arc::clone(&clock));
     let tools = tools.with_fetcher(Fetcher::default().trusting(keys.roots.clone()));
     let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _).trusting(keys.roots.clone());
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
-    let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks)));
+    let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks), board.clone()));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
-    let own = (Arc::clone(&clock), Arc::clone(&masks));
-    let secrets = OwnSecrets::new(config.tenant.clone(), (store.clone(), cipher.clone()), own);
-    let desired_source = desired_source(config, &secrets, &keys.roots);
+    let secrets = OwnSecrets::new((store.clone(), cipher.clone()), (Arc::clone(&clock), Arc::clone(&masks)));
+    let keepers = keepers(config, &secrets, &keys.roots);
+    let repositories = Repositories { config: shared, places, secrets, reserved: own, roots: keys.roots.clone() };
     let keyring = Arc::new(Keyring::new(Arc::clone(&keys.file), Arc::clone(&cipher)));
-    let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: keyring };
+    let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: Arc::clone(&keyring) as _ };
     let ports = Ports {
         task_log: Arc::new(task::RecentTasks::new(store.clone())),
         audit_log: store.clone(),
@@ -174,6 +169,7 @@ pub(super) fn ports(
         services: store.clone(),
         svids: store.clone(),
         join_tokens: store.clone(),
+        tenants: store.clone(),
         registry: store,
         cipher,
         clock,
@@ -181,8 +177,6 @@ pub(super) fn ports(
         tools: Arc::new(tools),
         signer: Arc::new(signer),
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
-        desired_source,
-        compiler: Arc::new(compiler(config, places)),
     };
-    Ok(Outside { ports, ground, masks, models, keepers: keepers(config, &secrets, &keys.roots) })
+    Ok(Outside { ports, ground, masks, models, keepers, repositories, keyring })
 }

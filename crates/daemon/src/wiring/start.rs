@@ -10,15 +10,14 @@ use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::audit::{Auditor, Quota};
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::Reconciler;
-use scalbotics_runtime::{Decisions, Ports, Supervisor, model, people, secret, task};
+use scalbotics_runtime::reconcile::{Board, States};
+use scalbotics_runtime::{Decisions, Ports, Supervisor, people, privacy, secret, task, tenants};
+use scalbotics_store::SqliteStore;
 use tokio::net::TcpListener;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
-use super::loops::{
-    acceptor, anchored, approvals, evidence_of, issuance, learnt, outsiders, privacy_of, reconciler, sign_logs, used_logins,
-};
+use super::loops::{acceptor, anchored, approvals, evidence_of, issuance, learnt, outsiders, sign_logs, used_logins};
 use super::parts::{Keys, Outside, open_store, ports, unlock};
 use super::trust;
 use super::workloads::Workloads;
@@ -27,12 +26,12 @@ use crate::anchor;
 use crate::clock::{Source as _, System};
 use crate::clock_mark;
 use crate::config::Config;
+use crate::keyring::Keyring;
 use crate::open_files;
-use crate::places::Places;
 use crate::rpc::{self, Context, Installation, Limits};
 use crate::running::Running;
 use crate::start_error::StartError;
-use crate::workspaces::InForceWorkspaces;
+use crate::tenants::{Premises, Repositories, Seed, Tenants};
 
 /// What a start may be told beside the configuration.
 #[derive(Debug, Clone)]
@@ -61,31 +60,31 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
     let newest = store.last_commit_at().max(Some(remembered.at));
     let clock = Arc::new(clock_mark::begin(&config, newest));
-    let places = Arc::new(Places::of(&config));
-    let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places)));
-    let metrics = Arc::new(Metrics::default());
-    let outside = ports(&config, &keys, &store, &clock, (&workspaces, places, &options), (&metrics, remembered.incarnation))?;
-    let Outside { ports, ground, masks, models, keepers } = outside;
+    let (metrics, board) = (Arc::new(Metrics::default()), Board::default());
+    let outside = ports(&config, &keys, &store, &clock, (&board, &options), (&metrics, remembered.incarnation))?;
+    let Outside { ports, ground, masks, models, keepers, repositories, keyring } = outside;
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     trust::record(&config, &ports).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
-    let privacy = privacy_of(&config, (&ports, ground), &store, (&supervisor, &quota)).await?;
-    let reconciler = reconciler(&config, &ports, (&metrics, &quota));
-    begin_desired(&reconciler, (&workspaces, &models), &supervisor).await;
-    let (tasks, recovered) = recovered_tasks(&config, (&ports, &reconciler), &supervisor, (&metrics, &quota)).await?;
-    let secrets = secret::Service::new(ports.clone(), learnt(masks, &config.tenant).await, Arc::clone(&quota));
+    let states = States::on(board);
+    let numbers = (Arc::clone(&metrics), Arc::clone(&quota));
+    let tenants = served((&ports, ground), (repositories, keyring), &states, (&store, &supervisor), numbers).await?;
+    let (tasks, recovered) = recovered_tasks(&config, (&ports, &states), &supervisor, (&metrics, &quota)).await?;
+    let secrets = secret::Service::new(ports.clone(), learnt(masks, &tenants).await, Arc::clone(&quota));
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
-    let (checkpointer, keepers) = sign_logs(&config, &ports, &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
+    let (checkpointer, keepers) =
+        sign_logs(&config, (&ports, &tenants), &supervisor, (&metrics, &quota), (keepers, remembered.incarnation));
     let anchor = anchored(&config, (&ports, &store), remembered, (&checkpointer, &supervisor));
     let workloads = Workloads::prepare(&config, &keys, clock.now()).await?;
     let Keys { trust, issuer, authority, own, roots, .. } = keys;
     let (acceptor, authorities) = acceptor(&config, (authority, own), &trust, (clock.clone(), &supervisor)).await?;
     let people = people::Service::new(ports.clone(), tasks.clone(), (Arc::clone(&quota), Arc::clone(&metrics)));
+    let tenancy = tenants::Service::new(ports.clone(), tasks.clone(), config.tenant.clone(), Arc::clone(&quota));
     let context = Arc::new(Context {
         outsiders: outsiders(&config, roots, (&clock, &supervisor, &metrics))?,
         approvals: approvals(&config, &ports, &tasks, trust.dev),
-        evidence: evidence_of(&config, &ports, reconciler.states(), (&issuer, authorities.serving()))?,
+        evidence: evidence_of(&config, &ports, states.clone(), (&issuer, authorities.serving()))?,
         store,
         validator: issuer.validator(&[]),
         issuer,
@@ -94,12 +93,13 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         tasks,
         models,
         identity: issuance(&config, &ports, (authorities.port(), Arc::clone(&clock)), (&quota, &metrics)),
-        privacy,
         secrets,
         decisions: Decisions::new(&ports),
         quota,
-        states: reconciler.states(),
-        reconciler,
+        states,
+        tenancy,
+        tenants,
+        checkpointer,
         authorities,
         bundle: trust.ca_bundle_pem,
         auditor,
@@ -121,7 +121,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     supervisor.spawn_essential("api", rpc::Server::new(api, Arc::clone(&context), routes, acceptor, most).serve());
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
-    Ok(Running { addresses, context, checkpointer, health, config: ArcSwap::from_pointee(config) })
+    Ok(Running { addresses, context, health, config: ArcSwap::from_pointee(config) })
 }
 
 /// Lets the process have as many files open as its connections and those of the Workload API need.
@@ -133,19 +133,19 @@ fn raise_open_files(config: &Config) {
 /// Tasks, with those that were not finished back, and their number.
 async fn recovered_tasks(
     config: &Config,
-    (ports, reconciler): (&Ports, &Reconciler),
+    (ports, states): (&Ports, &States),
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
 ) -> Result<(task::Service, usize), StartError> {
     let terms = (Arc::clone(quota), (&config.settings.issuer.claims_age).into());
-    let tasks = task::Service::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(metrics), terms);
+    let tasks = task::Service::start(ports.clone(), states.clone(), supervisor.clone(), Arc::clone(metrics), terms);
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     Ok((tasks, recovered))
 }
 
 /// Starts what looks after the data and the clock.
 fn start_watches(context: &Context, config: &Config) {
-    context.privacy.start();
+    context.tenants.start_erasing();
     clock_mark::watch(config, (&context.clock, &context.ports), &context.quota, &context.supervisor);
 }
 
@@ -155,15 +155,20 @@ fn routes(context: &Arc<Context>, config: &Config) -> Result<(Routes, HealthRepo
     routes.map_err(|error| StartError::System { attempt: "describe the API", source: error.into() })
 }
 
-/// Brings desired state into force, and has those who need it told of each change.
-async fn begin_desired(
-    reconciler: &Arc<Reconciler>,
-    (workspaces, models): (&InForceWorkspaces, &model::Runner),
-    supervisor: &Supervisor,
-) {
-    workspaces.follow(reconciler.states().watch());
-    models.follow(reconciler.states().watch());
-    reconciler.start(supervisor).await;
+/// The tenants, with what their repositories say in force.
+async fn served(
+    (ports, ground): (&Ports, privacy::Ground),
+    (repositories, keyring): (Repositories, Arc<Keyring>),
+    states: &States,
+    (store, supervisor): (&SqliteStore, &Supervisor),
+    (metrics, quota): (Arc<Metrics>, Arc<Quota>),
+) -> Result<Tenants, StartError> {
+    let (ports, states, supervisor) = (ports.clone(), states.clone(), supervisor.clone());
+    let premises = Premises::new(Arc::clone(&repositories.config), keyring, Arc::clone(&ports.clock));
+    let seed = Seed { premises, ports, repositories, ground, states, metrics, quota, supervisor };
+    let tenants = Tenants::open(seed, store.last_commit_at()).await?;
+    tenants.bring_into_force().await;
+    Ok(tenants)
 }
 
 /// What is served to this host itself: the admin pages, and identities of its processes.
@@ -194,7 +199,6 @@ pub(super) fn installation(config: &Config, started_at: Timestamp) -> Installati
         trust_domain: config.trust_domain.clone(),
         tenant: config.tenant.clone(),
         dev: config.settings.installation.dev,
-        remote: config.remote.as_ref().map(ToString::to_string),
         started_at,
     }
 }

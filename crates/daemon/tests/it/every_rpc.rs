@@ -105,6 +105,14 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         ("ServiceService", "SuspendService" | "ResumeService" | "OffboardService") => {
             (v1::ServiceStandingRequest { name: service, ..Default::default() }.encode_to_vec(), true)
         }
+        ("TenantService", "AddTenant") => {
+            (v1::AddTenantRequest { name: parent, branch: text("main"), ..Default::default() }.encode_to_vec(), false)
+        }
+        ("TenantService", "ListTenants") => (v1::ListTenantsRequest::default().encode_to_vec(), false),
+        ("TenantService", "GetTenant") => (v1::GetTenantRequest { name: parent }.encode_to_vec(), false),
+        ("TenantService", "SuspendTenant" | "ResumeTenant") => {
+            (v1::TenantStandingRequest { name: parent, ..Default::default() }.encode_to_vec(), false)
+        }
         ("TeamService", "ListTeams") => (v1::ListTeamsRequest { parent }.encode_to_vec(), false),
         ("TeamService", "GetTeam") => (v1::GetTeamRequest { name: format!("{parent}/teams/ghost") }.encode_to_vec(), true),
         ("ModelService", "ListModels") => (v1::ListModelsRequest { parent }.encode_to_vec(), false),
@@ -166,8 +174,13 @@ fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
     Some((message, one))
 }
 
-/// Methods whose request names no tenant at all.
-const NAMELESS: [&str; 9] = [
+/// Methods whose request names nothing that is a tenant's: nothing at all, or tenants themselves.
+const NAMELESS: [&str; 14] = [
+    "/scalbotics.v1.TenantService/AddTenant",
+    "/scalbotics.v1.TenantService/ListTenants",
+    "/scalbotics.v1.TenantService/GetTenant",
+    "/scalbotics.v1.TenantService/SuspendTenant",
+    "/scalbotics.v1.TenantService/ResumeTenant",
     "/scalbotics.v1.IdentityService/RenewSvid",
     "/scalbotics.v1.SessionService/WhoAmI",
     "/scalbotics.v1.InstallationService/GetInstallation",

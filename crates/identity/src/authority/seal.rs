@@ -24,7 +24,7 @@ use super::keystore::{self, Keystore};
 use crate::entropy;
 
 use ring::Ring;
-pub use ring::{TenantKey, destroy, retired, rotate};
+pub use ring::{TenantKey, begin, destroy, retired, rotate};
 
 /// Separates wrapped keys from sealed payloads.
 const WRAP_TAG: &[u8] = b"scalbotics/payload-key/v1\0";

@@ -187,7 +187,7 @@ impl Service {
             context: json!({}),
         };
         let requests = vec![question];
-        let answers = match self.shared.states.current() {
+        let answers = match self.shared.states.current(&request.tenant) {
             Some(in_force) => in_force.ask(&requests).await,
             None => vec![Vec::new()],
         };

@@ -5,7 +5,7 @@
 //! cosigns, its checkpoint keeps all logs.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use scalbotics_core::audit::checkpoint::{Checkpoint, origin, system_origin};
@@ -53,7 +53,7 @@ pub struct Checkpointer {
     ports: Ports,
     trust_domain: String,
     system: TenantId,
-    tenants: Vec<TenantId>,
+    tenants: RwLock<Vec<TenantId>>,
     metrics: Arc<Metrics>,
     signed: watch::Sender<Signed>,
     incarnation: u64,
@@ -84,6 +84,7 @@ impl Checkpointer {
     #[must_use]
     pub fn new(ports: Ports, trust_domain: String, system: TenantId, tenants: Vec<TenantId>, metrics: Arc<Metrics>) -> Self {
         let (signed, quota) = (watch::Sender::new(Signed::default()), Arc::default());
+        let tenants = RwLock::new(tenants);
         Self { ports, trust_domain, system, tenants, metrics, signed, incarnation: 1, quota }
     }
 
@@ -100,6 +101,18 @@ impl Checkpointer {
     pub fn minding(mut self, quota: Arc<Quota>) -> Self {
         self.quota = quota;
         self
+    }
+
+    /// Signs the log of this tenant too from now on.
+    pub fn also(&self, tenant: &TenantId) {
+        let mut tenants = self.tenants.write().unwrap_or_else(PoisonError::into_inner);
+        if !tenants.contains(tenant) {
+            tenants.push(tenant.clone());
+        }
+    }
+
+    fn tenants(&self) -> Vec<TenantId> {
+        self.tenants.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Under which origin a log is signed.
@@ -156,7 +169,8 @@ impl Checkpointer {
             (known.heads, known.looked) = (heads, true);
         }
         let (mut grown, mut sizes) = (Vec::new(), BTreeMap::new());
-        for tenant in &self.tenants {
+        let tenants = self.tenants();
+        for tenant in &tenants {
             let head = self.ports.audit_log.head(tenant).await.map_err(Error::from);
             let Some(head) = told(tenant, head) else { continue };
             sizes.insert(tenant.clone(), head.size);
@@ -184,7 +198,7 @@ impl Checkpointer {
     async fn show(&self) {
         let mut sizes = BTreeMap::new();
         let mut stored = (0, String::new());
-        for tenant in self.tenants.iter().chain([&self.system]) {
+        for tenant in self.tenants().iter().chain([&self.system]) {
             let Some(head) = told(tenant, self.ports.audit_log.head(tenant).await.map_err(Error::from)) else { return };
             sizes.insert(tenant.clone(), head.size);
             stored = (checkpoint_size(&head), head.checkpoint.unwrap_or_default());
@@ -236,8 +250,9 @@ impl Checkpointer {
     /// Sizes in the newest heads of the installation log, as far as a start looks back.
     async fn recorded(&self) -> Result<BTreeMap<TenantId, u64>, Error> {
         let size = self.ports.audit_log.head(&self.system).await?.size;
+        let tenants = self.tenants();
         let origins: BTreeMap<String, &TenantId> =
-            self.tenants.iter().map(|tenant| (origin(&self.trust_domain, tenant), tenant)).collect();
+            tenants.iter().map(|tenant| (origin(&self.trust_domain, tenant), tenant)).collect();
         let mut heads = BTreeMap::new();
         let (mut until, end) = (size, size.saturating_sub(LOOK_BACK));
         while until > end && heads.len() < origins.len() {

@@ -15,8 +15,8 @@ use crate::reconcile::InForce;
 impl Gatherer<'_> {
     /// The texts of the commit that the task runs under, and of what was in force since; a text that is not had any more is withheld.
     pub(super) async fn texts(&self, records: &[(AuditEntry, Record)], path: &Path, gathered: &mut Gathered) {
-        let mut known = self.states.recent();
-        known.extend(self.states.at(&path.commit).await);
+        let mut known = self.states.recent(self.tenant);
+        known.extend(self.states.at(self.tenant, &path.commit).await);
         policies(records, &known, gathered);
         tools(path, &known, gathered);
     }

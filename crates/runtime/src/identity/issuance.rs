@@ -135,7 +135,9 @@ impl Issuance {
         let now = self.ports.clock.now();
         let agent = self.ports.registry.agent(order.agent).await?.ok_or(Error::NotFound)?;
         let not_active = || Error::NotActive { name: agent.name.clone() };
-        if agent.standing != Standing::Active {
+        let tenant = self.ports.tenants.tenant(&agent.tenant).await?;
+        let is_served = tenant.is_some_and(|tenant| tenant.standing == Standing::Active);
+        if agent.standing != Standing::Active || !is_served {
             return Err(not_active());
         }
         let (epoch, joined, action) = basis(&order.basis, &agent, now)?;

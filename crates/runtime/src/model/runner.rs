@@ -1,6 +1,6 @@
 //! A tool runner that asks models where the tool is `model.call`, and hands everything else on.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use scalbotics_core::model::{Model, Request};
@@ -8,33 +8,25 @@ use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{NotAnswered, Stop, ToolRunner};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_core::tool::{Call, Definition, Kind, NotDone, Outcome, ResolvedInput, Verification};
-use tokio::sync::watch;
 
 use super::{NoAnswer, Router};
-use crate::reconcile::InForce;
+use crate::reconcile::Board;
 use crate::secret::Masks;
 
 /// Asks models for the calls of `model.call`; other tools run through another runner.
-///
-/// It holds the state in force alone, never the reconciler's states: those hold the ports, and the ports hold this.
 #[derive(Debug)]
 pub struct Runner {
     inner: Arc<dyn ToolRunner>,
     router: Router,
     masks: Arc<Masks>,
-    state: OnceLock<watch::Receiver<Option<Arc<InForce>>>>,
+    in_force: Board,
 }
 
 impl Runner {
-    /// Puts the parts together; it knows no model before it is told where the state in force is.
+    /// Puts the parts together; the models of a tenant are those on the board.
     #[must_use]
-    pub const fn new(inner: Arc<dyn ToolRunner>, router: Router, masks: Arc<Masks>) -> Self {
-        Self { inner, router, masks, state: OnceLock::new() }
-    }
-
-    /// Tells where the state in force is; the first word counts.
-    pub fn follow(&self, state: watch::Receiver<Option<Arc<InForce>>>) {
-        let _already = self.state.set(state);
+    pub const fn new(inner: Arc<dyn ToolRunner>, router: Router, masks: Arc<Masks>, in_force: Board) -> Self {
+        Self { inner, router, masks, in_force }
     }
 
     /// For how many milliseconds the model is not asked, because it failed again and again; 0 where it is.
@@ -45,8 +37,7 @@ impl Runner {
 
     /// The models of a route, in its order.
     fn models(&self, tenant: &TenantId, request: &Request) -> Result<Vec<Arc<Model>>, NotDone> {
-        let state = self.state.get().and_then(|state| state.borrow().clone());
-        let state = state.filter(|state| state.snapshot.tenant == *tenant);
+        let state = self.in_force.of(tenant);
         let model = |id| state.as_ref()?.snapshot.models.get(id).cloned();
         let gone = |id| NotDone::Unavailable { reason: format!("model `{id}` is not in force any more") };
         request.route.iter().map(|id| model(id).ok_or_else(|| gone(id))).collect()

@@ -8,10 +8,11 @@ use scalbotics_core::desired::{Finding, FindingKind};
 use scalbotics_core::ports::{AuditQuery, DesiredError, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
+use super::history::History;
 use super::registration::register;
-use super::{InForce, States, Status};
+use super::{Followed, InForce, States, Status};
 use crate::audit::Quota;
 use crate::metrics::Metrics;
 use crate::{Ports, Supervisor};
@@ -29,15 +30,15 @@ const ACTION: &str = "repository.load";
 const SEARCH_PAGE: u64 = 1_000;
 const SEARCH_PAGES_MAX: u64 = 100;
 
-/// Brings the newest commit into force.
+/// Brings the newest commit of one tenant's repository into force.
 #[derive(Debug)]
 pub struct Reconciler {
     ports: Ports,
-    tenant: TenantId,
+    followed: Followed,
     metrics: Arc<Metrics>,
     quota: Arc<Quota>,
-    in_force: watch::Sender<Option<Arc<InForce>>>,
     states: States,
+    history: Arc<History>,
     status: Mutex<Status>,
     looking: tokio::sync::Mutex<()>,
     poll: Duration,
@@ -45,34 +46,43 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// A reconciler of one tenant's repository; nothing is in force yet.
+    /// A reconciler of one tenant's repository, the only one of its installation; nothing is in force yet.
     #[must_use]
-    pub fn new(ports: Ports, tenant: TenantId, metrics: Arc<Metrics>) -> Arc<Self> {
-        Self::polling(ports, tenant, (metrics, Arc::default()), POLL_MS)
+    pub fn new(ports: Ports, followed: Followed, metrics: Arc<Metrics>) -> Arc<Self> {
+        Self::among(&States::default(), ports, followed, (metrics, Arc::default()), POLL_MS)
     }
 
-    /// The same, looking once in so many milliseconds; while `quota` has only reads served, no other commit comes into force than the one
-    /// that was in force last (semantics §7.4).
+    /// One beside others, whose states come into force among theirs; it looks once in so many milliseconds. While `quota` has only reads
+    /// served, no other commit comes into force than the one that was in force last (semantics §7.4).
     #[must_use]
-    pub fn polling(ports: Ports, tenant: TenantId, (metrics, quota): (Arc<Metrics>, Arc<Quota>), poll_ms: u64) -> Arc<Self> {
-        let poll = Duration::from_millis(poll_ms);
-        let (in_force, current) = watch::channel(None);
-        let states = States::new(ports.clone(), current);
+    pub fn among(
+        states: &States,
+        ports: Ports,
+        followed: Followed,
+        (metrics, quota): (Arc<Metrics>, Arc<Quota>),
+        poll_ms: u64,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            history: states.follow(followed.clone()),
+            states: states.clone(),
             ports,
-            tenant,
+            followed,
             metrics,
             quota,
-            in_force,
-            states,
             status: Mutex::default(),
             looking: tokio::sync::Mutex::default(),
-            poll,
+            poll: Duration::from_millis(poll_ms),
             nudged: Notify::new(),
         })
     }
 
-    /// The state in force and recent ones.
+    /// Whose repository it is.
+    #[must_use]
+    pub const fn tenant(&self) -> &TenantId {
+        &self.followed.tenant
+    }
+
+    /// The states in force and recent ones, among which this one's are.
     #[must_use]
     pub fn states(&self) -> States {
         self.states.clone()
@@ -118,7 +128,7 @@ impl Reconciler {
             // Agents would be registered, and a record written, in a database that may be an older one.
             return self.status();
         }
-        match self.ports.desired_source.head().await {
+        match self.followed.source.head().await {
             Ok(head) => self.consider(head).await,
             Err(error) => self.unreadable(&error),
         }
@@ -140,12 +150,12 @@ impl Reconciler {
     }
 
     async fn compile(&self, commit: &str) -> Result<InForce, Refusal> {
-        let files = match self.ports.desired_source.load(commit).await {
+        let files = match self.followed.source.load(commit).await {
             Ok(files) => files,
             Err(DesiredError::Refused { path, reason, .. }) => return Err(Refusal::Findings(vec![refused(path, reason)])),
             Err(error @ DesiredError::Unreadable { .. }) => return Err(Refusal::Unreadable(error)),
         };
-        let compiler = Arc::clone(&self.ports.compiler);
+        let compiler = Arc::clone(&self.followed.compiler);
         match tokio::task::spawn_blocking(move || compiler.compile(files)).await {
             Ok(result) => result.map_err(Refusal::Findings),
             Err(_) => {
@@ -157,7 +167,7 @@ impl Reconciler {
 
     /// Registers what is new, audits, swaps; a store that fails leaves everything for the next look.
     async fn adopt(&self, head: String, mut state: InForce) {
-        if let Some(current) = self.states.current() {
+        if let Some(current) = self.states.current(self.tenant()) {
             state.snapshot.share_with(&current.snapshot);
         }
         let done = async {
@@ -170,10 +180,10 @@ impl Reconciler {
             status.unreadable = Some(error.to_string());
             return;
         }
-        if let Some(old) = self.in_force.send_replace(Some(Arc::new(state))) {
-            self.states.keep(old);
+        if let Some(old) = self.states.board().put(Arc::new(state)) {
+            self.history.keep(old);
         }
-        tracing::info!(commit = head, "commit is in force");
+        tracing::info!(tenant = %self.tenant(), commit = head, "commit is in force");
         self.metrics.reconciled_changed.add(1);
         let since = Some(self.ports.clock.now());
         *self.status.lock().unwrap_or_else(PoisonError::into_inner) =
@@ -206,7 +216,7 @@ impl Reconciler {
 
     async fn audit(&self, commit: &str, word: &str) -> Result<(), StoreError> {
         let at = self.ports.clock.now();
-        let mut record = Record::new(Kind::Installation, at, self.tenant.clone(), Uid::Daemon, ACTION);
+        let mut record = Record::new(Kind::Installation, at, self.tenant().clone(), Uid::Daemon, ACTION);
         record.target = Some(commit.to_owned());
         record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
         self.ports.audit_log.append(vec![record], Vec::new()).await.map(|_| ())
@@ -230,7 +240,7 @@ impl Reconciler {
             tracing::error!(commit, %error, "agents of the last good commit could not be registered");
             return;
         }
-        self.in_force.send_replace(Some(Arc::new(state)));
+        self.states.board().put(Arc::new(state));
         tracing::warn!(commit, "the last good commit is in force");
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.in_force = Some(commit);
@@ -238,7 +248,7 @@ impl Reconciler {
     }
 
     async fn last_good(&self) -> Result<Option<String>, StoreError> {
-        let mut end = self.ports.audit_log.head(&self.tenant).await?.size;
+        let mut end = self.ports.audit_log.head(self.tenant()).await?.size;
         for _ in 0..SEARCH_PAGES_MAX {
             if end == 0 {
                 break;
@@ -246,7 +256,7 @@ impl Reconciler {
             let from = end.saturating_sub(SEARCH_PAGE);
             let limit = usize::try_from(SEARCH_PAGE).unwrap_or(usize::MAX);
             let query = AuditQuery { from, limit, kind: Some(Kind::Installation), ..AuditQuery::default() };
-            let entries = self.ports.audit_log.read(&self.tenant, &query).await?;
+            let entries = self.ports.audit_log.read(self.tenant(), &query).await?;
             let records = entries.iter().rev().filter(|entry| entry.index < end);
             let found = records
                 .filter_map(|entry| serde_json::from_slice::<Record>(&entry.leaf).ok())

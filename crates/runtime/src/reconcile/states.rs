@@ -1,97 +1,62 @@
-//! The state in force, and the states that running tasks were submitted under.
+//! The states in force, and the states that running tasks were submitted under, of every tenant.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use tokio::sync::watch;
+use scalbotics_core::tenant::TenantId;
 
-use super::InForce;
-use crate::Ports;
+use super::history::History;
+use super::{Board, Followed, InForce};
 
-/// Most states of earlier commits that are kept for tasks submitted under them; each holds compiled policies.
-const EARLIER_MAX: usize = 8;
-
-/// The state in force and recent ones. Cloning shares them.
-#[derive(Debug, Clone)]
+/// The states in force and recent ones, of every tenant whose repository is followed. Cloning shares them.
+#[derive(Debug, Clone, Default)]
 pub struct States {
-    current: watch::Receiver<Option<Arc<InForce>>>,
-    earlier: Arc<Mutex<Vec<Arc<InForce>>>>,
-    /// Thousands of tasks may ask for the same commit at start: one loads it for all.
-    loading: Arc<tokio::sync::Mutex<()>>,
-    ports: Ports,
+    board: Board,
+    histories: Arc<RwLock<BTreeMap<TenantId, Arc<History>>>>,
 }
 
 impl States {
-    pub(super) fn new(ports: Ports, current: watch::Receiver<Option<Arc<InForce>>>) -> Self {
-        Self { current, earlier: Arc::default(), loading: Arc::default(), ports }
-    }
-
-    /// The state in force, or `None` when no commit was ever good.
+    /// States that come into force on this board; no repository is followed yet.
     #[must_use]
-    pub fn current(&self) -> Option<Arc<InForce>> {
-        self.current.borrow().clone()
+    pub fn on(board: Board) -> Self {
+        Self { board, histories: Arc::default() }
     }
 
-    /// A receiver that changes with the state in force.
+    /// What is in force.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Option<Arc<InForce>>> {
-        self.current.clone()
+    pub const fn board(&self) -> &Board {
+        &self.board
     }
 
-    /// The state of a commit: the one in force, a kept one, or the repository's; `None` when it cannot be had any more.
-    pub(crate) async fn at(&self, commit: &str) -> Option<Arc<InForce>> {
-        if let Some(state) = self.kept(commit) {
-            return Some(state);
-        }
-        let _one_at_a_time = self.loading.lock().await;
-        if let Some(state) = self.kept(commit) {
-            return Some(state);
-        }
-        let files = match self.ports.desired_source.load(commit).await {
-            Ok(files) => files,
-            Err(error) => {
-                tracing::warn!(commit, %error, "the commit of a running task cannot be loaded");
-                return None;
-            }
-        };
-        let compiler = Arc::clone(&self.ports.compiler);
-        let compiled = tokio::task::spawn_blocking(move || compiler.compile(files)).await;
-        match compiled {
-            Ok(Ok(mut state)) => {
-                if let Some(current) = self.current() {
-                    state.snapshot.share_with(&current.snapshot);
-                }
-                let state = Arc::new(state);
-                self.keep(Arc::clone(&state));
-                Some(state)
-            }
-            Ok(Err(_)) | Err(_) => {
-                tracing::warn!(commit, "the commit of a running task does not compile any more");
-                None
-            }
-        }
+    /// The state in force of a tenant, or `None` when no commit of it was ever good.
+    #[must_use]
+    pub fn current(&self, tenant: &TenantId) -> Option<Arc<InForce>> {
+        self.board.of(tenant)
     }
 
-    /// The state in force and those that are kept, the newest first.
-    pub(crate) fn recent(&self) -> Vec<Arc<InForce>> {
-        let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        self.current().into_iter().chain(earlier.iter().rev().cloned()).collect()
+    /// Knows where a tenant's states are from now on, of which none comes into force by it.
+    pub fn know(&self, followed: Followed) {
+        drop(self.follow(followed));
     }
 
-    /// Keeps a state that goes out of force.
-    pub(super) fn keep(&self, state: Arc<InForce>) {
-        let mut earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-        earlier.retain(|kept| kept.snapshot.commit != state.snapshot.commit);
-        earlier.push(state);
-        if earlier.len() > EARLIER_MAX {
-            earlier.remove(0);
-        }
+    /// Follows a tenant's repository from now on; where it was followed already, as it was.
+    pub(super) fn follow(&self, followed: Followed) -> Arc<History> {
+        let mut histories = self.histories.write().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(History::new(self.board.clone(), followed.clone()));
+        Arc::clone(histories.entry(followed.tenant.clone()).or_insert_with(new))
     }
 
-    fn kept(&self, commit: &str) -> Option<Arc<InForce>> {
-        let current = self.current().filter(|state| state.snapshot.commit == commit);
-        current.or_else(|| {
-            let earlier = self.earlier.lock().unwrap_or_else(PoisonError::into_inner);
-            earlier.iter().find(|state| state.snapshot.commit == commit).cloned()
-        })
+    /// The state of a tenant's commit: the one in force, a kept one, or the repository's; `None` when it cannot be had any more.
+    pub(crate) async fn at(&self, tenant: &TenantId, commit: &str) -> Option<Arc<InForce>> {
+        self.history(tenant)?.at(commit).await
+    }
+
+    /// The state in force of a tenant and those that are kept, the newest first.
+    pub(crate) fn recent(&self, tenant: &TenantId) -> Vec<Arc<InForce>> {
+        self.history(tenant).map(|history| history.recent()).unwrap_or_default()
+    }
+
+    fn history(&self, tenant: &TenantId) -> Option<Arc<History>> {
+        self.histories.read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
     }
 }

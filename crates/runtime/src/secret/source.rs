@@ -11,6 +11,7 @@ use scalbotics_core::secret::{Facts, RevealError, Secret, SecretRef, disclose};
 use scalbotics_core::tool::Call;
 
 use super::Masks;
+use super::Reserved;
 
 /// Times that a value is read again because it was rotated in between.
 const READS_MAX: u32 = 3;
@@ -22,25 +23,20 @@ pub struct Source {
     cipher: Arc<dyn PayloadCipher>,
     clock: Arc<dyn Clock>,
     masks: Arc<Masks>,
-    reserved: Vec<SecretRef>,
+    reserved: Reserved,
 }
 
 impl Source {
     /// A source over the store; what it hands over, `masks` takes out of what tools say.
     #[must_use]
-    pub const fn new(
-        store: Arc<dyn SecretStore>,
-        cipher: Arc<dyn PayloadCipher>,
-        clock: Arc<dyn Clock>,
-        masks: Arc<Masks>,
-    ) -> Self {
-        Self { store, cipher, clock, masks, reserved: Vec::new() }
+    pub fn new(store: Arc<dyn SecretStore>, cipher: Arc<dyn PayloadCipher>, clock: Arc<dyn Clock>, masks: Arc<Masks>) -> Self {
+        Self { store, cipher, clock, masks, reserved: Reserved::default() }
     }
 
     /// The same, for which some secrets do not exist: the daemon's own.
     #[must_use]
-    pub fn reserving(mut self, reserved: impl IntoIterator<Item = SecretRef>) -> Self {
-        self.reserved = reserved.into_iter().collect();
+    pub fn reserving(mut self, reserved: Reserved) -> Self {
+        self.reserved = reserved;
         self
     }
 

@@ -68,10 +68,15 @@ impl Actor {
         (self.shared.now() >= warrant.deadline()).then(|| "its deadline has passed".to_owned())
     }
 
-    /// Why the human or the service of the chain may not act now, if one may not: nothing is sent for whoever was suspended after the
+    /// Why the tenant, the human or the service of the chain may not act now, if one may not: nothing is sent for whoever was suspended after the
     /// decision. That a grant is over shows in the deadline, which lies before its end.
     async fn absent_principal(&self) -> Option<String> {
         let ports = &self.shared.ports;
+        match ports.tenants.tenant(&self.tenant).await {
+            Ok(Some(tenant)) if tenant.standing == Standing::Active => {}
+            Ok(_) => return Some("the tenant was suspended".to_owned()),
+            Err(error) => return Some(format!("the registry cannot be read: {error}")),
+        }
         for principal in &self.state().ok()?.envelope.chain.principals {
             let standing = match principal.uid {
                 Uid::Human(uid) => ports.registry.human_by_uid(uid).await.map(|human| human.map(|human| human.standing)),

@@ -156,7 +156,7 @@ impl Actor {
         if let Some(denied) = self.forbidden(&open)? {
             return self.give_up(effect, denied).await;
         }
-        let Some(in_force) = self.shared.states.current() else {
+        let Some(in_force) = self.shared.states.current(&self.tenant) else {
             let denied = Denied::Because(Doubt::PolicyDenies, "no desired state is in force".to_owned());
             return self.give_up(effect, denied).await;
         };

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use scalbotics_core::ids::TaskId;
-use scalbotics_core::principal::{Chain, Uid};
+use scalbotics_core::principal::{Chain, Principal, Uid};
+use scalbotics_core::tenant::TenantId;
 use tokio::sync::mpsc;
 
 use super::order::Mail;
@@ -19,7 +20,7 @@ struct Entry {
     number: u64,
     mail: mpsc::Sender<Mail>,
     /// The principals of the task's chain, once its state is loaded.
-    chain: Option<Vec<Uid>>,
+    chain: Option<Vec<Principal>>,
 }
 
 #[derive(Debug, Default)]
@@ -78,8 +79,18 @@ impl Residents {
 
     /// Sends [`Mail::Halt`] to every actor whose chain holds `principal`, or that does not say yet.
     pub(super) fn halt(&self, principal: Uid) {
+        self.halt_where(|found| found.uid == principal);
+    }
+
+    /// Sends [`Mail::Halt`] to every actor of a task of this tenant, or that does not say yet.
+    pub(super) fn halt_tenant(&self, tenant: &TenantId) {
+        self.halt_where(|found| found.tenant == *tenant);
+    }
+
+    fn halt_where(&self, is_meant: impl Fn(&Principal) -> bool) {
         let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in book.entries.values().filter(|entry| entry.chain.as_ref().is_none_or(|chain| chain.contains(&principal))) {
+        let is_meant = |entry: &&Entry| entry.chain.as_ref().is_none_or(|chain| chain.iter().any(&is_meant));
+        for entry in book.entries.values().filter(is_meant) {
             // A full box is read within moments, and every call passes the gate anyway.
             let _ = entry.mail.try_send(Mail::Halt);
         }
@@ -91,7 +102,7 @@ impl Residence {
     pub(super) fn acts_for(&self, chain: &Chain) {
         let mut book = self.residents.book.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = book.entries.get_mut(&self.task).filter(|entry| entry.number == self.number) {
-            entry.chain.get_or_insert_with(|| chain.principals.iter().map(|principal| principal.uid).collect());
+            entry.chain.get_or_insert_with(|| chain.principals.clone());
         }
     }
 

@@ -115,7 +115,7 @@ impl Run {
     pub(super) async fn load(shared: &Shared, state: &State) -> Result<Self, Gone> {
         let (path, envelope) = (&state.path, &state.envelope);
         let missing = |what: String| Gone::Missing(what);
-        let pinned = shared.states.at(&path.commit).await;
+        let pinned = shared.states.at(&envelope.tenant, &path.commit).await;
         let pinned = pinned.ok_or_else(|| missing(format!("commit `{}` cannot be loaded", path.commit)))?;
         let input = shared.vault.open(&envelope.tenant, &envelope.input).await?;
         let input = scalbotics_core::json::parse(&input).map_err(|error| missing(error.to_string()))?;
@@ -206,7 +206,7 @@ impl Run {
     /// The tool of a call under the digest that the call was made with, in force or as pinned.
     pub(super) fn tool_of(&self, shared: &Shared, state: &State, effect: EffectId) -> Option<Arc<Definition>> {
         let intent = &state.calls.get(&effect)?.intent;
-        let current = shared.states.current();
+        let current = shared.states.current(&state.envelope.tenant);
         let found =
             |state: &Arc<InForce>| state.tools.get(&intent.tool).filter(|tool| tool.digest == intent.tool_digest).cloned();
         current.as_ref().and_then(found).or_else(|| found(&self.pinned))

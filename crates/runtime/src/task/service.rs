@@ -242,7 +242,7 @@ impl Service {
             priority: envelope.priority,
         };
         let commit = &state.path.commit;
-        let under = self.shared.states.at(commit).await;
+        let under = self.shared.states.at(tenant(caller), commit).await;
         let under = under.ok_or_else(|| resubmit(SubmitError::CommitGone { commit: commit.clone() }))?;
         Box::pin(self.shared.submit(caller, &submit, repeat, Some(under))).await.map_err(resubmit)
     }
@@ -250,6 +250,11 @@ impl Service {
     /// Stops what runs for an agent or a human that was just suspended; every new call is refused by the gate anyway.
     pub fn halt(&self, principal: Uid) {
         self.shared.residents.halt(principal);
+    }
+
+    /// Stops what runs for a tenant that was just suspended; every new call is refused by the gate anyway.
+    pub fn halt_tenant(&self, tenant: &TenantId) {
+        self.shared.residents.halt_tenant(tenant);
     }
 
     /// Looks at the tasks that wait until this human has logged in: their issuer has just said something, which is durable.

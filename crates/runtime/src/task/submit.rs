@@ -159,7 +159,7 @@ impl Shared {
         }
         let input = scalbotics_core::json::canonical(&submit.input).map_err(SubmitError::InputForm)?;
         check_lens(&submit.goal, &input)?;
-        let pinned = under.or_else(|| self.states.current()).ok_or(SubmitError::NothingInForce)?;
+        let pinned = under.or_else(|| self.states.current(&sponsor.tenant)).ok_or(SubmitError::NothingInForce)?;
         let unknown = || SubmitError::UnknownAgent { agent: submit.agent.clone() };
         if pinned.snapshot.tenant != sponsor.tenant {
             return Err(unknown());

@@ -16,6 +16,7 @@ use scalbotics_core::policy::{
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::principal::{Chain, Principal, Uid};
 use scalbotics_core::task::{Failure, State};
+use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, Mark, ResolvedInput, call_digest};
 use serde_json::Value;
@@ -131,8 +132,10 @@ impl Gate {
         let begun = tokio::time::Instant::now();
         let stored = &asked.state.envelope.chain;
         let mut present = Vec::with_capacity(stored.principals.len());
+        let is_served = self.is_served(&asked.state.envelope.tenant).await?;
         for principal in &stored.principals {
-            present.push(self.present(principal, asked).await?);
+            let found = self.present(principal, asked).await?;
+            present.push(Present { active: found.active && is_served, ..found });
         }
         let (mut decision, mut permit) = self.decide(asked, &present, |present| present.principal.clone()).await;
         let aged = present.iter().find_map(|present| Some((present.principal.uid, present.without.as_ref()?.1)));
@@ -193,6 +196,12 @@ impl Gate {
             }
         }
         (decision, permit)
+    }
+
+    /// Whether anything of the tenant may act.
+    async fn is_served(&self, tenant: &TenantId) -> Result<bool, StoreError> {
+        let tenant = self.ports.tenants.tenant(tenant).await?;
+        Ok(tenant.is_some_and(|tenant| tenant.standing == Standing::Active))
     }
 
     async fn present(&self, stored: &Principal, asked: &Asked<'_>) -> Result<Present, StoreError> {

@@ -17,7 +17,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_runtime::approval::{Service as Approvals, Shown, SignedAnswer};
 use scalbotics_runtime::audit::Quota;
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::Reconciler;
+use scalbotics_runtime::reconcile::{Followed, Reconciler};
 use scalbotics_runtime::task::{Goal, Limits, Service as Tasks, Submit};
 use scalbotics_runtime::{Caller, Decisions, Ports, Supervisor};
 use scalbotics_testkit::fixture::World;
@@ -76,6 +76,7 @@ pub struct Bed {
     pub metrics: Arc<Metrics>,
     pub quota: Arc<Quota>,
     pub supervisor: Supervisor,
+    pub followed: Followed,
     pub reconciler: Arc<Reconciler>,
     pub tasks: Tasks,
     pub approvals: Approvals,
@@ -89,13 +90,14 @@ impl Bed {
 
     /// A life on what is there, which stops where `crash` says.
     pub async fn on(disk: Disk, crash: Arc<Crash>) -> Self {
-        Self::over(disk, crash, |_| {}).await
+        Self::over(disk, crash, |_, _| {}).await
     }
 
     /// The same, over ports that were changed.
-    pub async fn over(disk: Disk, crash: Arc<Crash>, change: impl FnOnce(&mut Ports)) -> Self {
+    pub async fn over(disk: Disk, crash: Arc<Crash>, change: impl FnOnce(&mut Ports, &mut Followed)) -> Self {
         let clock = Arc::new(TokioClock::at(disk.now));
         if disk.store.agent(disk.world.agent.uid).await.unwrap().is_none() {
+            disk.world.register_tenant(disk.store.as_ref()).await.unwrap();
             disk.world.register(disk.store.as_ref()).await.unwrap();
             disk.store.put_human(disk.bob.clone(), disk.world.record(Kind::Rpc, "human.add").into()).await.unwrap();
         }
@@ -107,6 +109,7 @@ impl Bed {
             payload_store: disk.store.clone(),
             approval_store: disk.store.clone(),
             decision_store: disk.store.clone(),
+            tenants: disk.store.clone(),
             registry: disk.store.clone(),
             secret_store: disk.store.clone(),
             roster: disk.store.clone(),
@@ -120,20 +123,20 @@ impl Bed {
             tools: Arc::new(CrashingTools { inner: Arc::clone(&disk.tools), crash: Arc::clone(&crash) }),
             signer: Arc::new(ConstantSigner),
             statement_verifier: Arc::new(NameVerifier),
-            desired_source: disk.repo.clone(),
-            compiler: Arc::new(JsonCompiler { tenant: disk.world.tenant.clone(), engine: disk.engine.clone() }),
         };
-        change(&mut ports);
+        let compiler = Arc::new(JsonCompiler { tenant: disk.world.tenant.clone(), engine: disk.engine.clone() });
+        let mut followed = Followed { tenant: disk.world.tenant.clone(), source: disk.repo.clone(), compiler };
+        change(&mut ports, &mut followed);
         let metrics = Arc::new(Metrics::default());
         let quota = Arc::new(Quota::default());
         let supervisor = Supervisor::new(Arc::clone(&metrics));
-        let reconciler = Reconciler::new(ports.clone(), disk.world.tenant.clone(), Arc::clone(&metrics));
+        let reconciler = Reconciler::new(ports.clone(), followed.clone(), Arc::clone(&metrics));
         reconciler.start(&supervisor).await;
         let terms = (Arc::clone(&quota), ClaimsAge::default());
         let tasks = Tasks::start(ports.clone(), reconciler.states(), supervisor.clone(), Arc::clone(&metrics), terms);
         let approvals = Approvals::new(ports.clone(), &tasks, "example.org");
         tasks.recover().await.unwrap();
-        Self { disk, ports, crash, metrics, quota, supervisor, reconciler, tasks, approvals }
+        Self { disk, ports, crash, metrics, quota, supervisor, followed, reconciler, tasks, approvals }
     }
 
     pub fn tenant(&self) -> &TenantId {

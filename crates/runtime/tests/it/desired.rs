@@ -8,7 +8,7 @@ use scalbotics_core::audit::Kind;
 use scalbotics_core::ports::{AuditLog as _, all_agents};
 use scalbotics_core::task::{Failure, Status};
 use scalbotics_runtime::audit::Quota;
-use scalbotics_runtime::reconcile::{POLL_MS, Reconciler};
+use scalbotics_runtime::reconcile::{POLL_MS, Reconciler, States};
 use scalbotics_runtime::task::SubmitError;
 use scalbotics_testkit::Reply;
 use serde_json::json;
@@ -58,7 +58,7 @@ async fn sem_7_4_while_only_reads_are_served_no_other_commit_comes_into_force() 
     let quota = Arc::new(Quota::default());
     quota.await_witness(true);
     let own = (Arc::clone(&bed.metrics), Arc::clone(&quota));
-    let reconciler = Reconciler::polling(bed.ports.clone(), bed.tenant().clone(), own, POLL_MS);
+    let reconciler = Reconciler::among(&States::default(), bed.ports.clone(), bed.followed.clone(), own, POLL_MS);
     let before = bed.records().await.len();
     let status = reconciler.start(&bed.supervisor).await;
     assert_eq!(status.in_force.as_deref(), Some("c1"), "what was in force last is, so that reads are decided");
@@ -115,11 +115,11 @@ async fn a_fleet_is_registered_by_one_commit_and_the_next_one_shares_it() {
     let agents = all_agents(bed.disk.store.as_ref(), bed.tenant()).await.unwrap();
     let found: Vec<&str> = agents.iter().map(|agent| agent.name.as_str()).collect();
     assert_eq!(found, [vec!["clerk"], names.iter().map(String::as_str).collect()].concat(), "each once, over pages");
-    let before = bed.reconciler.states().current().unwrap();
+    let before = bed.reconciler.states().current(bed.tenant()).unwrap();
     files.push(("agents/scribe", json!({"id": "scribe"})));
     bed.disk.repo.commit("c3", &files);
     bed.reconciler.look().await;
-    let after = bed.reconciler.states().current().unwrap();
+    let after = bed.reconciler.states().current(bed.tenant()).unwrap();
     assert_eq!((before.snapshot.agents.len(), after.snapshot.agents.len()), (1_501, 1_502));
     for (name, agent) in &before.snapshot.agents {
         assert!(Arc::ptr_eq(agent, &after.snapshot.agents[name]), "{name}");

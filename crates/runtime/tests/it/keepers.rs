@@ -130,7 +130,7 @@ impl PayloadCipher for Late {
 async fn what_was_approved_before_the_limit_waits_with_its_approval() {
     let late = Arc::new(Late::default());
     let cipher = Arc::clone(&late);
-    let bed = Bed::over(Disk::new(), Crash::at(None), |ports| ports.cipher = cipher).await;
+    let bed = Bed::over(Disk::new(), Crash::at(None), |ports, _| ports.cipher = cipher).await;
     let task = bed.submit("publish-flow").await;
     let approval = bed.asked(task).await;
     let shown = bed.approvals.get(&bed.bob(), approval).await.unwrap();
@@ -256,7 +256,7 @@ async fn sem_7_4_nothing_is_signed_until_a_witness_has_confirmed_what_was_signed
     let (store, now) = (Arc::new(bed.disk.store.restarted()), bed.ports.clock.now());
     let disk = Disk { store, now, ..bed.disk.clone() };
     bed.supervisor.drain(Duration::from_secs(5)).await;
-    let bed = Bed::over(disk, Crash::at(None), |_| ()).await;
+    let bed = Bed::over(disk, Crash::at(None), |_, _| ()).await;
     let stored = bed.disk.store.head(&TenantId::system()).await.unwrap();
     bed.quota.await_witness(true);
     witness.away.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use scalbotics_core::policy::{Answer, Request};
 use scalbotics_core::ports::{Epochs, EpochsNow, PolicyEngine, StoreError};
 use scalbotics_core::task::{Event, Failure, Phase, Status};
 use scalbotics_core::tool::NotDone;
+use scalbotics_runtime::reconcile::Followed;
 use scalbotics_runtime::task::SubmitError;
 use scalbotics_runtime::{Drained, Ports};
 use scalbotics_testkit::{AllowAll, MemoryStore, Reply};
@@ -119,7 +120,8 @@ impl PolicyEngine for Slow {
 async fn a_task_whose_time_ends_while_policy_is_asked_is_not_denied() {
     let disk = Disk::new();
     let tenant = disk.world.tenant.clone();
-    let change = |ports: &mut Ports| ports.compiler = Arc::new(JsonCompiler { tenant, engine: Arc::new(Slow) });
+    let change =
+        |_: &mut Ports, followed: &mut Followed| followed.compiler = Arc::new(JsonCompiler { tenant, engine: Arc::new(Slow) });
     let bed = Bed::over(disk, Crash::at(None), change).await;
     let mut submit = submission("keyed-flow");
     submit.timeout_ms = Some(5);
@@ -258,7 +260,8 @@ async fn sem_2_1_epochs_are_read_again_before_each_send() {
     for from in 0..3 {
         let disk = Disk::new();
         let inner = Arc::clone(&disk.store);
-        let change = |ports: &mut Ports| ports.epochs = Arc::new(Overtaken { inner, from, looks: AtomicUsize::new(0) });
+        let change =
+            |ports: &mut Ports, _: &mut Followed| ports.epochs = Arc::new(Overtaken { inner, from, looks: AtomicUsize::new(0) });
         let bed = Bed::over(disk, Crash::at(None), change).await;
         let task = bed.submit("opaque-flow").await;
         let state = bed.ended(task).await;

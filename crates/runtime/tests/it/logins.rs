@@ -50,7 +50,10 @@ impl PolicyEngine for ByGroup {
 
 async fn bed(disk: Disk) -> Bed {
     let tenant = disk.world.tenant.clone();
-    Bed::over(disk, Crash::at(None), |ports| ports.compiler = Arc::new(JsonCompiler { tenant, engine: Arc::new(ByGroup) })).await
+    Bed::over(disk, Crash::at(None), |_, followed| {
+        followed.compiler = Arc::new(JsonCompiler { tenant, engine: Arc::new(ByGroup) })
+    })
+    .await
 }
 
 fn people(bed: &Bed) -> People {

@@ -43,7 +43,7 @@ impl Life {
     /// A life on what is there; its clock begins where the disk says.
     async fn on(disk: Disk, cipher: Arc<TurningCipher>, keep: Keep) -> Self {
         let (own, newest) = (Arc::clone(&cipher), newest(&disk).await);
-        let bed = Bed::over(disk, Crash::at(None), |ports| ports.cipher = own).await;
+        let bed = Bed::over(disk, Crash::at(None), |ports, _| ports.cipher = own).await;
         let ground = Ground { store: bed.disk.store.clone(), wraps: bed.disk.store.clone(), keys: cipher.clone() };
         let terms = Terms { keep, backups: Span::from_ms(30 * DAY_MS) };
         let (tenant, supervisor, quota) = (bed.tenant().clone(), bed.supervisor.clone(), Arc::clone(&bed.quota));

@@ -10,7 +10,7 @@ use scalbotics_core::principal::Uid;
 use scalbotics_core::secret::{RevealError, SECRETS_MAX, Secret, SecretRef, VALUE_LEN_MAX};
 use scalbotics_core::task::Status;
 use scalbotics_core::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
-use scalbotics_runtime::secret::{Error, MaskingRunner, Masks, Own, Service, Source};
+use scalbotics_runtime::secret::{Error, MaskingRunner, Masks, Own, Reserved, Service, Source};
 use scalbotics_runtime::{Caller, ChangeError};
 
 use super::bed::{Bed, Disk};
@@ -62,11 +62,12 @@ async fn bed(secret: &'static str) -> (Bed, Service) {
 /// The same, in which one secret is the daemon's own.
 async fn bed_reserving(secret: &'static str, reserved: Option<SecretRef>) -> (Bed, Service, Arc<Masks>) {
     let mut masks = None;
-    let bed = Bed::over(Disk::new(), Crash::at(None), |ports| {
+    let bed = Bed::over(Disk::new(), Crash::at(None), |ports, _| {
         let made = Arc::new(Masks::new(Arc::clone(&ports.secret_store), Arc::clone(&ports.cipher)));
         let (store, cipher, clock) = (&ports.secret_store, &ports.cipher, &ports.clock);
-        let source =
-            Source::new(Arc::clone(store), Arc::clone(cipher), Arc::clone(clock), Arc::clone(&made)).reserving(reserved.clone());
+        let own = Reserved::default();
+        own.add(reserved.clone());
+        let source = Source::new(Arc::clone(store), Arc::clone(cipher), Arc::clone(clock), Arc::clone(&made)).reserving(own);
         let says = Arc::new(Says { source: Arc::new(source), secret });
         ports.tools = Arc::new(MaskingRunner::new(says, Arc::clone(&made)));
         masks = Some(made);

@@ -11,7 +11,7 @@ use scalbotics_core::agent::Agent;
 use scalbotics_core::failpoint;
 use scalbotics_core::identity::Svid;
 use scalbotics_core::ids::{AgentUid, HumanUid, InstallationId, ServiceUid};
-use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::ports::{Human, StoreError, Tenant};
 use scalbotics_core::service::Service;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::Timestamp;
@@ -50,12 +50,13 @@ struct Facts {
 /// Rows that every call, or every decision about one, looks up.
 #[derive(Debug, Default)]
 pub(super) struct Callers {
+    pub(super) tenants: Kept<TenantId, Tenant>,
     pub(super) humans: Kept<HumanUid, Human>,
     pub(super) services: Kept<ServiceUid, Service>,
     pub(super) agents: Kept<AgentUid, Agent>,
     pub(super) named_agents: Kept<(TenantId, Name), Agent>,
     pub(super) svids: Kept<String, Svid>,
-    /// Rises after rows of humans, services, agents or their certificates were forgotten, and before the change is acknowledged.
+    /// Rises after rows of tenants, humans, services, agents or their certificates were forgotten, and before the change is acknowledged.
     rights: watch::Sender<u64>,
 }
 

@@ -54,6 +54,7 @@ mod services;
 mod snapshot;
 mod svids;
 mod task_log;
+mod tenants;
 mod threads;
 mod verify;
 mod wrap;

@@ -19,10 +19,11 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_privacy.sql"),
     include_str!("migrations/0005_svids.sql"),
     include_str!("migrations/0006_outside.sql"),
+    include_str!("migrations/0007_tenants.sql"),
 ];
 
 /// The newest version.
-pub(super) const LATEST: i64 = 6;
+pub(super) const LATEST: i64 = 7;
 
 /// Checks whose database this is, and brings it to the newest schema. All steps together are one transaction.
 pub(super) fn migrate(conn: &mut Connection, path: &Path) -> Result<(), OpenError> {

@@ -18,6 +18,7 @@ mod service_registry;
 mod store;
 mod svid_book;
 mod task_log;
+mod tenant_registry;
 
 pub use key_authority::{AuthorityGround, key_authority};
 pub use store::{Store, all};

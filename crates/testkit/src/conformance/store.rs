@@ -2,12 +2,12 @@
 
 use scalbotics_core::ports::{
     ApprovalStore, AuditLog, AuditSearch, AuditTree, DecisionStore, Epochs, JoinTokens, PayloadStore, PrivacyStore, Registry,
-    Roster, SecretStore, ServiceRegistry, SvidBook, TaskLog, WrapStore,
+    Roster, SecretStore, ServiceRegistry, SvidBook, TaskLog, TenantRegistry, WrapStore,
 };
 
 use super::{
     approval_store, audit_log, audit_search, decision_store, epochs, join_tokens, log_tree, payload_store, privacy_store,
-    registry, secret_store, service_registry, svid_book, task_log,
+    registry, secret_store, service_registry, svid_book, task_log, tenant_registry,
 };
 
 /// Everything that one store implements.
@@ -22,6 +22,7 @@ pub trait Store:
     + Registry
     + Roster
     + ServiceRegistry
+    + TenantRegistry
     + SvidBook
     + JoinTokens
     + SecretStore
@@ -42,6 +43,8 @@ impl<S> Store for S where
         + Registry
         + Roster
         + ServiceRegistry
+        + TenantRegistry
+        + TenantRegistry
         + SvidBook
         + JoinTokens
         + SecretStore
@@ -63,6 +66,7 @@ pub async fn all(store: &dyn Store) {
     decision_store::suite(store).await;
     registry::suite(store).await;
     service_registry::suite(store).await;
+    tenant_registry::suite(store).await;
     svid_book::suite(store).await;
     join_tokens::suite(store).await;
     secret_store::suite(store).await;

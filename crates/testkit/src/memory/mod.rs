@@ -11,5 +11,6 @@ mod services;
 mod state;
 mod svids;
 mod tasks;
+mod tenants;
 
 pub use state::MemoryStore;

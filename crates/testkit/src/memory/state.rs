@@ -13,7 +13,7 @@ use scalbotics_core::ids::{
     AgentUid, ApprovalId, DecisionId, ErasureId, HoldId, HumanUid, PayloadId, SecretId, ServiceUid, TaskId,
 };
 use scalbotics_core::payload::Sealed;
-use scalbotics_core::ports::{Human, Note, SealedDecision, SealedSecret, StoreError, StoredAnswer, StoredEvent};
+use scalbotics_core::ports::{Human, Note, SealedDecision, SealedSecret, StoreError, StoredAnswer, StoredEvent, Tenant};
 use scalbotics_core::privacy::{Erasure, Hold, Marks};
 use scalbotics_core::service::Service;
 use scalbotics_core::task::State;
@@ -46,6 +46,7 @@ pub(super) struct Tables {
     pub(super) approvals: BTreeMap<ApprovalId, approval::Request>,
     pub(super) decisions: BTreeMap<DecisionId, Sealed>,
     pub(super) logs: BTreeMap<TenantId, Log>,
+    pub(super) tenants: BTreeMap<TenantId, Tenant>,
     pub(super) humans: BTreeMap<HumanUid, Human>,
     pub(super) agents: BTreeMap<AgentUid, Agent>,
     pub(super) services: BTreeMap<ServiceUid, Service>,

@@ -7,7 +7,7 @@ use scalbotics_core::outside::ClaimsAge;
 use scalbotics_core::ports::{EnrolledKey, Human, IdSource as _, SignError, Signer, StatementVerifier, VerifyError};
 use scalbotics_runtime::approval::Service as Approvals;
 use scalbotics_runtime::metrics::Metrics;
-use scalbotics_runtime::reconcile::Reconciler;
+use scalbotics_runtime::reconcile::{Followed, Reconciler};
 use scalbotics_runtime::task::Service as Tasks;
 use scalbotics_runtime::{Caller, Ports, Supervisor};
 
@@ -78,6 +78,7 @@ impl Life {
             payload_store: reads.clone(),
             approval_store: store.clone(),
             decision_store: store.clone(),
+            tenants: store.clone(),
             registry: reads.clone(),
             secret_store: store.clone(),
             roster: store.clone(),
@@ -91,12 +92,12 @@ impl Life {
             tools: Arc::new(Hands { stage: Arc::clone(&stage), store: Arc::clone(&store) }),
             signer: Arc::new(ConstantSigner),
             statement_verifier: Arc::new(NameVerifier),
-            desired_source: stage.desired.clone(),
-            compiler: stage.desired.clone(),
         };
         let metrics = Arc::new(Metrics::default());
         let supervisor = Supervisor::new(Arc::clone(&metrics));
-        let reconciler = Reconciler::new(ports.clone(), stage.world.tenant.clone(), Arc::clone(&metrics));
+        let (source, compiler) = (stage.desired.clone(), stage.desired.clone());
+        let followed = Followed { tenant: stage.world.tenant.clone(), source, compiler };
+        let reconciler = Reconciler::new(ports.clone(), followed, Arc::clone(&metrics));
         reconciler.start(&supervisor).await;
         let usual = ClaimsAge::default();
         let ages = stage.claims_age.map_or(usual, |risky| ClaimsAge { risky, ..usual });

@@ -83,6 +83,7 @@ async fn live(stage: Arc<Stage>, left: &mut u32) -> bool {
 
 async fn prepare(stage: &Stage) {
     let store = stage.store();
+    stage.world.register_tenant(store.as_ref()).await.unwrap();
     stage.world.register(store.as_ref()).await.unwrap();
     store.put_human(stage.human(true), stage.world.record(Kind::Rpc, "role").into()).await.unwrap();
     for human in &stage.approvers {

@@ -30,7 +30,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 68] = [
+pub const RPC_ACTIONS: [(&str, &str); 73] = [
     ("agent.join_token", "Agent"),
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
@@ -97,6 +97,11 @@ pub const RPC_ACTIONS: [(&str, &str); 68] = [
     ("task.watch", "Task"),
     ("team.list", "Tenant"),
     ("team.read", "Team"),
+    ("tenant.add", "Installation"),
+    ("tenant.list", "Installation"),
+    ("tenant.read", "Installation"),
+    ("tenant.resume", "Installation"),
+    ("tenant.suspend", "Installation"),
     ("tool.list", "Tenant"),
     ("tool.read", "Tool"),
 ];

@@ -19,6 +19,7 @@ mod secret;
 mod service;
 mod task;
 mod team;
+mod tenant;
 mod time;
 mod tool;
 
@@ -44,5 +45,6 @@ pub(super) use secret::secret;
 pub(super) use service::service;
 pub(super) use task::{submit, summary, task, task_event, validated};
 pub(super) use team::team;
+pub(super) use tenant::{tenant, tenant_failure};
 pub(super) use time::{length_ms, timestamp};
 pub(super) use tool::tool;

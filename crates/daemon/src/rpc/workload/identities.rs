@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use scalbotics_adapters::attest::{Attestor, Peer};
 use scalbotics_core::agent::{Agent, Standing};
+use scalbotics_core::desired::Snapshot;
 use scalbotics_core::in_words;
+use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::workload::{Selectors, Wanted};
 use scalbotics_runtime::audit::Unauthenticated;
 
@@ -51,10 +53,11 @@ impl Identities {
     }
 
     async fn find(&self, peer: &Arc<Peer>) -> Result<Vec<Agent>, Failure> {
-        let Some(in_force) = self.context.states.current() else {
+        let in_force = self.context.states.board().all();
+        if in_force.is_empty() {
             return Err(Failure::new(codes::NOTHING_IN_FORCE, WHAT).next("scalbotics status"));
-        };
-        let workloads = in_force.snapshot.agents.iter().filter_map(|(name, agent)| Some((name, agent.workload.as_deref()?)));
+        }
+        let workloads = in_force.iter().flat_map(|state| workloads(&state.snapshot));
         let possible: Vec<_> = workloads.filter(|(_, workload)| workload.may_match(peer.uid(), peer.gid())).collect();
         if possible.is_empty() {
             return Err(unknown("no agent's workload is a process of its user and group"));
@@ -66,15 +69,18 @@ impl Identities {
             return Err(unknown(format!("it would be more than {AGENTS_MAX} agents at once")));
         }
         let mut agents = Vec::with_capacity(named.len());
-        for name in &named {
-            let agent = self.context.ports.registry.agent_by_name(&in_force.snapshot.tenant, name).await;
+        for (tenant, name) in &named {
+            if !self.context.is_served(tenant).await? {
+                continue;
+            }
+            let agent = self.context.ports.registry.agent_by_name(tenant, name).await;
             let agent = agent.map_err(|error| store_failure(&error))?;
             agents.extend(agent.filter(|agent| agent.standing == Standing::Active));
         }
         match (agents.is_empty(), named.is_empty()) {
             (false, _) => Ok(agents),
             (true, true) => Err(unknown("its program or its unit is no agent's workload, or could not be seen")),
-            (true, false) => Err(unknown("the agent is suspended or offboarded")),
+            (true, false) => Err(unknown("the agent is suspended or offboarded, or its tenant is suspended")),
         }
     }
 
@@ -84,6 +90,9 @@ impl Identities {
     /// Those of the store.
     pub(super) async fn are_unchanged(&self, agents: &[Agent]) -> Result<bool, Failure> {
         for agent in agents {
+            if !self.context.is_served(&agent.tenant).await? {
+                return Ok(false);
+            }
             let now = self.context.ports.registry.agent(agent.uid).await.map_err(|error| store_failure(&error))?;
             if now.as_ref() != Some(agent) {
                 return Ok(false);
@@ -91,6 +100,12 @@ impl Identities {
         }
         Ok(true)
     }
+}
+
+/// The agents of a tenant that are processes of this host.
+fn workloads(snapshot: &Snapshot) -> impl Iterator<Item = ((&TenantId, &Name), &Selectors)> {
+    let all = snapshot.agents.iter();
+    all.filter_map(|(name, agent)| Some(((&snapshot.tenant, name), agent.workload.as_deref()?)))
 }
 
 /// What is said to whoever is nobody.

@@ -100,7 +100,7 @@ impl Server {
         let identities = Arc::new(Identities::new(Arc::clone(&context)));
         let service = SpiffeWorkloadApiServer::new(Workload::new(identities, material));
         let routes = Routes::new(service.max_decoding_message_size(MESSAGE_MAX)).prepare();
-        let expected = Expected::new(context.states.watch());
+        let expected = Expected::new(context.states.board().clone());
         let users = Crowd::new(OF_A_USER_MAX, OF_USERS_MAX);
         let strangers = Crowd::new(OF_A_STRANGER_MAX, OF_STRANGERS_MAX);
         let shared = Arc::new(Shared { context, routes, expected, users, strangers, intake: Arc::default() });

@@ -8,7 +8,6 @@ use scalbotics_adapters::attest::Peer;
 use scalbotics_core::agent::Agent;
 use scalbotics_core::identity::{AuthorityId, AuthorityState};
 use scalbotics_core::time::Timestamp;
-use scalbotics_runtime::reconcile::InForce;
 use tokio::sync::watch;
 
 use super::identities::Identities;
@@ -24,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(400);
 pub(super) struct Watcher {
     pub(super) identities: Arc<Identities>,
     peer: Arc<Peer>,
-    in_force: watch::Receiver<Option<Arc<InForce>>>,
+    in_force: watch::Receiver<u64>,
     rights: watch::Receiver<u64>,
     /// What the stream was told last; `None` before the first time.
     told: Option<Told>,
@@ -51,7 +50,7 @@ pub(super) struct Certificates {
 
 impl Watcher {
     pub(super) fn new(identities: Arc<Identities>, peer: Arc<Peer>) -> Self {
-        let in_force = identities.context.states.watch();
+        let in_force = identities.context.states.board().changes();
         let rights = identities.context.store.rights();
         Self { identities, peer, in_force, rights, told: None }
     }

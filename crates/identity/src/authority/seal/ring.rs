@@ -185,6 +185,18 @@ pub(super) fn of_keystore(keystore: &Keystore) -> Result<BTreeMap<TenantId, Ring
     Ok(rings)
 }
 
+/// Makes the first key of a tenant and saves the keystore; a tenant that has a key keeps it.
+///
+/// # Errors
+/// [`keystore::Error`]; the file is as it was then.
+pub fn begin(keystore: &mut Keystore, tenant: &TenantId, now: Timestamp) -> Result<(), keystore::Error> {
+    if keystore.get(&name(tenant)).is_some() {
+        return Ok(());
+    }
+    keystore.insert(&name(tenant), Kind::TenantKey, TenantKey::generate()?.to_bytes(), now)?;
+    keystore.save()
+}
+
 /// Puts a new key in the place of a tenant's and saves the keystore: the old one is retired.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ const BESIDE_MAX: usize = 7;
 /// Puts the reads beside `step`, which was put into the draft just now, into it too.
 pub(super) async fn propose(shared: &Shared, run: &Run, draft: &mut Draft, step: &str) -> Result<(), Trouble> {
     let first = matches!(draft.events.last(), Some(Event::Intended { intent, attempt: 1, .. }) if intent.step == step);
-    let Some(in_force) = shared.states.current().filter(|_| first) else { return Ok(()) };
+    let Some(in_force) = shared.states.current(&draft.state()?.envelope.tenant).filter(|_| first) else { return Ok(()) };
     let may = |tool: &_| in_force.tools.get(tool).is_some_and(|tool| is_read(tool));
     for next in run.beside(step, may).into_iter().take(BESIDE_MAX) {
         let Move::Call { step, tool, args } = next else { break };

@@ -69,7 +69,8 @@ impl Wanted {
 /// The tool in force, which is the one that the task was submitted under.
 fn pinned(shared: &Shared, state: &State, tool: &Name) -> Result<(Arc<InForce>, Arc<Definition>), Refused> {
     let gone = |words: String| (Failure::Unavailable, words);
-    let in_force = shared.states.current().ok_or_else(|| gone("no desired state is in force".to_owned()))?;
+    let in_force =
+        shared.states.current(&state.envelope.tenant).ok_or_else(|| gone("no desired state is in force".to_owned()))?;
     let found = in_force.tools.get(tool).ok_or_else(|| gone(format!("tool `{tool}` is not in force any more")))?;
     if !state.path.names(tool, &found.digest) {
         return Err(gone(format!("tool `{tool}` was changed since the task was submitted; submit it again")));

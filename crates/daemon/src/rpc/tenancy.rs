@@ -1,0 +1,32 @@
+//! Whether a tenant is served: whatever of it calls, or is called for, is refused while it is suspended.
+
+use scalbotics_core::agent::Standing;
+use scalbotics_core::tenant::TenantId;
+
+use super::codes;
+use super::context::Context;
+use super::convert::store_failure;
+use super::failure::Failure;
+
+impl Context {
+    /// Whether anything of the tenant may act.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn is_served(&self, tenant: &TenantId) -> Result<bool, Failure> {
+        let found = self.ports.tenants.tenant(tenant).await.map_err(|error| store_failure(&error))?;
+        Ok(found.is_some_and(|found| found.standing == Standing::Active))
+    }
+
+    /// Refuses what is asked for a tenant that is suspended, after the words of what was attempted.
+    ///
+    /// # Errors
+    /// TENANT_SUSPENDED; those of the store.
+    pub(super) async fn check_served(&self, tenant: &TenantId, what: &str) -> Result<(), Failure> {
+        if self.is_served(tenant).await? {
+            return Ok(());
+        }
+        let failure = Failure::new(codes::TENANT_SUSPENDED, what);
+        Err(failure.why(format!("tenant `{tenant}` is suspended")).next("ask whoever operates the installation"))
+    }
+}

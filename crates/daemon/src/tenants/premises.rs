@@ -1,0 +1,65 @@
+//! What a tenant has outside of the database: its wrapping key, its folder, its repository.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use scalbotics_core::ports::{Clock, Tenant};
+use scalbotics_runtime::tenants;
+
+use crate::config::Config;
+use crate::keyring::Keyring;
+use crate::layout;
+use crate::setup::{AGENT, first_files, repository};
+use crate::start_error::BoxError;
+
+/// Where the first commit of a tenant is put together, in its folder.
+const TREE: &str = "first-commit";
+
+/// Makes what a tenant has outside of the database.
+#[derive(Debug)]
+pub(crate) struct Premises {
+    config: Arc<Config>,
+    keyring: Arc<Keyring>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Premises {
+    /// Premises of this installation.
+    pub(crate) const fn new(config: Arc<Config>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
+        Self { config, keyring, clock }
+    }
+}
+
+#[async_trait]
+impl tenants::Premises for Premises {
+    /// # Cancel safety
+    /// Cancel safe: what was begun ends on its own thread.
+    async fn make(&self, tenant: &Tenant) -> Result<(), BoxError> {
+        let (tenant, config, keyring) = (tenant.clone(), Arc::clone(&self.config), Arc::clone(&self.keyring));
+        let now = self.clock.now();
+        let made = tokio::task::spawn_blocking(move || {
+            keyring.begin(&tenant.id, now)?;
+            build(&config, &tenant)
+        });
+        made.await?
+    }
+}
+
+/// The folder of a tenant and what is in it; what an earlier try has made stays.
+fn build(config: &Config, tenant: &Tenant) -> Result<(), BoxError> {
+    let (dir, copy) = (config.tenant_dir(&tenant.id), config.repository_of(&tenant.id));
+    let files = dir.join(layout::TENANT_FILES);
+    private(&files)?;
+    if tenant.remote.is_some() {
+        return Ok(repository::create(&copy)?);
+    }
+    Ok(repository::found(&copy, &dir.join(TREE), &first_files(&files, AGENT))?)
+}
+
+/// A directory that is the daemon's alone.
+fn private(dir: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
