@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
 use crate::commands::{
-    admin, agent, approval, audit, context, human, identity, model, policy, repo, secret, service, task, team, tool,
+    admin, agent, approval, audit, context, human, identity, model, policy, repo, secret, service, task, team, tenant, tool,
 };
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
@@ -179,6 +179,9 @@ pub(crate) enum Command {
     /// Services: programs that call by themselves, such as a CI job, and the humans who sponsor them.
     #[command(subcommand, alias = "services")]
     Service(service::Verb),
+    /// Tenants of the installation, for the people of the one that operates it.
+    #[command(subcommand, alias = "tenants")]
+    Tenant(tenant::Verb),
     /// Teams of agents.
     #[command(subcommand, alias = "teams")]
     Team(team::Verb),

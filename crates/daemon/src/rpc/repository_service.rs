@@ -28,8 +28,12 @@ impl Repositories {
     fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
         let tenant = call.tenant()?;
         let repository = convert::repository(tenant, seen, self.0.states.current(tenant).as_deref());
-        let remote = self.0.served(tenant)?.remote.clone().unwrap_or_default();
-        Ok(v1::Repository { remote, ..repository })
+        let served = self.0.served(tenant)?;
+        let (directory, remote) = match &served.remote {
+            Some(remote) => (String::new(), remote.clone()),
+            None => (served.directory.display().to_string(), String::new()),
+        };
+        Ok(v1::Repository { remote, directory, ..repository })
     }
 
     async fn get(&self, call: &Call, request: &v1::GetRepositoryRequest) -> Result<v1::Repository, Failure> {

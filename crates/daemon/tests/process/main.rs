@@ -69,6 +69,7 @@ mod serving;
 mod signals;
 mod skills;
 mod stolen_key;
+mod tenants;
 mod tools;
 mod traces;
 mod vault;

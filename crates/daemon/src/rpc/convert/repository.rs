@@ -35,5 +35,6 @@ pub(in crate::rpc) fn repository(tenant: &TenantId, status: &Status, in_force: O
         workflows: count(snapshot.map_or(0, |snapshot| snapshot.workflows.len())),
         policies: count(snapshot.map_or(0, |snapshot| snapshot.policies.len())),
         remote: String::new(),
+        directory: String::new(),
     }
 }
