@@ -115,7 +115,21 @@ fn what_is_one_tenants_is_no_other_ones() {
     }
 
     // An agent that is added is added to the caller's repository.
-    installation.eve(&["agent", "add", "scribe", "--team", "ops", "--description", "Writes.", "--workflow", "pure"]).exits(0);
+    installation
+        .eve(&[
+            "agent",
+            "add",
+            "scribe",
+            "--team",
+            "ops",
+            "--description",
+            "Writes.",
+            "--workflow",
+            "pure",
+            "--tool",
+            "ledger.pure",
+        ])
+        .exits(0);
     assert_eq!(installation.ann(&["agent", "show", "scribe"]).exits(10).error().code, "NOT_FOUND");
 
     // Both logs verify, and the evidence of beta's task with the installation's trust file.
@@ -164,7 +178,7 @@ fn sem_3_7_installation_verbs_are_the_operating_tenants() {
         &["tenant", "suspend", "acme", "--yes"],
         &["tenant", "resume", "beta"],
         &["identity", "ca", "show"],
-        &["identity", "ca", "rotate"],
+        &["identity", "ca", "rotate", "--request", "next.csr"],
     ];
     for verb in verbs {
         let refused = installation.eve(verb).exits(5).error();
@@ -205,19 +219,18 @@ fn a_tenants_agents_have_its_own_folder_and_no_other_place() {
     };
     let files = own.join("files/deeper").display().to_string();
     std::fs::create_dir_all(&files).unwrap();
-    for (path, is_own) in [
-        (work.as_str(), false),
-        (&path("data"), false),
-        (&path("data/tenants"), false),
-        (&path("desired.git"), false),
-        (&files, true),
-    ] {
-        for (name, text) in [("agents/clerk.yaml", agent(path)), ("tools/peek.yaml", tool(path))] {
-            installation.commit_to(&own.join("desired.git"), "checkout-beta", &[("tools/peek.yaml", Some(&tool(&files)))]);
-            installation.commit_to(&own.join("desired.git"), "checkout-beta", &[("agents/clerk.yaml", Some(&agent(&files)))]);
-            installation.commit_to(&own.join("desired.git"), "checkout-beta", &[(name, Some(&text)), ("teams/note", Some(path))]);
+    let [data, tenants, desired] = ["data", "data/tenants", "desired.git"].map(path);
+    for path in [&work, &data, &tenants, &desired, &files] {
+        for (changed, tool_path, agent_path) in [("tool", path, &files), ("agent", &files, path)] {
+            let (note, tool, agent) = (format!("{changed} {path}"), tool(tool_path), agent(agent_path));
+            let files_of = [("teams/README.md", note.as_str()), ("tools/peek.yaml", &tool), ("agents/clerk.yaml", &agent)];
+            let changes = files_of.map(|(name, text)| (name, Some(text)));
+            installation.commit_to(&own.join("desired.git"), "checkout-beta", &changes);
             let applied = installation.eve(&["repo", "apply"]);
-            assert_eq!(applied.code == 0, is_own, "{name} {path}: {applied:#?}");
+            assert_eq!(applied.code == 0, *path == files, "{changed} {path}: {applied:#?}");
+            if *path != files {
+                assert!(applied.error().why.contains("finding"), "{applied:#?}");
+            }
         }
     }
 }

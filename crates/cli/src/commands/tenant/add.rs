@@ -18,7 +18,8 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
     /// The name, of no other tenant and never of any before.
-    tenant: Name,
+    #[arg(value_name = "TENANT")]
+    name: Name,
     /// Its first human, who administers it; leave out where its people come by an outside issuer.
     #[arg(long, value_name = "NAME", requires = "login_key")]
     admin: Option<Name>,
@@ -53,7 +54,7 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
     let token = args.git_token_file.as_deref().map(token).transpose()?;
     let text = |name: &Option<Name>| name.as_ref().map(ToString::to_string).unwrap_or_default();
     let request = v1::AddTenantRequest {
-        name: format!("tenants/{}", args.tenant),
+        name: format!("tenants/{}", args.name),
         admin: text(&args.admin),
         login_key,
         remote: args.git.clone().unwrap_or_default(),
@@ -74,7 +75,7 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
              --human-uid {} --login-key KEY_FILE --use",
             context.server,
             tenant.admin_uid,
-            tenant = args.tenant,
+            tenant = args.name,
         ));
     }
     Ok(())

@@ -25,7 +25,8 @@ pub(crate) enum Verb {
     #[command(alias = "get", before_help = "Example: scalbotics tenant show beta")]
     Show {
         /// The tenant.
-        tenant: Name,
+        #[arg(value_name = "TENANT")]
+        name: Name,
     },
     /// Suspend a tenant: nobody and nothing of it acts, streams are cut, running tools are stopped.
     #[command(before_help = "Example: scalbotics tenant suspend beta")]
@@ -39,7 +40,8 @@ pub(crate) enum Verb {
 #[derive(Debug, Args)]
 pub(crate) struct StandingArgs {
     /// The tenant.
-    tenant: Name,
+    #[arg(value_name = "TENANT")]
+    name: Name,
     /// Only show what would be.
     #[arg(long)]
     dry_run: bool,
@@ -47,7 +49,7 @@ pub(crate) struct StandingArgs {
 
 impl StandingArgs {
     fn request(&self, session: &Session) -> v1::TenantStandingRequest {
-        v1::TenantStandingRequest { name: full(&self.tenant), validate_only: self.dry_run, request_id: session.request_id() }
+        v1::TenantStandingRequest { name: full(&self.name), validate_only: self.dry_run, request_id: session.request_id() }
     }
 }
 
@@ -66,12 +68,11 @@ pub(crate) async fn run(session: &Session, verb: &Verb, confirm: Confirm, printe
     let tenant = match verb {
         Verb::Add(args) => return add(session, args, printer).await,
         Verb::List => return list(session, printer).await,
-        Verb::Show { tenant } => client.get_tenant(session.request(v1::GetTenantRequest { name: full(tenant) })?).await?,
+        Verb::Show { name } => client.get_tenant(session.request(v1::GetTenantRequest { name: full(name) })?).await?,
         Verb::Suspend(args) => {
             if !args.dry_run {
-                let plan =
-                    format!("nobody and nothing of {} will act: calls are refused, running tools are stopped", args.tenant);
-                confirm.ask(&plan, args.tenant.as_str())?;
+                let plan = format!("nobody and nothing of {} will act: calls are refused, running tools are stopped", args.name);
+                confirm.ask(&plan, args.name.as_str())?;
             }
             client.suspend_tenant(session.request(args.request(session))?).await?
         }
