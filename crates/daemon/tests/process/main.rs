@@ -59,6 +59,7 @@ mod remote;
 mod repository;
 mod restore;
 mod reviewed;
+mod revocation;
 mod rollback;
 mod rotation;
 mod same_second;
