@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scalbotics_core::policy::Resource;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::repository_service_server::RepositoryService;
-use scalbotics_runtime::reconcile::Status as Seen;
+use scalbotics_runtime::reconcile::{self, Status as Seen};
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
@@ -25,21 +25,29 @@ impl Repositories {
         self.0.enter(call, Resource::only("Repository", tenant), &named).await.map(drop)
     }
 
-    fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
-        let repository = convert::repository(call.tenant()?, seen, self.0.states.current().as_deref());
-        Ok(v1::Repository { remote: self.0.installation.remote.clone().unwrap_or_default(), ..repository })
+    async fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
+        let in_force = self.0.states.current();
+        let gone = match &in_force {
+            Some(state) => {
+                reconcile::gone(&self.0.ports, &state.snapshot).await.map_err(|error| convert::store_failure(&error))?
+            }
+            None => Vec::new(),
+        };
+        let repository = convert::repository(call.tenant()?, seen, in_force.as_deref());
+        let notes = gone.iter().map(|agent| convert::finding(&reconcile::binds_nobody(agent))).collect();
+        Ok(v1::Repository { remote: self.0.installation.remote.clone().unwrap_or_default(), notes, ..repository })
     }
 
     async fn get(&self, call: &Call, request: &v1::GetRepositoryRequest) -> Result<v1::Repository, Failure> {
         self.enter(call, &request.name).await?;
-        self.show(call, &self.0.reconciler.status())
+        self.show(call, &self.0.reconciler.status()).await
     }
 
     /// A repeated reload is a reload: it changes nothing that the first did not, so its request id needs no memory.
     async fn reload(&self, call: &Call, request: &v1::ReloadRepositoryRequest) -> Result<v1::Repository, Failure> {
         self.enter(call, &request.name).await?;
         let _checked = call.caller(&request.request_id)?;
-        self.show(call, &self.0.reconciler.look().await)
+        self.show(call, &self.0.reconciler.look().await).await
     }
 }
 
