@@ -60,11 +60,14 @@ pub(crate) fn ends(name: &str, context: &Entry) -> Option<Timestamp> {
 }
 
 fn kept(name: &str, context: &Entry) -> Option<Kept> {
+    read(name, context).filter(|kept| kept.expires_at > clock::now().plus_ms(MARGIN_MS))
+}
+
+/// What is kept, if it is of the context's server and person; perhaps over.
+fn read(name: &str, context: &Entry) -> Option<Kept> {
     let bytes = private_file::read(&token_path(name).ok()?, FILE_LEN_MAX).ok()?;
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;
-    let usable =
-        kept.expires_at > clock::now().plus_ms(MARGIN_MS) && kept.server == context.server && kept.holder == holder(context);
-    usable.then_some(kept)
+    (kept.server == context.server && kept.holder == holder(context)).then_some(kept)
 }
 
 fn holder(context: &Entry) -> String {
@@ -106,6 +109,11 @@ pub(super) fn keep(name: &str, context: &Entry, given: v1::AccessToken) -> Resul
     let text = serde_json::to_vec(&kept).map_err(|error| cannot(error.to_string()))?;
     private_file::replace(&path, &text, private_file::SECRET_MODE).map_err(|error| cannot(in_words(&error)))?;
     Ok(token)
+}
+
+/// The kept token of a context, if it counts for another moment.
+pub(super) fn held(name: &str, context: &Entry) -> Option<String> {
+    read(name, context).filter(|kept| kept.expires_at > clock::now()).map(|kept| kept.token)
 }
 
 /// Removes the kept token; answers whether there was one.

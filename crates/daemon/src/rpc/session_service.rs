@@ -1,4 +1,4 @@
-//! SessionService: login by signed assertion (RFC 7523) or by the token of an outside issuer, and who the caller is.
+//! SessionService: login by signed assertion (RFC 7523) or by the token of an outside issuer, logout, and who the caller is.
 
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ impl Sessions {
         let (holder, until) = (logged_in.holder, logged_in.replay_until);
         let named = (holder.to_string(), logged_in.jti.clone());
         let refused = |code| Failure::new(code, WHAT);
-        match used::use_once(Arc::clone(&self.0.used_assertions), named, until, now).await? {
+        match used::use_once(Arc::clone(&self.0.used_assertions), named, (until, now), WHAT).await? {
             Use::First => Ok(()),
             Use::Full => Err(refused(codes::RATE_LIMITED).next("try again in a minute")),
             Use::Again => {
@@ -165,6 +165,11 @@ impl SessionService for Sessions {
     async fn exchange_token(&self, request: Request<v1::ExchangeTokenRequest>) -> Result<Response<v1::AccessToken>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.0.exchange_token(&call, &message).await).await
+    }
+
+    async fn end_session(&self, request: Request<v1::EndSessionRequest>) -> Result<Response<v1::EndSessionResponse>, Status> {
+        let (call, _) = Call::of(request)?;
+        self.0.answer(&call, self.0.end_session(&call).await).await
     }
 
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::Identity>, Status> {

@@ -50,6 +50,7 @@ mod keystore;
 mod kills;
 mod ledger;
 mod logins;
+mod logout;
 mod neighbours;
 mod next_steps;
 mod people;
