@@ -19,7 +19,7 @@ use crate::services::CI;
 use crate::workload::{PATIENCE, asked, id, own, with_workloads};
 
 /// Rounds in which the revocation and the rest are on their way at once: each begins at another moment of the time that the other takes.
-const RACED: u32 = 8;
+const RACED: u32 = 6;
 
 /// How many ask for the same at once.
 const RACERS: usize = 4;
