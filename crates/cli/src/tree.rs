@@ -152,7 +152,7 @@ pub(crate) enum Command {
     /// Log in: with the context's own key, or at its identity provider by a browser, a code or a pasted address.
     #[command(before_help = "Example: scalbotics login --device")]
     Login(crate::commands::LoginArgs),
-    /// Forget the kept tokens; a refresh token is taken back at the identity provider too.
+    /// Forget the kept tokens, end the session at the daemon, and take a refresh token back at the identity provider.
     #[command(before_help = "Example: scalbotics logout")]
     Logout,
     /// Who the daemon says you are.

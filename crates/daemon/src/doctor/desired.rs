@@ -9,7 +9,7 @@ use scalbotics_adapters::git::remote::{Error as RemoteError, Remote, Service};
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{DesiredError, DesiredSource as _, RawFiles};
 use scalbotics_core::tool::Kind;
-use scalbotics_runtime::reconcile::{Compiler as _, InForce};
+use scalbotics_runtime::reconcile::{Compiler as _, InForce, binds_nobody};
 use scalbotics_store::open_read_only;
 use tokio::net::TcpStream;
 
@@ -51,6 +51,7 @@ pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
             return findings;
         }
     };
+    findings.push(agents(patient, &state));
     findings.push(secrets(patient, &state));
     findings.extend(models(patient, &state).await);
     findings
@@ -125,6 +126,22 @@ async fn compile(patient: &Patient<'_>, files: RawFiles) -> Result<(Finding, InF
         }
         Err(error) => Err(refused(format!("commit {head}: {error}"))),
     }
+}
+
+/// A file of an agent that was offboarded binds nobody.
+fn agents(patient: &Patient<'_>, state: &InForce) -> Finding {
+    const CHECK: &str = "agents";
+    let gone = open_read_only(&patient.config.data_dir).and_then(|store| store.offboarded(&patient.config.tenant));
+    let gone = match gone {
+        Ok(gone) => gone,
+        Err(error) => return Finding::warn(CHECK, format!("not checked: {}", in_words(&error)), "see the check of the database"),
+    };
+    let back: Vec<_> = state.snapshot.agents.keys().filter(|name| gone.contains(name.as_str())).map(binds_nobody).collect();
+    let Some(first) = back.first() else {
+        return Finding::ok(CHECK, format!("{} have files, and none of them was offboarded", state.snapshot.agents.len()));
+    };
+    let files = back.iter().map(|finding| finding.file.as_str()).collect::<Vec<_>>().join(", ");
+    Finding::warn(CHECK, format!("{files}: {}", first.why), first.next.clone())
 }
 
 /// Secrets that tools and models name must be there.
