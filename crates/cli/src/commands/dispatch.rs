@@ -20,7 +20,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Completion { shell } => Some(meta::completion(*shell)),
         Command::Man { directory } => Some(meta::man(directory)),
         Command::Help { topic } => Some(meta::help(topic)),
-        Command::Audit(verb) => audit::offline(verb),
+        Command::Audit(verb) => audit::offline(verb, cli.globals.output),
         Command::Identity(verb) => identity::offline(verb),
         Command::Human(human::Verb::Keygen { file }) | Command::Service(service::Verb::Keygen { file }) => {
             Some(human::keygen(file, printer))

@@ -25,6 +25,7 @@ mod checkpoint_branch;
 mod clock;
 mod command;
 mod configuration;
+mod control_characters;
 mod cut_meanwhile;
 mod damage;
 mod denied;
