@@ -67,9 +67,8 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     trust::record(&config, &ports).await?;
     let supervisor = Supervisor::new(Arc::clone(&metrics));
-    let states = States::on(board);
-    let numbers = (Arc::clone(&metrics), Arc::clone(&quota));
-    let tenants = served((&ports, ground), (repositories, keyring), &states, (&store, &supervisor), numbers).await?;
+    let numbers = (&metrics, &quota);
+    let (tenants, states) = served((&ports, ground), (repositories, keyring), board, (&store, &supervisor), numbers).await?;
     let (tasks, recovered) = recovered_tasks(&config, (&ports, &states), &supervisor, (&metrics, &quota)).await?;
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &tenants).await, Arc::clone(&quota));
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
@@ -159,16 +158,17 @@ fn routes(context: &Arc<Context>, config: &Config) -> Result<(Routes, HealthRepo
 async fn served(
     (ports, ground): (&Ports, privacy::Ground),
     (repositories, keyring): (Repositories, Arc<Keyring>),
-    states: &States,
+    board: Board,
     (store, supervisor): (&SqliteStore, &Supervisor),
-    (metrics, quota): (Arc<Metrics>, Arc<Quota>),
-) -> Result<Tenants, StartError> {
-    let (ports, states, supervisor) = (ports.clone(), states.clone(), supervisor.clone());
+    (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
+) -> Result<(Tenants, States), StartError> {
+    let (ports, supervisor, states) = (ports.clone(), supervisor.clone(), States::on(board));
+    let (metrics, quota) = (Arc::clone(metrics), Arc::clone(quota));
     let premises = Premises::new(Arc::clone(&repositories.config), keyring, Arc::clone(&ports.clock));
-    let seed = Seed { premises, ports, repositories, ground, states, metrics, quota, supervisor };
+    let seed = Seed { premises, ports, repositories, ground, states: states.clone(), metrics, quota, supervisor };
     let tenants = Tenants::open(seed, store.last_commit_at()).await?;
     tenants.bring_into_force().await;
-    Ok(tenants)
+    Ok((tenants, states))
 }
 
 /// What is served to this host itself: the admin pages, and identities of its processes.
