@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::program::Home;
 
-const NOUNS: [&str; 16] = [
+const NOUNS: [&str; 17] = [
     "scalbotics",
     "admin",
     "agent",
@@ -19,6 +19,7 @@ const NOUNS: [&str; 16] = [
     "service",
     "task",
     "team",
+    "tenant",
     "model",
     "tool",
 ];

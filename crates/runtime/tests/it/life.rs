@@ -155,7 +155,7 @@ async fn another_tenants_task_is_absent() {
     absent(bed.tasks.watch(&eve, task, 0).await.err().unwrap());
     assert!(bed.tasks.list(&eve, &TaskFilter { limit: 10, ..TaskFilter::default() }).await.unwrap().is_empty());
     assert!(bed.approvals.get(&eve, approval).await.is_err());
-    assert!(matches!(bed.tasks.submit(&eve, &submission("pure-flow")).await, Err(SubmitError::UnknownAgent { .. })));
+    assert!(matches!(bed.tasks.submit(&eve, &submission("pure-flow")).await, Err(SubmitError::NothingInForce)));
     assert_eq!(bed.status(task).await, Status::InputRequired);
 }
 

@@ -49,10 +49,10 @@ pub(in crate::rpc) fn tenant_failure(error: &tenants::Error, name: &str) -> Fail
         Refused::NotFound { .. } => Failure::not_found(name),
         Refused::Taken { .. } => refuse(codes::NAME_TAKEN).next("choose another name"),
         Refused::Own { .. } => refuse(codes::INVALID_ARGUMENT).next("choose another name"),
-        Refused::TooMany => refuse(codes::TOO_MANY).next("scalbotics tenant list"),
+        Refused::TooMany => refuse(codes::TOO_MANY).next("make another installation: a tenant that is gone keeps its name here"),
         Refused::Operating { .. } => refuse(codes::CONFLICT)
             .why("its people hold the installation verbs, `tenant resume` among them")
-            .next("stop the daemon to stop everybody, or suspend people of it: `scalbotics human suspend --help`"),
+            .next("stop the daemon to stop everybody; `scalbotics tenant list` shows who else is served"),
         Refused::Premises { id, source } => {
             tracing::error!(tenant = %id, error = scalbotics_core::in_words(source.as_ref()), "the place of a tenant cannot be made");
             refuse(codes::TENANT_UNFOUNDED).next("see the daemon's log, mend it, and add the tenant again")
