@@ -70,6 +70,7 @@ mod serving;
 mod signals;
 mod skills;
 mod stolen_key;
+mod tenants_checked;
 mod tenants_restored;
 mod tools;
 mod traces;
