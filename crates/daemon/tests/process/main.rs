@@ -71,6 +71,7 @@ mod signals;
 mod skills;
 mod stolen_key;
 mod tenants_checked;
+mod tenants_enrolled;
 mod tenants_restored;
 mod tools;
 mod traces;
