@@ -119,6 +119,10 @@ impl SessionService for Echo {
         Err(Status::unimplemented("this is an echo"))
     }
 
+    async fn end_session(&self, _: Request<v1::EndSessionRequest>) -> Result<Response<v1::EndSessionResponse>, Status> {
+        Err(Status::unimplemented("this is an echo"))
+    }
+
     async fn who_am_i(&self, _: Request<v1::WhoAmIRequest>) -> Result<Response<v1::Identity>, Status> {
         Err(Status::unimplemented("this is an echo"))
     }

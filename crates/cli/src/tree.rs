@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use scalbotics_core::time::Span;
 
 use crate::commands::{
-    admin, agent, approval, audit, context, human, identity, model, policy, repo, secret, service, task, team, tool,
+    admin, agent, approval, audit, context, human, identity, model, policy, repo, secret, service, task, team, tenant, tool,
 };
 use crate::output::{Color, Confirm, Fields, Format, Printer};
 
@@ -152,7 +152,7 @@ pub(crate) enum Command {
     /// Log in: with the context's own key, or at its identity provider by a browser, a code or a pasted address.
     #[command(before_help = "Example: scalbotics login --device")]
     Login(crate::commands::LoginArgs),
-    /// Forget the kept tokens; a refresh token is taken back at the identity provider too.
+    /// Forget the kept tokens, end the session at the daemon, and take a refresh token back at the identity provider.
     #[command(before_help = "Example: scalbotics logout")]
     Logout,
     /// Who the daemon says you are.
@@ -179,6 +179,9 @@ pub(crate) enum Command {
     /// Services: programs that call by themselves, such as a CI job, and the humans who sponsor them.
     #[command(subcommand, alias = "services")]
     Service(service::Verb),
+    /// Tenants of the installation, for the people of the one that operates it.
+    #[command(subcommand, alias = "tenants")]
+    Tenant(tenant::Verb),
     /// Teams of agents.
     #[command(subcommand, alias = "teams")]
     Team(team::Verb),

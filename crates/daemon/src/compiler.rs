@@ -22,13 +22,15 @@ pub(crate) struct LocalCompiler {
     overlay: Option<Name>,
     /// Whose programs may be looked at, where the Workload API is served.
     rights: Option<Rights>,
+    /// Whether the host is another tenant's, so that no process of it is an agent of this one.
+    is_guest: bool,
 }
 
 impl LocalCompiler {
     /// A compiler that lets agents and tools have these places and no others, and narrows by this overlay.
     #[must_use]
     pub(crate) const fn new(tenant: TenantId, places: Arc<Places>, overlay: Option<Name>) -> Self {
-        Self { tenant, places, overlay, rights: None }
+        Self { tenant, places, overlay, rights: None, is_guest: false }
     }
 
     /// The same for a daemon that serves the Workload API with these rights: selectors that it could never see are refused.
@@ -36,6 +38,26 @@ impl LocalCompiler {
     pub(crate) const fn attesting(mut self, rights: Option<Rights>) -> Self {
         self.rights = rights;
         self
+    }
+
+    /// The same for a tenant that does not operate the installation: a process of its host would have to believe that tenant.
+    #[must_use]
+    pub(crate) const fn of_guest(mut self) -> Self {
+        self.is_guest = true;
+        self
+    }
+
+    fn check_guest(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        let workloads = snapshot.agents.iter().filter(|(_, agent)| self.is_guest && agent.workload.is_some());
+        let finding = |(name, _)| Finding {
+            file: format!("agents/{name}.yaml"),
+            line: None,
+            kind: FindingKind::Value,
+            what: "workload is refused: processes of this host are not the tenant's".to_owned(),
+            why: "only the tenant that operates the installation says which process of its host is an agent".to_owned(),
+            next: "have the agent work where its tenant is at home: `scalbotics agent enroll --help`".to_owned(),
+        };
+        workloads.map(finding).collect()
     }
 
     fn check_workloads(&self, snapshot: &Snapshot) -> Vec<Finding> {
@@ -112,6 +134,7 @@ impl Compiler for LocalCompiler {
         findings.extend(self.check_mounts(&snapshot));
         findings.extend(self.check_tools(&snapshot));
         findings.extend(self.check_workloads(&snapshot));
+        findings.extend(self.check_guest(&snapshot));
         if !findings.is_empty() {
             return Err(findings);
         }

@@ -123,7 +123,7 @@ pub const SHAPES: [&str; 102] = [
 ];
 
 /// Secrets by what stands around them: the random part is the secret.
-pub const CONTEXTS: [&str; 40] = [
+pub const CONTEXTS: [&str; 45] = [
     "acme_token = \"{an 32}\"",
     "ACME_API_KEY={hx 32}",
     "\"client_secret\": \"{w 40}\"",
@@ -164,6 +164,11 @@ pub const CONTEXTS: [&str; 40] = [
     "jwt_secret: {an 32}",
     "spring.datasource.password={an 12}",
     "mailchimp_key = \"{hx 32}-us12\"",
+    "https://b.s3.amazonaws.com/k?X-Amz-Expires=60&X-Amz-Signature={hx 64}",
+    "https://b.s3.amazonaws.com/k?X-Amz-Security-Token={w 200}&a=1",
+    "AK|IA{b32 16},{b64 40}",
+    "sqlplus scott/{an 14}@db.acme.example/x",
+    "jdbc:oracle:thin:app/{an 16}@db:1521:x",
 ];
 
 /// A source of random signs: the same seed makes the same canaries.
@@ -290,6 +295,21 @@ mod tests {
         println!("recall: {} of {made} missed", missed.len());
         // Twenty in a thousand, of which a random text that looks like a word is one now and then.
         assert!(missed.len() * 50 <= made as usize, "{} of {made} missed: {kinds:#?}", missed.len());
+    }
+
+    #[test]
+    fn json_stays_json_whatever_is_covered_in_it() {
+        let mask = Mask::detecting(Detect::SecretsAndPersonalData);
+        for seed in 0..20 {
+            let canaries = [Maker::new(seed).each(), Maker::new(seed).personal()].concat();
+            let lines: String =
+                canaries.iter().enumerate().map(|(number, canary)| format!("note {number}\n{}\n", canary.text)).collect();
+            // Letters of escapes stand before each line there.
+            let mut text = format!("{{\"content\":{}}}", serde_json::Value::from(lines));
+            mask.apply_to_text(&mut text, false);
+            let read: Result<serde_json::Value, _> = serde_json::from_str(&text);
+            assert!(read.is_ok(), "seed {seed}: {read:?}: {text}");
+        }
     }
 
     /// Text files of this repository, but for those that hold what detectors look for.

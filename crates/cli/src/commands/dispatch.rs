@@ -2,7 +2,7 @@
 
 use super::{
     admin, agent, approval, audit, context, exec_verb, human, identity, installation, meta, model, policy, repo, secret, service,
-    session, task, team, tool,
+    session, task, team, tenant, tool,
 };
 use crate::failure::Failure;
 use crate::session::Session;
@@ -20,7 +20,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         Command::Completion { shell } => Some(meta::completion(*shell)),
         Command::Man { directory } => Some(meta::man(directory)),
         Command::Help { topic } => Some(meta::help(topic)),
-        Command::Audit(verb) => audit::offline(verb),
+        Command::Audit(verb) => audit::offline(verb, cli.globals.output),
         Command::Identity(verb) => identity::offline(verb),
         Command::Human(human::Verb::Keygen { file }) | Command::Service(service::Verb::Keygen { file }) => {
             Some(human::keygen(file, printer))
@@ -35,6 +35,7 @@ pub(crate) fn offline(cli: &Cli) -> Option<Result<(), Failure>> {
         | Command::Human(_)
         | Command::Service(_)
         | Command::Team(_)
+        | Command::Tenant(_)
         | Command::Task(_)
         | Command::Approval(_)
         | Command::Policy(_)
@@ -81,6 +82,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         | Command::Human(_)
         | Command::Service(_)
         | Command::Team(_)
+        | Command::Tenant(_)
         | Command::Task(_)
         | Command::Approval(_)
         | Command::Policy(_)
@@ -99,6 +101,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Agent(verb) => agent::run(&session, verb, globals.confirm(), printer).await,
         Command::Human(verb) => human::run(&session, &verb, globals.confirm(), printer).await,
         Command::Service(verb) => service::run(&session, &verb, globals.confirm(), printer).await,
+        Command::Tenant(verb) => tenant::run(&session, &verb, globals.confirm(), printer).await,
         Command::Team(verb) => team::run(&session, &verb, globals.confirm(), printer).await,
         Command::Task(verb) => task::run(&session, verb, printer).await,
         Command::Approval(verb) => approval::run(&mut session, &verb, printer).await,

@@ -15,6 +15,7 @@ pub(crate) mod secret;
 pub(crate) mod service;
 pub(crate) mod task;
 pub(crate) mod team;
+pub(crate) mod tenant;
 pub(crate) mod tool;
 
 mod desired;

@@ -113,11 +113,11 @@ fn standing(name: &str, context: &Entry, printer: &Printer) -> Result<(), Failur
         .next("scalbotics login"))
 }
 
-/// Forgets what is kept, here and at the issuer.
+/// Forgets what is kept, here, at the daemon and at the issuer.
 pub(super) async fn logout(globals: &Globals) -> Result<(), Failure> {
     let contexts = Contexts::load()?;
     let (name, context) = contexts.select(globals.context.as_deref())?;
-    let removed = session::out(name, context.issuer.as_ref(), globals).await?;
+    let removed = session::out(name, context, globals).await?;
     globals.printer().note(if removed { "logged out" } else { "was not logged in" });
     Ok(())
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use scalbotics_core::time::Timestamp;
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 
 use super::{connect, outside, token, trace};
 use crate::clock;
@@ -55,7 +57,7 @@ pub(crate) async fn at_issuer(
         say(&format!("{}: {}; {}", failure.what, failure.why, failure.next));
     }
     drop(turn);
-    let request = super::with_token(trace::request(scalbotics_proto::v1::WhoAmIRequest {}), &token)?;
+    let request = super::with_token(trace::request(v1::WhoAmIRequest {}), &token)?;
     let person = outside::person(&channel, request).await?;
     let who = person.name.to_string();
     // Read again: the person took their time, and the file may be another one now.
@@ -96,10 +98,42 @@ pub(crate) fn standing(name: &str, context: &Entry) -> Standing {
     Standing { since, subject, renews, store, token_ends }
 }
 
-/// Forgets what a context keeps, and takes its refresh token back at the issuer; answers whether there was anything.
+/// Forgets what a context keeps, ends its session at the daemon, and takes its refresh token back at the issuer; answers whether there was anything.
 ///
-/// What is kept here is gone in any case: whoever wants to be logged out is, and hears if the issuer was not told.
-pub(crate) async fn out(name: &str, issuer: Option<&Issuer>, globals: &Globals) -> Result<bool, Failure> {
+/// What is kept here is gone in any case: whoever wants to be logged out is, and hears if daemon or issuer were not told.
+pub(crate) async fn out(name: &str, context: &Entry, globals: &Globals) -> Result<bool, Failure> {
+    let held = token::held(name, context);
+    let forgotten = forget_all(name, context.issuer.as_ref(), globals).await;
+    let ended = match held {
+        Some(token) => end(context, &token, globals.timeout()).await,
+        None => Ok(()),
+    };
+    // A refresh token lives longer than an access token, so what became of it is said first.
+    let had = forgotten?;
+    ended.map(|()| had)
+}
+
+/// Ends the session of a token at the daemon. One that the daemon takes no more has none.
+async fn end(context: &Entry, token: &str, limit: Duration) -> Result<(), Failure> {
+    let ended = async {
+        let channel = connect::channel(context, &connect::trust(context)?).await?;
+        let mut request = super::with_token(trace::request(v1::EndSessionRequest {}), token)?;
+        request.set_timeout(limit);
+        match SessionServiceClient::new(channel).end_session(request).await {
+            Err(status) if status.code() != tonic::Code::Unauthenticated => Err(Failure::from(status)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    };
+    ended.await.map_err(|failure| {
+        let why = if failure.why.is_empty() { failure.what.clone() } else { format!("{}: {}", failure.what, failure.why) };
+        Failure::told(failure.exit, &failure.code, "logged out here, but the daemon was not told")
+            .why(why)
+            .next("wait ten minutes: then the access token is over by itself")
+    })
+}
+
+/// Forgets what a context keeps, and takes its refresh token back.
+async fn forget_all(name: &str, issuer: Option<&Issuer>, globals: &Globals) -> Result<bool, Failure> {
     let Some(issuer) = issuer else { return token::forget(name) };
     let turn = Turn::wait(name, globals.wait_max())?;
     let refresh = match Login::load(name, issuer) {

@@ -15,6 +15,7 @@ use crate::codes;
 use crate::context::{Entry, token_path};
 use crate::failure::{Exit, Failure};
 use crate::issuer::Turn;
+use crate::output::tell;
 
 /// A token that ends within this time is exchanged anew, in milliseconds: a call may be on its way that long.
 const MARGIN_MS: u64 = 30_000;
@@ -43,7 +44,7 @@ pub(super) async fn current(
         return Ok((kept.token, true));
     }
     let Some(issuer) = &context.issuer else {
-        return Ok((fresh(name, context, trust, channel).await?, false));
+        return Ok((keep_or_tell(name, context, by_key(name, context, trust, channel).await?), false));
     };
     let turn = Turn::wait(name, limit)?;
     // Another program may have renewed it meanwhile.
@@ -51,7 +52,7 @@ pub(super) async fn current(
         return Ok((kept.token, true));
     }
     let token = outside::renewed(&turn, name, issuer, trust, channel).await?;
-    Ok((keep(name, context, token)?, false))
+    Ok((keep_or_tell(name, context, token), false))
 }
 
 /// When the kept token of a context ends, if there is a usable one.
@@ -60,11 +61,14 @@ pub(crate) fn ends(name: &str, context: &Entry) -> Option<Timestamp> {
 }
 
 fn kept(name: &str, context: &Entry) -> Option<Kept> {
+    read(name, context).filter(|kept| kept.expires_at > clock::now().plus_ms(MARGIN_MS))
+}
+
+/// What is kept, if it is of the context's server and person; perhaps over.
+fn read(name: &str, context: &Entry) -> Option<Kept> {
     let bytes = private_file::read(&token_path(name).ok()?, FILE_LEN_MAX).ok()?;
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;
-    let usable =
-        kept.expires_at > clock::now().plus_ms(MARGIN_MS) && kept.server == context.server && kept.holder == holder(context);
-    usable.then_some(kept)
+    (kept.server == context.server && kept.holder == holder(context)).then_some(kept)
 }
 
 fn holder(context: &Entry) -> String {
@@ -77,11 +81,23 @@ fn holder(context: &Entry) -> String {
 
 /// Exchanges a fresh assertion of the login key for a token and keeps that.
 pub(crate) async fn fresh(name: &str, context: &Entry, trust: &trust::File, channel: &Proving) -> Result<String, Failure> {
+    keep(name, context, by_key(name, context, trust, channel).await?)
+}
+
+async fn by_key(name: &str, context: &Entry, trust: &trust::File, channel: &Proving) -> Result<v1::AccessToken, Failure> {
     let person = context.person.as_ref().ok_or_else(|| {
         Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("context {name} names nobody")).next("scalbotics context list")
     })?;
-    let token = own_key::exchange(person, context, trust, channel).await?;
-    keep(name, context, token)
+    own_key::exchange(person, context, trust, channel).await
+}
+
+/// Keeps a token, or says that it could not: a full disk of this machine stops no command, for it has the token.
+fn keep_or_tell(name: &str, context: &Entry, given: v1::AccessToken) -> String {
+    let token = given.token.clone();
+    if let Err(failure) = keep(name, context, given) {
+        tell(&format!("warning: {}: {}; this command goes on with it, and the next one gets another", failure.what, failure.why));
+    }
+    token
 }
 
 /// Keeps a token that the daemon gave; answers it.
@@ -106,6 +122,11 @@ pub(super) fn keep(name: &str, context: &Entry, given: v1::AccessToken) -> Resul
     let text = serde_json::to_vec(&kept).map_err(|error| cannot(error.to_string()))?;
     private_file::replace(&path, &text, private_file::SECRET_MODE).map_err(|error| cannot(in_words(&error)))?;
     Ok(token)
+}
+
+/// The kept token of a context, if it counts for another moment.
+pub(super) fn held(name: &str, context: &Entry) -> Option<String> {
+    read(name, context).filter(|kept| kept.expires_at > clock::now()).map(|kept| kept.token)
 }
 
 /// Removes the kept token; answers whether there was one.

@@ -392,6 +392,22 @@ mod tests {
     }
 
     #[test]
+    fn issue_4_control_characters_are_a_leaf_as_long_as_they_are_written() {
+        let controls =
+            |len: usize| ('\u{0}'..='\u{1f}').chain(['\u{7f}', '\u{9b}', '\u{202e}']).cycle().take(len).collect::<String>();
+        // Most of them take six bytes.
+        let refused = record(1, &controls(1_000_000)).canonical().unwrap_err();
+        assert!(matches!(refused, Error::TooLong { len: 4_500_000.., len_max: RECORD_LEN_MAX }), "{refused}");
+        assert_eq!(record(1, &controls(1_000_000)).canonical_len().unwrap_err().to_string(), refused.to_string());
+        let longest = (12_000..14_000).rev().map(|len| record(1, &controls(len))).find(|record| record.canonical_len().is_ok());
+        let longest = longest.unwrap();
+        let leaf = longest.canonical().unwrap();
+        assert!(leaf.len() <= RECORD_LEN_MAX && leaf.len() > RECORD_LEN_MAX - 8, "{}", leaf.len());
+        assert!(!leaf.iter().any(|byte| *byte < 0x20), "a leaf is one line");
+        assert_eq!(serde_json::from_slice::<Record>(&leaf).unwrap(), longest);
+    }
+
+    #[test]
     fn the_version_says_what_a_call_is_named_by() {
         let digest = Digest::from_bytes([7; 32]);
         let mut record = record(1, "x");

@@ -34,7 +34,7 @@ pub(super) enum Ask {
 }
 
 /// Beginnings of words that name a secret setting, and of signs that carry one.
-const WORDS: [(&[u8; GRAM_LEN], Ask); 56] = [
+const WORDS: [(&[u8; GRAM_LEN], Ask); 58] = [
     (b"pass", Ask::Setting),
     (b"pwd=", Ask::Setting),
     (b"pwd:", Ask::Setting),
@@ -87,6 +87,8 @@ const WORDS: [(&[u8; GRAM_LEN], Ask); 56] = [
     (b"dock", Ask::Command),
     (b"podm", Ask::Command),
     (b"sqlc", Ask::Command),
+    (b"sqlp", Ask::Command),
+    (b"jdbc", Ask::Command),
     (b"mong", Ask::Command),
     (b"smbc", Ask::Command),
     (b"ldap", Ask::Command),

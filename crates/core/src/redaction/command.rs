@@ -51,6 +51,9 @@ const WAYS: [Way; 21] = [
     way(b"smbclient", b"%", false),
 ];
 
+/// Oracle's command line and addresses, in which `user/password@database` stands.
+const ORACLE: [&[u8]; 2] = [b"sqlplus ", b"jdbc:oracle:thin:"];
+
 /// Covers the password of the command whose program's name begins at a place, or of a line of `.netrc` whose `login` does.
 pub(super) fn find_password(view: &[u8], place: usize, finds: &mut Finds<'_>) {
     if !begins_word(view, place) {
@@ -58,6 +61,9 @@ pub(super) fn find_password(view: &[u8], place: usize, finds: &mut Finds<'_>) {
     }
     if stands(view, place, b"login ") {
         return find_netrc(view, place + 6, finds);
+    }
+    if let Some(word) = ORACLE.iter().find(|word| stands(view, place, word)) {
+        return find_oracle(view, place + word.len(), finds);
     }
     let ways = WAYS.iter().filter(|way| stands(view, place, way.words));
     for (way, after) in ways.map(|way| (way, place + way.words.len())).filter(|(_, after)| at(view, *after) == b' ') {
@@ -79,6 +85,23 @@ fn line_flag(line: &[u8], flag: &[u8]) -> Option<usize> {
     line.windows(flag.len()).position(|window| window == flag)
 }
 
+/// `user/password@database` among the words of a line.
+fn find_oracle(view: &[u8], line: usize, finds: &mut Finds<'_>) {
+    let line_end = run(view, line, COMMAND_LEN_MAX, |byte| !matches!(byte, b'\n' | b'\r' | b'|' | b';'));
+    let mut place = line;
+    while place < line_end {
+        let user = run(view, place, line_end - place, |byte| matches!(byte, b' ' | b'"' | b'\''));
+        let slash = run(view, user, line_end - user, |byte| byte.is_ascii_alphanumeric() || b"_$#.".contains(&byte));
+        let start = slash + 1;
+        let end =
+            run(view, start, PASSWORD_LEN_MAX, |byte| byte.is_ascii_graphic() && !matches!(byte, b'@' | b'"' | b'\'' | b'/'));
+        if slash > user && at(view, slash) == b'/' && at(view, end) == b'@' && cover_part(view, (start, end), false, finds) {
+            return;
+        }
+        place = run(view, slash, line_end - slash, |byte| byte != b' ') + 1;
+    }
+}
+
 /// `login NAME password WORD`.
 fn find_netrc(view: &[u8], name: usize, finds: &mut Finds<'_>) {
     let name_end = run(view, name, 128, |byte| byte.is_ascii_graphic());
@@ -96,8 +119,13 @@ fn cover(view: &[u8], place: usize, finds: &mut Finds<'_>) -> bool {
         Some(quote) => byte != quote && byte != b'\n',
         None => byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'`' | b'\\'),
     });
+    cover_part(view, (start, end), quote.is_some(), finds)
+}
+
+/// Covers a part of a text where it may be a password.
+fn cover_part(view: &[u8], (start, end): (usize, usize), quoted: bool, finds: &mut Finds<'_>) -> bool {
     let found = part(view, start, end);
-    let written = Written { quoted: quote.is_some(), given: true };
+    let written = Written { quoted, given: true };
     // A variable and a port are no passwords.
     let is_variable = found
         .strip_prefix(b"$")
@@ -134,6 +162,9 @@ mod tests {
                 "smbclient -U ann%fjz2czbttOof //srv/share",
                 "machine git.example login ann password KX88RSxE87Om",
                 "sudo mysql -p -u root -pp8hkqdlm7t",
+                "sqlplus scott/p8hkqdlm7t@orcl",
+                "sqlplus -S \"scott/p8hkqdlm7t@//db.example:1521/orcl\" @report.sql",
+                "url=jdbc:oracle:thin:scott/p8hkqdlm7t@db.example:1521:orcl",
             ],
         );
     }
@@ -157,6 +188,14 @@ mod tests {
                 "login ann password <your-password>",
                 "smbclient -U ann //srv/share",
                 "dockerfile -p abc123def456",
+                "sqlplus / as sysdba",
+                "sqlplus scott@orcl @dir2/report7.sql",
+                "sqlplus scott/$DB_PASSWORD_2@orcl",
+                "sqlplus scott/<password>@orcl",
+                "sqlplus /nolog @/opt/app7/start1.sql",
+                "jdbc:oracle:thin:@db.example:1521:orcl",
+                "jdbc:oracle:thin:@//db7.example:1521/orcl",
+                "jdbc:postgresql://db/x7@y",
             ],
         );
     }

@@ -11,6 +11,7 @@
 //! It is a net under people and programs, not a wall: who wants to can write a secret so that nobody looks for it.
 
 mod anchors;
+mod aws_pair;
 mod bytes;
 mod command;
 mod emit;

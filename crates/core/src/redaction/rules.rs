@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use super::aws_pair;
 use super::bytes::{at, begins_word, ends_word, entropy, part, run};
 use super::pattern::Pattern;
 use super::span::{Finds, rank};
@@ -73,6 +74,9 @@ impl Rule {
             run(view, end, view.len(), |byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         };
         finds.add(start, end, self.kind, rank::SHAPE);
+        if self.kind == aws_pair::KEY_ID {
+            aws_pair::find_secret(view, start, end, finds);
+        }
         Ok(())
     }
 }

@@ -111,6 +111,8 @@ fn hostile_texts_end_soon() {
         "Bearer ",
         "curl -u ",
         "Cookie: a=b;",
+        "sqlplus a/b1@",
+        "jdbc:oracle:thin:",
         "ghp_",
         "QUtJ",
         "4142",
@@ -133,7 +135,14 @@ fn hostile_texts_end_soon() {
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let token = glue(&["gh", "p_", "Zk3vQ9xLm2Rt7Yp4Bn8Wc1Hd6Jf5Gs0aKe2u"]);
     let pem = glue(&["-----BEGIN ", "PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj\n-----END ", "PRIVATE KEY-----"]);
+    let id = glue(&["AK", "IA", "QF3ZT7LMKW2XN5RB"]);
+    let of_aws = glue(&["wT4kZ8/pQ2mX", "+9LrVb7nYc3Hd6Jf", "1Gs5Ke0Ux2Ma"]);
     let fixed = [
+        format!("{id},{of_aws}"),
+        format!("{of_aws}\n{id}"),
+        of_aws,
+        id,
+        "sqlplus scott/p8hkqdlm7t@orcl".to_owned(),
         token.clone(),
         STANDARD.encode(&token),
         pem,

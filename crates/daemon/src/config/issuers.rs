@@ -60,12 +60,8 @@ impl Default for IssuerClaims {
     }
 }
 
-/// The issuers of the configuration, for an installation of this tenant.
-pub(super) fn trusted(
-    settings: &Settings,
-    tenant: &Name,
-    refuse: &dyn Fn(&'static str, String) -> Error,
-) -> Result<Vec<Trusted>, Error> {
+/// The issuers of the configuration. Which tenants there are is the registry's: a word for another one logs nobody in.
+pub(super) fn trusted(settings: &Settings, refuse: &dyn Fn(&'static str, String) -> Error) -> Result<Vec<Trusted>, Error> {
     let listed = &settings.issuer.trusted;
     if listed.len() > ISSUERS_MAX {
         return Err(refuse(KEY, format!("there are {} of them, more than {ISSUERS_MAX}", listed.len())));
@@ -74,10 +70,10 @@ pub(super) fn trusted(
     if urls.len() < listed.len() {
         return Err(refuse(KEY, "an issuer stands twice".to_owned()));
     }
-    listed.iter().map(|issuer| one(issuer, tenant).map_err(|why| refuse(KEY, format!("`{}`: {why}", issuer.url)))).collect()
+    listed.iter().map(|issuer| one(issuer).map_err(|why| refuse(KEY, format!("`{}`: {why}", issuer.url)))).collect()
 }
 
-fn one(issuer: &TrustedIssuer, tenant: &Name) -> Result<Trusted, String> {
+fn one(issuer: &TrustedIssuer) -> Result<Trusted, String> {
     if issuer.url.len() > AUDIENCE_LEN_MAX {
         return Err("its address is too long".to_owned());
     }
@@ -88,8 +84,8 @@ fn one(issuer: &TrustedIssuer, tenant: &Name) -> Result<Trusted, String> {
     if issuer.tenants.is_empty() {
         return Err("it speaks for no tenant, so nobody could log in by it".to_owned());
     }
-    if let Some(other) = issuer.tenants.values().find(|name| *name != tenant) {
-        return Err(format!("there is no tenant `{other}` in this installation"));
+    if issuer.tenants.values().any(|name| TenantId::new(name.clone()).is_system()) {
+        return Err("nobody is in the tenant `system`".to_owned());
     }
     let claims = &issuer.claims;
     let named = [&claims.tenant, &claims.groups, &claims.name].into_iter();

@@ -105,7 +105,7 @@ impl Config {
         let unlock_by = unlock_by(&settings, &base, &refuse)?;
         let remote = settings.repository.url.as_deref().map(Address::parse).transpose();
         let remote = remote.map_err(|error| refuse("repository.url", error.to_string()))?;
-        let trusted = trusted(&settings, &tenant, &refuse)?;
+        let trusted = trusted(&settings, &refuse)?;
         let keepers = keepers(&settings.audit, (trust_domain.as_str(), &base), &refuse)?;
         Ok(Self {
             installation: id,

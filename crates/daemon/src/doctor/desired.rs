@@ -10,7 +10,7 @@ use scalbotics_core::agent::Standing;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{DesiredError, DesiredSource as _, RawFiles};
 use scalbotics_core::tool::Kind;
-use scalbotics_runtime::reconcile::{Compiler as _, InForce};
+use scalbotics_runtime::reconcile::{Compiler as _, InForce, binds_nobody};
 use scalbotics_store::open_read_only;
 use tokio::net::TcpStream;
 
@@ -81,6 +81,7 @@ async fn of_one(patient: &Patient<'_>, followed: &Followed) -> Vec<Finding> {
             return findings;
         }
     };
+    findings.push(agents(patient, followed, &state));
     findings.push(secrets(patient, followed, &state));
     findings.extend(models(patient, &state).await);
     findings
@@ -152,6 +153,22 @@ async fn compile(followed: &Followed, files: RawFiles) -> Result<(Finding, InFor
         }
         Err(error) => Err(refused(format!("commit {head}: {error}"))),
     }
+}
+
+/// A file of an agent that was offboarded binds nobody.
+fn agents(patient: &Patient<'_>, followed: &Followed, state: &InForce) -> Finding {
+    const CHECK: &str = "agents";
+    let gone = open_read_only(&patient.config.data_dir).and_then(|store| store.offboarded(&followed.tenant));
+    let gone = match gone {
+        Ok(gone) => gone,
+        Err(error) => return Finding::warn(CHECK, format!("not checked: {}", in_words(&error)), "see the check of the database"),
+    };
+    let back: Vec<_> = state.snapshot.agents.keys().filter(|name| gone.contains(name.as_str())).map(binds_nobody).collect();
+    let Some(first) = back.first() else {
+        return Finding::ok(CHECK, format!("{} have files, and none of them was offboarded", state.snapshot.agents.len()));
+    };
+    let files = back.iter().map(|finding| finding.file.as_str()).collect::<Vec<_>>().join(", ");
+    Finding::warn(CHECK, format!("{files}: {}", first.why), first.next.clone())
 }
 
 /// Secrets that tools and models name must be there.

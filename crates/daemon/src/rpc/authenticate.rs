@@ -64,6 +64,7 @@ impl Context {
         let session = token.session;
         // Before anything is told of who it is about: whoever cannot prove the key learns nothing.
         self.check_possession((headers, path), presented, session.key, &connection.proved)?;
+        self.check_not_ended(&token.jti, WHAT)?;
         let registered = self.registered(session.holder).await?;
         let registered = registered.filter(|found| *found.tenant() == session.tenant);
         let registered = registered.ok_or_else(|| refuse("nobody has this identity"))?;
@@ -77,15 +78,25 @@ impl Context {
         }
         let (principal, sponsor) = (registered.principal(), registered.sponsor());
         let presented = Secret::new(presented.as_bytes().to_vec());
-        Ok(Identity { principal, sponsor, registered, token: Some(presented), expires_at: token.expires_at })
+        Ok(Identity {
+            principal,
+            sponsor,
+            registered,
+            token: Some(presented),
+            jti: Some(token.jti),
+            expires_at: token.expires_at,
+        })
     }
 
-    /// Why a stream of this caller has to end, if it has to: suspended, under a grant or a certificate that is over, by a certificate of an
+    /// Why a stream of this caller has to end, if it has to: logged out, suspended, under a grant or a certificate that is over, by a certificate of an
     /// authority that was revoked, or other groups than when it was opened.
     ///
     /// A registry that cannot be read ends it too.
     pub(super) async fn standing(&self, identity: &Identity) -> Result<(), Failure> {
         const CUT: &str = "the stream is cut";
+        if let Some(jti) = &identity.jti {
+            self.check_not_ended(jti, CUT)?;
+        }
         let found = self.again(&identity.registered).await?;
         if let Some(found) = found.filter(|found| identity.registered.is_still(found)) {
             self.check_served(found.tenant(), CUT).await?;

@@ -35,6 +35,8 @@ pub(crate) struct Identity {
     pub registered: Registered,
     /// The token, for the evidence of what is submitted by it; none for an agent, who calls by its certificate.
     pub token: Option<Secret>,
+    /// The token's own name; none for an agent.
+    pub jti: Option<String>,
     /// When the token or certificate ends.
     pub expires_at: Timestamp,
 }

@@ -58,7 +58,7 @@ impl Context {
         self.check_served(&certified.agent.tenant, WHAT).await?;
         let (principal, sponsor) = (certified.principal(), certified.sponsor());
         let registered = Registered::Agent(Box::new(certified));
-        Ok(Identity { principal, sponsor, registered, token: None, expires_at })
+        Ok(Identity { principal, sponsor, registered, token: None, jti: None, expires_at })
     }
 
     /// Until when an agent may count on its certificate, or why it may not act by it at `now`, after the words of what was attempted.

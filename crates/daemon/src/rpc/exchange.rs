@@ -165,7 +165,7 @@ impl Context {
     async fn exchange_once(&self, arrived: &Arrived, now: Timestamp) -> Result<(), Refused> {
         let used = Arc::clone(&self.outsiders.used);
         let (issuer, once, until) = (arrived.issuer.clone(), arrived.once.to_string(), arrived.remember_until);
-        match super::used::use_once(used, (issuer, once), until, now).await? {
+        match super::used::use_once(used, (issuer, once), (until, now), WHAT).await? {
             Use::First => Ok(()),
             Use::Full => Err(Failure::new(codes::RATE_LIMITED, WHAT).next("try again in a minute").into()),
             Use::Again => {

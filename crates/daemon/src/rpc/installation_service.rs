@@ -99,6 +99,7 @@ impl Installations {
         let caller = call.caller("")?;
         let waiting = self.tasks_in(&caller, task::Status::InputRequired).await?;
         let logins = self.tasks_in(&caller, task::Status::AuthRequired).await?;
+        let (tasks_running, tasks_queued) = self.tasks_at_work(&caller).await?;
         let filter = ApprovalFilter { status: Some(approval::Status::Waiting), limit: COUNT_MAX, ..ApprovalFilter::default() };
         let approvals = self.0.approvals.list(&caller, &filter).await.map_err(|error| store_failure(&error))?;
         let head = self.0.ports.audit_log.head(tenant).await.map_err(|error| store_failure(&error))?;
@@ -112,8 +113,8 @@ impl Installations {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             trust_domain: self.0.installation.trust_domain.as_str().to_owned(),
             start_time: Some(timestamp(self.0.installation.started_at)),
-            tasks_running: self.0.runtime_metrics.tasks_running.get(),
-            tasks_queued: self.0.runtime_metrics.tasks_queued.get(),
+            tasks_running,
+            tasks_queued,
             tasks_waiting: count(waiting),
             approvals_waiting: count(approvals.len()),
             audit_size: head.size,
@@ -127,6 +128,16 @@ impl Installations {
             certificates,
             logins_waiting: count(logins),
         })
+    }
+
+    /// How many tasks run and how many are queued: of the installation, for who operates it, else of the caller's tenant.
+    async fn tasks_at_work(&self, caller: &Caller) -> Result<(u64, u64), Failure> {
+        let numbers = &self.0.runtime_metrics;
+        if caller.principal.tenant == self.0.installation.tenant {
+            return Ok((numbers.tasks_running.get(), numbers.tasks_queued.get()));
+        }
+        let of = async |status| Ok::<_, Failure>(u64::try_from(self.tasks_in(caller, status).await?).unwrap_or(u64::MAX));
+        Ok((of(task::Status::Working).await?, of(task::Status::Submitted).await?))
     }
 
     /// How many of the caller's tenant's tasks are in this status, counted to [`COUNT_MAX`].

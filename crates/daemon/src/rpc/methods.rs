@@ -168,6 +168,18 @@ pub const EXCHANGE_TOKEN: Row = Row {
     admission: Admission::Login,
 };
 
+/// Logout: nobody is refused the end of their own session; audited by its handler.
+pub const END_SESSION: Row = Row {
+    method: Method {
+        path: "/scalbotics.v1.SessionService/EndSession",
+        action: None,
+        resource: "Session",
+        rate: RateClass::Write,
+        audit: Audit::Awaited,
+    },
+    admission: Admission::Token,
+};
+
 /// Whether the daemon serves; says nothing else, and load balancers have no token. Not audited.
 pub const HEALTH_CHECK: Row = outside("/grpc.health.v1.Health/Check", RateClass::Login, Admission::Open);
 
@@ -184,7 +196,7 @@ pub const REFLECTION_ALPHA: Row =
 
 /// Rows that policy is not asked about, each with its reason above.
 const UNDECIDED: &[&Row] =
-    &[&EXCHANGE_ASSERTION, &EXCHANGE_TOKEN, &ENROLL, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
+    &[&EXCHANGE_ASSERTION, &EXCHANGE_TOKEN, &ENROLL, &END_SESSION, &HEALTH_CHECK, &HEALTH_WATCH, &REFLECTION, &REFLECTION_ALPHA];
 
 /// Every row.
 pub fn all() -> impl Iterator<Item = &'static Row> {

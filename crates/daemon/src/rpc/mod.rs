@@ -16,6 +16,7 @@ mod certified;
 pub mod codes;
 mod context;
 mod convert;
+mod ended;
 mod exchange;
 mod failure;
 mod gate;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scalbotics_core::policy::Resource;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::repository_service_server::RepositoryService;
-use scalbotics_runtime::reconcile::Status as Seen;
+use scalbotics_runtime::reconcile::{self, Status as Seen};
 use tonic::{Request, Response, Status};
 
 use super::call::Call;
@@ -25,23 +25,35 @@ impl Repositories {
         self.0.enter(call, Resource::only("Repository", tenant), &named).await.map(drop)
     }
 
-    fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
+    async fn show(&self, call: &Call, seen: &Seen) -> Result<v1::Repository, Failure> {
         let tenant = call.tenant()?;
-        let repository = convert::repository(tenant, seen, self.0.states.current(tenant).as_deref());
-        let remote = self.0.served(tenant)?.remote.clone().unwrap_or_default();
-        Ok(v1::Repository { remote, ..repository })
+        let in_force = self.0.states.current(tenant);
+        let gone = match &in_force {
+            Some(state) => {
+                reconcile::gone(&self.0.ports, &state.snapshot).await.map_err(|error| convert::store_failure(&error))?
+            }
+            None => Vec::new(),
+        };
+        let repository = convert::repository(tenant, seen, in_force.as_deref());
+        let notes = gone.iter().map(|agent| convert::finding(&reconcile::binds_nobody(agent))).collect();
+        let served = self.0.served(tenant)?;
+        let (directory, remote) = match &served.remote {
+            Some(remote) => (String::new(), remote.clone()),
+            None => (served.directory.display().to_string(), String::new()),
+        };
+        Ok(v1::Repository { remote, directory, notes, ..repository })
     }
 
     async fn get(&self, call: &Call, request: &v1::GetRepositoryRequest) -> Result<v1::Repository, Failure> {
         self.enter(call, &request.name).await?;
-        self.show(call, &self.0.served(call.tenant()?)?.reconciler.status())
+        self.show(call, &self.0.served(call.tenant()?)?.reconciler.status()).await
     }
 
     /// A repeated reload is a reload: it changes nothing that the first did not, so its request id needs no memory.
     async fn reload(&self, call: &Call, request: &v1::ReloadRepositoryRequest) -> Result<v1::Repository, Failure> {
         self.enter(call, &request.name).await?;
         let _checked = call.caller(&request.request_id)?;
-        self.show(call, &self.0.served(call.tenant()?)?.reconciler.look().await)
+        self.show(call, &self.0.served(call.tenant()?)?.reconciler.look().await).await
     }
 }
 

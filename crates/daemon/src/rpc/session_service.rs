@@ -1,4 +1,4 @@
-//! SessionService: login by signed assertion (RFC 7523) or by the token of an outside issuer, and who the caller is.
+//! SessionService: login by signed assertion (RFC 7523) or by the token of an outside issuer, logout, and who the caller is.
 
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ use super::registered::Registered;
 use super::used::{self, Use};
 use crate::clock;
 
+/// What every refusal says it was attempted.
+const WHAT: &str = "the login is refused";
+
 /// SessionService.
 #[derive(Debug, Clone)]
 pub(super) struct Sessions(pub(super) Arc<Context>);
@@ -33,8 +36,17 @@ pub(super) struct Sessions(pub(super) Arc<Context>);
 impl Sessions {
     async fn exchange(&self, call: &Call, request: &v1::ExchangeAssertionRequest) -> Result<v1::AccessToken, Failure> {
         let now = self.0.ports.clock.now();
-        let checked = self.check(&request.assertion, now).await;
-        let (registered, logged_in) = checked.inspect_err(|failure| {
+        let checked = async {
+            let (registered, logged_in) = self.check(&request.assertion, now).await?;
+            // Whoever is suspended in this moment logs in before that, and the log says so, or not at all.
+            let still = self.0.people.still().await;
+            let registered = self.0.again(&registered).await?;
+            let registered = registered.ok_or_else(|| Failure::internal("find again who logs in", &logged_in.holder))?;
+            registered.check(now, WHAT)?;
+            Ok((registered, logged_in, still))
+        };
+        let checked: Result<_, Failure> = checked.await;
+        let (registered, logged_in, _still) = checked.inspect_err(|failure| {
             self.0.auditor.unauthenticated(Unauthenticated::Assertion);
             self.0.metrics.authentications.refused(Unauthenticated::Assertion, failure.code());
             tracing::info!(why = failure.parts().why.as_str(), "login refused");
@@ -75,17 +87,17 @@ impl Sessions {
     /// Whose assertion it is, verified and used for the first time.
     async fn check(&self, assertion: &str, now: Timestamp) -> Result<(Registered, LoggedIn), Failure> {
         let refuse = |why: String| {
-            let failure = Failure::new(codes::ASSERTION_REFUSED, "the login is refused");
+            let failure = Failure::new(codes::ASSERTION_REFUSED, WHAT);
             failure.why(why).next("scalbotics doctor")
         };
         if let Some(alarm) = self.0.clock.alarm() {
-            let failure = Failure::new(codes::CLOCK_UNTRUSTED, "the login is refused");
+            let failure = Failure::new(codes::CLOCK_UNTRUSTED, WHAT);
             return Err(failure.why(alarm).next(clock::NEXT));
         }
         let refused = |refusal: Refusal| refuse(refusal.to_string().replace("token", "assertion"));
         let parsed = Assertion::parse(assertion).map_err(refused)?;
         if self.0.outsiders.only() && matches!(parsed.claimed_holder(), KeyHolder::Human(_)) {
-            return Err(Failure::new(codes::OUTSIDE_ISSUER_ONLY, "the login is refused").next("scalbotics login"));
+            return Err(Failure::new(codes::OUTSIDE_ISSUER_ONLY, WHAT).next("scalbotics login"));
         }
         let registered = self.0.registered(parsed.claimed_holder()).await?;
         // Nobody learns from the answer whether an identity exists.
@@ -101,8 +113,8 @@ impl Sessions {
         if logged_in.tenant != *registered.tenant() {
             return Err(refuse("the assertion names another tenant".to_owned()));
         }
-        registered.check(now, "the login is refused")?;
-        self.0.check_served(registered.tenant(), "the login is refused").await?;
+        registered.check(now, WHAT)?;
+        self.0.check_served(registered.tenant(), WHAT).await?;
         self.use_once(&logged_in, now).await?;
         Ok((registered, logged_in))
     }
@@ -110,8 +122,8 @@ impl Sessions {
     async fn use_once(&self, logged_in: &LoggedIn, now: Timestamp) -> Result<(), Failure> {
         let (holder, until) = (logged_in.holder, logged_in.replay_until);
         let named = (holder.to_string(), logged_in.jti.clone());
-        let refused = |code| Failure::new(code, "the login is refused");
-        match used::use_once(Arc::clone(&self.0.used_assertions), named, until, now).await? {
+        let refused = |code| Failure::new(code, WHAT);
+        match used::use_once(Arc::clone(&self.0.used_assertions), named, (until, now), WHAT).await? {
             Use::First => Ok(()),
             Use::Full => Err(refused(codes::RATE_LIMITED).next("try again in a minute")),
             Use::Again => {
@@ -154,6 +166,11 @@ impl SessionService for Sessions {
     async fn exchange_token(&self, request: Request<v1::ExchangeTokenRequest>) -> Result<Response<v1::AccessToken>, Status> {
         let (call, message) = Call::of(request)?;
         self.0.answer(&call, self.0.exchange_token(&call, &message).await).await
+    }
+
+    async fn end_session(&self, request: Request<v1::EndSessionRequest>) -> Result<Response<v1::EndSessionResponse>, Status> {
+        let (call, _) = Call::of(request)?;
+        self.0.answer(&call, self.0.end_session(&call).await).await
     }
 
     async fn who_am_i(&self, request: Request<v1::WhoAmIRequest>) -> Result<Response<v1::Identity>, Status> {

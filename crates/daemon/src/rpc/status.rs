@@ -19,6 +19,12 @@ const GRPC_DETAILS: &str = "grpc-status-details-bin";
 /// The domain of our error codes (`google.rpc.ErrorInfo.domain`).
 const DOMAIN: &str = "scalbotics.io";
 
+/// Longest texts of a failure, in bytes. It travels in headers, of which a client takes 16 KiB or fewer: one that has more ends the
+/// connection, and all calls on it. A control character takes three bytes there.
+const WHAT_LEN_MAX: usize = 1 << 10;
+const WHY_LEN_MAX: usize = 2 << 10;
+const NEXT_LEN_MAX: usize = 1 << 10;
+
 /// The request that failed: what a person gives to an operator.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Reference {
@@ -38,8 +44,8 @@ pub(crate) fn status(failure: &Failure, reference: &Reference) -> Status {
             metadata.insert(key.to_owned(), value.to_owned());
         }
     };
-    put("why", &covering::error(&parts.why));
-    put("next", &covering::error(&parts.next));
+    put("why", &said(&parts.why, WHY_LEN_MAX));
+    put("next", &said(&parts.next, NEXT_LEN_MAX));
     put("trace", &reference.trace);
     put("decision", parts.decision.as_deref().unwrap_or_default());
     let mut details = ErrorDetails::new();
@@ -49,7 +55,16 @@ pub(crate) fn status(failure: &Failure, reference: &Reference) -> Status {
     if let Some(after) = parts.retry_after {
         details.set_retry_info(Some(after));
     }
-    Status::with_error_details(grpc(parts.code), covering::error(&parts.what), details)
+    Status::with_error_details(grpc(parts.code), said(&parts.what, WHAT_LEN_MAX), details)
+}
+
+/// A text as an error may say it, cut where it is too long: covered first, so that no half of a secret is left.
+fn said(text: &str, len_max: usize) -> String {
+    let covered = covering::error(text);
+    match covered.get(..covered.floor_char_boundary(len_max)) {
+        Some(begin) if begin.len() < covered.len() => format!("{begin}… ({} bytes)", covered.len()),
+        Some(_) | None => covered.into_owned(),
+    }
 }
 
 /// The trailers that end a stream with a failure.
@@ -240,6 +255,21 @@ mod tests {
         assert_eq!(details.request_info().unwrap().request_id, "req_1");
         assert_eq!(details.help().unwrap().links[0].url, "errors/POLICY_DENIED");
         assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn what_is_refused_is_not_sent_back() {
+        let long = "\u{9b}\u{1}".repeat(350_000);
+        let failure = Failure::new(codes::INVALID_ARGUMENT, long.clone()).why(long.clone()).next(long);
+        let status = status(&failure, &Reference::default());
+        let mut headers = http::HeaderMap::new();
+        status.add_header(&mut headers).unwrap();
+        let len: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        assert!(len < 12 << 10, "{len}");
+        assert!(status.message().ends_with("… (1050000 bytes)"), "{}", status.message());
+        let details = status.get_error_details();
+        let why = &details.error_info().unwrap().metadata["why"];
+        assert!(why.len() > 1_500 && why.starts_with("\u{9b}\u{1}"), "{}", why.len());
     }
 
     #[test]

@@ -23,10 +23,13 @@ impl Context {
     /// # Errors
     /// TENANT_SUSPENDED; those of the store.
     pub(super) async fn check_served(&self, tenant: &TenantId, what: &str) -> Result<(), Failure> {
-        if self.is_served(tenant).await? {
-            return Ok(());
-        }
+        let found = self.ports.tenants.tenant(tenant).await.map_err(|error| store_failure(&error))?;
+        let why = match found.map(|found| found.standing) {
+            Some(Standing::Active) => return Ok(()),
+            Some(Standing::Suspended | Standing::Offboarded) => "is suspended",
+            None => "is not registered",
+        };
         let failure = Failure::new(codes::TENANT_SUSPENDED, what);
-        Err(failure.why(format!("tenant `{tenant}` is suspended")).next("ask whoever operates the installation"))
+        Err(failure.why(format!("tenant `{tenant}` {why}")).next("ask whoever operates the installation"))
     }
 }

@@ -69,8 +69,9 @@ impl TenantVerbs {
         self.enter(call).await?;
         let (caller, text) = (call.caller(&request.request_id)?, request.name.clone());
         let new = new_tenant(request)?;
+        let admin = new.admin.as_ref().map(|admin| (new.id.clone(), admin.name.clone())).filter(|_| !only_check);
         let context = Arc::clone(&self.0);
-        self.whole(call, async move {
+        let added = self.whole(call, async move {
             let refused = |error| convert::tenant_failure(&error, &text);
             let added = context.tenancy.add(&caller, new, context.tenants.premises(), only_check).await.map_err(refused)?;
             if !only_check {
@@ -80,8 +81,11 @@ impl TenantVerbs {
                 context.anchor.standings_changed().await;
             }
             Ok(added)
-        })
-        .await
+        });
+        let added = added.await?;
+        let Some((tenant, name)) = admin else { return Ok(added) };
+        let admin = self.0.people.human(&tenant, &name).await.map_err(|error| convert::store_failure(&error))?;
+        Ok(v1::Tenant { admin_uid: admin.map(|admin| admin.uid.to_string()).unwrap_or_default(), ..added })
     }
 
     async fn set(&self, call: &Call, request: &v1::TenantStandingRequest, to: Standing) -> Result<v1::Tenant, Failure> {
@@ -90,7 +94,12 @@ impl TenantVerbs {
         let (context, text, only_check) = (Arc::clone(&self.0), request.name.clone(), request.validate_only);
         self.whole(call, async move {
             let moved = context.marked(context.tenancy.set_standing(&caller, &id, to, only_check)).await;
-            moved.map_err(|error| convert::tenant_failure(&error, &text))
+            let moved = moved.map_err(|error| convert::tenant_failure(&error, &text))?;
+            if let (Standing::Active, true, Some(served)) = (to, moved.audited, context.tenants.of(&id)) {
+                // What was committed while it was suspended.
+                served.reconciler.look().await;
+            }
+            Ok(moved)
         })
         .await
     }

@@ -1,4 +1,5 @@
-//! Login assertions, and tokens of outside issuers, that were used: each counts once, also across a restart.
+//! Login assertions, and tokens of outside issuers, that were used: each counts once, also across a restart. And access tokens whose session was
+//! ended: that is their one use.
 //!
 //! **Invariant:** an assertion is on disk as used before a token is given for it, so a kill -9 in between revives none.
 
@@ -7,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use scalbotics_core::digest::Digest;
 use scalbotics_core::time::Timestamp;
@@ -43,16 +44,17 @@ pub enum Use {
 #[derive(Debug)]
 pub struct UsedAssertions {
     path: PathBuf,
-    inner: Mutex<Inner>,
+    /// Apart from the file, so that whoever only looks waits for no disk. Written by who holds the file.
+    used: RwLock<BTreeMap<Digest, Timestamp>>,
+    kept: Mutex<Kept>,
 }
 
 #[derive(Debug)]
-struct Inner {
+struct Kept {
     file: File,
     len: u64,
     /// The length at which the file is written anew.
     full_at: u64,
-    used: BTreeMap<Digest, Timestamp>,
 }
 
 impl UsedAssertions {
@@ -70,7 +72,8 @@ impl UsedAssertions {
         let text = String::from_utf8_lossy(&bytes);
         let used = text.lines().filter_map(parse).filter(|(_, until)| *until > now).collect();
         let (file, len) = rewrite(path, &used)?;
-        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, len, full_at: full_at(len), used }) })
+        let kept = Mutex::new(Kept { file, len, full_at: full_at(len) });
+        Ok(Self { path: path.to_owned(), used: RwLock::new(used), kept })
     }
 
     /// Uses the assertion or token `jti` of `whose`; returns when that is durable. Blocks for one write and its sync.
@@ -78,43 +81,58 @@ impl UsedAssertions {
     /// # Errors
     /// What the system says; the assertion counts as used all the same.
     pub fn use_once(&self, whose: &str, jti: &str, until: Timestamp, now: Timestamp) -> io::Result<Use> {
-        let name = Digest::of_parts(TAG, &[whose.as_bytes(), jti.as_bytes()]);
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.used.len() >= USED_MAX || inner.len > inner.full_at {
-            inner.used.retain(|_, until| *until > now);
-            (inner.file, inner.len) = rewrite(&self.path, &inner.used)?;
-            inner.full_at = full_at(inner.len);
+        let name = name(whose, jti);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = || self.used.write().unwrap_or_else(PoisonError::into_inner);
+        if self.len() >= USED_MAX || kept.len > kept.full_at {
+            used().retain(|_, until| *until > now);
+            let all = self.used.read().unwrap_or_else(PoisonError::into_inner).clone();
+            (kept.file, kept.len) = rewrite(&self.path, &all)?;
+            kept.full_at = full_at(kept.len);
         }
-        if inner.used.len() >= USED_MAX {
+        if self.len() >= USED_MAX {
             return Ok(Use::Full);
         }
-        if inner.used.insert(name, until).is_some() {
+        if used().insert(name, until).is_some() {
             return Ok(Use::Again);
         }
         let line = line(&name, until);
-        inner.file.write_all(line.as_bytes())?;
-        inner.len = inner.len.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
-        inner.file.sync_data()?;
+        kept.file.write_all(line.as_bytes())?;
+        kept.len = kept.len.saturating_add(u64::try_from(line.len()).unwrap_or(u64::MAX));
+        kept.file.sync_data()?;
         Ok(Use::First)
+    }
+
+    /// Whether the assertion or token `jti` of `whose` was used, and is remembered. Reads memory only.
+    pub(super) fn has(&self, whose: &str, jti: &str) -> bool {
+        self.used.read().unwrap_or_else(PoisonError::into_inner).contains_key(&name(whose, jti))
+    }
+
+    fn len(&self) -> usize {
+        self.used.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-/// The same beside the runtime's own work, as a call wants it.
+fn name(whose: &str, jti: &str) -> Digest {
+    Digest::of_parts(TAG, &[whose.as_bytes(), jti.as_bytes()])
+}
+
+/// The same beside the runtime's own work, as a call wants it; `what` is what fails where it cannot be written.
 ///
 /// # Errors
 /// STORE_FULL, STORE_FAILED.
 pub(super) async fn use_once(
     used: Arc<UsedAssertions>,
     (whose, jti): (String, String),
-    until: Timestamp,
-    now: Timestamp,
+    (until, now): (Timestamp, Timestamp),
+    what: &'static str,
 ) -> Result<Use, Failure> {
     let written = tokio::task::spawn_blocking(move || used.use_once(&whose, &jti, until, now)).await;
-    written.map_err(|error| Failure::internal("remember a login", &error))?.map_err(|error| {
-        tracing::error!(%error, "a login could not be remembered");
+    written.map_err(|error| Failure::internal("remember a token", &error))?.map_err(|error| {
+        tracing::error!(%error, "a used token could not be remembered");
         let full = error.kind() == io::ErrorKind::StorageFull;
         let code = if full { codes::STORE_FULL } else { codes::STORE_FAILED };
-        Failure::new(code, "the login is refused").next("free space on the daemon's host; it goes on by itself")
+        Failure::new(code, what).next("free space on the daemon's host; it goes on by itself")
     })
 }
 
@@ -168,12 +186,13 @@ mod tests {
         // A line that a crash tore.
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"00ff 9").unwrap();
         let used = UsedAssertions::open(&path, at(50)).unwrap();
+        assert!(used.has(ann, "a") && used.has(bob, "a") && !used.has(bob, "b"));
         assert_eq!((once(&used, ann, "a", 50), once(&used, bob, "a", 50)), (Use::Again, Use::Again));
         assert_eq!(once(&used, bob, "b", 50), Use::First);
         drop(used);
         // What is refused as old anyway is forgotten.
         let used = UsedAssertions::open(&path, at(100)).unwrap();
-        assert_eq!((used.inner.lock().unwrap().used.len(), std::fs::metadata(&path).unwrap().len()), (0, 0));
+        assert_eq!((used.len(), std::fs::metadata(&path).unwrap().len()), (0, 0));
     }
 
     #[test]
@@ -182,7 +201,7 @@ mod tests {
         let path = dir.path().join("used");
         let used = UsedAssertions::open(&path, at(0)).unwrap();
         used.use_once("ann", "old", at(10), at(0)).unwrap();
-        used.inner.lock().unwrap().len = FILE_LEN_MAX + 1;
+        used.kept.lock().unwrap().len = FILE_LEN_MAX + 1;
         used.use_once("ann", "new", at(100), at(50)).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }

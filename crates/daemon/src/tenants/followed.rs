@@ -58,7 +58,7 @@ impl Repositories {
             let compiler = Arc::new(wiring::compiler(config, places));
             return Some(Followed { tenant: tenant.id.clone(), source, compiler });
         }
-        let compiler = Arc::new(LocalCompiler::new(tenant.id.clone(), places, tenant.overlay.clone()));
+        let compiler = Arc::new(LocalCompiler::new(tenant.id.clone(), places, tenant.overlay.clone()).of_guest());
         Some(Followed { tenant: tenant.id.clone(), source: self.source(tenant)?, compiler })
     }
 

@@ -1,6 +1,7 @@
 //! The tenants that are served, each with what is its own.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use scalbotics_core::ports::{StoreError, Tenant};
@@ -23,6 +24,8 @@ pub(crate) struct Served {
     pub(crate) privacy: privacy::Service,
     /// The remote repository that is followed, in words.
     pub(crate) remote: Option<String>,
+    /// Where its repository, or the copy of it, is.
+    pub(crate) directory: PathBuf,
 }
 
 /// What is the same for all of them.
@@ -130,7 +133,8 @@ impl Tenants {
         let privacy = privacy::Service::open(ports, terms, whose, seed.supervisor.clone(), quota).await;
         let privacy =
             privacy.map_err(|error| StartError::System { attempt: "read how far erasing has come", source: error.into() })?;
-        let served = Arc::new(Served { reconciler, privacy, remote: seed.repositories.remote(tenant) });
+        let place = seed.repositories.place(tenant);
+        let served = Arc::new(Served { reconciler, privacy, remote: place.remote, directory: place.directory });
         self.all.write().unwrap_or_else(PoisonError::into_inner).insert(tenant.id.clone(), Arc::clone(&served));
         Ok(Some(served))
     }

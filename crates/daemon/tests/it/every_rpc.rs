@@ -14,7 +14,7 @@ use crate::wire::call;
 use crate::world::{NOBODY, World, with};
 
 /// A request of every method that policy decides about, with names of `tenant`; and whether it names one object.
-fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
+pub(crate) fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
     let parent = format!("tenants/{tenant}");
     let task = format!("{parent}/tasks/{}", TaskId::from_u128(7));
     let approval = format!("{parent}/approvals/{}", ApprovalId::from_u128(7));

@@ -13,6 +13,7 @@
 )]
 
 mod audit;
+mod control_characters;
 mod every_rpc;
 mod forged;
 mod hostile_models;

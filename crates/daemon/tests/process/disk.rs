@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::command::Answer;
-use crate::installation::{Installation, Times, id};
+use crate::installation::{ANN, Installation, Times, cli, id};
 use crate::ledger::Class;
 use crate::process::until;
 
@@ -95,6 +95,33 @@ fn filled(installation: &Installation, data: &Path) {
     installation.verify_audit();
     let (status, _) = daemon.stop();
     assert!(status.success());
+}
+
+/// A place of its own for one command, in which nothing has room.
+const NO_ROOM: &str =
+    "mount -t tmpfs -o size=64k tmpfs \"$0\" && { head -c 1M /dev/zero > \"$0/filler\" 2>/dev/null; exec \"$@\"; }";
+
+#[test]
+fn a_full_disk_of_a_person_keeps_no_token_and_stops_no_command() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let state = installation.path("full");
+    std::fs::create_dir(&state).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = installation.environment(Path::new("unshare"));
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        command.args(["--mount", "/bin/sh", "-c", NO_ROOM]).arg(&state).arg(cli());
+        command.args(["--context", ANN, "-o", "json"]).args(arguments).env("SCALBOTICS_STATE_DIR", &state);
+        Answer::of(&mut command)
+    };
+    let me = run(&["whoami"]).exits(0);
+    assert_eq!(me.json()["name"], "ann");
+    assert!(me.stderr.contains("cannot keep the token") && me.stderr.contains("space"), "{me:#?}");
+    assert!(run(&["task", "list"]).exits(0).stderr.contains("cannot keep the token"));
+    // Whoever wants to be logged in, and nothing else, is told that they are not.
+    assert_eq!(run(&["login"]).exits(1).error().code, "CLI_TOKEN");
 }
 
 /// Takes all room that is left.

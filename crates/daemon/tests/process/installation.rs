@@ -310,7 +310,12 @@ pub(crate) fn ports() -> (u16, u16) {
 impl Installation {
     /// Commits files (`None` removes one) to the desired state, and answers the commit.
     pub(crate) fn commit(&self, changes: &[(&str, Option<&str>)]) -> String {
-        let tree = self.path("checkout");
+        self.commit_to(&self.root.join("desired.git"), "checkout", changes)
+    }
+
+    /// The same to this repository, of which `checkout` is the work tree.
+    pub(crate) fn commit_to(&self, repository: &Path, checkout: &str, changes: &[(&str, Option<&str>)]) -> String {
+        let tree = self.path(checkout);
         let git = |arguments: &[&str], folder: &Path| {
             let mut command = self.environment(Path::new("git"));
             command.args(["-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "core.hooksPath=/dev/null"]);
@@ -318,7 +323,6 @@ impl Installation {
             Answer::of(command.args(arguments).current_dir(folder)).exits(0).stdout.trim().to_owned()
         };
         if !tree.is_dir() {
-            let repository = self.root.join("desired.git");
             git(&["clone", "--quiet", "--branch", "main", repository.to_str().unwrap(), tree.to_str().unwrap()], &self.path("."));
         }
         for (path, text) in changes {

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::installation::{Installation, Times, id};
+use crate::command::Answer;
+use crate::installation::{Installation, Times, id, shipped};
 use crate::ledger::Class;
 
 /// Longest time in which a bad commit is refused, the command line's own included; a debug build on a busy machine.
@@ -112,4 +113,70 @@ fn a_bad_commit_at_start_leaves_the_last_good_one_in_force() {
     assert_ne!(shown["commit"], shown["head"]);
     let task = id(&installation.submit(Class::Pure, "still", Times::default()));
     assert_eq!(installation.rest(&task)["status"], "COMPLETED");
+}
+
+/// What `repo status` says beside the commit that is in force.
+fn notes(installation: &Installation) -> Vec<Value> {
+    installation.ann(&["repo", "status"]).exits(0).json()["notes"].as_array().unwrap().clone()
+}
+
+/// The check of agents that `doctor` makes on the daemon's host.
+fn doctor_of_agents(installation: &Installation) -> Value {
+    let mut doctor = installation.serve(&shipped());
+    let checks = Answer::of(doctor.args(["-o", "json", "doctor", "--offline"])).exits(0).json();
+    checks.as_array().unwrap().iter().find(|check| check["name"] == "agents").unwrap().clone()
+}
+
+#[test]
+fn sem_3_7_a_commit_that_brings_back_who_was_offboarded_brings_back_everything_else() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let agent = |name: &str| json!({ "id": name, "team": "ops", "description": "Comes and goes.", "tools": ["ledger.pure"], "workflows": ["pure"] });
+    let (walker, other) = (agent("walker").to_string(), agent("other").to_string());
+    installation.commit(&[("agents/walker.yaml", Some(&walker))]);
+    installation.ann(&["repo", "apply"]).exits(0);
+    let run = |agent: &str| {
+        let input = json!({ "entry": agent, "before_ms": 0, "after_ms": 0 }).to_string();
+        installation.ann(&["task", "run", "--agent", agent, "--workflow", "pure", "--detach", "--input", &input])
+    };
+    assert_eq!(installation.rest(&id(&run("walker")))["status"], "COMPLETED");
+    let token = installation.token_file(&installation.ann(&["agent", "join-token", "walker"]).exits(0));
+    installation.enroll("walker", "walker", &token).exits(0);
+    installation.commit(&[("agents/walker.yaml", None)]);
+    installation.ann(&["--yes", "agent", "offboard", "walker"]).exits(0);
+    installation.ann(&["repo", "apply"]).exits(0);
+    assert!(notes(&installation).is_empty(), "it is gone from both");
+    assert_eq!(doctor_of_agents(&installation)["result"], "ok");
+    let uid = installation.ann(&["agent", "show", "walker"]).exits(0).json()["uid"].clone();
+
+    // What a revert does: the file is there again, and whatever else is new is in force.
+    let commit = installation.commit(&[("agents/walker.yaml", Some(&walker)), ("agents/other.yaml", Some(&other))]);
+    let applied = installation.ann(&["repo", "apply"]).exits(0).json();
+    assert_eq!((&applied["commit"], &applied["findings"]), (&json!(commit), &json!([])));
+    assert_eq!(installation.rest(&id(&run("other")))["status"], "COMPLETED");
+    let back = |installation: &Installation| {
+        let notes = notes(installation);
+        assert_eq!((notes.len(), &notes[0]["name"]), (1, &json!("agents/walker.yaml")), "{notes:#?}");
+        for part in ["what", "why", "next"] {
+            assert!(!notes[0][part].as_str().unwrap().is_empty(), "{notes:#?}");
+        }
+        let check = doctor_of_agents(installation);
+        assert!(check["result"] == "warn" && check["detail"].as_str().unwrap().contains("agents/walker.yaml"), "{check:#}");
+        // It is nobody: it has neither rights nor certificates, and it is not another one of its name.
+        let shown = installation.ann(&["agent", "show", "walker"]).exits(0).json();
+        assert_eq!((&shown["standing"], &shown["uid"]), (&json!("offboarded"), &uid));
+        assert_eq!(run("walker").exits(7).error().code, "AGENT_NOT_ACTIVE");
+        assert_eq!(installation.ann(&["agent", "join-token", "walker"]).exits(7).error().code, "AGENT_NOT_ACTIVE");
+        assert_eq!(installation.ann(&["agent", "resume", "walker"]).exits(7).error().code, "NAME_TAKEN");
+        assert_ne!(installation.call("walker", "SessionService/WhoAmI", &[]).0, "0");
+    };
+    back(&installation);
+    daemon.kill();
+    let _daemon = installation.start();
+    back(&installation);
+    assert!(installation.log_text().contains("a file of an agent that was offboarded"), "the operator reads it too");
+    installation.commit(&[("agents/walker.yaml", None)]);
+    installation.ann(&["repo", "apply"]).exits(0);
+    assert!(notes(&installation).is_empty());
+    installation.verify_audit();
 }

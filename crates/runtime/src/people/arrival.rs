@@ -52,7 +52,7 @@ impl Service {
     /// [`Error`].
     pub async fn arrive(&self, arrival: Arrival) -> Result<(Human, bool), Error> {
         let ports = &self.changes.ports;
-        let _one = self.one.lock().await;
+        let _turn = self.turns.alone().await;
         let known = ports.roster.human_of(&arrival.tenant, arrival.outside.person).await.map_err(ChangeError::from)?;
         let is_new = known.is_none();
         let human = match known {

@@ -99,6 +99,9 @@ pub enum Error {
         #[source]
         source: NameError,
     },
+    /// Who asks was suspended or offboarded while their call was on its way.
+    #[error("the change is not made")]
+    Stopped,
     /// The change was not made.
     #[error(transparent)]
     Change(#[from] ChangeError),

@@ -11,6 +11,7 @@ mod roll;
 mod service;
 mod services;
 mod standing;
+mod turn;
 
 pub use arrival::Arrival;
 pub use error::Error;
@@ -18,3 +19,4 @@ pub use roll::{HUMANS_MAX, SERVICES_MAX};
 pub use service::{ADMINS, GROUPS_MAX, NewHuman, Roles, Service};
 pub use services::{NewService, Renewal, Services};
 pub use standing::Move;
+pub use turn::Still;

@@ -10,11 +10,11 @@ use scalbotics_core::tenant::{Name, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use tokio::sync::Mutex;
 
 use super::roll::{self, Newcomer};
 use super::standing::Moved;
-use super::{Error, Move, Services};
+use super::turn::Turns;
+use super::{Error, Move, Services, Still};
 use crate::audit::Quota;
 use crate::change::{Change, ChangeError, Changed, Changes};
 use crate::identity::Event;
@@ -58,7 +58,7 @@ pub struct Service {
     metrics: Arc<Metrics>,
     /// One change of a human or a service at a time, so that two administrators cannot take away each other's rights at once, and no key
     /// becomes that of two.
-    pub(super) one: Arc<Mutex<()>>,
+    pub(super) turns: Turns,
 }
 
 impl Service {
@@ -66,13 +66,18 @@ impl Service {
     #[must_use]
     pub fn services(&self) -> Services {
         let metrics = Arc::clone(&self.metrics);
-        Services { changes: self.changes.clone(), tasks: self.tasks.clone(), metrics, one: Arc::clone(&self.one) }
+        Services { changes: self.changes.clone(), tasks: self.tasks.clone(), metrics, turns: self.turns.clone() }
     }
 
     /// A service over the registry of `ports`; `tasks` stops what runs for whoever is suspended.
     #[must_use]
     pub fn new(ports: Ports, tasks: task::Service, (quota, metrics): (Arc<Quota>, Arc<Metrics>)) -> Self {
-        Self { changes: Changes::new(ports, quota), tasks, metrics, one: Arc::default() }
+        Self { changes: Changes::new(ports, quota), tasks, metrics, turns: Turns::default() }
+    }
+
+    /// While it is held nobody is suspended, offboarded or changed otherwise: for what is granted and recorded in one commit.
+    pub async fn still(&self) -> Still {
+        self.turns.still().await
     }
 
     /// Humans of a tenant, by name.
@@ -101,7 +106,7 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let tenant = &caller.principal.tenant;
         if self.human(tenant, &new.name).await.map_err(ChangeError::from)?.is_some() {
             return Err(Error::Taken { name: new.name });
@@ -131,7 +136,7 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let old = self.present(&caller.principal.tenant, name).await?;
         if old.standing == Standing::Offboarded {
             return Err(Error::Gone { name: name.clone() });
@@ -165,7 +170,7 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let old = self.present(&caller.principal.tenant, name).await?;
         if old.standing == Standing::Offboarded {
             return Err(Error::Gone { name: name.clone() });
@@ -197,16 +202,17 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let old = self.present(&caller.principal.tenant, name).await?;
         let human = match to.from(old.standing, old.epoch) {
-            Moved::Same => return Ok(Changed { now: old, audited: false }),
+            // It is recorded like one that moves somebody, so that the log has what was answered in the order in which it was so.
+            Moved::Same => old.clone(),
             Moved::Gone => return Err(Error::Gone { name: name.clone() }),
             Moved::To(standing, epoch) => Human { standing, epoch, ..old.clone() },
         };
         self.keep_an_admin(&old, &human).await?;
         let moved = self.put(&change, human, only_check).await?;
-        if moved.audited {
+        if moved.audited && moved.now != old {
             self.metrics.identity.happened(to.event());
             if moved.now.standing != Standing::Active {
                 self.tasks.halt(Uid::Human(moved.now.uid));
@@ -224,18 +230,19 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let registry = &self.changes.ports.registry;
         let old = registry.agent_by_name(&caller.principal.tenant, name).await.map_err(ChangeError::from)?;
         let old = old.ok_or_else(|| Error::NotFound { kind: "agent", name: name.clone() })?;
         let agent = match to.from(old.standing, old.epoch) {
-            Moved::Same => return Ok(Changed { now: old, audited: false }),
+            // Recorded all the same, as a human's.
+            Moved::Same => old.clone(),
             Moved::Gone => return Err(Error::Gone { name: name.clone() }),
-            Moved::To(standing, epoch) => Agent { standing, epoch, ..old },
+            Moved::To(standing, epoch) => Agent { standing, epoch, ..old.clone() },
         };
         let target = agent.uid.to_string();
         let moved = made(&change, (&target, agent), only_check, |agent, note| registry.put_agent(agent, note)).await?;
-        if moved.audited {
+        if moved.audited && moved.now != old {
             self.metrics.identity.happened(to.event());
             if moved.now.standing != Standing::Active {
                 self.tasks.halt(Uid::Agent(moved.now.uid));
@@ -254,7 +261,7 @@ impl Service {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let registry = &self.changes.ports.registry;
         let old = registry.agent_by_name(&caller.principal.tenant, name).await.map_err(ChangeError::from)?;
         let old = old.ok_or_else(|| Error::NotFound { kind: "agent", name: name.clone() })?;

@@ -11,11 +11,11 @@ use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_core::time::{Span, Timestamp};
 use scalbotics_core::tool::Tier;
 use serde_json::json;
-use tokio::sync::Mutex;
 
 use super::roll::{self, Newcomer};
 use super::service::{joined, made};
 use super::standing::Moved;
+use super::turn::Turns;
 use super::{Error, Move, Roles};
 use crate::change::{Change, ChangeError, Changed, Changes};
 use crate::metrics::Metrics;
@@ -55,7 +55,7 @@ pub struct Services {
     pub(super) tasks: task::Service,
     pub(super) metrics: Arc<Metrics>,
     /// One change at a time, so that none is made on what another has changed.
-    pub(super) one: Arc<Mutex<()>>,
+    pub(super) turns: Turns,
 }
 
 impl Services {
@@ -88,7 +88,7 @@ impl Services {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let tenant = caller.principal.tenant.clone();
         if self.get(&tenant, &name).await.map_err(ChangeError::from)?.is_some() {
             return Err(Error::Taken { name });
@@ -123,7 +123,7 @@ impl Services {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let old = self.present(&caller.principal.tenant, name).await?;
         if old.standing == Standing::Offboarded {
             return Err(Error::Gone { name: name.clone() });
@@ -148,15 +148,16 @@ impl Services {
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
-        let _one = self.one.lock().await;
+        let _turn = self.turns.of(caller, &self.changes.ports).await?;
         let old = self.present(&caller.principal.tenant, name).await?;
         let service = match to.from(old.standing, old.epoch) {
-            Moved::Same => return Ok(Changed { now: old, audited: false }),
+            // Recorded all the same, as a human's.
+            Moved::Same => old.clone(),
             Moved::Gone => return Err(Error::Gone { name: name.clone() }),
-            Moved::To(standing, epoch) => Service { standing, epoch, ..old },
+            Moved::To(standing, epoch) => Service { standing, epoch, ..old.clone() },
         };
-        let moved = self.put(&change, &service.uid.to_string(), service.clone(), only_check).await?;
-        if moved.audited {
+        let moved = self.put(&change, &service.uid.to_string(), service, only_check).await?;
+        if moved.audited && moved.now != old {
             self.metrics.identity.happened(to.event());
             if moved.now.standing != Standing::Active {
                 self.tasks.halt(Uid::Service(moved.now.uid));

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::desired::{Finding, FindingKind};
 use scalbotics_core::ports::{AuditQuery, DesiredError, StoreError};
@@ -110,10 +111,19 @@ impl Reconciler {
                     () = this.nudged.notified() => {}
                     () = tokio::time::sleep(this.poll) => {}
                 }
-                this.look().await;
+                // Nothing of a suspended tenant comes into force; what is in force stays, so that its tasks end by the gate's word.
+                if this.is_served().await {
+                    this.look().await;
+                }
             }
         });
         self.status()
+    }
+
+    /// Whether the tenant may act; where that cannot be read, it is looked at later.
+    async fn is_served(&self) -> bool {
+        let tenant = self.ports.tenants.tenant(self.tenant()).await;
+        tenant.is_ok_and(|tenant| tenant.is_some_and(|tenant| tenant.standing == Standing::Active))
     }
 
     /// Asks for a look now, without waiting for it (SIGHUP).

@@ -38,7 +38,9 @@ async fn unknown(ports: &Ports, snapshot: &Snapshot) -> Result<Vec<Name>, StoreE
         let page = ports.roster.agents(&snapshot.tenant, last.as_ref(), ROSTER_PAGE_MAX).await?;
         for known in &page {
             new.extend(std::iter::from_fn(|| wanted.next_if(|name| **name < known.name)).cloned());
-            wanted.next_if(|name| **name == known.name);
+            if wanted.next_if(|name| **name == known.name).is_some() && known.standing == Standing::Offboarded {
+                tracing::warn!(agent = %known.name, "the commit has a file of an agent that was offboarded: it binds nobody");
+            }
         }
         let is_last = page.len() < ROSTER_PAGE_MAX;
         last = page.into_iter().next_back().map(|agent| agent.name);

@@ -210,7 +210,7 @@ impl Actor {
     fn take_slot(&mut self) -> bool {
         if self.slot.is_none() {
             let sleeper = self.sleeper();
-            self.slot = self.shared.slots.take(sleeper.task, sleeper.priority);
+            self.slot = self.shared.slots.take(sleeper.task, (&sleeper.tenant, sleeper.priority));
             if self.slot.is_none() {
                 self.shared.slots.enqueue(sleeper);
             }

@@ -288,7 +288,7 @@ impl Shared {
         draft.agent_epoch = agent_epoch;
         draft.payloads = payloads;
         draft.apply(Command::Submit { envelope: Box::new(envelope), path })?;
-        let slot = if with_first_call { self.slots.take(task, priority) } else { None };
+        let slot = if with_first_call { self.slots.take(task, (&tenant, priority)) } else { None };
         if slot.is_some() {
             plan::advance(self, &run, &mut draft).await?;
         }

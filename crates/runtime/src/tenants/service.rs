@@ -156,7 +156,8 @@ impl Service {
     async fn put_admin(&self, tenant: &TenantId, admin: NewAdmin, at: Timestamp) -> Result<(), Error> {
         let ports = &self.changes.ports;
         let left = ports.registry.human(tenant, &admin.name).await.map_err(ChangeError::from)?;
-        let uid = left.map_or_else(|| HumanUid::from_u128(ports.ids.next()), |left| left.uid);
+        let fresh = || (HumanUid::from_u128(ports.ids.next()), 0);
+        let (uid, epoch) = left.map_or_else(fresh, |left| (left.uid, left.epoch));
         let human = Human {
             uid,
             tenant: tenant.clone(),
@@ -165,7 +166,7 @@ impl Service {
             login_key: admin.login_key,
             enrolment: None,
             standing: Standing::Active,
-            epoch: 0,
+            epoch,
             outside: None,
         };
         let record = first_of(tenant, "human.register", uid.to_string(), at);

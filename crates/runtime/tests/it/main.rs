@@ -34,3 +34,4 @@ mod recent;
 mod repo;
 mod secrets;
 mod services;
+mod tenants;

@@ -1,6 +1,7 @@
 //! Administrators over fakes: what races, what is refused, and what is not sent any more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use scalbotics_core::agent::Standing;
 use scalbotics_core::ports::Human;
@@ -31,7 +32,7 @@ async fn two_administrators_cannot_take_each_other_away() {
         people.move_human(&by_two, &one.name, Move::Offboard, false)
     );
     let refused = [both.0, both.1].into_iter().filter_map(Result::err).collect::<Vec<_>>();
-    assert!(matches!(refused.as_slice(), [Error::LastAdmin { .. }]), "{refused:?}");
+    assert!(matches!(refused.as_slice(), [Error::Stopped]), "{refused:?}");
     let left = people.humans(bed.tenant()).await.unwrap();
     let admins = |human: &&Human| human.standing == Standing::Active && human.groups.contains(&name("admins"));
     assert_eq!(left.iter().filter(admins).count(), 1);
@@ -39,6 +40,28 @@ async fn two_administrators_cannot_take_each_other_away() {
     let roles = Roles { add: Vec::new(), remove: vec![name("admins")] };
     let refused = people.bind(&bed.ada(), &last.name, &roles, false).await;
     assert!(matches!(refused, Err(Error::LastAdmin { .. })), "{refused:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_4_3_a_suspension_waits_for_what_is_being_granted_and_stops_who_was_let_in_before() {
+    let bed = Bed::new().await;
+    let people = service(&bed);
+    let (one, two) = (add(&bed, &people, "one", "admins").await, add(&bed, &people, "two", "admins").await);
+    let (still, other) = (people.still().await, people.still().await);
+    let ada = bed.ada();
+    let mut suspends = Box::pin(people.move_human(&ada, &one.name, Move::Suspend, false));
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut suspends).await.is_err(), "it waits");
+    drop(still);
+    assert!(tokio::time::timeout(Duration::from_secs(1), &mut suspends).await.is_err(), "for all of them");
+    drop(other);
+    suspends.await.unwrap();
+    // A call that was let in before goes on as nobody's.
+    let by_one = bed.human(&one);
+    let roles = Roles { add: vec![name("operators")], remove: Vec::new() };
+    assert!(matches!(people.bind(&by_one, &two.name, &roles, false).await, Err(Error::Stopped)));
+    let refused = people.move_human(&by_one, &one.name, Move::Resume, false).await;
+    assert!(matches!(refused, Err(Error::Stopped)), "{refused:?}");
+    assert_eq!(people.human(bed.tenant(), &two.name).await.unwrap(), Some(two));
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,7 +121,7 @@ async fn what_is_repeated_is_one_change_and_what_is_the_same_is_none() {
     let now = people.human(bed.tenant(), &carol.name).await.unwrap().unwrap();
     assert_eq!((now.standing, now.epoch), (Standing::Active, 1), "what was void stays void");
     let same = people.move_human(&bed.ada(), &carol.name, Move::Resume, false).await.unwrap();
-    assert!(!same.audited);
+    assert_eq!((same.now, same.audited), (now.clone(), true), "nothing to change, and recorded in its place");
     let dry = people.move_human(&bed.ada(), &carol.name, Move::Offboard, true).await.unwrap();
     assert_eq!((dry.now.standing, dry.audited), (Standing::Offboarded, false));
     assert_eq!(people.human(bed.tenant(), &carol.name).await.unwrap().unwrap(), now, "a dry run changes nothing");

@@ -123,6 +123,18 @@ impl Offline {
         names().map_err(engine(&self.path, "read"))
     }
 
+    /// Names of the agents of a tenant that were offboarded.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn offboarded(&self, tenant: &TenantId) -> Result<BTreeSet<String>, OpenError> {
+        let names = || -> rusqlite::Result<BTreeSet<String>> {
+            let mut select = self.conn.prepare("SELECT name FROM agent WHERE tenant = ?1 AND standing = 'offboarded'")?;
+            select.query_map([tenant.as_str()], |row| row.get(0))?.collect()
+        };
+        names().map_err(engine(&self.path, "read"))
+    }
+
     /// Humans of a tenant, by name.
     ///
     /// # Errors

@@ -71,10 +71,17 @@ mod tests {
         let mut conn = Connection::open(&path).unwrap();
         conn.execute_batch(MIGRATIONS[0]).unwrap();
         conn.execute_batch("INSERT INTO agent VALUES (x'01', 'acme', 'clerk', 'active', 3)").unwrap();
+        for (log, tenant) in [(1, "system"), (2, "acme")] {
+            let head = "INSERT INTO audit_head (log, tenant, size, frontier, root, last_at) VALUES (?1, ?2, 0, x'', x'', 0)";
+            conn.execute(head, (log, tenant)).unwrap();
+        }
         conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         conn.pragma_update(None, "user_version", 1).unwrap();
         migrate(&mut conn, &path).unwrap();
         assert_eq!(check(&conn, &path).unwrap(), LATEST);
+        let tenants = super::super::tenants::all(&conn).unwrap();
+        assert_eq!(tenants.len(), 1, "who had a log is a tenant: {tenants:?}");
+        assert_eq!((tenants[0].id.as_str(), tenants[0].branch.as_str()), ("acme", "main"));
         let kept: i64 = conn.query_row("SELECT epoch FROM agent", [], |row| row.get(0)).unwrap();
         let new: i64 = conn
             .query_row("SELECT (SELECT count(*) FROM secret) + (SELECT count(*) FROM service)", [], |row| row.get(0))

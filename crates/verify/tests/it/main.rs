@@ -12,6 +12,7 @@
     reason = "tests may unwrap and index"
 )]
 
+mod alone;
 mod beside;
 mod forged;
 mod golden;

@@ -1,8 +1,9 @@
 //! Verbs of `audit`.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum as _};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::audit_service_client::AuditServiceClient;
 use scalbotics_proto::v1::prove_audit_log_request::Wanted;
@@ -13,9 +14,9 @@ use super::export::{self, Export};
 use super::query::{self, Query};
 use super::verify;
 use crate::codes;
-use crate::commands::exec_verb;
+use crate::commands::exec;
 use crate::failure::{Exit, Failure};
-use crate::output::{Printer, escape, pretty};
+use crate::output::{Format, Printer, escape, pretty};
 use crate::session::{Proving, Session};
 
 /// Newest records that are printed where nothing is said.
@@ -70,21 +71,21 @@ pub(crate) enum Verb {
     Tiles {
         /// From the files of the data directory: arguments go to scalboticsd audit tiles.
         #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "ARGUMENTS", required = true)]
-        offline: Vec<std::ffi::OsString>,
+        offline: Vec<OsString>,
     },
     /// Cosign checkpoints of logs that only ever grow, on another host than theirs (C2SP tlog-witness).
     #[command(before_help = "Example: scalbotics audit witness --dir ./w1 --name witness.example.org/w1 --keygen")]
     Witness {
         /// What scalboticsd audit witness is given.
         #[arg(num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
-        arguments: Vec<std::ffi::OsString>,
+        arguments: Vec<OsString>,
     },
     /// Recompute the whole log and compare it with its head and every checkpoint.
     #[command(before_help = "Example: scalbotics audit verify")]
     Verify {
         /// Verify the files without a daemon: arguments go to scalboticsd audit verify.
         #[arg(long, num_args = 0.., allow_hyphen_values = true, value_name = "ARGUMENTS")]
-        offline: Option<Vec<std::ffi::OsString>>,
+        offline: Option<Vec<OsString>>,
     },
 }
 
@@ -92,16 +93,12 @@ pub(super) fn client(session: &Session) -> AuditServiceClient<Proving> {
     AuditServiceClient::new(session.channel.clone())
 }
 
-/// Verbs that read files rather than ask the daemon.
-pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
+/// Verbs that read files rather than ask the daemon; `format` is that of data, wherever it was said.
+pub(crate) fn offline(verb: &Verb, format: Format) -> Option<Result<(), Failure>> {
     match verb {
-        Verb::Verify { offline: Some(arguments) } => {
-            let mut all = vec![std::ffi::OsString::from("verify"), std::ffi::OsString::from("--offline")];
-            all.extend(arguments.iter().cloned());
-            Some(exec_verb("audit", &all))
-        }
-        Verb::Tiles { offline: arguments } => Some(handed_on("tiles", arguments)),
-        Verb::Witness { arguments } => Some(handed_on("witness", arguments)),
+        Verb::Verify { offline: Some(arguments) } => Some(handed_on(&["verify", "--offline"], arguments, format)),
+        Verb::Tiles { offline: arguments } => Some(handed_on(&["tiles"], arguments, format)),
+        Verb::Witness { arguments } => Some(handed_on(&["witness"], arguments, format)),
         Verb::Verify { offline: None }
         | Verb::Tail { .. }
         | Verb::Show { .. }
@@ -111,9 +108,17 @@ pub(crate) fn offline(verb: &Verb) -> Option<Result<(), Failure>> {
     }
 }
 
-fn handed_on(verb: &str, arguments: &[std::ffi::OsString]) -> Result<(), Failure> {
-    let all: Vec<_> = std::iter::once(std::ffi::OsString::from(verb)).chain(arguments.iter().cloned()).collect();
-    exec_verb("audit", &all)
+fn handed_on(verb: &[&str], arguments: &[OsString], format: Format) -> Result<(), Failure> {
+    exec(words(verb, arguments, format))
+}
+
+/// The words for `scalboticsd`; a format among the arguments is theirs.
+fn words(verb: &[&str], arguments: &[OsString], format: Format) -> Vec<OsString> {
+    let says = |word: &OsString| word.to_str().is_some_and(|word| word.starts_with("-o") || word.starts_with("--output"));
+    let said = format.to_possible_value().filter(|_| !arguments.iter().any(says));
+    let format = said.into_iter().flat_map(|format| [OsString::from("-o"), OsString::from(format.get_name())]);
+    let verb = ["audit"].iter().chain(verb).map(OsString::from);
+    format.chain(verb).chain(arguments.iter().cloned()).collect()
 }
 
 /// Runs a verb.
@@ -227,4 +232,26 @@ async fn prove(
     let request = v1::ProveAuditLogRequest { wanted: index.map(Wanted::Index).or(growth), ..v1::ProveAuditLogRequest::default() };
     let proof = client(session).prove_audit_log(session.request(request)?).await?.into_inner();
     printer.item(&json!({ "proof": proof.text }), || proof.text.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+
+    use super::*;
+
+    #[test]
+    fn a_format_counts_wherever_it_is_said() {
+        for (arguments, format, wanted) in [
+            ("--data x", Format::Table, "-o table audit verify --offline --data x"),
+            ("--data x", Format::Json, "-o json audit verify --offline --data x"),
+            ("--data x -ojson", Format::Table, "audit verify --offline --data x -ojson"),
+            ("--output=json", Format::Yaml, "audit verify --offline --output=json"),
+            ("--out x", Format::Name, "-o name audit verify --offline --out x"),
+        ] {
+            let arguments: Vec<OsString> = arguments.split(' ').map(OsString::from).collect();
+            let words = words(&["verify", "--offline"], &arguments, format);
+            assert_eq!(words.join(OsStr::new(" ")), wanted);
+        }
+    }
 }

@@ -14,13 +14,13 @@ use crate::failure::{Exit, Failure};
 use crate::output::{Printer, column};
 use crate::session::Session;
 
-/// The repository's directory, beside the trust file that `initialize` wrote.
+/// The copy of a remote repository, beside the trust file that `initialize` wrote.
 const REPOSITORY: &str = "desired.git";
 
 /// Where desired state is written.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// The installation's repository, a directory of this machine; `desired.git` beside the trust file where nothing is said. Where
+    /// The tenant's repository, a directory of this machine; in the installation whose trust file is used where nothing is said. Where
     /// the daemon follows a remote repository: your clone of it, from which your own git pushes.
     #[arg(long, value_name = "DIRECTORY")]
     repository: Option<PathBuf>,
@@ -80,7 +80,7 @@ pub(crate) async fn put(session: &Session, place: &Place, written: &Written<'_>,
 /// The same, and answers what there is to show.
 pub(crate) async fn commit(session: &Session, place: &Place, written: &Written<'_>) -> Result<Value, Failure> {
     let Written { kind, name, .. } = written;
-    let branch = open(session, place)?;
+    let branch = open(session, place).await?;
     let parent = branch.head()?;
     let (files, message) = files(&branch, &parent, written)?;
     let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
@@ -193,16 +193,32 @@ fn with_field(text: &str, field: &str, value: &str) -> Result<String, Failure> {
     Ok(format!("{text}{end}{line}\n"))
 }
 
-fn open(session: &Session, place: &Place) -> Result<Branch, Failure> {
-    let context = &session.context;
-    let beside = || context.trust_file.parent().map(|folder| folder.join(REPOSITORY));
-    let repository = place.repository.clone().or_else(beside).filter(|directory| directory.is_dir());
+async fn open(session: &Session, place: &Place) -> Result<Branch, Failure> {
+    let repository = match &place.repository {
+        Some(repository) => Some(repository.clone()),
+        None => installed(session).await?,
+    };
+    let repository = repository.filter(|directory| directory.is_dir());
     let repository = repository.ok_or_else(|| {
         Failure::usage("the repository of the installation is not on this machine")
             .why("desired state is written where its repository is: --repository")
             .next("name its directory with --repository, or commit to it with git and run `scalbotics repo apply`")
     })?;
     Ok(Branch::open(&repository, &place.branch, session.person.name.as_str()))
+}
+
+/// The repository of the tenant where its daemon says that it is, if that is in the installation whose trust file is used: the same path of
+/// another machine is another repository.
+async fn installed(session: &Session) -> Result<Option<PathBuf>, Failure> {
+    let mut client = RepositoryServiceClient::new(session.channel.clone());
+    let repository = client.get_repository(session.request(v1::GetRepositoryRequest::default())?).await?.into_inner();
+    let folder = session.context.trust_file.parent().and_then(|folder| folder.canonicalize().ok());
+    if !repository.remote.is_empty() {
+        // It is refused with the reason once something would be written.
+        return Ok(session.context.trust_file.parent().map(|folder| folder.join(REPOSITORY)));
+    }
+    let directory = PathBuf::from(repository.directory).canonicalize().ok();
+    Ok(directory.zip(folder).filter(|(directory, folder)| directory.starts_with(folder)).map(|(directory, _)| directory))
 }
 
 async fn reload(session: &Session) -> Result<v1::Repository, Failure> {

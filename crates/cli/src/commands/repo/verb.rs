@@ -62,6 +62,7 @@ fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> 
         "policies": repository.policies,
         "remote": repository.remote,
         "findings": repository.findings.iter().map(finding).collect::<Vec<_>>(),
+        "notes": repository.notes.iter().map(finding).collect::<Vec<_>>(),
     });
     let columns = [
         column("in force", "/commit"),
@@ -81,5 +82,6 @@ fn print(repository: &v1::Repository, printer: &Printer) -> Result<(), Failure> 
         column("WHY", "/why"),
         column("NEXT", "/next"),
     ];
-    printer.section(&value, "/findings", &columns)
+    printer.section(&value, "/findings", &columns)?;
+    printer.section(&value, "/notes", &columns)
 }

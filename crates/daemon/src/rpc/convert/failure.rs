@@ -7,6 +7,7 @@ use scalbotics_core::ports::{StoreError, VerifyError};
 use scalbotics_runtime::task::{Error as TaskError, SubmitError};
 use scalbotics_runtime::{ChangeError, DecisionError, approval, evidence, people, secret};
 
+use crate::rpc::authenticate::AFTER_SUSPENSION;
 use crate::rpc::codes::{self, Code};
 use crate::rpc::failure::Failure;
 
@@ -78,6 +79,9 @@ pub(in crate::rpc) fn people_failure(error: &people::Error, name: &str) -> Failu
         Refused::Unnamed { source } => Failure::internal("make a name", source),
         Refused::Lifetime => refuse(codes::INVALID_ARGUMENT).next("say a shorter time, and renew the grant before its end"),
         Refused::NotSponsor => refuse(codes::INVALID_ARGUMENT).next("ask a human to add it"),
+        Refused::Stopped => refuse(codes::PRINCIPAL_SUSPENDED)
+            .why("who asks was suspended or offboarded while the call was on its way")
+            .next(AFTER_SUSPENSION),
         Refused::Change(error) => change_failure(error),
     }
 }

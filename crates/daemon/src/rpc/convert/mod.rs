@@ -40,7 +40,7 @@ pub(super) use json::{from_struct, from_value, to_value};
 pub(super) use model::model;
 pub(super) use page::{limit, next_token, parse_token};
 pub(super) use privacy::{erasure, hold, privacy_failure, retention};
-pub(super) use repository::repository;
+pub(super) use repository::{finding, repository};
 pub(super) use secret::secret;
 pub(super) use service::service;
 pub(super) use task::{submit, summary, task, task_event, validated};

@@ -1,5 +1,6 @@
 //! The repository's state.
 
+use scalbotics_core::desired::Finding;
 use scalbotics_core::tenant::TenantId;
 use scalbotics_proto::v1;
 use scalbotics_runtime::reconcile::{InForce, Status};
@@ -8,13 +9,6 @@ use super::timestamp;
 
 /// What is in force, and what is wrong with what is not.
 pub(in crate::rpc) fn repository(tenant: &TenantId, status: &Status, in_force: Option<&InForce>) -> v1::Repository {
-    let finding = |finding: &scalbotics_core::desired::Finding| v1::Finding {
-        file: finding.file.clone(),
-        line: finding.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
-        what: finding.what.clone(),
-        why: finding.why.clone(),
-        next: finding.next.clone(),
-    };
     let unreadable = status.unreadable.as_ref().map(|why| v1::Finding {
         file: String::new(),
         line: 0,
@@ -35,5 +29,18 @@ pub(in crate::rpc) fn repository(tenant: &TenantId, status: &Status, in_force: O
         workflows: count(snapshot.map_or(0, |snapshot| snapshot.workflows.len())),
         policies: count(snapshot.map_or(0, |snapshot| snapshot.policies.len())),
         remote: String::new(),
+        directory: String::new(),
+        notes: Vec::new(),
+    }
+}
+
+/// What is wrong with a file.
+pub(in crate::rpc) fn finding(finding: &Finding) -> v1::Finding {
+    v1::Finding {
+        file: finding.file.clone(),
+        line: finding.line.and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
+        what: finding.what.clone(),
+        why: finding.why.clone(),
+        next: finding.next.clone(),
     }
 }

@@ -28,6 +28,7 @@ pub(in crate::rpc) fn tenant(tenant: &Tenant, place: &Place, seen: Option<&Statu
         remote: place.remote.clone().unwrap_or_default(),
         overlay: place.overlay.as_ref().map(ToString::to_string).unwrap_or_default(),
         desired_state: desired_state(seen).to_owned(),
+        admin_uid: String::new(),
     }
 }
 

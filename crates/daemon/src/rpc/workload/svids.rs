@@ -104,6 +104,11 @@ impl Identities {
             if !request.spiffe_id.is_empty() && request.spiffe_id != id.to_string() {
                 continue;
             }
+            // Whoever is suspended in this moment has its token before that, and the log says so, or none.
+            let _still = self.context.people.still().await;
+            if !self.are_unchanged(std::slice::from_ref(agent)).await? {
+                continue;
+            }
             let subject = jwt_svid::Subject { id: id.clone(), epoch: agent.epoch };
             let minted = material.signer.mint(&subject, &request.audience, now).map_err(|error| match error {
                 jwt_svid::Error::Audience => Failure::invalid("audience", error.to_string()),
@@ -122,7 +127,8 @@ impl Identities {
         }
         if svids.is_empty() {
             let failure = Failure::new(codes::WORKLOAD_UNKNOWN, "no token is made for that identity");
-            return Err(failure.why("this process has not the identity that it names").next("scalbotics agent list"));
+            let why = "this process has not the identity that it names, or not any more";
+            return Err(failure.why(why).next("scalbotics agent list"));
         }
         Ok(svids)
     }

@@ -1,0 +1,6 @@
+//! `tenant`
+
+mod add;
+mod verb;
+
+pub(crate) use verb::{Verb, run};

@@ -1,0 +1,317 @@
+//! Several tenants of one installation: what is one's is no other's, one operates it, and one that is suspended does nothing.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::command::Answer;
+use crate::desired::Desired;
+use crate::installation::{Installation, Times, id};
+use crate::ledger::Class;
+use crate::process::until;
+
+/// The context of the first human of the tenant that the tests add.
+const EVE: &str = "beta-eve";
+
+/// Time within which a suspension bites, and what a busy machine adds to starting the command that looks.
+const BITES: Duration = Duration::from_secs(1);
+const BUSY: Duration = Duration::from_secs(2);
+
+/// How long a step runs when nobody stops it, in milliseconds.
+const LONG_MS: u64 = 3_500;
+
+impl Installation {
+    fn eve(&self, arguments: &[&str]) -> Answer {
+        Answer::of(&mut self.cli(EVE, arguments))
+    }
+
+    /// Eve's key pair; answers the public half's file.
+    fn eves_key(&self) -> String {
+        let key = self.path("eve.pem").display().to_string();
+        self.ann(&["human", "keygen", &key]).exits(0);
+        format!("{key}.pub")
+    }
+
+    /// The tenant `beta`, by the way that the command line tells: Eve's key pair, the tenant, her context.
+    fn add_beta(&self) -> Value {
+        let public = self.eves_key();
+        let added = self.ann(&["tenant", "add", "beta", "--admin", "eve", "--login-key", &public]).exits(0).json();
+        self.enter_beta(&added);
+        added
+    }
+
+    /// Eve's context.
+    fn enter_beta(&self, added: &Value) {
+        let (server, trust) = (format!("https://127.0.0.1:{}", self.api), self.trust_file());
+        let (uid, key) = (added["admin_uid"].as_str().unwrap(), self.path("eve.pem").display().to_string());
+        let whose = ["--of-tenant", "beta", "--human", "eve", "--human-uid", uid, "--login-key", &key];
+        let place = ["context", "add", EVE, "--server", &server, "--trust-file", trust.to_str().unwrap()];
+        self.ann(&[&place[..], &whose[..]].concat()).exits(0);
+    }
+
+    /// Beta's repository gets the tests' tools, with its own folder for the agent.
+    fn equip_beta(&self) {
+        let own = self.root.join("data/tenants/beta");
+        let mut desired = Desired::new(&self.ledger.folder, &own.join("files"));
+        desired.files.retain(|path, _| !path.starts_with("policies/"));
+        let files: Vec<(&str, Option<&str>)> =
+            desired.files.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+        self.commit_to(&own.join("desired.git"), "checkout-beta", &files);
+        self.eve(&["repo", "apply"]).exits(0);
+    }
+
+    fn eve_submits(&self, class: Class, entry: &str, times: Times) -> String {
+        let input = json!({ "entry": entry, "before_ms": times.before_ms, "after_ms": times.after_ms }).to_string();
+        id(&self.eve(&["task", "run", "--agent", "clerk", "--workflow", class.word(), "--detach", "--input", &input]))
+    }
+
+    #[track_caller]
+    fn eves_task(&self, task: &str) -> Value {
+        until("the task of beta comes to rest", Duration::from_secs(60), || {
+            let shown = self.eve(&["task", "show", task]).exits(0).json();
+            Some(shown).filter(crate::installation::is_at_rest)
+        })
+    }
+}
+
+#[test]
+fn what_is_one_tenants_is_no_other_ones() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let added = installation.add_beta();
+    assert_eq!((&added["standing"], &added["operating"]), (&json!("active"), &json!(false)), "{added:#}");
+    assert_eq!(added["desired_state"], "in_force", "with a first team, agent and policies: {added:#}");
+    let me = installation.eve(&["whoami"]).exits(0).json();
+    assert_eq!((&me["tenant"], &me["groups"]), (&json!("beta"), &json!(["admins"])), "{me:#}");
+
+    // The starter's agent works at once, under its own repository.
+    let stock = id(&installation.eve(&["task", "run", "--agent", "clerk", "--workflow", "take-stock", "--detach"]));
+    assert_eq!(installation.eves_task(&stock)["status"], "COMPLETED");
+    installation.equip_beta();
+    let task = installation.eve_submits(Class::Pure, "of-beta", Times::default());
+    assert_eq!(installation.eves_task(&task)["status"], "COMPLETED");
+    let own = installation.run("pure", &json!({ "entry": "of-acme", "before_ms": 0, "after_ms": 0 }));
+    installation.rest(&own);
+
+    // Nobody sees the other's, not even by its full name.
+    let uid = |answer: Answer| answer.exits(0).json()["uid"].as_str().unwrap().to_owned();
+    let clerks = [installation.ann(&["agent", "show", "clerk"]), installation.eve(&["agent", "show", "clerk"])].map(uid);
+    assert_ne!(clerks[0], clerks[1], "agents of one name are two");
+    let (theirs, ours) = (format!("tenants/beta/tasks/{task}"), format!("tenants/acme/tasks/{own}"));
+    for (answer, name) in
+        [(installation.ann(&["task", "show", &theirs]), "of beta"), (installation.eve(&["task", "show", &ours]), "of acme")]
+    {
+        assert_eq!(answer.exits(10).error().code, "NOT_FOUND", "{name}");
+    }
+    for (answer, foreign) in [(installation.ann(&["task", "list"]), &task), (installation.eve(&["task", "list"]), &own)] {
+        let listed = answer.exits(0).json();
+        let names: Vec<&str> = listed.as_array().unwrap().iter().map(|task| task["name"].as_str().unwrap()).collect();
+        assert!(!names.is_empty() && !names.contains(&foreign.as_str()), "{names:?}");
+    }
+    for (answer, foreign) in [(installation.ann(&["audit", "query"]), &task), (installation.eve(&["audit", "query"]), &own)] {
+        assert!(!answer.exits(0).stdout.contains(foreign.as_str()), "a record of the other tenant is shown");
+    }
+
+    // An agent that is added is added to the caller's repository.
+    installation
+        .eve(&[
+            "agent",
+            "add",
+            "scribe",
+            "--team",
+            "ops",
+            "--description",
+            "Writes.",
+            "--workflow",
+            "pure",
+            "--tool",
+            "ledger.pure",
+        ])
+        .exits(0);
+    assert_eq!(installation.ann(&["agent", "show", "scribe"]).exits(10).error().code, "NOT_FOUND");
+
+    // Both logs verify, and the evidence of beta's task with the installation's trust file.
+    installation.verify_audit();
+    installation.eve(&["audit", "verify"]).exits(0);
+    let out = installation.path("beta.evidence");
+    installation.eve(&["audit", "export", "--task", &task, "--out", out.to_str().unwrap()]).exits(0);
+    crate::evidence::verify(&std::fs::read(&out).unwrap(), &installation.root.join("trust.json"), &["--open"]).exits(0);
+
+    // And so it is after a kill.
+    drop(daemon);
+    let _daemon = installation.start();
+    assert_eq!(installation.eve(&["task", "show", &task]).exits(0).json()["status"], "COMPLETED");
+    let shown = installation.ann(&["tenant", "list"]).exits(0).json();
+    let names: Vec<&str> = shown.as_array().unwrap().iter().map(|tenant| tenant["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["acme", "beta"]);
+}
+
+#[test]
+fn sem_3_7_installation_verbs_are_the_operating_tenants() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    let public = installation.eves_key();
+    let add = |name: &str| installation.ann(&["tenant", "add", name, "--admin", "eve", "--login-key", &public]);
+    installation.ann(&["tenant", "add", "beta", "--admin", "eve", "--login-key", &public, "--dry-run"]).exits(0);
+    assert_eq!(installation.ann(&["tenant", "show", "beta"]).exits(10).error().code, "NOT_FOUND", "a dry run adds nobody");
+    assert!(!installation.root.join("data/tenants/beta").exists(), "nor makes anything");
+    installation.enter_beta(&add("beta").exits(0).json());
+    for (name, code, exit) in [("beta", "NAME_TAKEN", 7), ("acme", "NAME_TAKEN", 7), ("system", "INVALID_ARGUMENT", 2)] {
+        assert_eq!(add(name).exits(exit).error().code, code, "{name}");
+    }
+    let refused = installation.ann(&["tenant", "suspend", "acme", "--yes"]).exits(7).error();
+    assert_eq!(refused.code, "CONFLICT", "{refused:?}");
+    assert!(refused.why.contains("tenant resume"), "{refused:?}");
+
+    // An admin of another tenant may do none of it, whatever the policies of their repository permit.
+    let own = installation.root.join("data/tenants/beta/desired.git");
+    let all = "@id(\"everything\")\npermit (principal, action, resource);\n";
+    installation.commit_to(&own, "checkout-beta", &[("policies/everything.cedar", Some(all))]);
+    installation.eve(&["repo", "apply"]).exits(0);
+    let key = public.as_str();
+    let verbs: [&[&str]; 7] = [
+        &["tenant", "add", "gamma", "--admin", "eve", "--login-key", key],
+        &["tenant", "list"],
+        &["tenant", "show", "acme"],
+        &["tenant", "suspend", "acme", "--yes"],
+        &["tenant", "resume", "beta"],
+        &["identity", "ca", "show"],
+        &["identity", "ca", "rotate", "--request", "next.csr"],
+    ];
+    for verb in verbs {
+        let refused = installation.eve(verb).exits(5).error();
+        assert_eq!(refused.code, "POLICY_DENIED", "{verb:?}");
+        assert!(refused.why.contains("installation-verbs-are-its-operators"), "{refused:?}");
+    }
+    installation.eve(&["status"]).exits(0);
+
+    // The creation stands in the installation log, which holds the heads of both tenants' logs.
+    let query = ["audit", "query", "--action", "tenant.add"];
+    assert_eq!(
+        installation.ann(&query).exits(0).json().as_array().unwrap().len(),
+        5,
+        "the refused and the dry run are there too"
+    );
+    installation.verify_audit();
+}
+
+#[test]
+fn a_tenants_agents_have_its_own_folder_and_no_other_place() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_beta();
+    let own = installation.root.join("data/tenants/beta");
+    let path = |name: &str| installation.root.join(name).display().to_string();
+    let work = installation.path("work").display().to_string();
+    let tool = |path: &str| {
+        json!({
+            "id": "peek", "description": "Looks.", "argv": ["/bin/true"], "tier": 0, "effect": "pure", "read_paths": [path],
+            "input": { "type": "object", "properties": {} },
+        })
+        .to_string()
+    };
+    let agent = |path: &str| {
+        json!({ "id": "clerk", "team": "ops", "description": "Looks.", "tools": ["fs.list"],
+                "mounts": [{ "name": "files", "path": path }] })
+        .to_string()
+    };
+    let files = own.join("files/deeper").display().to_string();
+    std::fs::create_dir_all(&files).unwrap();
+    let [data, tenants, desired] = ["data", "data/tenants", "desired.git"].map(path);
+    for path in [&work, &data, &tenants, &desired, &files] {
+        for (changed, tool_path, agent_path) in [("tool", path, &files), ("agent", &files, path)] {
+            let (note, tool, agent) = (format!("{changed} {path}"), tool(tool_path), agent(agent_path));
+            let files_of = [("teams/README.md", note.as_str()), ("tools/peek.yaml", &tool), ("agents/clerk.yaml", &agent)];
+            let changes = files_of.map(|(name, text)| (name, Some(text)));
+            installation.commit_to(&own.join("desired.git"), "checkout-beta", &changes);
+            let applied = installation.eve(&["repo", "apply"]);
+            assert_eq!(applied.code == 0, *path == files, "{changed} {path}: {applied:#?}");
+            if *path != files {
+                assert!(applied.error().why.contains("finding"), "{applied:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_suspended_tenant_does_nothing_and_goes_on_when_it_is_resumed() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    installation.add_beta();
+    installation.equip_beta();
+    let times = Times { before_ms: LONG_MS, after_ms: 0 };
+    let task = installation.eve_submits(Class::Pure, "stopped", times);
+    let untouched = installation.submit(Class::Pure, "untouched", times);
+    let untouched = id(&untouched);
+    for entry in ["stopped", "untouched"] {
+        until("the tool is at work", Duration::from_secs(30), || installation.ledger.has(entry, "begin").then_some(()));
+    }
+    let mut watch = installation.cli(EVE, &["task", "watch", &task]);
+    let mut stream = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(stream.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert!(!first.is_empty(), "the stream is open");
+
+    let suspended = installation.ann(&["tenant", "suspend", "beta", "--yes"]).exits(0).json();
+    let begun = Instant::now();
+    assert_eq!(suspended["standing"], "suspended");
+    let ended = until("the stream is cut", BITES + BUSY, || stream.try_wait().unwrap());
+    assert!(!ended.success() && begun.elapsed() < BITES, "the open stream took {:?}", begun.elapsed());
+    assert_eq!(installation.eve(&["whoami"]).exits(4).error().code, "TENANT_SUSPENDED");
+    std::fs::remove_dir_all(installation.path("state/tokens")).unwrap_or_default();
+    assert_eq!(installation.eve(&["login"]).exits(4).error().code, "TENANT_SUSPENDED", "nobody logs in either");
+    assert_eq!(installation.rest(&untouched)["status"], "COMPLETED", "the other tenant goes on");
+    assert!(!installation.ledger.has("stopped", "landed"), "nothing of it arrived");
+
+    // A start does not forget it.
+    drop(daemon);
+    let _daemon = installation.start();
+    assert_eq!(installation.eve(&["whoami"]).exits(4).error().code, "TENANT_SUSPENDED");
+    assert_eq!(installation.ann(&["tenant", "show", "beta"]).exits(0).json()["standing"], "suspended");
+    let again = installation.ann(&["tenant", "suspend", "beta", "--yes"]).exits(0).json();
+    assert_eq!(again["standing"], "suspended", "a second time changes nothing");
+
+    assert_eq!(installation.ann(&["tenant", "resume", "beta"]).exits(0).json()["standing"], "active");
+    installation.eve(&["whoami"]).exits(0);
+    let shown = installation.eves_task(&task);
+    assert_ne!(shown["status"], "COMPLETED", "{shown:#}");
+    assert!(!installation.ledger.has("stopped", "landed"), "nor does anything of it come later");
+    let after = installation.eve_submits(Class::Pure, "after", Times::default());
+    assert_eq!(installation.eves_task(&after)["status"], "COMPLETED");
+    installation.verify_audit();
+    installation.eve(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn a_tenant_whose_adding_was_killed_is_added_again() {
+    for (point, count) in [
+        ("keys.before", 1),
+        ("keys.after", 1),
+        ("commit.before", 1),
+        ("commit.after", 1),
+        ("commit.before", 2),
+        ("commit.after", 2),
+    ] {
+        let installation = Installation::new();
+        let public = {
+            let _daemon = installation.start();
+            // Kept tokens, so that no login is a commit of its own.
+            installation.ann(&["whoami"]).exits(0);
+            installation.eves_key()
+        };
+        let add = ["tenant", "add", "beta", "--admin", "eve", "--login-key", &public, "--request-id", "once"];
+        let dying = installation.start_mortal(point, count + if point.starts_with("commit") { 3 } else { 0 });
+        let _died = installation.ann(&add);
+        drop(dying);
+        let _daemon = installation.start();
+        let added = installation.ann(&add).exits(0).json();
+        assert_eq!(added["desired_state"], "in_force", "{point}:{count} {added:#}");
+        installation.enter_beta(&added);
+        installation.eve(&["whoami"]).exits(0);
+        let stock = id(&installation.eve(&["task", "run", "--agent", "clerk", "--workflow", "take-stock", "--detach"]));
+        assert_eq!(installation.eves_task(&stock)["status"], "COMPLETED", "{point}:{count}");
+        installation.eve(&["audit", "verify"]).exits(0);
+    }
+}
