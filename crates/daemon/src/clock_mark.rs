@@ -130,7 +130,7 @@ struct Watch {
     dir: Arc<Path>,
     clock: Arc<Guarded>,
     ports: Ports,
-    /// In whose log it is told.
+    /// The operating tenant, in whose log it is told beside the installation's.
     tenant: TenantId,
     quota: Arc<Quota>,
     /// The alarm that is in the log, and not over yet.
@@ -185,10 +185,15 @@ impl Watch {
         Ok(())
     }
 
+    /// Tells of it in two logs: the installation's, since the clock is every tenant's (semantics §7.3), and that of the tenant which operates it,
+    /// whose people are the ones to act and read no other log than their own. Where only one could be written, both are once more.
     async fn record(&self, action: &str, word: &str) -> Result<(), StoreError> {
-        let mut record = Record::new(Kind::Installation, self.ports.clock.now(), self.tenant.clone(), Uid::Daemon, action);
-        record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
-        self.ports.audit_log.append(vec![record], Vec::new()).await.map(|_| ())
+        for tenant in [TenantId::system(), self.tenant.clone()] {
+            let mut record = Record::new(Kind::Installation, self.ports.clock.now(), tenant, Uid::Daemon, action);
+            record.outcome = Some(OutcomeNote { word: word.to_owned(), attempt: None, commitment: None });
+            self.ports.audit_log.append(vec![record], Vec::new()).await?;
+        }
+        Ok(())
     }
 
     /// Writes what is seen now; with an alarm, what was seen before it and why it is not believed now.

@@ -35,6 +35,14 @@ impl Keyring {
         self.change("made", |keystore| seal::begin(keystore, tenant, now))
     }
 
+    /// Makes the first key of each of these tenants that has none.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub(crate) fn begin_all(&self, tenants: &[TenantId], now: Timestamp) -> Result<(), KeyringError> {
+        self.change("made", |keystore| tenants.iter().try_for_each(|tenant| seal::begin(keystore, tenant, now)))
+    }
+
     fn change(
         &self,
         attempt: &'static str,

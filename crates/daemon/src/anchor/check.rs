@@ -161,3 +161,54 @@ pub(crate) async fn verify(anchor: Option<&Anchor>, keystore: &Path, store: &Sql
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::audit::{Kind, Record};
+    use scalbotics_core::digest::Digest;
+    use scalbotics_core::ports::AuditLog as _;
+    use scalbotics_core::principal::Uid;
+    use scalbotics_core::time::Timestamp;
+    use scalbotics_store::Options;
+
+    use super::*;
+    use crate::anchor::Head;
+
+    #[tokio::test]
+    async fn sem_7_4_any_log_that_is_older_or_another_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let (installation, at) = (InstallationId::from_u128(1), Timestamp::from_unix_ms(1));
+        let store = SqliteStore::open(dir.path(), &Options::new(installation)).unwrap();
+        let tenants = ["system", "acme", "beta"].map(|name| TenantId::parse(name).unwrap());
+        for tenant in &tenants {
+            let record = Record::new(Kind::Installation, at, tenant.clone(), Uid::Daemon, "test");
+            store.append(vec![record], Vec::new()).await.unwrap();
+        }
+        let mut logs = Vec::new();
+        for tenant in &tenants {
+            let head = store.head(tenant).await.unwrap();
+            logs.push(Head { tenant: tenant.clone(), size: head.size, root: head.root });
+        }
+        // One that was registered and has no record yet.
+        logs.push(Head {
+            tenant: TenantId::parse("empty").unwrap(),
+            size: 0,
+            root: store.root_at(&tenants[0], 0).await.unwrap().unwrap(),
+        });
+        let anchor = Anchor { logs, ..Anchor::empty(installation, at) };
+        verify(Some(&anchor), dir.path(), &store).await.unwrap();
+        for (place, named) in tenants.iter().enumerate() {
+            let mut older = anchor.clone();
+            older.logs[place].size = 2;
+            let refused = verify(Some(&older), dir.path(), &store).await.unwrap_err();
+            assert!(matches!(refused, Refused::Older { tenant, anchored: 2, found: 1 } if tenant == *named), "{named}");
+            let mut forked = anchor.clone();
+            forked.logs[place].root = Digest::of_bytes(b"another");
+            let refused = verify(Some(&forked), dir.path(), &store).await.unwrap_err();
+            assert!(matches!(refused, Refused::Forked { tenant, size: 1 } if tenant == *named), "{named}");
+        }
+        let mut gone = anchor.clone();
+        gone.logs[3].size = 1;
+        assert!(matches!(verify(Some(&gone), dir.path(), &store).await, Err(Refused::Older { found: 0, .. })));
+    }
+}

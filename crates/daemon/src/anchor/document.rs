@@ -71,3 +71,26 @@ impl Anchor {
         keystore.with_file_name(FILE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::audit::checkpoint::NOTE_LEN_MAX;
+    use scalbotics_core::ports::TENANTS_MAX;
+    use scalbotics_core::tenant::NAME_LEN_MAX;
+
+    use super::*;
+
+    #[test]
+    fn the_heads_of_all_tenants_fit() {
+        let name = "t".repeat(NAME_LEN_MAX);
+        let head = Head { tenant: TenantId::parse(&name).unwrap(), size: u64::MAX, root: Digest::of_bytes(b"") };
+        let anchor = Anchor {
+            logs: vec![head; TENANTS_MAX + 1],
+            // A line of it takes two bytes more in JSON.
+            checkpoint: Some("x".repeat(2 * NOTE_LEN_MAX)),
+            ..Anchor::empty(InstallationId::from_u128(u128::MAX), Timestamp::from_unix_ms(i64::MAX))
+        };
+        let len = serde_json::to_vec(&anchor).unwrap().len() as u64;
+        assert!(len < LEN_MAX / 2, "{len} bytes");
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use scalbotics_core::digest::Digest;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{PrivacyStore, StoreError};
+use scalbotics_core::ports::{PrivacyStore, StoreError, Tenant};
 use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::private_file::{self, SECRET_MODE};
 use scalbotics_runtime::audit::Signed;
@@ -130,7 +130,7 @@ impl Keeper {
     pub(crate) async fn now(&self) -> Result<(Anchor, Standings), Error> {
         let tenants = self.ports.tenants.tenants().await?;
         let marks = PrivacyMarks::read(self.privacy.as_ref(), &tenants).await?;
-        let standings = Standings::of(&self.ports, tenants, marks).await?;
+        let (standings, _) = self.standings(tenants, marks).await?;
         let before = self.written.lock().await.anchor.clone();
         Ok((self.anchor_behind(before).await?, standings))
     }
@@ -165,17 +165,33 @@ impl Keeper {
         let rights = *self.rights.borrow();
         let tenants = self.ports.tenants.tenants().await?;
         let marks = PrivacyMarks::read(self.privacy.as_ref(), &tenants).await?;
-        let ground = Ground { rights, privacy: sealed::digest(&marks)? };
+        let ground = Ground { rights, privacy: sealed::digest(&marks)?.0 };
         if written.standings.as_ref().is_some_and(|known| known.ground == ground) {
             return Ok(());
         }
-        let standings = Standings::of(&self.ports, tenants, marks).await?;
-        let digest = sealed::digest(&standings)?;
+        let (standings, digest) = self.standings(tenants, marks).await?;
         if written.standings.as_ref().is_none_or(|known| known.digest != digest) {
             self.put(&Standings::path(&self.keystore), standings::KIND, &standings).await?;
         }
         written.standings = Some(Known { ground, digest });
         Ok(())
+    }
+
+    /// The standings, short enough to be read again, and their digest.
+    async fn standings(&self, tenants: Vec<Tenant>, marks: PrivacyMarks) -> Result<(Standings, Digest), Error> {
+        let mut standings = Standings::of(&self.ports, tenants, marks).await?;
+        loop {
+            let (digest, len) = sealed::digest(&standings)?;
+            if len <= standings::LINE_LEN_MAX {
+                return Ok((standings, digest));
+            }
+            tracing::warn!(
+                len,
+                "not all standings are remembered outside of the database: a restore suspends whom they do not list"
+            );
+            let Some(shorter) = standings.clone().shortened() else { return Ok((standings, digest)) };
+            standings = shorter;
+        }
     }
 
     async fn put(&self, path: &Path, kind: &str, document: &impl Serialize) -> Result<(), Error> {

@@ -33,22 +33,26 @@ fn text(kind: &str, line: &[u8]) -> String {
     format!("scalbotics {kind}\nsha256 {}\n", Digest::of_bytes(line))
 }
 
-/// The digest of a document's line, which is not kept meanwhile: one of ten thousand agents has a megabyte.
+/// The digest of a document's line, which is not kept meanwhile: one of ten thousand agents has a megabyte; and its length, in bytes.
 ///
 /// # Errors
 /// [`Error::Form`].
-pub(crate) fn digest(document: &impl Serialize) -> Result<Digest, Error> {
-    let mut digester = Digesting(Digester::default());
-    serde_json::to_writer(&mut digester, document).map_err(|error| Error::Form { what: error.to_string() })?;
-    Ok(digester.0.finish())
+pub(crate) fn digest(document: &impl Serialize) -> Result<(Digest, u64), Error> {
+    let mut digesting = Digesting { digester: Digester::default(), len: 0 };
+    serde_json::to_writer(&mut digesting, document).map_err(|error| Error::Form { what: error.to_string() })?;
+    Ok((digesting.digester.finish(), digesting.len))
 }
 
 /// Takes in what is written.
-struct Digesting(Digester);
+struct Digesting {
+    digester: Digester,
+    len: u64,
+}
 
 impl io::Write for Digesting {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push(bytes);
+        self.digester.push(bytes);
+        self.len = self.len.saturating_add(bytes.len() as u64);
         Ok(bytes.len())
     }
 
@@ -97,7 +101,7 @@ mod tests {
         let other = LogSigner::new("td.test/audit/system", Pair::generate(Algorithm::Ed25519).unwrap()).unwrap();
         let keys = [signer.verifier().clone()];
         let bytes = seal("anchor", &vec![1, 2, 3], &signer).unwrap();
-        assert_eq!(digest(&vec![1, 2, 3]).unwrap(), Digest::of_bytes(b"[1,2,3]"), "of what is signed");
+        assert_eq!(digest(&vec![1, 2, 3]).unwrap(), (Digest::of_bytes(b"[1,2,3]"), 7), "of what is signed");
         assert_eq!(open::<Vec<u8>>("anchor", &bytes, &keys).unwrap(), [1, 2, 3]);
         assert!(matches!(open::<Vec<u8>>("backup", &bytes, &keys), Err(Error::Other)));
         assert!(matches!(open::<Vec<u8>>("anchor", &bytes, &[other.verifier().clone()]), Err(Error::Signature(_))));

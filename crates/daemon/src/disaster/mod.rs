@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a backup is there whole and verified, or not at all.
 //! **Invariant:** a restore gives nothing back that was taken away: nothing runs again by itself, nobody is un-suspended, no approval and no
-//! token counts; what was lost stands in every log.
+//! token counts; what was lost stands in every log. That is so for every tenant, and no name of one is free again.
 
 mod backup;
 mod error;
@@ -12,6 +12,9 @@ mod plan;
 mod principals;
 mod restore;
 mod rewrite;
+mod suspend;
+mod tenants;
 mod verb;
+mod vouched;
 
 pub(crate) use verb::{Verb, run};

@@ -1,7 +1,8 @@
 //! Who may act after a restore: nobody who could not before it, as far as anybody remembers.
 //!
 //! **Invariant:** a standing is the worse of the backup's and the remembered one, groups are those of both, an epoch is above both, and an
-//! approval key or a grant counts only if it is the remembered one. Whom nobody remembers is suspended.
+//! approval key or a grant counts only if it is the remembered one. Whom nobody remembers is suspended. Humans and agents are looked for among
+//! the marks of their own tenant ([`Standings::apart`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ use crate::anchor::{AgentMark, HumanMark, Standings, enrolment_of};
 const DIGITS: usize = 24;
 
 /// The worse of two.
-const fn worse(one: Standing, other: Standing) -> Standing {
+pub(super) const fn worse(one: Standing, other: Standing) -> Standing {
     match (one, other) {
         (Standing::Offboarded, _) | (_, Standing::Offboarded) => Standing::Offboarded,
         (Standing::Suspended, _) | (_, Standing::Suspended) => Standing::Suspended,

@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use scalbotics_core::failpoint;
 use scalbotics_core::ports::Signer;
-use scalbotics_core::tenant::Name;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::trust;
 use scalbotics_identity::private_file::{self, SECRET_MODE};
@@ -21,8 +20,9 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::manifest::{self, Manifest};
-use super::rewrite::{self, Rewritten};
-use super::{plan, rewrite::Remembered};
+use super::plan;
+use super::rewrite::{self, Remembered, Rewritten};
+use super::vouched::Vouched;
 use crate::anchor::{self, Anchor, Standings};
 use crate::clock::{Guarded, System};
 use crate::config::Config;
@@ -38,7 +38,7 @@ pub(super) struct Wanted {
     pub(super) dry_run: bool,
     pub(super) yes: bool,
     /// Humans whom the operator vouches for.
-    pub(super) keep: BTreeSet<Name>,
+    pub(super) keep: BTreeSet<Vouched>,
 }
 
 /// Restores, or says what a restore would do.
@@ -52,11 +52,12 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
     let remembered = remembered(config, &trust)?;
     let incarnation = next_incarnation(&remembered, &manifest);
     let plan = plan::of(&manifest, &remembered, incarnation);
-    let humans = plan::humans(&wanted.from, config, (&remembered.standings, &wanted.keep))?;
+    let planned = plan::suspended(&wanted.from, config, (&remembered, &wanted.keep))?;
     if wanted.dry_run {
         return Ok(json!({
-            "dry_run": true, "incarnation": incarnation, "backup": wanted.from, "lost": plan::shown(&plan), "suspended_humans": humans,
-            "suspended_agents": "every agent, until it is resumed by name", "known_before": remembered.words(),
+            "dry_run": true, "incarnation": incarnation, "backup": wanted.from, "lost": plan::shown(&plan), "suspended_humans": planned.humans,
+            "suspended_agents": "every agent, until it is resumed by name", "suspended_tenants": planned.tenants,
+            "tenants_without_admin": planned.without_admin, "known_before": remembered.words(),
             "erased_again": remembered.erased_since(manifest.at),
         }));
     }
@@ -94,7 +95,7 @@ pub(super) async fn run(config: &Config, wanted: &Wanted) -> Result<Value, Error
         "restored": wanted.from, "incarnation": incarnation, "lost": done.lost, "tasks_ended": done.tasks.tasks,
         "effects_in_doubt": done.tasks.in_doubt, "approvals_lapsed": done.tasks.approvals, "agents_suspended": done.agents,
         "humans_suspended": done.humans, "services_suspended": done.services, "holds_placed_again": done.holds, "erased_again": done.erased,
-        "replaced": replaced, "log_key": done.log_key,
+        "tenants_suspended": done.tenants, "tenants_without_admin": planned.without_admin, "replaced": replaced, "log_key": done.log_key,
     }))
 }
 
@@ -117,14 +118,13 @@ fn next_incarnation(remembered: &Remembered, manifest: &Manifest) -> u64 {
 async fn rewrite_copy(
     config: &Config,
     stage: &Path,
-    (remembered, keep): (&Remembered, &BTreeSet<Name>),
+    (remembered, keep): (&Remembered, &BTreeSet<Vouched>),
     plan: scalbotics_core::audit::RestoreNote,
 ) -> Result<Rewritten, Error> {
     let store = SqliteStore::open(stage, &Options::new(config.installation))?;
     let mark = remembered.anchor.as_ref().map_or(Timestamp::from_unix_ms(0), |anchor| anchor.at);
     let clock = Arc::new(Guarded::new(System, store.last_commit_at().max(Some(mark))));
-    let staged = Config { data_dir: stage.to_owned(), ..config.clone() };
-    rewrite::all(&staged, (&store, &clock), (remembered, keep), plan).await
+    rewrite::all(config, (&store, &clock), (remembered, keep), plan).await
 }
 
 fn put(path: &Path, kind: &str, document: &impl serde::Serialize, signer: &dyn Signer) -> Result<(), Error> {

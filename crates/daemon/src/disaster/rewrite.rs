@@ -8,10 +8,10 @@ use scalbotics_core::audit::checkpoint::system_origin;
 use scalbotics_core::audit::{Kind, LostNote, OutcomeNote, Record, RestoreNote};
 use scalbotics_core::ids::HoldId;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{Note, PUT_AGENTS_MAX, PrivacyChange, PrivacyStore as _, StoreError, all_agents};
+use scalbotics_core::ports::{Note, PrivacyChange, PrivacyStore as _, StoreError, Tenant};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::privacy::Erasure;
-use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::holder::signed_note::Verifier;
 use scalbotics_runtime::audit::{Checkpointer, Quota};
@@ -22,11 +22,16 @@ use scalbotics_store::SqliteStore;
 use serde_json::Value;
 
 use super::error::Error;
-use super::{plan, principals};
+use super::suspend::Suspended;
+use super::vouched::Vouched;
+use super::{plan, suspend, tenants};
 use crate::anchor::{self, Anchor, Standings};
 use crate::clock::Guarded;
 use crate::config::Config;
-use crate::wiring;
+use crate::wiring::{self, Unserved};
+
+/// Most logs of which one record tells what was lost: each takes less than 300 bytes of it.
+const LOST_MAX: usize = 200;
 
 /// What is remembered of the database that is lost.
 #[derive(Debug)]
@@ -65,6 +70,8 @@ pub(super) struct Done {
     pub(super) agents: u64,
     pub(super) humans: Vec<String>,
     pub(super) services: Vec<String>,
+    /// Tenants that the backup does not know as suspended.
+    pub(super) tenants: Vec<String>,
     /// Legal holds that the backup did not know.
     pub(super) holds: u64,
     /// Orders to erase that were carried out again; `None` where nobody remembers them.
@@ -81,61 +88,90 @@ pub(super) struct Rewritten {
     pub(super) done: Done,
 }
 
-/// Makes the copy safe, and signs the heads of its logs.
+/// Makes the copy safe, of every tenant, and signs the heads of its logs.
 ///
 /// # Errors
 /// [`Error`]; the copy is of no use then.
 pub(super) async fn all(
     config: &Config,
     (store, clock): (&SqliteStore, &Arc<Guarded>),
-    (remembered, keep): (&Remembered, &BTreeSet<Name>),
+    (remembered, keep): (&Remembered, &BTreeSet<Vouched>),
     note: RestoreNote,
 ) -> Result<Rewritten, Error> {
-    let (ports, ground, states) = wiring::offline(config, (store, clock), note.incarnation).await?;
-    let (tenant, incarnation) = (&config.tenant, note.incarnation);
-    tell(&ports, tenant, &note).await?;
-    let holds = place_holds((&ports, store), tenant, &remembered.standings).await?;
-    let tasks = put_back(ports.clone(), states, tenant).await?;
-    let erased = erase_again(config, (&ports, ground), store, &remembered.standings).await?;
-    let agents = suspend_agents(&ports, tenant, &remembered.standings).await?;
-    let humans = suspend_humans(&ports, tenant, (&remembered.standings, keep)).await?;
-    let services = suspend_services(&ports, tenant, &remembered.standings).await?;
-    let domain = config.trust_domain.as_str();
-    let (system, tenants) = (TenantId::system(), vec![tenant.clone()]);
-    let checkpointer = Checkpointer::new(ports.clone(), domain.to_owned(), system, tenants, Arc::new(Metrics::default()));
-    checkpointer.in_incarnation(incarnation).sign_all().await;
-    let key: Verifier = ports.signer.verifier_key().parse().map_err(Error::step("name the log key"))?;
-    let log_key = key.renamed(&system_origin(domain, incarnation)).map_err(Error::step("name the log key"))?.to_string();
+    let Unserved { ports, ground, states, keyring } = wiring::offline(config, (store, clock), note.incarnation).await?;
+    let (operating, standings) = (&config.tenant, &remembered.standings);
+    let known = ports.tenants.tenants().await?;
+    let tenants = tenants::after(&known, remembered, operating);
+    let names: Vec<TenantId> = tenants.iter().map(|tenant| tenant.id.clone()).collect();
+    tell(&ports, &names, &note).await?;
+    let suspended = tenants::suspended(&known, &tenants).into_iter().map(ToString::to_string).collect();
+    register(&ports, &known, tenants).await?;
+    keyring.begin_all(&names, ports.clock.now()).map_err(Error::step("make the keys of tenants that have none"))?;
+    let mut holds = 0;
+    for tenant in &names {
+        holds += place_holds((&ports, store), tenant, standings).await?;
+    }
+    let tasks = put_back(ports.clone(), states, &names).await?;
+    let mut erased = 0;
+    for tenant in &names {
+        erased += erase_again(config, (&ports, ground.clone()), (store, tenant), standings).await?;
+    }
+    let Suspended { agents, humans, services } = suspend::all(&ports, (&names, operating), (standings, keep)).await?;
+    let log_key = sign(config, &ports, (names, note.incarnation)).await?;
     let before = remembered.anchor.clone().unwrap_or_else(|| Anchor::empty(config.installation, note.backup_at));
-    let fresh = Anchor { incarnation, writer_epoch: store.writer_epoch(), restoring: false, ..before };
+    let fresh = Anchor { incarnation: note.incarnation, writer_epoch: store.writer_epoch(), restoring: false, ..before };
     let keeper = anchor::Keeper::new((ports, store), &config.keystore, fresh);
     let (anchor, standings) =
         keeper.now().await.map_err(|error| Error::Step { attempt: "read the new anchor", source: in_words(&error).into() })?;
-    let done = Done {
-        lost: plan::shown(&note),
-        tasks,
-        agents,
-        humans,
-        services,
-        holds,
-        erased: remembered.is_known.then_some(erased),
-        log_key,
-    };
+    let (lost, erased) = (plan::shown(&note), remembered.is_known.then_some(erased));
+    let done = Done { lost, tasks, agents, humans, services, tenants: suspended, holds, erased, log_key };
     Ok(Rewritten { anchor, standings, done })
 }
 
-/// Writes the restore into every log: all of it into the installation's, its own part into the tenant's.
-async fn tell(ports: &Ports, tenant: &TenantId, note: &RestoreNote) -> Result<(), StoreError> {
+/// Signs the heads of all logs; answers the key of the installation log.
+async fn sign(config: &Config, ports: &Ports, (tenants, incarnation): (Vec<TenantId>, u64)) -> Result<String, Error> {
+    let domain = config.trust_domain.as_str();
+    let (system, metrics) = (TenantId::system(), Arc::new(Metrics::default()));
+    let checkpointer = Checkpointer::new(ports.clone(), domain.to_owned(), system, tenants, metrics);
+    checkpointer.in_incarnation(incarnation).sign_all().await;
+    let key: Verifier = ports.signer.verifier_key().parse().map_err(Error::step("name the log key"))?;
+    Ok(key.renamed(&system_origin(domain, incarnation)).map_err(Error::step("name the log key"))?.to_string())
+}
+
+/// Writes the restore into every log, as the first that it says: all of it into the installation's, its own part into each tenant's.
+async fn tell(ports: &Ports, tenants: &[TenantId], note: &RestoreNote) -> Result<(), StoreError> {
     let at = ports.clock.now();
-    let own: Vec<LostNote> = note.lost.iter().filter(|lost| lost.tenant == *tenant).cloned().collect();
-    let own = Record::of_restore(at, tenant.clone(), RestoreNote { lost: own, ..note.clone() });
-    ports.audit_log.append(vec![Record::of_restore(at, TenantId::system(), note.clone())], Vec::new()).await?;
-    ports.audit_log.append(vec![own], Vec::new()).await?;
+    let installation = parts(&note.lost).into_iter().map(|lost| {
+        let part = RestoreNote { lost, ..note.clone() };
+        Record::of_restore(at, TenantId::system(), part)
+    });
+    ports.audit_log.append(installation.collect(), Vec::new()).await?;
+    for tenant in tenants {
+        let own: Vec<LostNote> = note.lost.iter().filter(|lost| lost.tenant == *tenant).cloned().collect();
+        let own = Record::of_restore(at, tenant.clone(), RestoreNote { lost: own, ..note.clone() });
+        ports.audit_log.append(vec![own], Vec::new()).await?;
+    }
+    Ok(())
+}
+
+/// What was lost of all logs, in parts that a record holds; the installation log's own is in the first.
+fn parts(lost: &[LostNote]) -> Vec<Vec<LostNote>> {
+    let (own, others): (Vec<LostNote>, Vec<LostNote>) = lost.iter().cloned().partition(|lost| lost.tenant.is_system());
+    let all: Vec<LostNote> = own.into_iter().chain(others).collect();
+    if all.is_empty() { vec![all] } else { all.chunks(LOST_MAX).map(<[LostNote]>::to_vec).collect() }
+}
+
+/// Registers the tenants as they are after the restore, where that is not as the backup has them.
+async fn register(ports: &Ports, known: &[Tenant], after: Vec<Tenant>) -> Result<(), StoreError> {
+    for tenant in after.into_iter().filter(|tenant| !known.contains(tenant)) {
+        let note = record(ports, &TenantId::system(), ("tenant.restore", tenant.id.to_string()), tenant.standing);
+        ports.tenants.put_tenant(tenant, note.record, None).await?;
+    }
     Ok(())
 }
 
 /// The record of what a restore made of a principal.
-fn record(ports: &Ports, tenant: &TenantId, (action, uid): (&str, String), standing: Standing) -> Note {
+pub(super) fn record(ports: &Ports, tenant: &TenantId, (action, uid): (&str, String), standing: Standing) -> Note {
     let mut record = Record::new(Kind::Installation, ports.clock.now(), tenant.clone(), Uid::Daemon, action);
     record.target = Some(uid);
     let word = match standing {
@@ -151,13 +187,13 @@ fn record(ports: &Ports, tenant: &TenantId, (action, uid): (&str, String), stand
 async fn erase_again(
     config: &Config,
     (ports, ground): (&Ports, privacy::Ground),
-    store: &SqliteStore,
+    (store, tenant): (&SqliteStore, &TenantId),
     standings: &Standings,
 ) -> Result<u64, Error> {
     let failed =
         |error: privacy::Error| Error::Step { attempt: "erase again what was erased since the backup", source: error.into() };
     let supervisor = Supervisor::new(Arc::new(Metrics::default()));
-    let whose = (config.tenant.clone(), store.last_commit_at());
+    let whose = (tenant.clone(), store.last_commit_at());
     let terms = (ground, config.settings.retention.terms());
     let opened = privacy::Service::open(ports.clone(), terms, whose, supervisor, Arc::new(Quota::default())).await;
     opened.map_err(failed)?.repeat(&standings.erasures).await.map_err(failed)
@@ -181,54 +217,36 @@ async fn place_holds(
     Ok(placed)
 }
 
-async fn suspend_agents(ports: &Ports, tenant: &TenantId, standings: &Standings) -> Result<u64, StoreError> {
-    let known = all_agents(ports.roster.as_ref(), tenant).await?;
-    let agents = principals::agents(&known, standings, tenant);
-    let suspended = agents.iter().filter(|agent| agent.standing == Standing::Suspended).count();
-    let mut changes = agents.into_iter().map(|agent| {
-        let note = record(ports, tenant, ("agent.restore", agent.uid.to_string()), agent.standing);
-        (agent, note)
-    });
-    loop {
-        let some: Vec<_> = changes.by_ref().take(PUT_AGENTS_MAX).collect();
-        if some.is_empty() {
-            return Ok(suspended as u64);
-        }
-        ports.roster.put_agents(some).await?;
-    }
-}
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::digest::Digest;
+    use scalbotics_core::ports::TENANTS_MAX;
+    use scalbotics_core::tenant::NAME_LEN_MAX;
 
-async fn suspend_humans(
-    ports: &Ports,
-    tenant: &TenantId,
-    (standings, keep): (&Standings, &BTreeSet<Name>),
-) -> Result<Vec<String>, StoreError> {
-    let mut suspended = Vec::new();
-    let known = ports.roster.humans(tenant).await?;
-    for gone in principals::unknown_people(&known, standings, tenant) {
-        let note = record(ports, tenant, ("human.restore", gone.uid.to_string()), gone.standing);
-        ports.registry.put_human(gone, note).await?;
-    }
-    for old in known {
-        let human = principals::human(&old, standings, keep);
-        if old.standing == Standing::Active && human.standing != Standing::Active {
-            suspended.push(human.name.to_string());
-        }
-        let note = record(ports, tenant, ("human.restore", human.uid.to_string()), human.standing);
-        ports.registry.put_human(human, note).await?;
-    }
-    Ok(suspended)
-}
+    use super::*;
 
-async fn suspend_services(ports: &Ports, tenant: &TenantId, standings: &Standings) -> Result<Vec<String>, StoreError> {
-    let mut suspended = Vec::new();
-    for old in ports.services.services(tenant).await? {
-        let service = principals::service(&old, standings);
-        if old.standing == Standing::Active && service.standing != Standing::Active {
-            suspended.push(service.name.to_string());
+    /// The largest number that a record may hold.
+    const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+    #[test]
+    fn sem_7_4_what_all_logs_lost_is_told_in_records_that_the_log_takes() {
+        let (digest, at) = (Digest::of_bytes(b"x"), Timestamp::from_unix_ms(1));
+        let lost = |number: usize| LostNote {
+            tenant: TenantId::parse(&format!("t{number:0>width$}", width = NAME_LEN_MAX - 1)).unwrap(),
+            kept: INTEGER_MAX,
+            size: Some(INTEGER_MAX),
+            root: Some(digest),
+        };
+        let own = LostNote { tenant: TenantId::system(), ..lost(0) };
+        let all: Vec<LostNote> = (0..TENANTS_MAX).map(lost).chain([own]).collect();
+        let parts = parts(&all);
+        assert_eq!((parts.len(), parts.concat().len()), (6, TENANTS_MAX + 1));
+        assert!(parts[0][0].tenant.is_system());
+        for lost in parts {
+            let note = RestoreNote { incarnation: INTEGER_MAX, backup: digest, backup_at: at, checkpoint: None, lost };
+            let len = Record::of_restore(at, TenantId::system(), note).canonical().unwrap().len();
+            assert!(len < 62_000, "{len} bytes leave too little for the checkpoint");
         }
-        let note = record(ports, tenant, ("service.restore", service.uid.to_string()), service.standing);
-        ports.services.put_service(service, note).await?;
+        assert_eq!(super::parts(&[]), [Vec::new()], "a restore is told of where nothing was lost");
     }
-    Ok(suspended)
 }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Subcommand;
-use scalbotics_core::tenant::Name;
 use serde_json::{Value, json};
 
 use super::backup;
 use super::error::Error;
 use super::restore::{self, Wanted};
+use super::vouched::Vouched;
 use crate::clock_mark;
 use crate::config::{Config, Sources};
 use crate::doctor::is_served;
@@ -46,9 +46,10 @@ pub(crate) enum Verb {
         /// Do it; the daemon must be stopped.
         #[arg(long, short = 'y')]
         yes: bool,
-        /// A human who may act as in the backup, where the standings beside the keystore are lost; everybody else is suspended then.
-        #[arg(long, value_name = "NAME", value_parser = Name::parse)]
-        keep: Vec<Name>,
+        /// A human who may act as in the backup, where the standings beside the keystore are lost; everybody else is suspended then. One of
+        /// another tenant than that of the configuration is TENANT/NAME.
+        #[arg(long, value_name = "NAME")]
+        keep: Vec<Vouched>,
     },
     /// A clock that stepped forward, by which nobody is judged and nothing is issued.
     #[command(subcommand)]

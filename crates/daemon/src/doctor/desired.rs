@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_adapters::git::remote::{Error as RemoteError, Remote, Service};
+use scalbotics_core::agent::Standing;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{DesiredError, DesiredSource as _, RawFiles};
 use scalbotics_core::tool::Kind;
@@ -13,11 +14,13 @@ use scalbotics_runtime::reconcile::{Compiler as _, InForce, binds_nobody};
 use scalbotics_store::open_read_only;
 use tokio::net::TcpStream;
 
-use super::finding::Finding;
+use super::finding::{Finding, Outcome};
+use super::followed::Followed;
 use super::run::Patient;
 use super::work_tree;
-use crate::places::Places;
-use crate::wiring;
+
+/// What the check of a remote repository is called.
+pub(super) const REMOTE: &str = "remote repository";
 
 /// What the check of the newest commit is called.
 const DESIRED_STATE: &str = "desired state";
@@ -31,13 +34,40 @@ const LOCK_AGE_MIN: Duration = Duration::from_secs(600);
 /// Files by which git says that somebody writes.
 const LOCKS: [&str; 5] = ["index.lock", "packed-refs.lock", "config.lock", "HEAD.lock", "refs/heads/main.lock"];
 
+/// The operating tenant's repository, and what is wrong with those of the others.
 pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
-    let mut findings = vec![locks(patient)];
-    findings.extend(remote(patient).await);
-    let state = match load(patient).await {
+    let mut findings = of_one(patient, &Followed::of_config(patient.config)).await;
+    let (others, mut looked_at, mut suspended) = (patient.others(), 0_usize, 0_usize);
+    let mut wrong = Vec::new();
+    for tenant in &others {
+        // Nothing of a suspended one acts, and one that a restore has registered again may have nothing but its name.
+        if tenant.standing != Standing::Active {
+            suspended += 1;
+            continue;
+        }
+        looked_at += 1;
+        match Followed::of_tenant(patient.config, tenant) {
+            Ok(followed) => wrong.extend(of_one(patient, &followed).await.into_iter().map(|one| one.of_tenant(&tenant.id))),
+            Err(finding) => wrong.push(finding.of_tenant(&tenant.id)),
+        }
+    }
+    wrong.retain(|finding| finding.outcome != Outcome::Ok || finding.fixed.is_some());
+    if wrong.is_empty() && !others.is_empty() {
+        let detail = format!("the repositories of {looked_at} others are as they must be; {suspended} are suspended");
+        findings.push(Finding::ok("tenants", detail));
+    }
+    findings.extend(wrong);
+    findings
+}
+
+/// The repository of a tenant, and what it names.
+async fn of_one(patient: &Patient<'_>, followed: &Followed) -> Vec<Finding> {
+    let mut findings = vec![locks(patient, followed)];
+    findings.extend(remote(patient, followed).await);
+    let state = match load(followed).await {
         Ok(files) => {
-            findings.extend(work_tree::check(&patient.config.repository, &files));
-            compile(patient, files).await
+            findings.extend(work_tree::check(&followed.directory, &files));
+            compile(followed, files).await
         }
         Err(finding) => Err(finding),
     };
@@ -51,16 +81,16 @@ pub(super) async fn check(patient: &Patient<'_>) -> Vec<Finding> {
             return findings;
         }
     };
-    findings.push(agents(patient, &state));
-    findings.push(secrets(patient, &state));
+    findings.push(agents(patient, followed, &state));
+    findings.push(secrets(patient, followed, &state));
     findings.extend(models(patient, &state).await);
     findings
 }
 
 /// Locks of git that were left behind: every later commit and fetch would fail.
-fn locks(patient: &Patient<'_>) -> Finding {
+fn locks(patient: &Patient<'_>, followed: &Followed) -> Finding {
     const CHECK: &str = "repository locks";
-    let root = &patient.config.repository;
+    let root = &followed.directory;
     let bare = if root.join(".git").is_dir() { root.join(".git") } else { root.clone() };
     let is_old = |path: &PathBuf| {
         let age = std::fs::metadata(path).and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
@@ -78,11 +108,10 @@ fn locks(patient: &Patient<'_>) -> Finding {
     })
 }
 
-async fn remote(patient: &Patient<'_>) -> Option<Finding> {
-    const CHECK: &str = "remote repository";
-    let address = patient.config.remote.as_ref()?;
+async fn remote(patient: &Patient<'_>, followed: &Followed) -> Option<Finding> {
+    let address = followed.remote.as_ref()?;
     if patient.offline {
-        return Some(Finding::ok(CHECK, format!("{address} is not asked: --offline")));
+        return Some(Finding::ok(REMOTE, format!("{address} is not asked: --offline")));
     }
     // The token is the running daemon's to use: here is only seen whether a git server answers, which may ask for one.
     Some(
@@ -91,29 +120,27 @@ async fn remote(patient: &Patient<'_>) -> Option<Finding> {
             .look(Service::Fetch)
             .await
         {
-            Ok(_) | Err(RemoteError::Token { .. }) => Finding::ok(CHECK, format!("{address} answers")),
-            Err(error) => Finding::error(CHECK, &error, "check repository.url in the configuration, the network, and the server"),
+            Ok(_) | Err(RemoteError::Token { .. }) => Finding::ok(REMOTE, format!("{address} answers")),
+            Err(error) => Finding::error(REMOTE, &error, format!("check {}, the network, and the server", followed.address_at)),
         },
     )
 }
 
 /// The files of the newest commit.
-async fn load(patient: &Patient<'_>) -> Result<RawFiles, Finding> {
-    let place = patient.config.repository.display();
+async fn load(followed: &Followed) -> Result<RawFiles, Finding> {
+    let place = followed.directory.display();
     let unreadable = |error: DesiredError| {
-        let next = format!("put the repository back at {place}, or mend repository.path in the configuration");
+        let next = format!("put the repository back at {place}{}", followed.or_mend);
         Finding::error(DESIRED_STATE, &error, next)
     };
-    let source = wiring::git(patient.config);
-    let head = source.head().await.map_err(unreadable)?;
-    source.load(&head).await.map_err(unreadable)
+    let head = followed.source.head().await.map_err(unreadable)?;
+    followed.source.load(&head).await.map_err(unreadable)
 }
 
 /// The newest commit has to be one that can be in force.
-async fn compile(patient: &Patient<'_>, files: RawFiles) -> Result<(Finding, InForce), Finding> {
-    let config = patient.config;
-    let (place, head) = (config.repository.display(), files.commit.clone());
-    let compiler = wiring::compiler(config, Arc::new(Places::of(config)));
+async fn compile(followed: &Followed, files: RawFiles) -> Result<(Finding, InForce), Finding> {
+    let (place, head) = (followed.directory.display(), files.commit.clone());
+    let compiler = Arc::clone(&followed.compiler);
     let compiled = tokio::task::spawn_blocking(move || compiler.compile(files)).await;
     let refused = |what: String| {
         Finding::fail(DESIRED_STATE, what, "mend the files and commit; what is in force in a running daemon stays")
@@ -129,9 +156,9 @@ async fn compile(patient: &Patient<'_>, files: RawFiles) -> Result<(Finding, InF
 }
 
 /// A file of an agent that was offboarded binds nobody.
-fn agents(patient: &Patient<'_>, state: &InForce) -> Finding {
+fn agents(patient: &Patient<'_>, followed: &Followed, state: &InForce) -> Finding {
     const CHECK: &str = "agents";
-    let gone = open_read_only(&patient.config.data_dir).and_then(|store| store.offboarded(&patient.config.tenant));
+    let gone = open_read_only(&patient.config.data_dir).and_then(|store| store.offboarded(&followed.tenant));
     let gone = match gone {
         Ok(gone) => gone,
         Err(error) => return Finding::warn(CHECK, format!("not checked: {}", in_words(&error)), "see the check of the database"),
@@ -145,7 +172,7 @@ fn agents(patient: &Patient<'_>, state: &InForce) -> Finding {
 }
 
 /// Secrets that tools and models name must be there.
-fn secrets(patient: &Patient<'_>, state: &InForce) -> Finding {
+fn secrets(patient: &Patient<'_>, followed: &Followed, state: &InForce) -> Finding {
     const CHECK: &str = "secrets";
     let named_by_tools = state.snapshot.tools.values().flat_map(|tool| match &tool.kind {
         Kind::Process(manifest) => manifest.secrets.iter().map(|passing| &passing.name).collect(),
@@ -154,8 +181,8 @@ fn secrets(patient: &Patient<'_>, state: &InForce) -> Finding {
     });
     let mut named: BTreeSet<String> = named_by_tools.map(|reference| reference.name.to_string()).collect();
     named.extend(state.snapshot.models.values().filter_map(|model| model.api_key.as_ref()).map(|key| key.name.to_string()));
-    named.extend(patient.config.settings.repository.token.iter().map(ToString::to_string));
-    let kept = open_read_only(&patient.config.data_dir).and_then(|store| store.secrets(&patient.config.tenant));
+    named.extend(followed.token.iter().map(ToString::to_string));
+    let kept = open_read_only(&patient.config.data_dir).and_then(|store| store.secrets(&followed.tenant));
     let kept = match kept {
         Ok(kept) => kept,
         Err(error) => return Finding::warn(CHECK, format!("not checked: {}", in_words(&error)), "see the check of the database"),

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use scalbotics_core::agent::Standing;
+
 use super::finding::Finding;
 use super::run::Patient;
 use crate::config::UnlockBy;
@@ -32,6 +34,7 @@ pub(super) fn check(patient: &Patient<'_>) -> Vec<Finding> {
         findings.push(room(&patient.config.data_dir));
     }
     findings.push(workspace_roots(patient));
+    findings.extend(tenant_folders(patient));
     findings.push(off_host(patient));
     findings
 }
@@ -151,6 +154,37 @@ fn workspace_roots(patient: &Patient<'_>) -> Finding {
         lost.iter().try_for_each(|path| make_directory(path))?;
         Ok(format!("made {}, mode 0700", names.join(", ")))
     })
+}
+
+/// The folders of other tenants that are not suspended: there, and closed to everybody else. `None` where there is no such tenant.
+fn tenant_folders(patient: &Patient<'_>) -> Option<Finding> {
+    const CHECK: &str = "tenant folders";
+    let config = patient.config;
+    let active = patient.others().into_iter().filter(|tenant| tenant.standing == Standing::Active);
+    let folders: Vec<PathBuf> = active.map(|tenant| config.tenant_dir(&tenant.id)).collect();
+    if folders.is_empty() {
+        return None;
+    }
+    let all = folders.iter().flat_map(|dir| [dir.clone(), dir.join(layout::TENANT_FILES)]);
+    let all: Vec<PathBuf> = [config.data_dir.join(layout::TENANTS)].into_iter().chain(all).collect();
+    let mode_of = |path: &PathBuf| std::fs::metadata(path).ok().map(|found| found.mode() & 0o7777);
+    let lost: Vec<&PathBuf> = all.iter().filter(|path| mode_of(path).is_none()).collect();
+    let open: Vec<&PathBuf> = all.iter().filter(|path| mode_of(path).is_some_and(|mode| mode & 0o077 != 0)).collect();
+    let names = |paths: &[&PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ");
+    let finding = if let Some(first) = lost.first() {
+        let detail = format!("{} folders are not there, so agents cannot work in them: {}", lost.len(), first.display());
+        Finding::fail(CHECK, detail, format!("mkdir -m 700 -p {}", names(&lost)))
+    } else if let Some(first) = open.first() {
+        let detail = format!("{} folders, others may enter them: {}", open.len(), first.display());
+        Finding::fail(CHECK, detail, format!("chmod 700 {}", names(&open)))
+    } else {
+        return Some(Finding::ok(CHECK, format!("{} tenants, each with folders of its own", folders.len())));
+    };
+    Some(finding.mended(patient.fix, || {
+        lost.iter().try_for_each(|path| make_directory(path))?;
+        open.iter().try_for_each(|path| set_mode(path, CLOSED))?;
+        Ok(format!("made {} folders, and closed {}", lost.len(), open.len()))
+    }))
 }
 
 /// Keys that are never needed to run should not lie where the daemon runs.

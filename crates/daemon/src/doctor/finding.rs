@@ -1,6 +1,7 @@
 //! What a check found.
 
 use scalbotics_core::in_words;
+use scalbotics_core::tenant::TenantId;
 use serde_json::{Value, json};
 
 /// How a check came out.
@@ -57,6 +58,11 @@ impl Finding {
     /// One that an error says, in all its words.
     pub(super) fn error(check: &'static str, error: &dyn std::error::Error, next: impl Into<String>) -> Self {
         Self::fail(check, in_words(error), next)
+    }
+
+    /// The same of another tenant than the operating one.
+    pub(super) fn of_tenant(self, tenant: &TenantId) -> Self {
+        Self { detail: format!("tenant `{tenant}`: {}", self.detail), ..self }
     }
 
     /// The same, mended where `fix` is wanted and succeeds.

@@ -9,6 +9,7 @@ mod data;
 mod desired;
 mod files;
 mod finding;
+mod followed;
 mod host;
 mod issuer;
 mod keys;

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use scalbotics_core::egress::Roots;
+use scalbotics_core::ports::Tenant;
+use scalbotics_store::open_read_only;
 
 use super::command::Doctor;
 use super::finding::Finding;
@@ -25,6 +27,14 @@ pub(super) struct Patient<'a> {
     pub(super) offline: bool,
     /// Authorities that are believed beside the system's.
     pub(super) roots: Roots,
+}
+
+impl Patient<'_> {
+    /// Other tenants than the operating one; none where the database cannot be read, of which its own check tells.
+    pub(super) fn others(&self) -> Vec<Tenant> {
+        let registered = open_read_only(&self.config.data_dir).and_then(|store| store.registered()).unwrap_or_default();
+        registered.into_iter().filter(|tenant| !self.config.is_operating(&tenant.id)).collect()
+    }
 }
 
 /// Runs every check.

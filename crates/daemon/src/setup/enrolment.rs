@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use scalbotics_core::ids::{HumanUid, InstallationId};
 use scalbotics_core::ports::Clock;
+use scalbotics_core::tenant::TenantId;
 use scalbotics_identity::authority::keystore::{KeyFile, Keystore, Kind as KeyKind, Unlock};
 use scalbotics_identity::holder::key::Public;
 use scalbotics_identity::holder::statement::{Enrolment, sign_enrolment};
@@ -25,6 +26,9 @@ pub struct Enroll {
     /// The person's identity, as `scalbotics human show` prints it.
     #[arg(long, value_name = "UID")]
     pub human_uid: HumanUid,
+    /// The person's tenant, for whose people alone the statement counts; that of the configuration where none is named.
+    #[arg(long, value_name = "NAME", value_parser = TenantId::parse)]
+    pub tenant: Option<TenantId>,
     /// Public approval key, the file with `.pub` that `scalbotics human keygen` made for the person.
     #[arg(long, value_name = "FILE")]
     pub approval_key: PathBuf,
@@ -52,7 +56,7 @@ impl Enroll {
         };
         admin.enrol(&Enrolment {
             approver: self.human_uid,
-            tenant: config.tenant.clone(),
+            tenant: self.tenant.clone().unwrap_or_else(|| config.tenant.clone()),
             trust_domain: config.trust_domain.clone(),
             key: public(&self.approval_key)?,
             issued_at: clock.now(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use scalbotics_core::in_words;
 use scalbotics_core::ports::{Clock, Tenant};
 use scalbotics_runtime::tenants;
 
@@ -30,6 +31,27 @@ impl Premises {
     /// Premises of this installation.
     pub(crate) const fn new(config: Arc<Config>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
         Self { config, keyring, clock }
+    }
+
+    /// Makes again what holds nothing of its own and may be lost with a host: the folder of a tenant's files, and the place of the copy of its remote
+    /// repository. A repository that is on this host is whoever's who has a clone of it to put back.
+    pub(crate) async fn stand(&self, tenant: &Tenant) {
+        if self.config.is_operating(&tenant.id) {
+            return;
+        }
+        let (dir, copy) = (self.config.tenant_dir(&tenant.id), self.config.repository_of(&tenant.id));
+        let is_copy = tenant.remote.is_some();
+        let made = tokio::task::spawn_blocking(move || -> Result<(), BoxError> {
+            private(&dir.join(layout::TENANT_FILES))?;
+            if is_copy && !copy.try_exists()? {
+                repository::create(&copy)?;
+            }
+            Ok(())
+        });
+        let made = made.await.map_err(BoxError::from).and_then(|made| made);
+        if let Err(error) = made {
+            tracing::error!(tenant = %tenant.id, error = in_words(error.as_ref()), "the tenant's folder is not there");
+        }
     }
 }
 

@@ -124,6 +124,7 @@ impl Tenants {
     async fn take_in(&self, tenant: &Tenant, newest: Option<Timestamp>) -> Result<Option<Arc<Served>>, StartError> {
         let seed = &self.seed;
         let Some(followed) = seed.repositories.followed(tenant) else { return Ok(None) };
+        seed.premises.stand(tenant).await;
         let (ports, poll_ms) = (seed.ports.clone(), seed.repositories.poll_ms(tenant));
         let numbers = (Arc::clone(&seed.metrics), Arc::clone(&seed.quota));
         let reconciler = Reconciler::among(&seed.states, ports.clone(), followed, numbers, poll_ms);

@@ -9,5 +9,5 @@ mod workloads;
 
 pub use checks::check;
 pub(crate) use checks::compiler;
-pub(crate) use parts::{git, offline, roots};
+pub(crate) use parts::{Unserved, git, offline, roots};
 pub use start::{Start, start};

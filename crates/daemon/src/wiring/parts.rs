@@ -64,7 +64,20 @@ pub(super) struct Keys {
     pub(super) roots: Roots,
 }
 
-/// The ports of a store that no daemon serves, what erases in it, and the states that its tasks ran under; nothing runs.
+/// What leads to a store that no daemon serves; nothing runs.
+#[derive(Debug)]
+pub(crate) struct Unserved {
+    /// Its ports.
+    pub(crate) ports: Ports,
+    /// What erases in it.
+    pub(crate) ground: privacy::Ground,
+    /// The states that its tasks ran under.
+    pub(crate) states: States,
+    /// The wrapping keys of its tenants.
+    pub(crate) keyring: Arc<Keyring>,
+}
+
+/// What leads to a store that no daemon serves.
 ///
 /// # Errors
 /// [`StartError`].
@@ -72,17 +85,18 @@ pub(crate) async fn offline(
     config: &Config,
     (store, clock): (&SqliteStore, &Arc<Guarded>),
     incarnation: u64,
-) -> Result<(Ports, privacy::Ground, States), StartError> {
+) -> Result<Unserved, StartError> {
     let keys = unlock(config)?;
     let board = Board::default();
     let built = ports(config, &keys, store, clock, (&board, &Start::default()), (&Arc::default(), incarnation))?;
+    let Outside { ports, ground, keyring, repositories, .. } = built;
     let states = States::on(board);
-    for tenant in registered(&built.ports).await? {
-        if let Some(followed) = built.repositories.followed(&tenant) {
+    for tenant in registered(&ports).await? {
+        if let Some(followed) = repositories.followed(&tenant) {
             states.know(followed);
         }
     }
-    Ok((built.ports, built.ground, states))
+    Ok(Unserved { ports, ground, states, keyring })
 }
 
 pub(super) fn unlock(config: &Config) -> Result<Keys, StartError> {

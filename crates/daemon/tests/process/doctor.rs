@@ -15,7 +15,7 @@ use crate::installation::{ANN, Installation, shipped};
 use crate::web::{Web, page};
 
 /// The checks that `doctor` of the daemon makes, by name.
-struct Checked(Vec<Value>);
+pub(crate) struct Checked(pub(crate) Vec<Value>);
 
 impl Checked {
     #[track_caller]
@@ -32,27 +32,27 @@ impl Checked {
         checked
     }
 
-    fn failed(&self) -> Vec<&str> {
+    pub(crate) fn failed(&self) -> Vec<&str> {
         self.0.iter().filter(|check| check["result"] == "fail").map(|check| check["name"].as_str().unwrap()).collect()
     }
 
     #[track_caller]
-    fn named(&self, name: &str) -> &Value {
+    pub(crate) fn named(&self, name: &str) -> &Value {
         self.0.iter().find(|check| check["name"] == name).unwrap_or_else(|| panic!("no {name}: {:#?}", self.0))
     }
 }
 
-fn doctor(installation: &Installation, words: &[&str]) -> Checked {
+pub(crate) fn doctor(installation: &Installation, words: &[&str]) -> Checked {
     let mut command = installation.serve(&shipped());
     Checked::of(&Answer::of(command.args(["-o", "json", "doctor"]).args(words)))
 }
 
 /// Exactly this check fails, and its words have these parts.
 #[track_caller]
-fn finds(installation: &Installation, name: &str, says: &str, next: &str) {
+pub(crate) fn finds(installation: &Installation, name: &str, says: &str, next: &str) {
     let checked = doctor(installation, &[]);
     assert_eq!(checked.failed(), [name], "{:#?}", checked.0);
-    let check = checked.named(name);
+    let check = checked.0.iter().find(|check| check["result"] == "fail").unwrap();
     assert!(check["detail"].as_str().unwrap().contains(says), "{check:#}");
     assert!(check["next"].as_str().unwrap().contains(next), "{check:#}");
 }

@@ -34,8 +34,8 @@ pub struct PutBack {
 /// Makes every task that has not ended one of a restored database: nothing of it is sent again by itself. Nothing runs meanwhile.
 ///
 /// # Errors
-/// [`StoreError`]; a second run goes on from there. [`StoreError::Corrupt`] where an approval of the tenant would still count.
-pub async fn put_back(ports: Ports, states: States, tenant: &TenantId) -> Result<PutBack, StoreError> {
+/// [`StoreError`]; a second run goes on from there. [`StoreError::Corrupt`] where an approval of one of these tenants would still count.
+pub async fn put_back(ports: Ports, states: States, tenants: &[TenantId]) -> Result<PutBack, StoreError> {
     let metrics = Arc::new(Metrics::default());
     let shared = Shared::new(
         ports,
@@ -57,7 +57,7 @@ pub async fn put_back(ports: Ports, states: States, tenant: &TenantId) -> Result
             done.approvals += count(|event| matches!(event, Event::ApprovalExpired { .. }));
         }
     }
-    for status in [Status::Waiting, Status::Granted] {
+    for (tenant, status) in tenants.iter().flat_map(|tenant| [Status::Waiting, Status::Granted].map(|status| (tenant, status))) {
         let filter = ApprovalFilter { status: Some(status), limit: 1, ..ApprovalFilter::default() };
         if let Some(left) = shared.ports.approval_store.list(tenant, &filter).await?.first() {
             return Err(StoreError::Corrupt { what: format!("approval `{}` belongs to no task that has not ended", left.id) });

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::checkpoint::Checkpoint;
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{Human, StoreError};
+use scalbotics_core::ports::{Human, StoreError, Tenant};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 
 use super::connect::{self, beside, engine};
 use super::fault::Fault;
 use super::verify::{self, Report};
-use super::{FoldFault, Folded, OpenError, audit_log, fold, schema};
+use super::{FoldFault, Folded, OpenError, audit_log, fold, schema, tenants};
 
 /// Bytes of a database that are mapped and not copied page by page, which is a quarter of what a check of a long log costs; it is as many as
 /// SQLite maps. Whoever maps a file of which the disk cannot read a page, or that somebody cuts meanwhile, is ended by a signal.
@@ -78,6 +80,25 @@ impl Offline {
             TenantId::parse(&name).map_err(|error| OpenError::Corrupt { path: self.path.clone(), what: error.to_string() })
         };
         names().map_err(engine(&self.path, "read"))?.into_iter().map(parse).collect()
+    }
+
+    /// Registered tenants, by name; of a database that was written before tenants were registered, whoever has a log.
+    ///
+    /// # Errors
+    /// [`OpenError`] when the database cannot be read.
+    pub fn registered(&self) -> Result<Vec<Tenant>, OpenError> {
+        if !self.has_registry().map_err(engine(&self.path, "read"))? {
+            // As the migration registers them.
+            let (standing, created_at) = (Standing::Active, Timestamp::from_unix_ms(0));
+            let one = |id| Tenant { id, standing, created_at, branch: "main".to_owned(), overlay: None, remote: None };
+            return Ok(self.tenants()?.into_iter().filter(|id| !id.is_system()).map(one).collect());
+        }
+        tenants::all(&self.conn).map_err(|error| OpenError::Corrupt { path: self.path.clone(), what: in_words(&error) })
+    }
+
+    fn has_registry(&self) -> rusqlite::Result<bool> {
+        self.conn
+            .query_row("SELECT count(*) > 0 FROM sqlite_schema WHERE type = 'table' AND name = 'tenant'", [], |row| row.get(0))
     }
 
     /// Whether the pages of the database fit together; `None` when they do, else what the engine found first.

@@ -90,6 +90,24 @@ mod tests {
         migrate(&mut conn, &path).unwrap();
     }
 
+    /// A backup of an older version is read before it is brought up to date: its tenants are those that will be registered.
+    #[test]
+    fn the_tenants_of_a_database_without_a_registry_are_those_that_have_a_log() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("core.db");
+        let mut conn = Connection::open(&path).unwrap();
+        MIGRATIONS.iter().take(6).for_each(|step| conn.execute_batch(step).unwrap());
+        let heads = "INSERT INTO audit_head VALUES (1, 'acme', 2, x'', x'', 1), (2, 'system', 1, x'', x'', 1)";
+        conn.execute_batch(heads).unwrap();
+        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        conn.pragma_update(None, "user_version", 6).unwrap();
+        let registered = || crate::open_read_only(dir.path()).unwrap().registered().unwrap();
+        let before = registered();
+        assert_eq!(before.iter().map(|tenant| tenant.id.as_str()).collect::<Vec<_>>(), ["acme"]);
+        migrate(&mut conn, &path).unwrap();
+        assert_eq!(registered(), before);
+    }
+
     #[test]
     fn the_newest_version_is_the_number_of_steps() {
         assert_eq!(LATEST, i64::try_from(MIGRATIONS.len()).unwrap());

@@ -54,8 +54,8 @@ pub(super) async fn enroll(session: &Session, args: &EnrollArgs, printer: &Print
         (Some(file), ..) => read(file)?,
         (None, Some(key), Some(config)) => {
             let request = session.request(v1::GetHumanRequest { name: name.clone() })?;
-            let uid = client.get_human(request).await?.into_inner().uid;
-            sign(&uid, key, config, args)?
+            let human = client.get_human(request).await?.into_inner();
+            sign(&human, (key, config), args)?
         }
         (None, None, _) | (None, Some(_), None) => return Err(Failure::usage("there is nothing to enroll")),
     };
@@ -89,10 +89,14 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// Has `scalboticsd` sign: only it opens keystores.
-fn sign(uid: &str, key: &Path, config: &Path, args: &EnrollArgs) -> Result<Vec<u8>, Failure> {
+fn sign(human: &v1::Human, (key, config): (&Path, &Path), args: &EnrollArgs) -> Result<Vec<u8>, Failure> {
     let program = daemon_program();
     let mut command = Command::new(&program);
-    command.arg("--config").arg(config).args(["enroll", "--human-uid", uid, "--approval-key"]).arg(key);
+    command.arg("--config").arg(config).args(["enroll", "--human-uid", &human.uid, "--approval-key"]).arg(key);
+    // A statement counts for people of one tenant.
+    if let Some(tenant) = human.name.split('/').nth(1) {
+        command.args(["--tenant", tenant]);
+    }
     if let Some(file) = &args.admin_key_file {
         command.arg("--admin-key-file").arg(file);
     }
