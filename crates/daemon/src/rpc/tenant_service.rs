@@ -8,6 +8,7 @@ use scalbotics_core::policy::Resource;
 use scalbotics_core::ports::{RemoteRepository, Tenant};
 use scalbotics_core::secret::{Secret, VALUE_LEN_MAX};
 use scalbotics_core::tenant::{Name, TenantId};
+use scalbotics_identity::authority::outside::Trusted;
 use scalbotics_identity::holder::key::Public;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::tenant_service_server::TenantService;
@@ -69,6 +70,7 @@ impl TenantVerbs {
         self.enter(call).await?;
         let (caller, text) = (call.caller(&request.request_id)?, request.name.clone());
         let new = new_tenant(request)?;
+        self.check_entry(&new)?;
         let admin = new.admin.as_ref().map(|admin| (new.id.clone(), admin.name.clone())).filter(|_| !only_check);
         let context = Arc::clone(&self.0);
         let added = self.whole(call, async move {
@@ -86,6 +88,19 @@ impl TenantVerbs {
         let Some((tenant, name)) = admin else { return Ok(added) };
         let admin = self.0.people.human(&tenant, &name).await.map_err(|error| convert::store_failure(&error))?;
         Ok(v1::Tenant { admin_uid: admin.map(|admin| admin.uid.to_string()).unwrap_or_default(), ..added })
+    }
+
+    /// Refuses a tenant that nobody could enter.
+    fn check_entry(&self, new: &NewTenant) -> Result<(), Failure> {
+        let speaks = |issuer: &Trusted| issuer.tenants.values().any(|tenant| *tenant == new.id);
+        if new.admin.is_some() || self.0.outsiders.trusted.iter().any(speaks) {
+            return Ok(());
+        }
+        let refused =
+            Failure::invalid("admin", "nobody is named, and no identity provider speaks for the tenant: nobody could log in");
+        Err(refused.next(
+            "name its first human with `--admin` and `--login-key`, or trust a provider: `scalbotics identity issuer add --help`",
+        ))
     }
 
     async fn set(&self, call: &Call, request: &v1::TenantStandingRequest, to: Standing) -> Result<v1::Tenant, Failure> {

@@ -247,6 +247,7 @@ fn calls_of_ann(installation: &Installation, followed: &mut Followed) -> String 
         installation.ann(&["human", "suspend", "ann"]).exits(7),
         installation.ann(&["tenant", "suspend", "acme", "--yes"]).exits(7),
         installation.ann(&["tenant", "show", "nobody"]).exits(10),
+        installation.ann(&["tenant", "add", "gamma"]).exits(2),
         installation.ann(&["human", "add", "carol"]).exits(2),
         installation.ann(&["human", "add", "carol", "--login-key", "/dev/null/none"]).exits(2),
         installation.ann(&["approval", "enroll", "bob", "--statement", "/dev/null"]).exits(2),

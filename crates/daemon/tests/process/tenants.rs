@@ -161,6 +161,8 @@ fn sem_3_7_installation_verbs_are_the_operating_tenants() {
     for (name, code, exit) in [("beta", "NAME_TAKEN", 7), ("acme", "NAME_TAKEN", 7), ("system", "INVALID_ARGUMENT", 2)] {
         assert_eq!(add(name).exits(exit).error().code, code, "{name}");
     }
+    let nobody = installation.ann(&["tenant", "add", "gamma"]).exits(2).error();
+    assert!(nobody.next.contains("--admin"), "nobody could enter: {nobody:?}");
     let refused = installation.ann(&["tenant", "suspend", "acme", "--yes"]).exits(7).error();
     assert_eq!(refused.code, "CONFLICT", "{refused:?}");
     assert!(refused.why.contains("tenant resume"), "{refused:?}");

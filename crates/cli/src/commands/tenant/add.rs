@@ -14,6 +14,9 @@ use crate::failure::Failure;
 use crate::output::Printer;
 use crate::session::Session;
 
+/// What is said of a tenant whose newest commit is in force.
+const IN_FORCE: &str = "in_force";
+
 /// Arguments of `tenant add`.
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
@@ -67,6 +70,9 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
     };
     let tenant = verb::client(session).add_tenant(session.request(request)?).await?.into_inner();
     verb::show(&tenant, printer)?;
+    if tenant.desired_state != IN_FORCE && !args.dry_run {
+        printer.note("nothing of its repository is in force yet: the daemon looks again every half minute, and its log says why");
+    }
     if let Some(admin) = args.admin.as_ref().filter(|_| !args.dry_run) {
         let context = &session.context;
         printer.note(&format!("to log in, {admin} copies the trust file {} and runs", context.trust_file.display()));

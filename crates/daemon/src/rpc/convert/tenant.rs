@@ -47,7 +47,9 @@ pub(in crate::rpc) fn tenant_failure(error: &tenants::Error, name: &str) -> Fail
     let refuse = |code| Failure::new(code, error.to_string());
     match error {
         Refused::NotFound { .. } => Failure::not_found(name),
-        Refused::Taken { .. } => refuse(codes::NAME_TAKEN).next("choose another name"),
+        Refused::Taken { .. } => refuse(codes::NAME_TAKEN)
+            .why("what is in its log, and under its name elsewhere, would count for another")
+            .next("choose another name"),
         Refused::Own { .. } => refuse(codes::INVALID_ARGUMENT).next("choose another name"),
         Refused::TooMany => refuse(codes::TOO_MANY).next("make another installation: a tenant that is gone keeps its name here"),
         Refused::Operating { .. } => refuse(codes::CONFLICT)
