@@ -13,6 +13,7 @@ use scalbotics_core::tool::Kind;
 use scalbotics_runtime::reconcile::{Compiler, InForce};
 
 use crate::places::{Places, Refused};
+use crate::tenants::guest;
 
 /// The compiler of one tenant's desired state.
 #[derive(Debug)]
@@ -22,15 +23,15 @@ pub(crate) struct LocalCompiler {
     overlay: Option<Name>,
     /// Whose programs may be looked at, where the Workload API is served.
     rights: Option<Rights>,
-    /// Whether the host is another tenant's, so that no process of it is an agent of this one.
-    is_guest: bool,
+    /// Of a tenant that does not operate the installation: whether it may have the host all the same.
+    guest: Option<bool>,
 }
 
 impl LocalCompiler {
     /// A compiler that lets agents and tools have these places and no others, and narrows by this overlay.
     #[must_use]
     pub(crate) const fn new(tenant: TenantId, places: Arc<Places>, overlay: Option<Name>) -> Self {
-        Self { tenant, places, overlay, rights: None, is_guest: false }
+        Self { tenant, places, overlay, rights: None, guest: None }
     }
 
     /// The same for a daemon that serves the Workload API with these rights: selectors that it could never see are refused.
@@ -40,24 +41,19 @@ impl LocalCompiler {
         self
     }
 
-    /// The same for a tenant that does not operate the installation: a process of its host would have to believe that tenant.
+    /// The same for a tenant that does not operate the installation; with access to the host where an operator trusts it with that.
     #[must_use]
-    pub(crate) const fn of_guest(mut self) -> Self {
-        self.is_guest = true;
+    pub(crate) const fn of_guest(mut self, host_access: bool) -> Self {
+        self.guest = Some(host_access);
         self
     }
 
     fn check_guest(&self, snapshot: &Snapshot) -> Vec<Finding> {
-        let workloads = snapshot.agents.iter().filter(|(_, agent)| self.is_guest && agent.workload.is_some());
-        let finding = |(name, _)| Finding {
-            file: format!("agents/{name}.yaml"),
-            line: None,
-            kind: FindingKind::Value,
-            what: "workload is refused: processes of this host are not the tenant's".to_owned(),
-            why: "only the tenant that operates the installation says which process of its host is an agent".to_owned(),
-            next: "have the agent work where its tenant is at home: `scalbotics agent enroll --help`".to_owned(),
-        };
-        workloads.map(finding).collect()
+        match self.guest {
+            None => Vec::new(),
+            Some(true) => guest::workloads(snapshot),
+            Some(false) => [guest::workloads(snapshot), guest::of_host(snapshot)].concat(),
+        }
     }
 
     fn check_workloads(&self, snapshot: &Snapshot) -> Vec<Finding> {

@@ -1,13 +1,16 @@
-//! What is covered in texts that belong to no tenant: lines of the log, errors of the API.
+//! What is covered in lines of the log and in errors of the API.
 //!
-//! There is one log for a process, so there is one set of values for it: those of all tenants that were read so far.
+//! There is one log for a process, so there is one set of values for it: those of all tenants that were read so far. An error is told to a
+//! caller, so the values of that caller's tenant are covered in it: whether another tenant's would be tells what they are.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock};
 
 use scalbotics_core::redaction::{Detect, Mask};
 use scalbotics_core::secret::Secret;
+use scalbotics_core::tenant::TenantId;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Redaction, Sink};
@@ -15,7 +18,11 @@ use crate::config::{Redaction, Sink};
 /// The values that are known, and what is looked for where.
 struct Covering {
     logs: Mask,
+    /// For whoever is not known.
     errors: Mask,
+    /// For callers of each tenant.
+    own: BTreeMap<TenantId, Mask>,
+    detect: Detect,
 }
 
 static COVERING: RwLock<Option<Covering>> = RwLock::new(None);
@@ -24,13 +31,18 @@ static COVERING: RwLock<Option<Covering>> = RwLock::new(None);
 pub(crate) fn configure(redaction: &Redaction) {
     change(|covering| {
         covering.logs = covering.logs.with(redaction.detect(Sink::Logs));
-        covering.errors = covering.errors.with(redaction.detect(Sink::Errors));
+        let detect = redaction.detect(Sink::Errors);
+        covering.errors = covering.errors.with(detect);
+        covering.own.values_mut().for_each(|mask| *mask = mask.with(detect));
+        covering.detect = detect;
     });
 }
 
-/// Covers this value too, wherever it stands.
-pub(crate) fn know(value: &Secret) {
+/// Covers this value of a tenant too, wherever it stands.
+pub(crate) fn know(tenant: &TenantId, value: &Secret) {
     change(|covering| {
+        let detect = covering.detect;
+        covering.own.entry(tenant.clone()).or_insert_with(|| Mask::detecting(detect)).add(value.clone());
         covering.logs.add(value.clone());
         covering.errors.add(value.clone());
     });
@@ -39,16 +51,37 @@ pub(crate) fn know(value: &Secret) {
 fn change(how: impl FnOnce(&mut Covering)) {
     let mut covering = COVERING.write().unwrap_or_else(PoisonError::into_inner);
     let all = || Mask::detecting(Detect::Secrets);
-    how(covering.get_or_insert_with(|| Covering { logs: all(), errors: all() }));
+    let new = || Covering { logs: all(), errors: all(), own: BTreeMap::new(), detect: Detect::Secrets };
+    how(covering.get_or_insert_with(new));
+}
+
+tokio::task_local! {
+    /// Whose caller is answered, once that is known.
+    static CALLER: OnceLock<TenantId>;
+}
+
+/// Answers a call, in which errors are covered for whoever [`caller_is`].
+pub(crate) async fn answering<F: Future>(answer: F) -> F::Output {
+    CALLER.scope(OnceLock::new(), answer).await
+}
+
+/// Says whose caller is answered.
+pub(crate) fn caller_is(tenant: &TenantId) {
+    let _outside_of_a_call = CALLER.try_with(|caller| drop(caller.set(tenant.clone())));
 }
 
 /// A text as an error may say it.
 pub(crate) fn error(text: &str) -> Cow<'_, str> {
+    let caller = CALLER.try_with(|caller| caller.get().cloned()).ok().flatten();
     let covering = COVERING.read().unwrap_or_else(PoisonError::into_inner);
     let mut covered = text.to_owned();
-    let found = match covering.as_ref() {
-        Some(covering) => covering.errors.apply_to_text(&mut covered, false),
-        None => Mask::detecting(Detect::Secrets).apply_to_text(&mut covered, false),
+    let found = match (covering.as_ref(), caller) {
+        (Some(covering), None) => covering.errors.apply_to_text(&mut covered, false),
+        (Some(covering), Some(tenant)) => match covering.own.get(&tenant) {
+            Some(own) => own.apply_to_text(&mut covered, false),
+            None => Mask::detecting(covering.detect).apply_to_text(&mut covered, false),
+        },
+        (None, _) => Mask::detecting(Detect::Secrets).apply_to_text(&mut covered, false),
     };
     if found { Cow::Owned(covered) } else { Cow::Borrowed(text) }
 }
@@ -91,7 +124,8 @@ mod tests {
 
     #[test]
     fn errors_show_neither_known_values_nor_what_looks_like_a_secret() {
-        know(&Secret::new(b"quoth-the-covered-nightjar".to_vec()));
+        let acme = TenantId::parse("acme").unwrap();
+        know(&acme, &Secret::new(b"quoth-the-covered-nightjar".to_vec()));
         let token = ["gl", "pat-", "Zk3vQ9xLm2Rt7Yp4Bn8W"].concat();
         let shown = error(&format!("`{token}` is no name, nor is `quoth-the-covered-nightjar` of ann@acme.example")).into_owned();
         assert_eq!(shown, "`[redacted:gitlab-token]` is no name, nor is `***` of ann@acme.example");
@@ -100,5 +134,18 @@ mod tests {
         assert_eq!(error("quoth-the-covered-nightjar"), "***");
         configure(&Redaction::default());
         assert!(matches!(error("task `t1` does not exist"), Cow::Borrowed(_)));
+    }
+
+    #[tokio::test]
+    async fn whether_another_tenants_value_is_covered_tells_nobody_what_it_is() {
+        let [own, other] = ["own", "other"].map(|name| TenantId::parse(name).unwrap());
+        know(&own, &Secret::new(b"told-by-no-other-heron".to_vec()));
+        let said = async |tenant: &TenantId| {
+            caller_is(tenant);
+            error("agent `told-by-no-other-heron` does not exist").into_owned()
+        };
+        assert_eq!(answering(said(&own)).await, "agent `***` does not exist");
+        assert_eq!(answering(said(&other)).await, "agent `told-by-no-other-heron` does not exist");
+        assert_eq!(error("told-by-no-other-heron"), "***", "where nobody is known");
     }
 }

@@ -4,6 +4,8 @@
 //! tasks go on under the commits that they began with.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use scalbotics_adapters::git::Source as GitSource;
@@ -11,6 +13,7 @@ use scalbotics_adapters::git::remote::{Address, Remote, Service};
 use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{DesiredError, DesiredSource, RawFiles};
 use scalbotics_runtime::secret;
+use tokio::sync::Semaphore;
 
 use crate::start_error::BoxError;
 
@@ -34,6 +37,10 @@ pub(crate) struct Following {
     pub(crate) token: Option<secret::Own>,
     /// Authorities that are believed beside the system's.
     pub(crate) roots: Roots,
+    /// Places of those who fetch at one time: a server that hangs takes one of them, and no thread from anybody else.
+    pub(crate) places: Arc<Semaphore>,
+    /// Whether the copy is enough for the first look, if it has a commit: a start waits for no server of a guest's.
+    pub(crate) begins_here: AtomicBool,
 }
 
 impl Following {
@@ -47,6 +54,7 @@ impl Following {
 
     /// Brings the copy to where the remote stands.
     async fn fetch(&self) -> Result<(), BoxError> {
+        let place = Arc::clone(&self.places).acquire_owned().await?;
         let remote = self.remote().await?;
         let references = remote.look(Service::Fetch).await?;
         let there = references.get(&self.reference).ok_or_else(|| format!("the remote has no `{}`", self.reference))?;
@@ -54,7 +62,11 @@ impl Following {
             return Ok(());
         }
         let (copy, reference) = (self.copy.clone(), self.reference.clone());
-        tokio::task::spawn_blocking(move || remote.fetch(&copy, &reference)).await??;
+        tokio::task::spawn_blocking(move || {
+            let _until_it_ends = place;
+            remote.fetch(&copy, &reference)
+        })
+        .await??;
         Ok(())
     }
 }
@@ -64,6 +76,11 @@ impl DesiredSource for Following {
     /// # Cancel safety
     /// Cancel safe: a fetch that was begun ends on its own thread, and moves the copy's branch whole or not at all.
     async fn head(&self) -> Result<String, DesiredError> {
+        if self.begins_here.swap(false, Ordering::Relaxed)
+            && let Ok(here) = self.local.head().await
+        {
+            return Ok(here);
+        }
         let failed = |source| DesiredError::Unreadable { place: format!("{} at {}", self.address, self.reference), source };
         self.fetch().await.map_err(failed)?;
         self.local.head().await

@@ -16,6 +16,9 @@ const BLOCKING_MAX: usize = 16;
 /// itself; less than the look at the repository every few seconds, so that an idle daemon has none (decisions/0050).
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
+/// How long the end waits for threads that are at work with files or git.
+const END_MAX: Duration = Duration::from_secs(5);
+
 /// Takes a tenth of the time of an agent's turn off, in C code too (decisions/0031).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,7 +44,12 @@ fn main() -> ExitCode {
     runtime.worker_threads(WORKERS).max_blocking_threads(BLOCKING_MAX).thread_name("scalboticsd").enable_all();
     runtime.thread_keep_alive(BLOCKING_KEEP_ALIVE);
     match runtime.build() {
-        Ok(runtime) => runtime.block_on(run(arguments)),
+        Ok(runtime) => {
+            let code = runtime.block_on(run(arguments));
+            // A fetch that hangs keeps nobody waiting for the end.
+            runtime.shutdown_timeout(END_MAX);
+            code
+        }
         Err(error) => scalbotics_daemon::program::no_runtime(&error),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use scalbotics_core::desired::Finding;
 use scalbotics_core::ids::InstallationId;
+use scalbotics_core::tenant::TenantId;
 use scalbotics_store::OpenError;
 
 use crate::anchor::Refused;
@@ -74,6 +75,12 @@ pub enum StartError {
         /// Why.
         #[source]
         source: OpenError,
+    },
+    /// The data knows no tenant of the name that the configuration says.
+    #[error("there is no tenant `{tenant}` in the data")]
+    Unregistered {
+        /// The name.
+        tenant: TenantId,
     },
     /// The data belongs to another installation.
     #[error("data in `{}` belongs to installation `{found}`", dir.display())]
@@ -166,7 +173,7 @@ impl StartError {
             Self::Trust { .. } => codes::TRUST_UNUSABLE,
             Self::Certificate { .. } => codes::CERTIFICATE_UNUSABLE,
             Self::Store { source: OpenError::Locked { .. }, .. } => codes::DATA_IN_USE,
-            Self::Store { .. } | Self::OtherInstallation { .. } => codes::DATA_UNUSABLE,
+            Self::Store { .. } | Self::OtherInstallation { .. } | Self::Unregistered { .. } => codes::DATA_UNUSABLE,
             Self::Anchor { source, .. } => source.code(),
             Self::Listen { .. } | Self::Socket { .. } => codes::ADDRESS_IN_USE,
             Self::Repository { .. } => codes::REPOSITORY_UNREADABLE,
@@ -190,6 +197,7 @@ impl StartError {
             Self::Roots { .. } => "let egress.ca_bundle in the configuration name a PEM file with certificates of authorities".to_owned(),
             Self::Certificate { .. } => "check the issuing CA's certificate beside the keystore, server.san_dns and the clock".to_owned(),
             Self::Store { source, .. } => source.next_step().to_owned(),
+            Self::Unregistered { .. } => "set installation.tenant in the configuration to the tenant that the installation was made with".to_owned(),
             Self::OtherInstallation { .. } => "check installation.data_dir and installation.id in the configuration".to_owned(),
             Self::Anchor { source, .. } => source.next_step().to_owned(),
             Self::Listen { key, .. } => format!("stop what listens there, or set another `{key}`"),

@@ -1,7 +1,7 @@
 //! Which directories and programs an agent has: those of the state in force at the moment of the call, as far as they still lead where they may.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use scalbotics_adapters::tool::Workspaces;
@@ -38,6 +38,10 @@ impl Workspaces for InForceWorkspaces {
         let state = self.in_force.of(&call.tenant);
         let agent = state.as_ref().and_then(|state| state.snapshot.agents.get(&call.agent_name));
         agent.map(|agent| agent.programs.as_ref().clone()).unwrap_or_default()
+    }
+
+    fn given(&self, call: &Call, path: &Path) -> Result<PathBuf, String> {
+        self.places.of(&call.tenant).tool(path).map_err(|refused| refused.to_string())
     }
 }
 

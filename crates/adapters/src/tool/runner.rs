@@ -13,6 +13,7 @@ mod program;
 mod tree;
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,13 @@ pub trait Workspaces: Send + Sync + std::fmt::Debug {
 
     /// The programs that `process.run` may start for the call's agent; none when there is no such agent any more.
     fn programs(&self, call: &Call) -> BTreeSet<String>;
+
+    /// Where a path that the tool of a call is given really leads now, if tools of its tenant may be given it: a link may have been put in its
+    /// way since the commit was looked at.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn given(&self, call: &Call, path: &Path) -> Result<PathBuf, String>;
 }
 
 /// Runs the daemon's tools and tenants' own tools on this machine, and requests from it.
@@ -147,7 +155,8 @@ impl LocalRunner {
             Kind::Process(manifest) => {
                 let mounts = self.mounts(call)?;
                 let secrets = self.reveal(manifest, warrant).await?;
-                let attempt = own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets };
+                let attempt =
+                    own::Attempt { sandbox: &self.sandbox, workspaces: self.workspaces.as_ref(), tool, manifest, call, secrets };
                 attempt.run(&mounts, warrant.attempt(), time, stop).await
             }
         }
@@ -198,7 +207,8 @@ impl ToolRunner for LocalRunner {
             | Kind::Model => (Verification::Unknown, None),
             Kind::Process(manifest) => {
                 let secrets = Vec::new();
-                own::Attempt { sandbox: &self.sandbox, tool, manifest, call, secrets }.verify(&mounts).await
+                let workspaces = self.workspaces.as_ref();
+                own::Attempt { sandbox: &self.sandbox, workspaces, tool, manifest, call, secrets }.verify(&mounts).await
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The port as a task uses it: a runner over a sandbox, an agent's mounts, own tools, and calls with real warrants.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,10 @@ impl Workspaces for Agents {
 
     fn programs(&self, _: &Call) -> BTreeSet<String> {
         PROGRAMS.map(str::to_owned).into()
+    }
+
+    fn given(&self, _: &Call, path: &Path) -> Result<PathBuf, String> {
+        path.canonicalize().map_err(|error| error.to_string())
     }
 }
 

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::{Note, StoreError};
+use super::{Human, Note, StoreError};
 use crate::agent::Standing;
 use crate::audit::Record;
 use crate::tenant::{Name, TenantId};
@@ -41,6 +41,10 @@ pub struct Tenant {
     /// The overlay of its repository that narrows what is in force (semantics §9.4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlay: Option<Name>,
+    /// Whether its desired state may run programs of the daemon's host and reach addresses of its networks: who writes it is trusted like
+    /// an operator then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub host_access: bool,
     /// The remote repository that is followed; none for one on this host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<RemoteRepository>,
@@ -64,9 +68,15 @@ pub trait TenantRegistry: Send + Sync + std::fmt::Debug {
     async fn tenants(&self) -> Result<Vec<Tenant>, StoreError>;
 
     /// Inserts the tenant, or replaces the row of the same name, with `record` in the installation log and, where a caller asked for it, the
-    /// note in the caller's, all in one commit. When a tenant was registered never changes.
+    /// note in the caller's, and with its first human, all in one commit. When a tenant was registered never changes.
     ///
     /// # Errors
     /// [`StoreError`], also for one more than [`TENANTS_MAX`].
-    async fn put_tenant(&self, tenant: Tenant, record: Record, note: Option<Note>) -> Result<(), StoreError>;
+    async fn put_tenant(
+        &self,
+        tenant: Tenant,
+        record: Record,
+        note: Option<Note>,
+        first: Option<(Human, Note)>,
+    ) -> Result<(), StoreError>;
 }

@@ -165,7 +165,7 @@ fn parts(lost: &[LostNote]) -> Vec<Vec<LostNote>> {
 async fn register(ports: &Ports, known: &[Tenant], after: Vec<Tenant>) -> Result<(), StoreError> {
     for tenant in after.into_iter().filter(|tenant| !known.contains(tenant)) {
         let note = record(ports, &TenantId::system(), ("tenant.restore", tenant.id.to_string()), tenant.standing);
-        ports.tenants.put_tenant(tenant, note.record, None).await?;
+        ports.tenants.put_tenant(tenant, note.record, None, None).await?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub(super) fn after(known: &[Tenant], remembered: &Remembered, operating: &Tenan
 /// A tenant of which only the name is known, by its log.
 fn named(id: &TenantId, standing: Standing) -> Tenant {
     let created_at = Timestamp::from_unix_ms(0);
-    Tenant { id: id.clone(), standing, created_at, branch: BRANCH.to_owned(), overlay: None, remote: None }
+    Tenant { id: id.clone(), standing, created_at, branch: BRANCH.to_owned(), overlay: None, host_access: false, remote: None }
 }
 
 /// Those of them that were not suspended in the backup, and are now.

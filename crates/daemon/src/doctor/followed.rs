@@ -66,7 +66,9 @@ impl Followed {
         let (directory, places) = (config.repository_of(&tenant.id), Arc::new(Places::of_tenant(config, &tenant.id)));
         Ok(Self {
             source: GitSource::new(&directory).following(format!("refs/heads/{}", tenant.branch)),
-            compiler: Arc::new(LocalCompiler::new(tenant.id.clone(), places, tenant.overlay.clone()).of_guest()),
+            compiler: Arc::new(
+                LocalCompiler::new(tenant.id.clone(), places, tenant.overlay.clone()).of_guest(tenant.host_access),
+            ),
             tenant: tenant.id.clone(),
             directory,
             remote,

@@ -35,6 +35,7 @@ use super::probe;
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
 use super::strangers::Stranger;
 use super::time_limit::TimeLimit;
+use crate::covering;
 
 /// The response header that names the request.
 const REQUEST_HEADER: &str = "x-request-id";
@@ -112,7 +113,7 @@ impl Gate {
             tracing::info!(outcome = outcome(response.headers()), elapsed_us, "call answered");
             response
         };
-        answered.instrument(span).await
+        covering::answering(answered).instrument(span).await
     }
 
     /// Everything that comes before the message is read.
@@ -138,6 +139,7 @@ impl Gate {
         let mut slot = None;
         if let Some(identity) = &identity {
             self.connection.stranger.becomes_known();
+            covering::caller_is(&identity.principal.tenant);
             let uid = identity.principal.uid;
             self.limit(Whose::Principal(uid), row.method.rate)?;
             if row.method.rate == RateClass::Stream {

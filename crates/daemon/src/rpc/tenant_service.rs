@@ -142,7 +142,8 @@ impl TenantVerbs {
 
 /// What a request asks for.
 fn new_tenant(request: v1::AddTenantRequest) -> Result<NewTenant, Failure> {
-    let v1::AddTenantRequest { name, admin, login_key, remote, branch, remote_user, remote_token, overlay, .. } = request;
+    let v1::AddTenantRequest { name, admin, login_key, remote, branch, remote_user, remote_token, overlay, host_access, .. } =
+        request;
     let token = Secret::new(remote_token);
     let id: TenantId = names::tenant("name", &name)?;
     let branch = text("branch", branch)?.unwrap_or_else(|| BRANCH.to_owned());
@@ -162,7 +163,13 @@ fn new_tenant(request: v1::AddTenantRequest) -> Result<NewTenant, Failure> {
     if admin.is_none() && !login_key.is_empty() {
         return Err(Failure::invalid("admin", "a login key is somebody's, and nobody is named"));
     }
-    Ok(NewTenant { id, branch, overlay, remote, token, admin })
+    if remote.is_none() && (branch != BRANCH || overlay.is_some()) {
+        let why = "a repository that is made begins with the branch `main` and without overlays";
+        return Err(
+            Failure::invalid("branch", why).next("leave branch and overlay out, or follow a remote repository that has them")
+        );
+    }
+    Ok(NewTenant { id, branch, overlay, host_access, remote, token, admin })
 }
 
 fn new_admin(name: Name, login_key: &str) -> Result<NewAdmin, Failure> {

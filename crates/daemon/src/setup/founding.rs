@@ -42,9 +42,10 @@ pub(super) async fn record(plan: &Plan, environment: &Environment, store: &Sqlit
         created_at: at,
         branch: BRANCH.to_owned(),
         overlay: None,
+        host_access: false,
         remote: None,
     };
-    store.put_tenant(tenant, record(("tenant.create", plan.tenant.to_string())), None).await.map_err(failed)?;
+    store.put_tenant(tenant, record(("tenant.create", plan.tenant.to_string())), None, None).await.map_err(failed)?;
     store.append(events.into_iter().map(record).collect(), Vec::new()).await.map_err(failed)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use scalbotics_adapters::git::Source as GitSource;
 use scalbotics_adapters::git::remote::Address;
@@ -11,6 +12,7 @@ use scalbotics_core::secret::SecretRef;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_runtime::reconcile::{Followed, POLL_MS, REMOTE_POLL_MS};
 use scalbotics_runtime::secret::Reserved;
+use tokio::sync::Semaphore;
 
 use crate::compiler::LocalCompiler;
 use crate::config::Config;
@@ -32,6 +34,8 @@ pub(crate) struct Repositories {
     pub(crate) reserved: Reserved,
     /// Authorities that are believed about servers beside the system's.
     pub(crate) roots: Roots,
+    /// Places of the guests who fetch at one time.
+    pub(crate) fetching: Arc<Semaphore>,
 }
 
 /// Where the desired state of a tenant is.
@@ -58,7 +62,8 @@ impl Repositories {
             let compiler = Arc::new(wiring::compiler(config, places));
             return Some(Followed { tenant: tenant.id.clone(), source, compiler });
         }
-        let compiler = Arc::new(LocalCompiler::new(tenant.id.clone(), places, tenant.overlay.clone()).of_guest());
+        let compiler =
+            Arc::new(LocalCompiler::new(tenant.id.clone(), places, tenant.overlay.clone()).of_guest(tenant.host_access));
         Some(Followed { tenant: tenant.id.clone(), source: self.source(tenant)?, compiler })
     }
 
@@ -78,6 +83,8 @@ impl Repositories {
             user: remote.user.clone().unwrap_or_else(|| USER.to_owned()),
             token: token.map(|token| self.secrets.of(token)),
             roots: self.roots.clone(),
+            places: Arc::clone(&self.fetching),
+            begins_here: AtomicBool::new(true),
         }))
     }
 
@@ -118,5 +125,7 @@ fn desired_source(config: &Config, secrets: &OwnSecrets, roots: &Roots) -> Arc<d
         user: repository.user.clone().unwrap_or_else(|| USER.to_owned()),
         token: repository.token.clone().map(|name| secrets.of(secret(&config.tenant, name))),
         roots: roots.clone(),
+        places: Arc::new(Semaphore::new(1)),
+        begins_here: AtomicBool::new(false),
     })
 }

@@ -4,6 +4,7 @@
 //! a repository, a wrapping key and a log of its own (docs/decisions/0060-who-operates-an-installation.md).
 
 mod followed;
+pub(crate) mod guest;
 mod premises;
 mod served;
 

@@ -6,11 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use scalbotics_adapters::git::remote::{Address, Remote, Service};
+use scalbotics_core::egress::Roots;
 use scalbotics_core::in_words;
 use scalbotics_core::ports::{Clock, Tenant};
+use scalbotics_core::secret::Secret;
 use scalbotics_runtime::tenants;
 
 use crate::config::Config;
+use crate::following::USER;
 use crate::keyring::Keyring;
 use crate::layout;
 use crate::setup::{AGENT, first_files, repository};
@@ -25,12 +29,13 @@ pub(crate) struct Premises {
     config: Arc<Config>,
     keyring: Arc<Keyring>,
     clock: Arc<dyn Clock>,
+    roots: Roots,
 }
 
 impl Premises {
     /// Premises of this installation.
-    pub(crate) const fn new(config: Arc<Config>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>) -> Self {
-        Self { config, keyring, clock }
+    pub(crate) const fn new(config: Arc<Config>, keyring: Arc<Keyring>, clock: Arc<dyn Clock>, roots: Roots) -> Self {
+        Self { config, keyring, clock, roots }
     }
 
     /// Makes again what holds nothing of its own and may be lost with a host: the folder of a tenant's files, and the place of the copy of its remote
@@ -59,7 +64,8 @@ impl Premises {
 impl tenants::Premises for Premises {
     /// # Cancel safety
     /// Cancel safe: what was begun ends on its own thread.
-    async fn make(&self, tenant: &Tenant) -> Result<(), BoxError> {
+    async fn make(&self, tenant: &Tenant, token: Option<&Secret>) -> Result<(), BoxError> {
+        self.look(tenant, token).await?;
         let (tenant, config, keyring) = (tenant.clone(), Arc::clone(&self.config), Arc::clone(&self.keyring));
         let now = self.clock.now();
         let made = tokio::task::spawn_blocking(move || {
@@ -67,6 +73,22 @@ impl tenants::Premises for Premises {
             build(&config, &tenant)
         });
         made.await?
+    }
+}
+
+impl Premises {
+    /// Whether the remote repository is there, and the branch in it: a name that is given away is not given again.
+    async fn look(&self, tenant: &Tenant, token: Option<&Secret>) -> Result<(), BoxError> {
+        let Some(remote) = &tenant.remote else { return Ok(()) };
+        let user = remote.user.clone().unwrap_or_else(|| USER.to_owned());
+        let address = Address::parse(&remote.url)?;
+        let there = Remote::new(address, user, token.cloned()).trusting(self.roots.clone()).look(Service::Fetch).await?;
+        let reference = format!("refs/heads/{}", tenant.branch);
+        if there.contains_key(&reference) {
+            Ok(())
+        } else {
+            Err(format!("the remote repository has no branch `{}`", tenant.branch).into())
+        }
     }
 }
 

@@ -82,6 +82,8 @@ impl Tenants {
     pub(crate) async fn bring_into_force(&self) {
         for served in self.all() {
             served.reconciler.start(&self.seed.supervisor).await;
+            // What a start took from the copy of a remote repository is looked at again, and nobody waits for that.
+            served.reconciler.nudge();
         }
     }
 

@@ -22,6 +22,7 @@ use scalbotics_runtime::reconcile::{Board, States};
 use scalbotics_runtime::secret::Reserved;
 use scalbotics_runtime::{Ports, privacy, secret, task};
 use scalbotics_store::{Options, SqliteStore};
+use tokio::sync::Semaphore;
 
 use super::start::Start;
 use crate::clock::Guarded;
@@ -38,6 +39,9 @@ use crate::roots;
 use crate::start_error::StartError;
 use crate::tenants::{Repositories, registered};
 use crate::workspaces::InForceWorkspaces;
+
+/// Guests whose remote repositories are fetched at one time, each on a thread: few of those that there are.
+const FETCHING_MAX: usize = 4;
 
 /// Where the sandbox keeps its locks, below the data directory.
 const SANDBOX_DIR: &str = "sandbox";
@@ -166,7 +170,14 @@ pub(super) fn ports(
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
     let secrets = OwnSecrets::new((store.clone(), cipher.clone()), (Arc::clone(&clock), Arc::clone(&masks)));
     let keepers = keepers(config, &secrets, &keys.roots);
-    let repositories = Repositories { config: shared, places, secrets, reserved: own, roots: keys.roots.clone() };
+    let repositories = Repositories {
+        config: shared,
+        places,
+        secrets,
+        reserved: own,
+        roots: keys.roots.clone(),
+        fetching: Arc::new(Semaphore::new(FETCHING_MAX)),
+    };
     let keyring = Arc::new(Keyring::new(Arc::clone(&keys.file), Arc::clone(&cipher)));
     let ground = privacy::Ground { store: store.clone(), wraps: store.clone(), keys: Arc::clone(&keyring) as _ };
     let ports = Ports {

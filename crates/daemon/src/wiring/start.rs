@@ -69,7 +69,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let supervisor = Supervisor::new(Arc::clone(&metrics));
     let numbers = (&metrics, &quota);
     let (tenants, states) = served((&ports, ground), (repositories, keyring), board, (&store, &supervisor), numbers).await?;
-    let (tasks, recovered) = recovered_tasks(&config, (&ports, &states), &supervisor, (&metrics, &quota)).await?;
+    let (tasks, recovered) = recovered_tasks(&config, (&ports, &states, &tenants), &supervisor, (&metrics, &quota)).await?;
     let secrets = secret::Service::new(ports.clone(), learnt(masks, &tenants).await, Arc::clone(&quota));
     let auditor = Auditor::start(ports.clone(), TenantId::system(), &supervisor, Arc::clone(&metrics), Arc::clone(&quota));
     let (checkpointer, keepers) =
@@ -132,12 +132,15 @@ fn raise_open_files(config: &Config) {
 /// Tasks, with those that were not finished back, and their number.
 async fn recovered_tasks(
     config: &Config,
-    (ports, states): (&Ports, &States),
+    (ports, states, tenants): (&Ports, &States, &Tenants),
     supervisor: &Supervisor,
     (metrics, quota): (&Arc<Metrics>, &Arc<Quota>),
 ) -> Result<(task::Service, usize), StartError> {
     let terms = (Arc::clone(quota), (&config.settings.issuer.claims_age).into());
     let tasks = task::Service::start(ports.clone(), states.clone(), supervisor.clone(), Arc::clone(metrics), terms);
+    if tenants.names().len() > 1 {
+        tasks.share_places();
+    }
     let recovered = tasks.recover().await.map_err(|error| StartError::Recover { source: error.into() })?;
     Ok((tasks, recovered))
 }
@@ -164,9 +167,13 @@ async fn served(
 ) -> Result<(Tenants, States), StartError> {
     let (ports, supervisor, states) = (ports.clone(), supervisor.clone(), States::on(board));
     let (metrics, quota) = (Arc::clone(metrics), Arc::clone(quota));
-    let premises = Premises::new(Arc::clone(&repositories.config), keyring, Arc::clone(&ports.clock));
+    let operating = repositories.config.tenant.clone();
+    let premises = Premises::new(Arc::clone(&repositories.config), keyring, Arc::clone(&ports.clock), repositories.roots.clone());
     let seed = Seed { premises, ports, repositories, ground, states: states.clone(), metrics, quota, supervisor };
     let tenants = Tenants::open(seed, store.last_commit_at()).await?;
+    if tenants.of(&operating).is_none() {
+        return Err(StartError::Unregistered { tenant: operating });
+    }
     tenants.bring_into_force().await;
     Ok((tenants, states))
 }

@@ -35,9 +35,10 @@ impl Installation {
     }
 
     /// The tenant `beta`, by the way that the command line tells: Eve's key pair, the tenant, her context.
-    fn add_beta(&self) -> Value {
+    fn add_beta(&self, more: &[&str]) -> Value {
         let public = self.eves_key();
-        let added = self.ann(&["tenant", "add", "beta", "--admin", "eve", "--login-key", &public]).exits(0).json();
+        let add = ["tenant", "add", "beta", "--admin", "eve", "--login-key", &public];
+        let added = self.ann(&[&add[..], more].concat()).exits(0).json();
         self.enter_beta(&added);
         added
     }
@@ -80,7 +81,7 @@ impl Installation {
 fn what_is_one_tenants_is_no_other_ones() {
     let installation = Installation::new();
     let daemon = installation.start();
-    let added = installation.add_beta();
+    let added = installation.add_beta(&["--host-access"]);
     assert_eq!((&added["standing"], &added["operating"]), (&json!("active"), &json!(false)), "{added:#}");
     assert_eq!(added["desired_state"], "in_force", "with a first team, agent and policies: {added:#}");
     let me = installation.eve(&["whoami"]).exits(0).json();
@@ -199,49 +200,105 @@ fn sem_3_7_installation_verbs_are_the_operating_tenants() {
     installation.verify_audit();
 }
 
+/// Commits one file of beta's beside a note that makes it another commit, and applies it.
+fn applied(installation: &Installation, (path, text): (&str, &str), note: &str) -> Answer {
+    let own = installation.root.join("data/tenants/beta/desired.git");
+    installation.commit_to(&own, "checkout-beta", &[("teams/README.md", Some(note)), (path, Some(text))]);
+    installation.eve(&["repo", "apply"])
+}
+
+fn peek(path: &str) -> String {
+    json!({
+        "id": "peek", "description": "Looks.", "argv": ["/bin/true"], "tier": 0, "effect": "pure", "read_paths": [path],
+        "input": { "type": "object", "properties": {} },
+    })
+    .to_string()
+}
+
+fn agent_with(field: &str, value: &Value) -> String {
+    let mut agent = json!({ "id": "clerk", "team": "ops", "description": "Looks.", "tools": ["fs.list"] });
+    agent[field] = value.clone();
+    agent.to_string()
+}
+
 #[test]
 fn a_tenants_agents_have_its_own_folder_and_no_other_place() {
     let installation = Installation::new();
     let _daemon = installation.start();
-    installation.add_beta();
-    let own = installation.root.join("data/tenants/beta");
+    installation.add_beta(&["--host-access"]);
     let path = |name: &str| installation.root.join(name).display().to_string();
-    let work = installation.path("work").display().to_string();
-    let tool = |path: &str| {
-        json!({
-            "id": "peek", "description": "Looks.", "argv": ["/bin/true"], "tier": 0, "effect": "pure", "read_paths": [path],
-            "input": { "type": "object", "properties": {} },
-        })
-        .to_string()
-    };
-    let agent = |path: &str| {
-        json!({ "id": "clerk", "team": "ops", "description": "Looks.", "tools": ["fs.list"],
-                "mounts": [{ "name": "files", "path": path }] })
-        .to_string()
-    };
-    let files = own.join("files/deeper").display().to_string();
+    let (work, files) = (installation.path("work").display().to_string(), path("data/tenants/beta/files/deeper"));
     std::fs::create_dir_all(&files).unwrap();
-    let [data, tenants, desired] = ["data", "data/tenants", "desired.git"].map(path);
-    for path in [&work, &data, &tenants, &desired, &files] {
-        for (changed, tool_path, agent_path) in [("tool", path, &files), ("agent", &files, path)] {
-            let (note, tool, agent) = (format!("{changed} {path}"), tool(tool_path), agent(agent_path));
-            let files_of = [("teams/README.md", note.as_str()), ("tools/peek.yaml", &tool), ("agents/clerk.yaml", &agent)];
-            let changes = files_of.map(|(name, text)| (name, Some(text)));
-            installation.commit_to(&own.join("desired.git"), "checkout-beta", &changes);
-            let applied = installation.eve(&["repo", "apply"]);
-            assert_eq!(applied.code == 0, *path == files, "{changed} {path}: {applied:#?}");
-            if *path != files {
-                assert!(applied.error().why.contains("finding"), "{applied:#?}");
-            }
+    let mounted = |path: &str| agent_with("mounts", &json!([{ "name": "files", "path": path }]));
+    for place in [&work, &path("data"), &path("data/tenants"), &path("desired.git"), &files] {
+        applied(&installation, ("agents/clerk.yaml", &mounted(&files)), &format!("before the tool {place}"));
+        let as_tool = applied(&installation, ("tools/peek.yaml", &peek(place)), &format!("tool {place}"));
+        assert_eq!(as_tool.code == 0, *place == files, "tool {place}: {as_tool:#?}");
+        applied(&installation, ("tools/peek.yaml", &peek(&files)), &format!("before the mount {place}"));
+        let as_mount = applied(&installation, ("agents/clerk.yaml", &mounted(place)), &format!("mount {place}"));
+        assert_eq!(as_mount.code == 0, *place == files, "mount {place}: {as_mount:#?}");
+    }
+}
+
+#[test]
+fn a_guest_runs_nothing_on_the_host_and_reaches_no_network_of_it() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    assert_eq!(installation.add_beta(&[])["host_access"], false);
+    let destination =
+        json!({ "id": "inner", "description": "The host.", "scheme": "http", "host": "127.0.0.1", "private": true });
+    let model = json!({ "id": "near", "base_url": "http://127.0.0.1:1/v1", "model": "m", "context_tokens": 4096 });
+    let unix = json!({ "unix": { "uid": 1 } });
+    for (path, text) in [
+        ("tools/peek.yaml", peek("/usr")),
+        ("agents/clerk.yaml", agent_with("programs", &json!(["/bin/sh"]))),
+        ("agents/clerk.yaml", agent_with("workload", &unix)),
+        ("destinations/inner.yaml", destination.to_string()),
+        ("models/near.yaml", model.to_string()),
+    ] {
+        let refused = applied(&installation, (path, &text), &format!("{path} {text}")).exits(7).error();
+        let status = installation.eve(&["repo", "status"]);
+        assert!(status.stdout.contains("the daemon's host is not the tenant's"), "{path}: {refused:?} {status:#?}");
+        installation.commit_to(&installation.root.join("data/tenants/beta/desired.git"), "checkout-beta", &[(path, None)]);
+        if path == "agents/clerk.yaml" {
+            applied(&installation, (path, &agent_with("mounts", &json!([]))), "as it was");
         }
     }
+    installation.eve(&["repo", "apply"]).exits(0);
+}
+
+#[test]
+fn a_link_that_is_put_in_the_way_of_a_tools_path_leads_nowhere() {
+    let dir = tempfile::Builder::new().prefix("scalbotics-").tempdir().unwrap();
+    let within = dir.path().canonicalize().unwrap().join("work/within");
+    let seen = within.join("daemon.key");
+    let installation = Installation::within(dir, |desired| {
+        std::fs::create_dir_all(&within).unwrap();
+        let manifest = json!({
+            "id": "peek", "description": "Looks.", "argv": ["/usr/bin/base64", seen], "tier": 0, "effect": "pure", "read_paths": [within],
+            "input": { "type": "object", "properties": {} },
+        });
+        desired.add_tool("peek", manifest);
+    });
+    let _daemon = installation.start();
+    std::fs::write(&seen, "plain").unwrap();
+    let before = installation.run("peek", &json!({}));
+    assert_eq!(installation.rest(&before)["status"], "COMPLETED", "what is really there may be read");
+    std::fs::remove_dir_all(&within).unwrap();
+    std::os::unix::fs::symlink(installation.root.join("keys"), &within).unwrap();
+    let after = installation.run("peek", &json!({}));
+    let shown = installation.rest(&after);
+    assert_eq!(shown["status"], "FAILED", "{shown:#}");
+    let told = installation.ann(&["task", "result", &after]);
+    let key = std::fs::read(installation.root.join("keys/daemon.key")).unwrap();
+    assert!(!told.stdout.contains(&String::from_utf8_lossy(&key)[..8]) && told.code != 0, "{told:#?}");
 }
 
 #[test]
 fn a_suspended_tenant_does_nothing_and_goes_on_when_it_is_resumed() {
     let installation = Installation::new();
     let daemon = installation.start();
-    installation.add_beta();
+    installation.add_beta(&["--host-access"]);
     installation.equip_beta();
     let times = Times { before_ms: LONG_MS, after_ms: 0 };
     let task = installation.eve_submits(Class::Pure, "stopped", times);

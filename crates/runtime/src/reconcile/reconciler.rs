@@ -6,6 +6,7 @@ use std::time::Duration;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::desired::{Finding, FindingKind};
+use scalbotics_core::in_words;
 use scalbotics_core::ports::{AuditQuery, DesiredError, StoreError};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
@@ -97,9 +98,10 @@ impl Reconciler {
 
     /// Looks once, and where the newest commit is refused or cannot be had brings the last good one into force; then polls in the background.
     pub async fn start(self: &Arc<Self>, supervisor: &Supervisor) -> Status {
-        let status = self.look().await;
+        let is_served = self.is_served().await;
+        let status = if is_served { self.look().await } else { self.status() };
         let is_refused = !status.findings.is_empty() || status.unreadable.is_some();
-        if status.in_force.is_none() && (is_refused || self.quota.is_read_only()) {
+        if status.in_force.is_none() && (is_refused || !is_served || self.quota.is_read_only()) {
             self.restore_last_good().await;
         }
         let (this, owner) = (Arc::clone(self), supervisor.clone());
@@ -203,7 +205,7 @@ impl Reconciler {
     async fn refuse(&self, head: String, findings: Vec<Finding>) {
         self.metrics.reconciled_refused.add(1);
         for finding in findings.iter().take(5) {
-            tracing::warn!(commit = head, %finding, "commit is refused");
+            tracing::warn!(tenant = %self.tenant(), commit = head, %finding, "commit is refused");
         }
         // The verdict stands even if its record could not be written; the next start tries again.
         if let Err(error) = self.audit(&head, "refused").await {
@@ -219,7 +221,8 @@ impl Reconciler {
         let words = error.to_string();
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         if status.unreadable.as_ref() != Some(&words) {
-            tracing::error!(%error, "repository cannot be read; the state in force stays");
+            let error = in_words(error);
+            tracing::error!(tenant = %self.tenant(), error, "repository cannot be read; the state in force stays");
         }
         status.unreadable = Some(words);
     }
@@ -243,7 +246,7 @@ impl Reconciler {
             }
         };
         let Ok(state) = self.compile(&commit).await else {
-            tracing::error!(commit, "the last good commit is refused too");
+            tracing::error!(tenant = %self.tenant(), commit, "the last good commit is refused too");
             return;
         };
         if let Err(error) = register(&self.ports, &state.snapshot).await {

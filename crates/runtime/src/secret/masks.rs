@@ -14,9 +14,9 @@ use scalbotics_core::tenant::TenantId;
 /// Values of one tenant at most: those of now and of some rotations. Beyond it the ones of now are read anew.
 const VALUES_MAX: usize = 4 * SECRETS_MAX;
 
-/// Who is told of each value, so that it is covered in places that belong to no tenant: the log, errors.
+/// Who is told of each value and whose it is, so that it is covered beside tools too: in the log, in errors.
 #[derive(Clone)]
-struct Told(Arc<dyn Fn(&Secret) + Send + Sync>);
+struct Told(Arc<dyn Fn(&TenantId, &Secret) + Send + Sync>);
 
 impl std::fmt::Debug for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,7 +60,7 @@ impl Masks {
 
     /// Tells of each value that is taken out from now on.
     #[must_use]
-    pub fn telling(mut self, tell: Arc<dyn Fn(&Secret) + Send + Sync>) -> Self {
+    pub fn telling(mut self, tell: Arc<dyn Fn(&TenantId, &Secret) + Send + Sync>) -> Self {
         self.told = Some(Told(tell));
         self
     }
@@ -99,7 +99,7 @@ impl Masks {
             let opened = self.cipher.open(&secret.sealed).ok();
             match opened.and_then(|payload| disclose(&facts.name, facts.version, payload.bytes)) {
                 Some(value) => {
-                    self.tell(&value);
+                    self.tell(tenant, &value);
                     mask.add(value);
                 }
                 // It is handed to nobody either.
@@ -126,7 +126,7 @@ impl Masks {
         if let Some(Known { results, words, prompts }) = known.get_mut(tenant)
             && !results.holds(value)
         {
-            self.tell(value);
+            self.tell(tenant, value);
             for mask in [results, words, prompts] {
                 Arc::make_mut(mask).add(value.clone());
             }
@@ -134,9 +134,9 @@ impl Masks {
         Ok(())
     }
 
-    fn tell(&self, value: &Secret) {
+    fn tell(&self, tenant: &TenantId, value: &Secret) {
         if let Some(Told(tell)) = &self.told {
-            tell(value);
+            tell(tenant, value);
         }
     }
 

@@ -252,6 +252,11 @@ impl Service {
         self.shared.residents.halt(principal);
     }
 
+    /// Says that there are several tenants from now on, of which none takes all places where tasks run.
+    pub fn share_places(&self) {
+        self.shared.slots.share();
+    }
+
     /// Stops what runs for a tenant that was just suspended; every new call is refused by the gate anyway.
     pub fn halt_tenant(&self, tenant: &TenantId) {
         self.shared.residents.halt_tenant(tenant);

@@ -14,6 +14,8 @@ pub struct NewTenant {
     pub branch: String,
     /// The overlay that narrows its desired state.
     pub overlay: Option<Name>,
+    /// Whether its desired state may run programs of the daemon's host and reach addresses of its networks.
+    pub host_access: bool,
     /// The remote repository that is followed; none for one that is made on this host.
     pub remote: Option<RemoteRepository>,
     /// The token of the remote repository, which becomes the secret that `remote` names.
@@ -34,9 +36,9 @@ pub struct NewAdmin {
 /// Makes what a tenant has outside of the database.
 #[async_trait]
 pub trait Premises: Send + Sync {
-    /// Makes the tenant's wrapping key, folder and repository, as far as they are not there.
+    /// Makes the tenant's wrapping key, folder and repository, as far as they are not there; a remote repository is looked at with the token.
     ///
     /// # Errors
     /// Why not; a second time goes on from there.
-    async fn make(&self, tenant: &Tenant) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+    async fn make(&self, tenant: &Tenant, token: Option<&Secret>) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::ids::{HumanUid, SecretId};
-use scalbotics_core::ports::{Human, StoreError, TENANTS_MAX, Tenant};
+use scalbotics_core::ports::{Human, Note, StoreError, TENANTS_MAX, Tenant};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::secret::{Facts, Secret};
 use scalbotics_core::tenant::{Name, TenantId};
@@ -63,27 +63,28 @@ impl Service {
         only_check: bool,
     ) -> Result<Changed<Tenant>, Error> {
         let key = new.admin.as_ref().map(|admin| (&admin.name, &admin.login_key));
-        let body = serde_json::json!([new.id, new.branch, new.overlay, new.remote, key]).to_string();
+        let body = serde_json::json!([new.id, new.branch, new.overlay, new.host_access, new.remote, key]).to_string();
         let change = self.changes.begin(caller, "tenant.add", body.as_bytes())?;
         if let Some(known) = change.known().await? {
             return Ok(known);
         }
         let _one = self.one.lock().await;
         self.check(&new.id).await?;
-        let NewTenant { id, branch, overlay, remote, token, admin } = new;
-        let tenant = Tenant { id, standing: Standing::Active, created_at: change.at, branch, overlay, remote };
+        let NewTenant { id, branch, overlay, host_access, remote, token, admin } = new;
+        let (standing, created_at) = (Standing::Active, change.at);
+        let tenant = Tenant { id, standing, created_at, branch, overlay, host_access, remote };
         if only_check {
             return Ok(Changed { now: tenant, audited: false });
         }
         let failed = |source| Error::Premises { id: tenant.id.clone(), source };
-        premises.make(&tenant).await.map_err(failed)?;
+        premises.make(&tenant, token.as_ref()).await.map_err(failed)?;
         if let Some((name, value)) = tenant.remote.as_ref().and_then(|remote| remote.token.clone()).zip(token) {
             self.put_token(caller, (&tenant.id, name), &value, change.at).await?;
         }
-        if let Some(admin) = admin {
-            self.put_admin(&tenant.id, admin, change.at).await?;
-        }
-        self.put(&change, tenant, "tenant.create").await
+        let first = admin.map(|admin| self.first(&tenant.id, admin, change.at));
+        let added = self.put(&change, tenant, ("tenant.create", first)).await?;
+        self.tasks.share_places();
+        Ok(added)
     }
 
     /// Suspends or resumes a tenant: while it is suspended nobody and nothing of it acts; its running tools are stopped when this returns, or
@@ -118,7 +119,7 @@ impl Service {
         if only_check {
             return Ok(Changed { now: tenant, audited: false });
         }
-        let moved = self.put(&change, tenant, action).await?;
+        let moved = self.put(&change, tenant, (action, None)).await?;
         if moved.audited && standing != Standing::Active {
             self.tasks.halt_tenant(id);
         }
@@ -137,13 +138,18 @@ impl Service {
     }
 
     /// Makes the row durable, with its records in the installation log and in the caller's.
-    async fn put(&self, change: &Change<'_>, tenant: Tenant, event: &str) -> Result<Changed<Tenant>, Error> {
+    async fn put(
+        &self,
+        change: &Change<'_>,
+        tenant: Tenant,
+        (event, first): (&str, Option<(Human, Note)>),
+    ) -> Result<Changed<Tenant>, Error> {
         let note = change.note(tenant.id.as_str(), &tenant)?;
         let mut record = Record::new(Kind::Installation, change.at, TenantId::system(), note.record.actor, event);
         record.target = Some(tenant.id.to_string());
         record.outcome = Some(done());
         record.request = note.record.request;
-        let put = self.changes.ports.tenants.put_tenant(tenant.clone(), record, Some(note)).await;
+        let put = self.changes.ports.tenants.put_tenant(tenant.clone(), record, Some(note), first).await;
         match put {
             Ok(()) => Ok(Changed { now: tenant, audited: true }),
             // The same request may have come in twice at once.
@@ -152,12 +158,9 @@ impl Service {
         }
     }
 
-    /// The first human of a tenant that is not registered yet; one whom an earlier try left gets this key.
-    async fn put_admin(&self, tenant: &TenantId, admin: NewAdmin, at: Timestamp) -> Result<(), Error> {
-        let ports = &self.changes.ports;
-        let left = ports.registry.human(tenant, &admin.name).await.map_err(ChangeError::from)?;
-        let fresh = || (HumanUid::from_u128(ports.ids.next()), 0);
-        let (uid, epoch) = left.map_or_else(fresh, |left| (left.uid, left.epoch));
+    /// The first human of a tenant, with the record of it.
+    fn first(&self, tenant: &TenantId, admin: NewAdmin, at: Timestamp) -> (Human, Note) {
+        let uid = HumanUid::from_u128(self.changes.ports.ids.next());
         let human = Human {
             uid,
             tenant: tenant.clone(),
@@ -166,11 +169,10 @@ impl Service {
             login_key: admin.login_key,
             enrolment: None,
             standing: Standing::Active,
-            epoch,
+            epoch: 0,
             outside: None,
         };
-        let record = first_of(tenant, "human.register", uid.to_string(), at);
-        Ok(ports.registry.put_human(human, record.into()).await.map_err(ChangeError::from)?)
+        (human, first_of(tenant, "human.register", uid.to_string(), at).into())
     }
 
     /// The token of the repository of a tenant that is not registered yet; one that an earlier try left stays away.

@@ -90,7 +90,15 @@ impl Offline {
         if !self.has_registry().map_err(engine(&self.path, "read"))? {
             // As the migration registers them.
             let (standing, created_at) = (Standing::Active, Timestamp::from_unix_ms(0));
-            let one = |id| Tenant { id, standing, created_at, branch: "main".to_owned(), overlay: None, remote: None };
+            let one = |id| Tenant {
+                id,
+                standing,
+                created_at,
+                branch: "main".to_owned(),
+                overlay: None,
+                host_access: false,
+                remote: None,
+            };
             return Ok(self.tenants()?.into_iter().filter(|id| !id.is_system()).map(one).collect());
         }
         tenants::all(&self.conn).map_err(|error| OpenError::Corrupt { path: self.path.clone(), what: in_words(&error) })

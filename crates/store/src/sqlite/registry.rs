@@ -227,7 +227,7 @@ pub(super) fn check_change(stored: &Fixed<'_>, new: &Fixed<'_>) -> Result<(), St
 }
 
 /// Writes a human's row; a higher epoch ends at `at` the join tokens that they made.
-fn put_human(conn: &Connection, (new, at): (&Human, Timestamp), row: &[u8]) -> Result<(), StoreError> {
+pub(super) fn put_human(conn: &Connection, (new, at): (&Human, Timestamp), row: &[u8]) -> Result<(), StoreError> {
     if let Some(old) = human(human_row(conn, new.uid))? {
         if new.epoch > old.epoch {
             end_those_of(conn, new.uid, at)?;

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension as _, params};
 use scalbotics_core::audit::Record;
-use scalbotics_core::ports::{Note, StoreError, TENANTS_MAX, Tenant, TenantRegistry};
+use scalbotics_core::ports::{Human, Note, StoreError, TENANTS_MAX, Tenant, TenantRegistry};
 use scalbotics_core::tenant::TenantId;
+use scalbotics_core::time::Timestamp;
 
 use super::SqliteStore;
 use super::column::{document, parsed};
 use super::failure::{failed, refused};
 use super::job::Tx;
 use super::notes::Noted;
-use super::registry::{WRITE, class};
+use super::registry::{WRITE, class, put_human};
 
 #[async_trait]
 impl TenantRegistry for SqliteStore {
@@ -26,23 +27,54 @@ impl TenantRegistry for SqliteStore {
         self.read(all).await
     }
 
-    async fn put_tenant(&self, tenant: Tenant, record: Record, note: Option<Note>) -> Result<(), StoreError> {
+    async fn put_tenant(
+        &self,
+        tenant: Tenant,
+        record: Record,
+        note: Option<Note>,
+        first: Option<(Human, Note)>,
+    ) -> Result<(), StoreError> {
         let installation = Noted::prepare(&TenantId::system(), record.into())?;
         let own = note.map(|note| Noted::prepare(&note.record.tenant.clone(), note)).transpose()?;
+        let first = first.map(FirstHuman::prepare).transpose()?;
         let row = document(&tenant)?;
         let noted = own.as_ref().map_or(0, Noted::weight).saturating_add(installation.weight());
         let class = class(tenant.standing, row.len().saturating_add(noted));
         let apply = move |tx: &mut Tx<'_>| {
             put(tx.conn, &tenant, &row)?;
             installation.write(tx)?;
-            own.iter().try_for_each(|own| own.write(tx))
+            own.iter().try_for_each(|own| own.write(tx))?;
+            first.iter().try_for_each(|first| first.write(tx))
         };
         let callers = Arc::clone(self.callers());
         let forget = move |()| {
             callers.tenants.forget();
+            callers.humans.forget();
             callers.tell();
         };
         self.write(class, apply, forget).await
+    }
+}
+
+/// A tenant's first human, ready to be written.
+#[derive(Debug)]
+struct FirstHuman {
+    human: Human,
+    row: Vec<u8>,
+    at: Timestamp,
+    noted: Noted,
+}
+
+impl FirstHuman {
+    fn prepare((human, note): (Human, Note)) -> Result<Self, StoreError> {
+        let at = note.record.at;
+        let noted = Noted::prepare(&human.tenant, note)?;
+        Ok(Self { row: document(&human)?, human, at, noted })
+    }
+
+    fn write(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        put_human(tx.conn, (&self.human, self.at), &self.row)?;
+        self.noted.write(tx)
     }
 }
 

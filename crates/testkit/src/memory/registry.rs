@@ -41,21 +41,7 @@ impl Registry for MemoryStore {
     }
 
     async fn put_human(&self, human: Human, note: Note) -> Result<(), StoreError> {
-        self.change(takes_away(human.standing), |tables| {
-            let person = |human: &Human| human.outside.as_ref().map(|outside| outside.person);
-            let taken = tables.humans.values().any(|h| {
-                let same = h.name == human.name || (person(h).is_some() && person(h) == person(&human));
-                h.tenant == human.tenant && same && h.uid != human.uid
-            });
-            let old = tables.humans.get(&human.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
-            check(old, (&human.tenant, &human.name, human.epoch, human.standing), taken)?;
-            if old.is_some_and(|(_, _, epoch, _)| epoch < human.epoch) {
-                tables.end_tokens_of(human.uid, note.record.at);
-            }
-            tables.note(&human.tenant, note)?;
-            tables.humans.insert(human.uid, human);
-            Ok(())
-        })
+        self.change(takes_away(human.standing), |tables| put_human(tables, human, note))
     }
 
     async fn agent_by_name(&self, tenant: &TenantId, name: &Name) -> Result<Option<Agent>, StoreError> {
@@ -97,6 +83,22 @@ impl Roster for MemoryStore {
         let essential = agents.iter().all(|(agent, _)| takes_away(agent.standing));
         self.change(essential, |tables| agents.into_iter().try_for_each(|(agent, note)| put_agent(tables, agent, note)))
     }
+}
+
+pub(super) fn put_human(tables: &mut Tables, human: Human, note: Note) -> Result<(), StoreError> {
+    let person = |human: &Human| human.outside.as_ref().map(|outside| outside.person);
+    let taken = tables.humans.values().any(|h| {
+        let same = h.name == human.name || (person(h).is_some() && person(h) == person(&human));
+        h.tenant == human.tenant && same && h.uid != human.uid
+    });
+    let old = tables.humans.get(&human.uid).map(|old| (&old.tenant, &old.name, old.epoch, old.standing));
+    check(old, (&human.tenant, &human.name, human.epoch, human.standing), taken)?;
+    if old.is_some_and(|(_, _, epoch, _)| epoch < human.epoch) {
+        tables.end_tokens_of(human.uid, note.record.at);
+    }
+    tables.note(&human.tenant, note)?;
+    tables.humans.insert(human.uid, human);
+    Ok(())
 }
 
 fn put_agent(tables: &mut Tables, agent: Agent, note: Note) -> Result<(), StoreError> {

@@ -2,11 +2,11 @@
 
 use async_trait::async_trait;
 use scalbotics_core::audit::Record;
-use scalbotics_core::ports::{Note, StoreError, TENANTS_MAX, Tenant, TenantRegistry};
+use scalbotics_core::ports::{Human, Note, StoreError, TENANTS_MAX, Tenant, TenantRegistry};
 use scalbotics_core::tenant::TenantId;
 
 use super::MemoryStore;
-use super::registry::takes_away;
+use super::registry::{put_human, takes_away};
 use super::state::refused;
 
 #[async_trait]
@@ -19,7 +19,13 @@ impl TenantRegistry for MemoryStore {
         Ok(self.tables().tenants.values().cloned().collect())
     }
 
-    async fn put_tenant(&self, tenant: Tenant, record: Record, note: Option<Note>) -> Result<(), StoreError> {
+    async fn put_tenant(
+        &self,
+        tenant: Tenant,
+        record: Record,
+        note: Option<Note>,
+        first: Option<(Human, Note)>,
+    ) -> Result<(), StoreError> {
         self.change(takes_away(tenant.standing), |tables| {
             match tables.tenants.get(&tenant.id) {
                 Some(old) if old.created_at != tenant.created_at => {
@@ -32,6 +38,9 @@ impl TenantRegistry for MemoryStore {
             if let Some(note) = note {
                 let whose = note.record.tenant.clone();
                 tables.note(&whose, note)?;
+            }
+            if let Some((human, note)) = first {
+                put_human(tables, human, note)?;
             }
             tables.tenants.insert(tenant.id.clone(), tenant);
             Ok(())

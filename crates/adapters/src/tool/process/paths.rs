@@ -1,12 +1,14 @@
 //! Landlock: which files the tool may touch.
 
-use std::os::fd::AsFd;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, PathFdError,
-    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, make_bitflags,
 };
+
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
 
 use super::outcome::Refusal;
 use super::wire::Spec;
@@ -77,13 +79,15 @@ pub(super) fn restrict(spec: &Spec) -> Result<bool, Refusal> {
     let copies = (!spec.pinned.is_empty()).then_some(spec.copies.as_path());
     let program = spec.argv.first().map(Path::new).filter(|program| !program.starts_with(&spec.copies));
     let declared = [
-        (spec.read_paths.iter().map(AsRef::as_ref).chain(program).chain(copies).collect::<Vec<_>>(), run),
-        (spec.data_paths.iter().map(AsRef::as_ref).collect(), read),
-        (spec.write_paths.iter().map(AsRef::as_ref).chain([spec.scratch.as_path()]).collect(), writable()),
+        (spec.read_paths.iter().map(AsRef::as_ref).collect::<Vec<_>>(), run, Missing::RefuseLinks),
+        (program.into_iter().chain(copies).collect(), run, Missing::Refuse),
+        (spec.data_paths.iter().map(AsRef::as_ref).collect(), read, Missing::Refuse),
+        (spec.write_paths.iter().map(AsRef::as_ref).collect(), writable(), Missing::RefuseLinks),
+        (vec![spec.scratch.as_path()], writable(), Missing::Refuse),
     ];
-    for (paths, rights) in declared {
+    for (paths, rights, missing) in declared {
         for path in paths {
-            rules = allow(rules, path, rights, Missing::Refuse)?;
+            rules = allow(rules, path, rights, missing)?;
         }
     }
     let status = rules.restrict_self().map_err(refused)?;
@@ -107,6 +111,8 @@ fn writable() -> BitFlags<AccessFs> {
 enum Missing {
     Skip,
     Refuse,
+    /// The same, and refuses links on the way: where the path leads was judged before, and one that is put there since leads elsewhere.
+    RefuseLinks,
 }
 
 fn allow(rules: RulesetCreated, path: &Path, rights: BitFlags<AccessFs>, missing: Missing) -> Result<RulesetCreated, Refusal> {
@@ -117,13 +123,18 @@ fn allow(rules: RulesetCreated, path: &Path, rights: BitFlags<AccessFs>, missing
             "correct argv, read_paths or write_paths of the tool, or make the path",
         )
     };
-    let fd = match PathFd::new(path) {
-        Ok(fd) => fd,
-        Err(_) if matches!(missing, Missing::Skip) => return Ok(rules),
-        Err(PathFdError::OpenCall { source, .. }) => return Err(refused(&source)),
-        Err(error) => return Err(refused(&error)),
+    let fd: OwnedFd = match missing {
+        Missing::RefuseLinks => {
+            let (flags, links) = (OFlags::PATH | OFlags::CLOEXEC, ResolveFlags::NO_SYMLINKS);
+            openat2(CWD, path, flags, Mode::empty(), links).map_err(|errno| refused(&errno))?
+        }
+        Missing::Skip | Missing::Refuse => match open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+            Ok(fd) => fd,
+            Err(_) if matches!(missing, Missing::Skip) => return Ok(rules),
+            Err(errno) => return Err(refused(&errno)),
+        },
     };
-    let stat = rustix::fs::fstat(fd.as_fd()).map_err(|errno| refused(&errno))?;
+    let stat = rustix::fs::fstat(&fd).map_err(|errno| refused(&errno))?;
     let is_dir = rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir();
     let rights = if is_dir { rights } else { rights & AccessFs::from_file(WANTED) };
     rules.add_rule(PathBeneath::new(fd, rights)).map_err(|error| refused(&error))

@@ -1,6 +1,6 @@
 //! Own tools: a manifest and a call become a job, its end an outcome.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use scalbotics_core::tool::{
 };
 use serde_json::{Map, Value};
 
-use super::inputs;
+use super::{Workspaces, inputs};
 use crate::tool::process::{self, Captured, Finished, Job, Leftover, Limits, Sandbox, Scope, Template, Values};
 
 /// Time that a verifiable or opaque tool gets to answer when it has to stop (semantics §4.3).
@@ -32,6 +32,7 @@ const VERIFY_ATTEMPT: u32 = 0;
 /// A call of an own tool.
 pub(super) struct Attempt<'a> {
     pub(super) sandbox: &'a Arc<Sandbox>,
+    pub(super) workspaces: &'a dyn Workspaces,
     pub(super) tool: &'a Definition,
     pub(super) manifest: &'a Manifest,
     pub(super) call: &'a Call,
@@ -112,9 +113,9 @@ impl Attempt<'_> {
             env,
             secrets: Vec::new(),
             input: self.call.args.to_vec(),
-            read_paths: manifest.read_paths.iter().map(PathBuf::from).collect(),
+            read_paths: self.given(&manifest.read_paths)?,
             data_paths: Vec::new(),
-            write_paths: manifest.write_paths.iter().map(PathBuf::from).collect(),
+            write_paths: self.given(&manifest.write_paths)?,
             pinned,
             directory: None,
             network: manifest.network,
@@ -122,6 +123,13 @@ impl Attempt<'_> {
         };
         add_mounts(&mut job, manifest.workspace, mounts);
         Ok(job)
+    }
+
+    /// Where the paths of the manifest really lead at this moment.
+    fn given(&self, paths: &[String]) -> Result<Vec<PathBuf>, NotDone> {
+        let refused = |path: &String, why: String| NotDone::Unavailable { reason: format!("path `{path}` of the tool: {why}") };
+        let given = |path: &String| self.workspaces.given(self.call, Path::new(path)).map_err(|why| refused(path, why));
+        paths.iter().map(given).collect()
     }
 
     fn outcome(&self, finished: Finished) -> Result<Outcome, NotDone> {

@@ -46,6 +46,10 @@ pub(crate) struct AddArgs {
     /// The overlay `env/NAME.yaml` of its repository that narrows what is in force.
     #[arg(long, value_name = "NAME")]
     overlay: Option<Name>,
+    /// Let its desired state run programs of the daemon's host, and reach addresses of its networks. Whoever writes its repository is trusted
+    /// like an operator then.
+    #[arg(long)]
+    host_access: bool,
     /// Only show which would be added.
     #[arg(long)]
     dry_run: bool,
@@ -65,6 +69,7 @@ pub(super) async fn add(session: &Session, args: &AddArgs, printer: &Printer) ->
         remote_user: args.git_user.clone().unwrap_or_default(),
         remote_token: token.map(|token| token.expose().to_vec()).unwrap_or_default(),
         overlay: text(&args.overlay),
+        host_access: args.host_access,
         validate_only: args.dry_run,
         request_id: session.request_id(),
     };

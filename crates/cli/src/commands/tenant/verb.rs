@@ -99,6 +99,7 @@ async fn list(session: &Session, printer: &Printer) -> Result<(), Failure> {
         column("OPERATES", "/operating"),
         column("DESIRED STATE", "/desired_state"),
         column("REMOTE", "/remote"),
+        wide("HOST ACCESS", "/host_access"),
         wide("BRANCH", "/branch"),
         wide("DIRECTORY", "/directory"),
         wide("CREATED", "/created"),
@@ -117,6 +118,7 @@ pub(super) fn show(tenant: &v1::Tenant, printer: &Printer) -> Result<(), Failure
         column("remote", "/remote"),
         column("branch", "/branch"),
         column("overlay", "/overlay"),
+        column("host access", "/host_access"),
         column("created", "/created"),
         column("admin uid", "/admin_uid"),
     ];
@@ -133,6 +135,7 @@ fn tenant_json(tenant: &v1::Tenant) -> Value {
         "remote": tenant.remote,
         "branch": tenant.branch,
         "overlay": tenant.overlay,
+        "host_access": tenant.host_access,
         "created": wire::time(tenant.create_time),
         "admin_uid": tenant.admin_uid,
     })

@@ -29,6 +29,7 @@ pub(in crate::rpc) fn tenant(tenant: &Tenant, place: &Place, seen: Option<&Statu
         overlay: place.overlay.as_ref().map(ToString::to_string).unwrap_or_default(),
         desired_state: desired_state(seen).to_owned(),
         admin_uid: String::new(),
+        host_access: tenant.host_access || place.is_operating,
     }
 }
 
@@ -57,7 +58,9 @@ pub(in crate::rpc) fn tenant_failure(error: &tenants::Error, name: &str) -> Fail
             .next("stop the daemon to stop everybody; `scalbotics tenant list` shows who else is served"),
         Refused::Premises { id, source } => {
             tracing::error!(tenant = %id, error = scalbotics_core::in_words(source.as_ref()), "the place of a tenant cannot be made");
-            refuse(codes::TENANT_UNFOUNDED).next("see the daemon's log, mend it, and add the tenant again")
+            refuse(codes::TENANT_UNFOUNDED)
+                .why(scalbotics_core::in_words(source.as_ref()))
+                .next("mend it, and add the tenant again: what was made of it is used")
         }
         Refused::Change(error) => change_failure(error),
     }
