@@ -14,9 +14,12 @@ use scalbotics_core::tenant::TenantId;
 /// Values of one tenant at most: those of now and of some rotations. Beyond it the ones of now are read anew.
 const VALUES_MAX: usize = 4 * SECRETS_MAX;
 
+/// Takes a value and whose it is.
+pub type Tell = dyn Fn(&TenantId, &Secret) + Send + Sync;
+
 /// Who is told of each value and whose it is, so that it is covered beside tools too: in the log, in errors.
 #[derive(Clone)]
-struct Told(Arc<dyn Fn(&TenantId, &Secret) + Send + Sync>);
+struct Told(Arc<Tell>);
 
 impl std::fmt::Debug for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,7 +63,7 @@ impl Masks {
 
     /// Tells of each value that is taken out from now on.
     #[must_use]
-    pub fn telling(mut self, tell: Arc<dyn Fn(&TenantId, &Secret) + Send + Sync>) -> Self {
+    pub fn telling(mut self, tell: Arc<Tell>) -> Self {
         self.told = Some(Told(tell));
         self
     }

@@ -14,7 +14,7 @@ mod source;
 
 pub use error::Error;
 pub use masking::MaskingRunner;
-pub use masks::Masks;
+pub use masks::{Masks, Tell};
 pub use own::Own;
 pub use reserved::Reserved;
 pub use sealing::{fingerprint, seal};
