@@ -94,6 +94,7 @@ impl Installation {
             name: format!("tenants/{tenant}"),
             admin: admin.to_owned(),
             login_key: key.public().to_jwk_json().unwrap(),
+            host_access: true,
             ..Default::default()
         };
         let added = waited(async {
