@@ -302,6 +302,8 @@ fn offline(installation: &Installation, code: i32) -> Answer {
     let config = installation.config();
     let answer = installation.ann(&["audit", "verify", "--offline", "--config", config.to_str().unwrap()]);
     let answer = answer.exits(code);
-    assert!(code == 0 || answer.stderr.contains("next: "), "{answer:#?}");
+    if code != 0 {
+        answer.error();
+    }
     answer
 }
