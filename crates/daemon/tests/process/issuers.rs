@@ -75,7 +75,7 @@ fn issuers_are_added_listed_and_removed_and_the_rest_of_the_file_stays() {
         (&web.at("/twice"), &[], "same kid"),
         (&web.at("/small"), &[], "no named key"),
         (&good, &["--algorithms", "RS256"], "no named key"),
-        (&good, &["--tenants", "x=elsewhere"], "no tenant `elsewhere`"),
+        (&good, &["--tenants", "x=system"], "nobody is in the tenant `system`"),
         (&good, &["--algorithms", "HS256"], "HS256"),
         (&good, &["--algorithms", "none"], "none"),
         (&good, &["--groups-claim", ""], "empty"),
