@@ -48,6 +48,27 @@ async fn an_error_refers_to_the_trace_of_the_caller_or_to_a_new_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_trace_of_a_megabyte_is_refused_and_the_next_call_is_answered() {
+    let world = World::open().await;
+    let mut request = tonic::Request::new(v1::WhoAmIRequest {});
+    request.metadata_mut().append("traceparent", AsciiMetadataValue::try_from("0".repeat(1_000_000)).unwrap());
+    let refused = SessionServiceClient::new(world.channel.clone()).who_am_i(request).await;
+    assert!(refused.is_err(), "more than the headers of a call may have: {refused:?}");
+    let good = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    // The connection may be gone by it, which is the caller's own; another one is made.
+    for _ in 0..10 {
+        let mut request = tonic::Request::new(v1::WhoAmIRequest {});
+        request.metadata_mut().append("traceparent", AsciiMetadataValue::try_from(good.as_str()).unwrap());
+        let answer = SessionServiceClient::new(world.channel.clone()).who_am_i(request).await.unwrap_err();
+        if let Some(info) = answer.get_error_details().error_info() {
+            assert_eq!(info.metadata["trace"], TRACE);
+            return;
+        }
+    }
+    panic!("nothing is answered any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_task_and_its_records_keep_the_trace() {
     let mut world = World::open().await;
     let token = world.token("ann").await;
