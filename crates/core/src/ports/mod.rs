@@ -64,7 +64,7 @@ pub use signer::{SignError, Signer};
 pub use statement_verifier::{EnrolledKey, StatementVerifier, VerifyError};
 pub use svid_book::{SvidBook, SvidFilter};
 pub use task_log::{Batch, BatchError, Committed, IntentPermit, StoreError, StoredEvent, Summary, TaskFilter, TaskLog};
-pub use tenant_registry::{RemoteRepository, TENANTS_MAX, Tenant, TenantRegistry};
+pub use tenant_registry::{RemoteRepository, TENANTS_MAX, Tenant, TenantRegistry, is_served};
 pub use tool_runner::{Stop, ToolRunner};
 pub use wrap_store::{Rewrapped, WrapStore};
 pub use wrapping_keys::{KeyringError, RetiredKey, WrappingKeys};

@@ -80,3 +80,12 @@ pub trait TenantRegistry: Send + Sync + std::fmt::Debug {
         first: Option<(Human, Note)>,
     ) -> Result<(), StoreError>;
 }
+
+/// Whether anything of a tenant may act: it is registered, and not suspended.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn is_served(registry: &dyn TenantRegistry, id: &TenantId) -> Result<bool, StoreError> {
+    let tenant = registry.tenant(id).await?;
+    Ok(tenant.is_some_and(|tenant| tenant.standing == Standing::Active))
+}

@@ -1,6 +1,7 @@
 //! Whether a tenant is served: whatever of it calls, or is called for, is refused while it is suspended.
 
 use scalbotics_core::agent::Standing;
+use scalbotics_core::ports::is_served;
 use scalbotics_core::tenant::TenantId;
 
 use super::codes;
@@ -14,8 +15,7 @@ impl Context {
     /// # Errors
     /// Those of the store.
     pub(super) async fn is_served(&self, tenant: &TenantId) -> Result<bool, Failure> {
-        let found = self.ports.tenants.tenant(tenant).await.map_err(|error| store_failure(&error))?;
-        Ok(found.is_some_and(|found| found.standing == Standing::Active))
+        is_served(self.ports.tenants.as_ref(), tenant).await.map_err(|error| store_failure(&error))
     }
 
     /// Refuses what is asked for a tenant that is suspended, after the words of what was attempted.

@@ -8,7 +8,7 @@ use scalbotics_core::digest::Digest;
 use scalbotics_core::failpoint;
 use scalbotics_core::identity::{JoinToken, Joined, SpiffeId, Subject, Svid, TrustDomain};
 use scalbotics_core::ids::{AgentUid, RequestId};
-use scalbotics_core::ports::{IssuedSvid, KeyAuthority, Note, Redeemed, SvidOrder};
+use scalbotics_core::ports::{IssuedSvid, KeyAuthority, Note, Redeemed, SvidOrder, is_served};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::task::TraceContext;
 use scalbotics_core::time::Timestamp;
@@ -135,9 +135,7 @@ impl Issuance {
         let now = self.ports.clock.now();
         let agent = self.ports.registry.agent(order.agent).await?.ok_or(Error::NotFound)?;
         let not_active = || Error::NotActive { name: agent.name.clone() };
-        let tenant = self.ports.tenants.tenant(&agent.tenant).await?;
-        let is_served = tenant.is_some_and(|tenant| tenant.standing == Standing::Active);
-        if agent.standing != Standing::Active || !is_served {
+        if agent.standing != Standing::Active || !is_served(self.ports.tenants.as_ref(), &agent.tenant).await? {
             return Err(not_active());
         }
         let (epoch, joined, action) = basis(&order.basis, &agent, now)?;

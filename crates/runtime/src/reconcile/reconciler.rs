@@ -3,11 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use scalbotics_core::agent::Standing;
 use scalbotics_core::audit::{Kind, OutcomeNote, Record};
 use scalbotics_core::desired::{Finding, FindingKind};
 use scalbotics_core::in_words;
-use scalbotics_core::ports::{AuditQuery, DesiredError, StoreError};
+use scalbotics_core::ports::{AuditQuery, DesiredError, StoreError, is_served};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::tenant::TenantId;
 use tokio::sync::Notify;
@@ -124,8 +123,7 @@ impl Reconciler {
 
     /// Whether the tenant may act; where that cannot be read, it is looked at later.
     async fn is_served(&self) -> bool {
-        let tenant = self.ports.tenants.tenant(self.tenant()).await;
-        tenant.is_ok_and(|tenant| tenant.is_some_and(|tenant| tenant.standing == Standing::Active))
+        is_served(self.ports.tenants.as_ref(), self.tenant()).await.unwrap_or(false)
     }
 
     /// Asks for a look now, without waiting for it (SIGHUP).

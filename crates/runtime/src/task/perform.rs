@@ -7,7 +7,7 @@ use std::sync::Arc;
 use scalbotics_core::agent::Standing;
 use scalbotics_core::failpoint;
 use scalbotics_core::policy::Warrant;
-use scalbotics_core::ports::StoreError;
+use scalbotics_core::ports::{StoreError, is_served};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, EffectClass, NotDone, Outcome};
@@ -72,9 +72,9 @@ impl Actor {
     /// decision. That a grant is over shows in the deadline, which lies before its end.
     async fn absent_principal(&self) -> Option<String> {
         let ports = &self.shared.ports;
-        match ports.tenants.tenant(&self.tenant).await {
-            Ok(Some(tenant)) if tenant.standing == Standing::Active => {}
-            Ok(_) => return Some("the tenant was suspended".to_owned()),
+        match is_served(ports.tenants.as_ref(), &self.tenant).await {
+            Ok(true) => {}
+            Ok(false) => return Some("the tenant was suspended".to_owned()),
             Err(error) => return Some(format!("the registry cannot be read: {error}")),
         }
         for principal in &self.state().ok()?.envelope.chain.principals {

@@ -13,10 +13,9 @@ use scalbotics_core::payload::Salt;
 use scalbotics_core::policy::{
     Answer, Authorization, Decision, Denial, Permit, Request, Resource, Ruling, Verdict, authorize, tool_action, tool_context,
 };
-use scalbotics_core::ports::StoreError;
+use scalbotics_core::ports::{StoreError, is_served};
 use scalbotics_core::principal::{Chain, Principal, Uid};
 use scalbotics_core::task::{Failure, State};
-use scalbotics_core::tenant::TenantId;
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, Definition, Mark, ResolvedInput, call_digest};
 use serde_json::Value;
@@ -132,7 +131,7 @@ impl Gate {
         let begun = tokio::time::Instant::now();
         let stored = &asked.state.envelope.chain;
         let mut present = Vec::with_capacity(stored.principals.len());
-        let is_served = self.is_served(&asked.state.envelope.tenant).await?;
+        let is_served = is_served(self.ports.tenants.as_ref(), &asked.state.envelope.tenant).await?;
         for principal in &stored.principals {
             let found = self.present(principal, asked).await?;
             present.push(Present { active: found.active && is_served, ..found });
@@ -196,12 +195,6 @@ impl Gate {
             }
         }
         (decision, permit)
-    }
-
-    /// Whether anything of the tenant may act.
-    async fn is_served(&self, tenant: &TenantId) -> Result<bool, StoreError> {
-        let tenant = self.ports.tenants.tenant(tenant).await?;
-        Ok(tenant.is_some_and(|tenant| tenant.standing == Standing::Active))
     }
 
     async fn present(&self, stored: &Principal, asked: &Asked<'_>) -> Result<Present, StoreError> {
