@@ -200,7 +200,7 @@ impl ToolRunner for ScriptedTools {
         }
     }
 
-    async fn prove_dead(&self, _: &Call, _: u32) -> bool {
+    async fn prove_dead(&self, _: &Definition, _: &Call, _: u32) -> bool {
         !*self.undead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -195,12 +195,12 @@ fn proven_dead() {
     let tool = own("opaque", "echo x >$SCALBOTICS_MOUNT_OUT/runs; while :; do sleep 1; done", json!({ "workspace": "write" }));
     let call = call(&tool, &json!({}));
     runtime().block_on(async {
-        assert!(w.runner.prove_dead(&call, 1).await);
+        assert!(w.runner.prove_dead(&tool, &call, 1).await);
         let prove = async {
             while !w.f.path("out/runs").try_exists().unwrap() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
-            w.runner.prove_dead(&call, 1).await
+            w.runner.prove_dead(&tool, &call, 1).await
         };
         let (outcome, proven) = tokio::join!(w.runner.run(&tool, warrant(call.clone()), &NEVER), prove);
         assert!(proven);

@@ -40,5 +40,5 @@ pub trait ToolRunner: Send + Sync + std::fmt::Debug {
     /// Proves that nothing of an earlier attempt of this call still runs, killing it if need be (semantics §2.6).
     ///
     /// Answers `false` when that cannot be proven.
-    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool;
+    async fn prove_dead(&self, tool: &Definition, call: &Call, attempt: u32) -> bool;
 }

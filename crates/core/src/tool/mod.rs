@@ -5,7 +5,9 @@ mod definition;
 mod effect_class;
 mod manifest;
 mod outcome;
+mod output;
 pub mod schema;
+mod template;
 mod tier;
 
 pub(crate) use call::call_digest_of_ids;
@@ -15,4 +17,6 @@ pub use definition::{Builtin, Definition, Kind};
 pub use effect_class::EffectClass;
 pub use manifest::{KeyPassing, Limits, Manifest, ManifestError, SecretPassing, WorkspaceAccess};
 pub use outcome::{NotDone, Outcome, Verification};
+pub use output::said;
+pub use template::{Template, TemplateError, Values};
 pub use tier::Tier;

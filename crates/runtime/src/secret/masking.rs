@@ -58,8 +58,8 @@ impl ToolRunner for MaskingRunner {
         (verdict, result)
     }
 
-    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool {
-        self.inner.prove_dead(call, attempt).await
+    async fn prove_dead(&self, tool: &Definition, call: &Call, attempt: u32) -> bool {
+        self.inner.prove_dead(tool, call, attempt).await
     }
 }
 

@@ -104,7 +104,7 @@ impl Actor {
             Err(words) => return self.give_up(effect, Denied::Because(Doubt::OutcomeUnknown, words)).await,
         };
         let tool_runner = Arc::clone(&self.shared.ports.tools);
-        if !tool_runner.prove_dead(&open.call, open.known.attempt).await {
+        if !tool_runner.prove_dead(&open.tool, &open.call, open.known.attempt).await {
             return self.park(effect, Doubt::LeftoverAlive).await;
         }
         match open.known.intent.class {

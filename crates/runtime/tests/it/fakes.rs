@@ -207,9 +207,9 @@ impl ToolRunner for CrashingTools {
         answer
     }
 
-    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool {
+    async fn prove_dead(&self, tool: &Definition, call: &Call, attempt: u32) -> bool {
         let number = self.crash.proofs.fetch_add(1, Ordering::SeqCst);
         self.crash.pass(Moment::BeforeProof(number)).await;
-        self.inner.prove_dead(call, attempt).await
+        self.inner.prove_dead(tool, call, attempt).await
     }
 }

@@ -48,7 +48,7 @@ impl ToolRunner for Says {
         (Verification::Unknown, None)
     }
 
-    async fn prove_dead(&self, _: &Call, _: u32) -> bool {
+    async fn prove_dead(&self, _: &Definition, _: &Call, _: u32) -> bool {
         true
     }
 }

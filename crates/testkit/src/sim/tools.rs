@@ -252,7 +252,7 @@ impl ToolRunner for Hands {
         answer
     }
 
-    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool {
+    async fn prove_dead(&self, _: &Definition, call: &Call, attempt: u32) -> bool {
         let stage = &self.stage;
         stage.weather.pass().await;
         if !stage.weather.is_calm() && stage.chance.in_thousand(20) {

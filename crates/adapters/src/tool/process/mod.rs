@@ -34,7 +34,6 @@ mod ready;
 mod sandbox;
 mod scope;
 mod syscalls;
-mod template;
 mod trial;
 mod wire;
 
@@ -44,5 +43,4 @@ pub use self::outcome::{Captured, Finished, Outcome, Refusal};
 pub use self::pinned::{Opened, PINNED_BYTES_MAX, hash_into, open_regular};
 pub use self::sandbox::Sandbox;
 pub use self::scope::{Leftover, Scope};
-pub use self::template::{Template, TemplateError, Values};
 pub use self::trial::try_out;

@@ -5,23 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scalbotics_core::desired::Mount;
-use scalbotics_core::payload;
 use scalbotics_core::ports::Stop;
 use scalbotics_core::redaction::Mask;
 use scalbotics_core::secret::Secret;
 use scalbotics_core::tool::{
-    Call, Definition, EffectClass, KeyPassing, Manifest, NotDone, Outcome, Verification, WorkspaceAccess,
+    Call, Definition, EffectClass, KeyPassing, Manifest, NotDone, Outcome, Template, Values, Verification, WorkspaceAccess, said,
 };
 use serde_json::{Map, Value};
 
 use super::{Workspaces, inputs};
-use crate::tool::process::{self, Captured, Finished, Job, Leftover, Limits, Sandbox, Scope, Template, Values};
+use crate::tool::process::{self, Finished, Job, Leftover, Limits, Sandbox, Scope};
 
 /// Time that a verifiable or opaque tool gets to answer when it has to stop (semantics §4.3).
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(5);
-
-/// Bytes of standard error in a reason.
-const REASON_BYTES_MAX: usize = 2048;
 
 /// Bytes of standard error that are kept at all.
 const STDERR_BYTES_MAX: u64 = 16 * 1024;
@@ -66,7 +62,10 @@ impl Attempt<'_> {
         match finished.outcome {
             process::Outcome::Exited { code: 0 } => {
                 let result = Some(finished.stdout.bytes.clone()).filter(|bytes| !bytes.is_empty());
-                (Verification::Landed, result.filter(|_| self.check_output(&finished.stdout).is_ok()))
+                (
+                    Verification::Landed,
+                    result.filter(|_| self.tool.check_output(&finished.stdout.bytes, finished.stdout.total).is_ok()),
+                )
             }
             process::Outcome::Exited { code: 1 } => (Verification::NotLanded, None),
             process::Outcome::Exited { .. }
@@ -136,20 +135,20 @@ impl Attempt<'_> {
         let Finished { outcome, stdout, stderr } = finished;
         let ended = |what: String| {
             // A tool without an effect has just failed; any other may have had its effect before it was ended.
-            let reason = what + &said(&stderr);
+            let reason = what + &said(&stderr.bytes);
             match self.tool.effect {
                 EffectClass::Pure => Outcome::Failed { reason },
                 EffectClass::Keyed | EffectClass::Verifiable | EffectClass::Opaque => Outcome::Unknown { reason },
             }
         };
         Ok(match outcome {
-            process::Outcome::Exited { code: 0 } => match self.check_output(&stdout) {
+            process::Outcome::Exited { code: 0 } => match self.tool.check_output(&stdout.bytes, stdout.total) {
                 Ok(()) => Outcome::Landed { truncated: stdout.truncated(), output: stdout.bytes },
                 // It said that it succeeded, so to call this a failure of the effect would be wrong for any but a pure tool.
                 Err(reason) => ended(format!("the tool exited with 0, but {reason}")),
             },
             process::Outcome::Exited { code } => {
-                Outcome::Failed { reason: format!("the tool exited with {code}") + &said(&stderr) }
+                Outcome::Failed { reason: format!("the tool exited with {code}") + &said(&stderr.bytes) }
             }
             process::Outcome::Killed { signal } => ended(format!("the tool was killed by signal {signal}")),
             process::Outcome::TimedOut => ended("the tool was killed at its time limit".to_owned()),
@@ -163,18 +162,6 @@ impl Attempt<'_> {
             process::Outcome::Changed(path) => return Err(NotDone::Changed { input: inputs::name_at(self.call, &path) }),
             process::Outcome::Lost => Outcome::Unknown { reason: "the sandbox was destroyed from outside".to_owned() },
         })
-    }
-
-    /// Output that is promised to be JSON must be, whole, within what can be stored, and of the promised shape.
-    fn check_output(&self, stdout: &Captured) -> Result<(), String> {
-        let Some(schema) = &self.tool.output else { return Ok(()) };
-        if stdout.truncated() {
-            return Err(format!("its output of {} bytes is longer than allowed", stdout.total));
-        }
-        let not_promised = |why: String| format!("its output is not the JSON that its manifest promises: {why}");
-        let value = scalbotics_core::json::parse_within(&stdout.bytes, payload::LEN_MAX)
-            .map_err(|error| not_promised(error.to_string()))?;
-        schema.check(&value).map_err(|violation| not_promised(violation.to_string()))
     }
 }
 
@@ -237,12 +224,4 @@ pub(super) fn add_mounts(job: &mut Job, access: WorkspaceAccess, mounts: &[Mount
         let name = mount.name.as_str().to_ascii_uppercase().replace(['-', '.'], "_");
         job.env.insert(format!("SCALBOTICS_MOUNT_{name}"), mount.path.clone());
     }
-}
-
-/// What the tool wrote on standard error, shortened and without control characters, to be read as data.
-fn said(stderr: &Captured) -> String {
-    let head = stderr.bytes.get(..REASON_BYTES_MAX).unwrap_or(&stderr.bytes);
-    let text = String::from_utf8_lossy(head);
-    let text = text.trim().chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect::<String>();
-    if text.is_empty() { String::new() } else { format!("; it said: {text}") }
 }
