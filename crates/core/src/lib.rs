@@ -42,6 +42,7 @@ pub mod task;
 pub mod tenant;
 pub mod time;
 pub mod tool;
+pub mod worker;
 pub mod workflow;
 pub mod workload;
 

@@ -14,7 +14,7 @@ use scalbotics_core::ports::{Clock, IssuedSvid, KeyAuthority, KeyAuthorityError,
 use scalbotics_core::time::Timestamp;
 use scalbotics_identity::authority::local::KeystoreAuthority;
 use scalbotics_identity::authority::tls::{ClientAnchors, ServingCertificate};
-use scalbotics_identity::holder::{join_token, svid};
+use scalbotics_identity::holder::{join_token, svid, worker_warrant};
 use scalbotics_runtime::Supervisor;
 
 use crate::keys::Own;
@@ -130,6 +130,15 @@ impl Authorities {
     /// The digest of the trust bundle, by which workers know this daemon.
     pub(crate) const fn bundle(&self) -> Digest {
         self.bundle
+    }
+
+    /// The signature under the text of a worker's warrant, with the certificates by which it is verified, DER, the daemon's own first.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`].
+    pub(crate) fn sign_warrant(&self, text: &[u8]) -> Result<(Vec<u8>, Vec<Vec<u8>>), StartError> {
+        let signature = worker_warrant::sign(&self.own.key()?, text).map_err(certificate)?;
+        Ok((signature.to_vec(), self.serving.chain()))
     }
 
     /// By whom clients are verified.

@@ -165,12 +165,20 @@ impl Own {
         &self.order
     }
 
+    /// The key.
+    ///
+    /// # Errors
+    /// [`StartError::Certificate`].
+    pub(crate) fn key(&self) -> Result<Pair, StartError> {
+        Pair::from_pkcs8_der(&self.key_der).map_err(|error| StartError::Certificate { source: error.into() })
+    }
+
     /// The certificate with its key.
     ///
     /// # Errors
     /// [`StartError::Certificate`].
     pub(crate) fn identity(&self, issued: &IssuedSvid) -> Result<Identity, StartError> {
-        let key = Pair::from_pkcs8_der(&self.key_der).map_err(|error| StartError::Certificate { source: error.into() })?;
+        let key = self.key()?;
         Ok(Identity { chain: issued.chain.iter().map(|certificate| certificate.clone().into()).collect(), key })
     }
 }

@@ -40,6 +40,7 @@ pub mod tenants;
 mod timers;
 mod tool;
 mod vault;
+pub mod worker;
 
 pub use caller::Caller;
 pub use change::{ChangeError, Changed};

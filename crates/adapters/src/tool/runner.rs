@@ -114,7 +114,7 @@ impl LocalRunner {
         Fetcher::check(tool, &reach, &call.args)?;
         let secret = match &tool.kind {
             Kind::Http(destination) => destination.secret.as_ref().map(|passing| &passing.name),
-            Kind::Builtin(_) | Kind::Process(_) | Kind::Model => None,
+            Kind::Builtin(_) | Kind::Process(_) | Kind::Worker(_) | Kind::Model => None,
         };
         let secret = match secret {
             Some(name) => Some(self.secrets.reveal(warrant, name).await.map_err(|error| not_revealed(&error))?),
@@ -142,6 +142,7 @@ impl LocalRunner {
         let files = |which: fs::Tool, mounts: Vec<Mount>| builtin::run(which, mounts, call, time, stop);
         match &tool.kind {
             Kind::Model => Err(NotDone::Unavailable { reason: "models are not asked by the runner of tools".to_owned() }),
+            Kind::Worker(_) => Err(NotDone::Unavailable { reason: "only its worker runs it".to_owned() }),
             Kind::Builtin(Builtin::FsList) => files(fs::Tool::List, self.mounts(call)?).await,
             Kind::Builtin(Builtin::FsRead) => files(fs::Tool::Read, self.mounts(call)?).await,
             Kind::Builtin(Builtin::FsSearch) => files(fs::Tool::Search, self.mounts(call)?).await,
@@ -187,9 +188,10 @@ impl ToolRunner for LocalRunner {
             Kind::Builtin(Builtin::HttpFetch) | Kind::Http(_) => {
                 Reach::of(tool).map_or(Ok(()), |reach| Fetcher::check(tool, &reach, &call.args)).map(|()| Vec::new())
             }
-            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch | Builtin::FsWrite) | Kind::Model => {
-                Ok(Vec::new())
-            }
+            // What lies on a worker's machine cannot be hashed here.
+            Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch | Builtin::FsWrite)
+            | Kind::Model
+            | Kind::Worker(_) => Ok(Vec::new()),
         }
     }
 
@@ -204,6 +206,7 @@ impl ToolRunner for LocalRunner {
             // Reading has no effect that could have landed, and nobody can be asked about the others.
             Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch | Builtin::HttpFetch | Builtin::ProcessRun)
             | Kind::Http(_)
+            | Kind::Worker(_)
             | Kind::Model => (Verification::Unknown, None),
             Kind::Process(manifest) => {
                 let secrets = Vec::new();
@@ -213,7 +216,7 @@ impl ToolRunner for LocalRunner {
         }
     }
 
-    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool {
+    async fn prove_dead(&self, _: &Definition, call: &Call, attempt: u32) -> bool {
         // File tools are threads of the daemon, and requests are its sockets: they died with it. Their attempts have no lock and
         // count as dead here too.
         own::prove_dead(&self.sandbox, call, attempt).await

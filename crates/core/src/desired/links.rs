@@ -8,7 +8,7 @@ use super::read::{Files, Source};
 use super::{AgentFile, FindingKind, TeamFile, with_builtins};
 use crate::egress::TOOL_PREFIX;
 use crate::tenant::Name;
-use crate::tool::{Builtin, Definition, Tier};
+use crate::tool::{Builtin, Definition, Manifest, Tier};
 use crate::workflow::{Workflow, WrittenPlace};
 
 /// What names may lead to.
@@ -28,6 +28,9 @@ pub(super) fn check(
     let links = Links { files, tools: with_builtins(tools), workflows };
     for team in files.teams.values().flatten() {
         findings.extend(links.lead(team));
+    }
+    for tool in files.tools.values().flatten() {
+        findings.extend(links.worker(tool));
     }
     for agent in files.agents.values().flatten() {
         findings.extend(links.team(agent));
@@ -120,6 +123,13 @@ impl Links<'_> {
         }
         let why = format!("its tier is {}, above the agent's tier_max {}", definition.tier.number(), tier_max.number());
         Some(finding(agent, tool, format!("tool `{tool}` is refused"), why, "remove the tool, or raise tier_max".to_owned()))
+    }
+
+    fn worker(&self, tool: &Source<Manifest>) -> Option<Finding> {
+        let worker = tool.value.worker.as_ref().filter(|worker| !self.files.agents.contains_key(*worker))?;
+        let why = format!("there is no agents/{worker}.yaml");
+        let next = "add the agent whose worker runs the tool, or name another".to_owned();
+        Some(finding(tool, worker, format!("worker `{worker}` does not exist"), why, next))
     }
 
     /// A tool that a destination would make, if its file is not only refused.

@@ -53,6 +53,7 @@ impl<'a> Reach<'a> {
             Kind::Http(destination) => Some(Self::Declared(destination)),
             Kind::Builtin(Builtin::FsList | Builtin::FsRead | Builtin::FsSearch | Builtin::FsWrite | Builtin::ProcessRun)
             | Kind::Process(_)
+            | Kind::Worker(_)
             | Kind::Model => None,
         }
     }

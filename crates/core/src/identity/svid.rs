@@ -17,9 +17,10 @@ use crate::tool::Tier;
 /// How long certificates go on after new keys were asked for in good order, in milliseconds (semantics §4.8).
 pub const ROTATION_OVERLAP_MS: u64 = 60_000;
 
-/// What an agent may ever ask of the API by its own certificate, whatever policy permits it: to know itself, to renew, and to see its own
-/// tasks.
-pub const ACTIONS: [&str; 5] = ["identity.renew", "installation.status", "session.whoami", "task.read", "task.watch"];
+/// What an agent may ever ask of the API by its own certificate, whatever policy permits it: to know itself, to renew, to see its own tasks, and
+/// to attend as a worker.
+pub const ACTIONS: [&str; 6] =
+    ["identity.renew", "installation.status", "session.whoami", "task.read", "task.watch", "worker.attend"];
 
 /// The human who stands at the head of whatever an agent asks by its certificate, and the grant by which it may (semantics §3.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

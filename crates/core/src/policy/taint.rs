@@ -45,7 +45,8 @@ fn mark(tool: &Name) -> Option<&'static str> {
 #[must_use]
 pub fn egress(tool: &Definition) -> &'static str {
     match &tool.kind {
-        Kind::Builtin(Builtin::HttpFetch) => "any",
+        // What its machine reaches nobody here can say.
+        Kind::Builtin(Builtin::HttpFetch) | Kind::Worker(_) => "any",
         // A model's server is a file of `models/`.
         Kind::Http(_) | Kind::Model => "declared",
         Kind::Process(manifest) if manifest.network => "any",

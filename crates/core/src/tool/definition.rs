@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{EffectClass, Manifest, ManifestError, Tier, schema::Schema};
+use super::{EffectClass, Limits, Manifest, ManifestError, Tier, WorkspaceAccess, schema::Schema};
 use crate::digest::Digest;
 use crate::egress::Destination;
 use crate::model::Request;
@@ -76,6 +76,8 @@ pub enum Kind {
     Model,
     /// A program in the sandbox.
     Process(Box<Manifest>),
+    /// A program that the worker of an agent runs.
+    Worker(Box<Manifest>),
     /// A request to a destination of desired state.
     Http(Box<Destination>),
 }
@@ -87,7 +89,7 @@ impl Kind {
         match self {
             Self::Builtin(_) => BUILTIN_TAG,
             Self::Model => MODEL_TAG,
-            Self::Process(_) => PROCESS_TAG,
+            Self::Process(_) | Self::Worker(_) => PROCESS_TAG,
             Self::Http(_) => HTTP_TAG,
         }
     }
@@ -146,7 +148,7 @@ impl Definition {
             timeout: manifest.timeout,
             digest: Digest::of_parts(PROCESS_TAG, &[&bytes]),
             text: String::from_utf8_lossy(&bytes).into(),
-            kind: Kind::Process(Box::new(manifest)),
+            kind: if manifest.worker.is_some() { Kind::Worker(Box::new(manifest)) } else { Kind::Process(Box::new(manifest)) },
         })
     }
 }
@@ -156,7 +158,7 @@ impl Definition {
     #[must_use]
     pub fn seen_by_policy(&self, args: Value, len: usize) -> Value {
         match &self.kind {
-            Kind::Builtin(_) | Kind::Process(_) | Kind::Http(_) => args,
+            Kind::Builtin(_) | Kind::Process(_) | Kind::Worker(_) | Kind::Http(_) => args,
             Kind::Model => serde_json::from_value(args).map_or(Value::Null, |request: Request| request.view(len)),
         }
     }
@@ -166,7 +168,7 @@ impl Definition {
     pub fn outcome_len_max(&self) -> u64 {
         match &self.kind {
             Kind::Builtin(_) | Kind::Http(_) | Kind::Model => crate::payload::LEN_MAX as u64,
-            Kind::Process(manifest) => manifest.limits.output_bytes.min(crate::payload::LEN_MAX as u64),
+            Kind::Process(manifest) | Kind::Worker(manifest) => manifest.limits.output_bytes.min(crate::payload::LEN_MAX as u64),
         }
     }
 }
@@ -187,6 +189,7 @@ impl Manifest {
         self.check_ranges()?;
         self.check_paths()?;
         self.check_secrets()?;
+        self.check_worker()?;
         let elements = self.argv.iter().chain(self.verify.iter().flatten());
         elements.flat_map(|element| placeholders(element)).try_for_each(|placeholder| {
             let known = placeholder == "idempotency_key"
@@ -200,6 +203,26 @@ impl Manifest {
             Some(super::KeyPassing::Env(name)) => !name.is_empty() && !name.contains(['=', '\0']),
             Some(super::KeyPassing::Argv) => self.argv.iter().any(|element| element.contains("{{idempotency_key}}")),
             None => false,
+        }
+    }
+
+    /// What a worker's machine could not keep may not be promised.
+    fn check_worker(&self) -> Result<(), ManifestError> {
+        if self.worker.is_none() {
+            return Ok(());
+        }
+        let limits = Limits { output_bytes: Limits::default().output_bytes, ..self.limits };
+        let said = [
+            ("limits", limits != Limits::default()),
+            ("read_paths", !self.read_paths.is_empty()),
+            ("write_paths", !self.write_paths.is_empty()),
+            ("workspace", self.workspace != WorkspaceAccess::None),
+            ("network", self.network),
+            ("secrets", !self.secrets.is_empty()),
+        ];
+        match said.into_iter().find(|(_, is_said)| *is_said) {
+            Some((field, _)) => Err(ManifestError::OnWorker { tool: self.id.clone(), field }),
+            None => Ok(()),
         }
     }
 
@@ -276,6 +299,31 @@ mod tests {
         });
         let manifest: Manifest = serde_json::from_value(manifest).unwrap();
         Definition::from_manifest(manifest).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_tool_of_a_worker_promises_nothing_that_the_sandbox_keeps() {
+        let definition = |more: Value| {
+            let mut manifest = json!({
+                "id": "own", "description": "A test.", "argv": ["/bin/true"], "tier": 1, "effect": "pure", "worker": "till",
+                "input": { "type": "object", "properties": {} },
+            });
+            manifest.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            Definition::from_manifest(serde_json::from_value(manifest).unwrap())
+        };
+        let good = definition(json!({ "limits": { "output_bytes": 10 }, "timeout": "1s" })).unwrap();
+        assert!(matches!(good.kind, Kind::Worker(_)), "{good:?}");
+        for (field, value) in [
+            ("limits", json!({ "cpu_seconds": 1 })),
+            ("read_paths", json!(["/srv"])),
+            ("write_paths", json!(["/srv"])),
+            ("workspace", json!("read")),
+            ("network", json!(true)),
+            ("secrets", json!([{ "name": "secret://acme/a", "env": "A" }])),
+        ] {
+            let refused = definition(json!({ field: value })).unwrap_err();
+            assert!(matches!(refused, ManifestError::OnWorker { field: found, .. } if found == field), "{refused}");
+        }
     }
 
     #[test]

@@ -65,6 +65,10 @@ pub struct Manifest {
     /// Whether the program may use the network.
     #[serde(default)]
     pub network: bool,
+    /// The agent whose worker runs the program, on its own machine, instead of the daemon's sandbox. What is said of the sandbox (`limits` but
+    /// `output_bytes`, `read_paths`, `write_paths`, `workspace`, `network`, `secrets`) is refused then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<Name>,
 }
 
 const fn day() -> Span {
@@ -183,6 +187,14 @@ pub enum ManifestError {
         tool: Name,
         /// The variable.
         variable: String,
+    },
+    /// A tool that a worker runs says something of the daemon's sandbox.
+    #[error("tool `{tool}` is run by a worker, where `{field}` means nothing")]
+    OnWorker {
+        /// The tool.
+        tool: Name,
+        /// The field.
+        field: &'static str,
     },
     /// A path is not absolute or holds `..`.
     #[error("tool `{tool}` names path `{path}`, which is not absolute and free of `..`")]

@@ -177,7 +177,7 @@ fn secrets(patient: &Patient<'_>, followed: &Followed, state: &InForce) -> Findi
     let named_by_tools = state.snapshot.tools.values().flat_map(|tool| match &tool.kind {
         Kind::Process(manifest) => manifest.secrets.iter().map(|passing| &passing.name).collect(),
         Kind::Http(destination) => destination.secret.iter().map(|sent| &sent.name).collect(),
-        Kind::Builtin(_) | Kind::Model => Vec::new(),
+        Kind::Builtin(_) | Kind::Worker(_) | Kind::Model => Vec::new(),
     });
     let mut named: BTreeSet<String> = named_by_tools.map(|reference| reference.name.to_string()).collect();
     named.extend(state.snapshot.models.values().filter_map(|model| model.api_key.as_ref()).map(|key| key.name.to_string()));

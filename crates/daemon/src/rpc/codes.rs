@@ -91,6 +91,7 @@ codes! {
     STORE_FAILED "STORE_FAILED" "the store could not do it";
     STORE_CORRUPT "STORE_CORRUPT" "what was stored cannot have been written by this program";
     CONFLICT "CONFLICT" "somebody else changed it first";
+    WORKER_RELIEVED "WORKER_RELIEVED" "another process attends as the worker of the agent";
     SHUTTING_DOWN "SHUTTING_DOWN" "the daemon is ending and takes no new calls";
     CLOCK_UNTRUSTED "CLOCK_UNTRUSTED" "the clock stepped too far, so nothing is issued";
     INTERNAL "INTERNAL" "the daemon has a fault";

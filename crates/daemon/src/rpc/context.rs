@@ -10,7 +10,7 @@ use scalbotics_identity::authority::issuer::{Issuer, Validator};
 use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::reconcile::States;
 use scalbotics_runtime::{
-    Decisions, Ports, Supervisor, approval, audit, evidence, identity, model, people, secret, task, tenants,
+    Decisions, Ports, Supervisor, approval, audit, evidence, identity, model, people, secret, task, tenants, worker,
 };
 use scalbotics_store::SqliteStore;
 
@@ -36,6 +36,8 @@ pub struct Context {
     pub tasks: task::Service,
     /// Who asks models, for whether each is asked now.
     pub models: Arc<model::Runner>,
+    /// Workers in processes of their own.
+    pub workers: worker::Posts,
     /// Approvals.
     pub approvals: approval::Service,
     /// People, and the standing of agents.

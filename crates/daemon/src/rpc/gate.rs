@@ -27,7 +27,7 @@ use super::codes;
 use super::context::Context;
 use super::failure::Failure;
 use super::held::Held;
-use super::intake::{Counted, Intake};
+use super::intake::{Counted, Intake, PutDown};
 use super::limits::{Slot, Whose};
 use super::methods::{self, Admission, Row};
 use super::possession::ProvedKeys;
@@ -211,7 +211,11 @@ impl Gate {
     ) -> Response<Body> {
         request.extensions_mut().insert(Arc::clone(&call));
         let (is_open, intake) = (call.row.is_open(), Arc::clone(&self.connection.intake));
-        let response = match self.routes.call(request.map(|body| Counted::new(body, intake, is_open))).await {
+        let put_down = is_open.then(PutDown::default);
+        if let Some(put_down) = &put_down {
+            request.extensions_mut().insert(put_down.clone());
+        }
+        let response = match self.routes.call(request.map(|body| Counted::new(body, intake, put_down))).await {
             Ok(response) => response,
             Err(never) => match never {},
         };

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use hyper::body::{Body as HttpBody, Frame};
+use scalbotics_core::principal::Uid;
 use tonic::body::Body;
 
 use super::call::Call;
@@ -18,6 +19,7 @@ use super::codes;
 use super::context::Context;
 use super::failure::Failure;
 use super::limits::Slot;
+use super::methods::ATTEND;
 use super::status::trailers;
 use super::time_limit::TimeLimit;
 
@@ -64,7 +66,7 @@ async fn until_cut(call: Arc<Call>, context: Arc<Context>) -> Failure {
     loop {
         tokio::select! {
             biased;
-            () = context.supervisor.draining() => {
+            () = drained(&call, &context) => {
                 return Failure::new(codes::SHUTTING_DOWN, "the stream is cut").next("open it again in a minute");
             }
             // Somebody's rights are others: at once. A store that is closing tells nobody any more, and the time is looked at as before.
@@ -78,6 +80,20 @@ async fn until_cut(call: Arc<Call>, context: Arc<Context>) -> Failure {
         if let Err(failure) = standing {
             return failure;
         }
+    }
+}
+
+/// Returns when the drain cuts the stream: at its beginning, but that of a worker only once nothing is waited for from it.
+async fn drained(call: &Call, context: &Context) {
+    context.supervisor.draining().await;
+    if call.row.method.path != ATTEND.method.path {
+        return;
+    }
+    let Ok(Uid::Agent(agent)) = call.identity().map(|identity| identity.principal.uid) else { return };
+    tokio::select! {
+        biased;
+        () = context.supervisor.killing() => {}
+        () = context.workers.idle(agent) => {}
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -40,20 +40,38 @@ pub(super) struct Counted<B> {
     held: usize,
     /// `None` where messages may come at any time.
     late: Option<Pin<Box<Sleep>>>,
+    put_down: Option<PutDown>,
+}
+
+/// Says that what a long call has sent so far was read, and is not held any more.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PutDown(Arc<AtomicBool>);
+
+impl PutDown {
+    /// All that has come was read.
+    pub(super) fn all(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl<B> Counted<B> {
-    /// The body of one call; `is_open` for one whose messages come over a long time.
-    pub(super) fn new(inner: B, intake: Arc<Intake>, is_open: bool) -> Self {
-        Self::within(inner, intake, (!is_open).then_some(TIME_MAX))
+    /// The body of one call; with `put_down` for one whose messages come over a long time: it holds what came after that was last told.
+    pub(super) fn new(inner: B, intake: Arc<Intake>, put_down: Option<PutDown>) -> Self {
+        let time = put_down.is_none().then_some(TIME_MAX);
+        let mut body = Self::within(inner, intake, time);
+        body.put_down = put_down;
+        body
     }
 
     fn within(inner: B, intake: Arc<Intake>, time: Option<Duration>) -> Self {
-        Self { inner, intake, held: 0, late: time.map(|time| Box::pin(tokio::time::sleep(time))) }
+        Self { inner, intake, held: 0, put_down: None, late: time.map(|time| Box::pin(tokio::time::sleep(time))) }
     }
 
     /// Counts bytes that arrived.
     fn take(&mut self, len: usize) -> Result<(), Status> {
+        if self.put_down.as_ref().is_some_and(|put_down| put_down.0.swap(false, Ordering::Relaxed)) {
+            self.intake.held.fetch_sub(std::mem::take(&mut self.held), Ordering::Relaxed);
+        }
         self.held = self.held.saturating_add(len);
         let all = self.intake.held.fetch_add(len, Ordering::Relaxed).saturating_add(len);
         if self.held > FREE_BYTES && all > HELD_MAX {

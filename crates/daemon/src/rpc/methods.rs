@@ -30,7 +30,7 @@ impl Row {
     /// Whether its messages come over a long time, and not one at the beginning.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        [REFLECTION.method.path, REFLECTION_ALPHA.method.path].contains(&self.method.path)
+        [ATTEND.method.path, REFLECTION.method.path, REFLECTION_ALPHA.method.path].contains(&self.method.path)
     }
 }
 
@@ -104,6 +104,7 @@ rows! {
     REVOKE_AUTHORITY: "IdentityService/RevokeAuthority" "identity.revoke" "Installation" Write Awaited;
     GET_TRUST_BUNDLE: "IdentityService/GetTrustBundle" "identity.bundle" "Installation" Read Batched;
     RENEW_SVID: "IdentityService/RenewSvid" "identity.renew" "Session" Write Awaited;
+    ATTEND: "WorkerService/Attend" "worker.attend" "Session" Stream Awaited;
     LIST_SVIDS: "IdentityService/ListSvids" "identity.svids" "Tenant" Read Batched;
     LIST_TEAMS: "TeamService/ListTeams" "team.list" "Tenant" Read Batched;
     GET_TEAM: "TeamService/GetTeam" "team.read" "Team" Read Batched;

@@ -54,6 +54,7 @@ mod tenant_service;
 mod time_limit;
 mod tool_service;
 mod used;
+mod worker_service;
 pub(crate) mod workload;
 
 pub use context::{Context, Installation};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::payload;
 use scalbotics_core::secret::VALUE_LEN_MAX;
 use scalbotics_proto::v1::agent_service_server::AgentServiceServer;
 use scalbotics_proto::v1::approval_service_server::ApprovalServiceServer;
@@ -20,6 +21,7 @@ use scalbotics_proto::v1::task_service_server::TaskServiceServer;
 use scalbotics_proto::v1::team_service_server::TeamServiceServer;
 use scalbotics_proto::v1::tenant_service_server::TenantServiceServer;
 use scalbotics_proto::v1::tool_service_server::ToolServiceServer;
+use scalbotics_proto::v1::worker_service_server::WorkerServiceServer;
 use tonic::service::Routes;
 use tonic_health::server::HealthReporter;
 
@@ -41,6 +43,7 @@ use super::task_service::Tasks;
 use super::team_service::Teams;
 use super::tenant_service::TenantVerbs;
 use super::tool_service::Tools;
+use super::worker_service::Workers;
 
 /// Longest message of services that take names and filters only, in bytes.
 const SMALL_MAX: usize = 64 << 10;
@@ -50,6 +53,9 @@ const SECRET_MAX: usize = VALUE_LEN_MAX + (4 << 10);
 
 /// Longest message of a login, in bytes: nobody is known yet, and a token of an outside issuer has at most 16 KiB, its proof 4.
 const LOGIN_MAX: usize = 24 << 10;
+
+/// Longest message of a worker, in bytes: the output of a program, and what is said of it.
+const REPORT_MAX: usize = payload::LEN_MAX + SMALL_MAX;
 
 /// Longest question about health, in bytes: anybody may ask it.
 const HEALTH_MAX: usize = 1 << 10;
@@ -89,6 +95,7 @@ pub fn routes(context: &Arc<Context>, message_bytes: u32) -> Result<(Routes, Hea
         .add_service(SecretServiceServer::new(Secrets(shared())).max_decoding_message_size(SECRET_MAX))
         .add_service(SessionServiceServer::new(Sessions(shared())).max_decoding_message_size(LOGIN_MAX))
         .add_service(InstallationServiceServer::new(Installations(shared())).max_decoding_message_size(SMALL_MAX))
+        .add_service(WorkerServiceServer::new(Workers(shared())).max_decoding_message_size(REPORT_MAX))
         .add_service(health.max_decoding_message_size(HEALTH_MAX))
         .add_service(reflection().build_v1()?.max_decoding_message_size(SMALL_MAX))
         .add_service(reflection().build_v1alpha()?.max_decoding_message_size(SMALL_MAX));

@@ -215,7 +215,7 @@ const TABLE: &[(Code, &[codes::Code])] = &[
         ],
     ),
     (Code::AlreadyExists, &[codes::NAME_TAKEN, codes::REQUEST_ANSWERED]),
-    (Code::Aborted, &[codes::CONFLICT]),
+    (Code::Aborted, &[codes::CONFLICT, codes::WORKER_RELIEVED]),
     (Code::DataLoss, &[codes::STORE_CORRUPT, codes::PAYLOAD_ERASED, codes::AUDIT_MISMATCH]),
     (
         Code::Unavailable,

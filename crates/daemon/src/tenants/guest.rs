@@ -16,7 +16,8 @@ pub(crate) fn of_host(snapshot: &Snapshot) -> Vec<Finding> {
         Kind::Http(destination) if destination.private => {
             Some((format!("destinations/{}.yaml", destination.id), "a private destination"))
         }
-        Kind::Http(_) | Kind::Builtin(_) | Kind::Model => None,
+        // A worker runs it, on a machine that is not the host.
+        Kind::Worker(_) | Kind::Http(_) | Kind::Builtin(_) | Kind::Model => None,
     });
     let programs = snapshot.agents.iter().filter(|(_, agent)| !agent.programs.is_empty());
     let programs = programs.map(|(name, _)| (format!("agents/{name}.yaml"), "`programs`"));

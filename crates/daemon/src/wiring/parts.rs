@@ -20,7 +20,7 @@ use scalbotics_runtime::metrics::Metrics;
 use scalbotics_runtime::model::{Router, Runner};
 use scalbotics_runtime::reconcile::{Board, States};
 use scalbotics_runtime::secret::Reserved;
-use scalbotics_runtime::{Ports, privacy, secret, task};
+use scalbotics_runtime::{Ports, privacy, secret, task, worker};
 use scalbotics_store::{Options, SqliteStore};
 use tokio::sync::Semaphore;
 
@@ -52,6 +52,7 @@ pub(super) struct Outside {
     pub(super) ground: privacy::Ground,
     pub(super) masks: Arc<secret::Masks>,
     pub(super) models: Arc<Runner>,
+    pub(super) workers: worker::Posts,
     pub(super) keepers: Vec<Arc<dyn CheckpointKeeper>>,
     pub(super) repositories: Repositories,
     pub(super) keyring: Arc<Keyring>,
@@ -159,12 +160,19 @@ pub(super) fn ports(
     let own = Reserved::default();
     own.add(reserved(config));
     let source = Arc::new(source.reserving(own.clone()));
-    let shared = Arc::new(config.clone());
+    let (shared, posts) = (Arc::new(config.clone()), worker::Posts::new(Arc::clone(metrics)));
     let places = Arc::new(PlacesByTenant::of_config(Arc::clone(&shared)));
     let workspaces = Arc::new(InForceWorkspaces::new(Arc::clone(&places), board.clone()));
     let tools = LocalRunner::new(sandbox, workspaces as _, Arc::clone(&source) as _, Arc::clone(&clock));
     let tools = tools.with_fetcher(Fetcher::default().trusting(keys.roots.clone()));
     let provider = OpenAi::new(Arc::clone(&clock), Arc::clone(&source) as _).trusting(keys.roots.clone());
+    let place = worker::Place {
+        posts: posts.clone(),
+        registry: store.clone(),
+        clock: Arc::clone(&clock),
+        trust_domain: config.trust_domain.clone(),
+    };
+    let tools = worker::Runner::new(Arc::new(tools), place);
     let router = Router::new(Arc::new(provider), Arc::clone(&clock), Arc::clone(metrics));
     let models = Arc::new(Runner::new(Arc::new(tools), router, Arc::clone(&masks), board.clone()));
     let tools = secret::MaskingRunner::new(Arc::clone(&models) as _, Arc::clone(&masks));
@@ -203,5 +211,5 @@ pub(super) fn ports(
         signer: Arc::new(signer),
         statement_verifier: Arc::new(Approvers::new(keys.trust.clone())),
     };
-    Ok(Outside { ports, ground, masks, models, keepers, repositories, keyring })
+    Ok(Outside { ports, ground, masks, models, workers: posts, keepers, repositories, keyring })
 }

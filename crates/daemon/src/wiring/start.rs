@@ -62,7 +62,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let clock = Arc::new(clock_mark::begin(&config, newest));
     let (metrics, board) = (Arc::new(Metrics::default()), Board::default());
     let outside = ports(&config, &keys, &store, &clock, (&board, &options), (&metrics, remembered.incarnation))?;
-    let Outside { ports, ground, masks, models, keepers, repositories, keyring } = outside;
+    let Outside { ports, ground, masks, models, workers, keepers, repositories, keyring } = outside;
     let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     trust::record(&config, &ports).await?;
@@ -91,6 +91,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
         people,
         tasks,
         models,
+        workers,
         identity: issuance(&config, &ports, (authorities.port(), Arc::clone(&clock)), (&quota, &metrics)),
         secrets,
         decisions: Decisions::new(&ports),

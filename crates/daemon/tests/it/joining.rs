@@ -17,7 +17,7 @@ use crate::wire::call;
 use crate::world::{World, connect, with};
 
 /// What an agent may ask by its certificate.
-const MAY: [&str; 5] = ["identity.renew", "installation.status", "session.whoami", "task.read", "task.watch"];
+const MAY: [&str; 6] = ["identity.renew", "installation.status", "session.whoami", "task.read", "task.watch", "worker.attend"];
 
 fn reason(status: &Status) -> String {
     status.get_error_details().error_info().map(|info| info.reason.clone()).unwrap_or_default()

@@ -16,3 +16,4 @@ pub mod svid;
 pub mod tls;
 pub mod trust;
 pub mod trust_bundle;
+pub mod worker_warrant;

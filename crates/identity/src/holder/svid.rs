@@ -10,6 +10,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 
+use super::key::Public;
+
 /// Longest serial number, in bytes (RFC 5280 §4.1.2.2).
 const SERIAL_LEN_MAX: usize = 20;
 
@@ -141,6 +143,15 @@ pub fn end(certificate: &CertificateDer<'_>) -> Result<Timestamp, Error> {
 pub fn serial(certificate: &CertificateDer<'_>) -> Result<Serial, Error> {
     let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| Error::Malformed)?;
     Ok(Serial::from_bytes(parsed.raw_serial()))
+}
+
+/// The key that a certificate is of.
+///
+/// # Errors
+/// [`Error::Malformed`], also for a key of an algorithm that is not accepted.
+pub fn public_key(certificate: &CertificateDer<'_>) -> Result<Public, Error> {
+    let (_, parsed) = X509Certificate::from_der(certificate).map_err(|_| Error::Malformed)?;
+    Public::from_spki_der(parsed.public_key().raw).map_err(|_| Error::Malformed)
 }
 
 fn only_spiffe_id(parsed: &X509Certificate<'_>) -> Result<SpiffeId, Error> {

@@ -56,6 +56,8 @@ pub const CHECKPOINTS_OUTSIDE: &str = "scalbotics_audit_checkpoints_outside_tota
 pub const ISSUER_KEYS: &str = "scalbotics_issuer_key_fetches_total";
 /// Streams of events that are open.
 pub const WATCHERS: &str = "scalbotics_task_watchers";
+/// Workers that attend.
+pub const WORKERS: &str = "scalbotics_workers";
 /// Background tasks that panicked.
 pub const BACKGROUND_PANICS: &str = "scalbotics_background_panics_total";
 /// Certificates of agents, by `event`.

@@ -111,6 +111,8 @@ pub struct Metrics {
     pub issuer_keys_failed: Counter,
     /// [`names::WATCHERS`]
     pub watchers: Gauge,
+    /// [`names::WORKERS`]
+    pub workers: Gauge,
     /// Numbers of identities.
     pub identity: Identity,
     /// [`names::BACKGROUND_PANICS`]
@@ -192,6 +194,7 @@ impl Metrics {
             labelled(names::ISSUER_KEYS, "result", "ok", &self.issuer_keys_fetched),
             labelled(names::ISSUER_KEYS, "result", "failed", &self.issuer_keys_failed),
             gauge(names::WATCHERS, &self.watchers),
+            gauge(names::WORKERS, &self.workers),
             counter(names::BACKGROUND_PANICS, &self.background_panics),
         ];
         samples.extend(self.identity.samples());

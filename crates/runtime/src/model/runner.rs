@@ -94,7 +94,7 @@ impl ToolRunner for Runner {
 
     async fn run(&self, tool: &Definition, warrant: Warrant<Call>, stop: &dyn Stop) -> Outcome {
         match tool.kind {
-            Kind::Builtin(_) | Kind::Process(_) | Kind::Http(_) => self.inner.run(tool, warrant, stop).await,
+            Kind::Builtin(_) | Kind::Process(_) | Kind::Worker(_) | Kind::Http(_) => self.inner.run(tool, warrant, stop).await,
             Kind::Model if tool.digest != warrant.act().tool_digest => {
                 let reason = "it was given for another version of the tool".to_owned();
                 Outcome::NeverLeft { reason: NotDone::Void { reason } }
@@ -112,7 +112,7 @@ impl ToolRunner for Runner {
         self.inner.verify(tool, call).await
     }
 
-    async fn prove_dead(&self, call: &Call, attempt: u32) -> bool {
-        self.inner.prove_dead(call, attempt).await
+    async fn prove_dead(&self, tool: &Definition, call: &Call, attempt: u32) -> bool {
+        self.inner.prove_dead(tool, call, attempt).await
     }
 }

@@ -30,7 +30,7 @@ const TOOL_GROUP: &str = "tool.call";
 /// Every action of an RPC with the entity type of its resource, in order of name.
 ///
 /// The daemon's method table must name these and no others; a test here holds them equal to the schema.
-pub const RPC_ACTIONS: [(&str, &str); 73] = [
+pub const RPC_ACTIONS: [(&str, &str); 74] = [
     ("agent.join_token", "Agent"),
     ("agent.list", "Tenant"),
     ("agent.offboard", "Agent"),
@@ -104,6 +104,7 @@ pub const RPC_ACTIONS: [(&str, &str); 73] = [
     ("tenant.suspend", "Installation"),
     ("tool.list", "Tenant"),
     ("tool.read", "Tool"),
+    ("worker.attend", "Session"),
 ];
 
 /// Actions that the daemon asks about while it carries out an RPC, with the entity type of their resource.

@@ -22,6 +22,7 @@ mod team;
 mod tenant;
 mod time;
 mod tool;
+mod worker;
 
 pub(super) use agent::agent;
 pub(super) use approval::{approval, approval_status};
@@ -48,3 +49,4 @@ pub(super) use team::team;
 pub(super) use tenant::{tenant, tenant_failure};
 pub(super) use time::{length_ms, timestamp};
 pub(super) use tool::tool;
+pub(super) use worker::{attempt_name, key_of, report};

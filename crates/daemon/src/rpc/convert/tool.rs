@@ -21,6 +21,7 @@ pub(in crate::rpc) fn tool(tenant: &TenantId, tool: &Definition, with_schemas: b
     let kind = match &tool.kind {
         Kind::Builtin(_) | Kind::Model => "builtin",
         Kind::Process(_) => "process",
+        Kind::Worker(_) => "worker",
         Kind::Http(_) => "http",
     };
     let output = tool.output.as_ref().filter(|_| with_schemas).map(|schema| schema.to_value().to_string());

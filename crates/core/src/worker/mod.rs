@@ -1,0 +1,8 @@
+//! Workers in processes of their own: how long one may start effects, and the warrant of the one call that it carries out (semantics §8.1,
+//! docs/decisions/0061-workers-in-a-process-of-their-own.md).
+
+mod lease;
+mod warrant;
+
+pub use lease::{BEAT_EVERY_MS, LEASE_MS, Lease};
+pub use warrant::{Act, START_WITHIN_MS, TooLong, Void, WARRANT_LEN_MAX, WorkerWarrant};

@@ -1,0 +1,51 @@
+//! What workers say.
+
+use scalbotics_core::worker::{Act, WorkerWarrant};
+use scalbotics_proto::v1;
+use scalbotics_proto::v1::ended::How;
+use scalbotics_proto::v1::report::Became;
+use scalbotics_runtime::worker::{End, Ended, Key, Word};
+
+use crate::rpc::failure::Failure;
+
+/// The attempt that a warrant is for.
+pub(in crate::rpc) const fn key_of(warrant: &WorkerWarrant) -> Key {
+    Key { effect: warrant.effect, attempt: warrant.attempt, act: warrant.act }
+}
+
+/// The name of an attempt.
+pub(in crate::rpc) fn attempt_name(key: &Key) -> v1::AttemptName {
+    v1::AttemptName { effect: key.effect.to_string(), attempt: key.attempt }
+}
+
+/// A report.
+pub(in crate::rpc) fn report(report: v1::Report) -> Result<(Key, Word), Failure> {
+    let name = report.attempt.ok_or_else(|| Failure::invalid("report.attempt", "it is missing"))?;
+    let effect = name.effect.parse();
+    let effect =
+        effect.map_err(|error: scalbotics_core::ids::Error| Failure::invalid("report.attempt.effect", error.to_string()))?;
+    let act = if name.attempt == 0 { Act::Verify } else { Act::Run };
+    let word = match report.became {
+        Some(Became::NotBegun(reason)) => Word::NotBegun { reason },
+        Some(Became::Unknown(v1::Unknown {})) => Word::NotBegun { reason: "it never got it".to_owned() },
+        Some(Became::Ended(ended)) => Word::Ended(end(ended)?),
+        None => return Err(Failure::invalid("report", "it says nothing")),
+    };
+    Ok((Key { effect, attempt: name.attempt, act }, word))
+}
+
+fn end(ended: v1::Ended) -> Result<Ended, Failure> {
+    let how = match ended.how {
+        Some(How::Exited(code)) => End::Exited(code),
+        Some(How::Killed(signal)) => End::Killed(signal),
+        Some(How::Cut(word)) => match word.as_str() {
+            "timed_out" => End::TimedOut,
+            "stopped" => End::Stopped,
+            "endless" => End::Endless,
+            _ => return Err(Failure::invalid("report.ended.cut", "it is not `timed_out`, `stopped` or `endless`")),
+        },
+        None => return Err(Failure::invalid("report.ended", "it says nothing")),
+    };
+    let total = ended.stdout_bytes.max(ended.stdout.len() as u64);
+    Ok(Ended { how, stdout: ended.stdout, total, stderr: ended.stderr })
+}

@@ -1,0 +1,13 @@
+//! Workers in processes of their own: who attends, what each was given, and the runner of the tools that name one (semantics §8.1).
+//!
+//! **Invariant:** a call is given to the worker that its tool names, of the epoch that the registry has at that moment, and whose last question
+//! is younger than a lease; to nobody else, and never later.
+//! **Invariant:** what only a worker knows is asked of the process that was given it: another one that says "never begun" is not believed.
+
+mod outcome;
+mod posts;
+mod runner;
+
+pub use outcome::{End, Ended, Word};
+pub use posts::{Attending, Instance, Key, Order, Posts};
+pub use runner::{Place, Runner};
