@@ -36,6 +36,9 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if arguments.get(1).is_some_and(|word| word == commands::agent::GUARD) {
+        return commands::agent::guard();
+    }
     let tree = tree::command();
     if let Some(words) = commands::handed_on(&tree, &arguments) {
         return ended(commands::exec(words), output::Format::Table);

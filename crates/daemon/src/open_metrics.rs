@@ -141,6 +141,7 @@ mod tests {
         "scalbotics_tasks_queued",
         "scalbotics_tasks_running",
         "scalbotics_tasks_submitted_total",
+        "scalbotics_workers",
         "scalbotics_workload_processes_total",
         "scalbotics_workload_svids_total",
     ];

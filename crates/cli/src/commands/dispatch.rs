@@ -55,7 +55,7 @@ pub(crate) const fn is_stream(command: &Command) -> bool {
             | Command::Status(_)
             | Command::Login(_)
             | Command::Audit(audit::Verb::Tail { .. })
-            | Command::Agent(agent::Verb::Logs(_) | agent::Verb::Enroll(_))
+            | Command::Agent(agent::Verb::Logs(_) | agent::Verb::Enroll(_) | agent::Verb::Run(_))
     )
 }
 
@@ -68,6 +68,7 @@ pub(crate) async fn online(cli: Cli) -> Result<(), Failure> {
         Command::Logout => return session::logout(globals).await,
         Command::Doctor(args) => return installation::doctor(globals, &args).await,
         Command::Agent(agent::Verb::Enroll(args)) => return agent::enroll(&args, printer).await,
+        Command::Agent(agent::Verb::Run(args)) => return agent::attend(&args, printer).await,
         Command::Version => return installation::version(globals).await,
         Command::Initialize(_)
         | Command::Dev(_)

@@ -18,6 +18,9 @@ pub const START_WITHIN_MS: u64 = 30_000;
 /// How far the clock of a worker may be behind the daemon's, in milliseconds. How long a warrant really lay is counted by a clock that nobody sets.
 const BEHIND_MS: u64 = 60_000;
 
+/// The bit in the number of an attempt by which questions whether a call landed are told from attempts to carry it out.
+pub const QUESTION: u32 = 1 << 31;
+
 /// Longest text of a warrant, in bytes: a command line in which the arguments stand, and little more.
 pub const WARRANT_LEN_MAX: usize = 1 << 20;
 
@@ -43,7 +46,7 @@ pub struct WorkerWarrant {
     pub task: TaskId,
     /// The effect; also the idempotency key.
     pub effect: EffectId,
-    /// Which attempt of the effect.
+    /// Which attempt of the effect, or with [`QUESTION`] which question about it.
     pub attempt: u32,
     /// The agent that acts.
     pub agent: AgentUid,

@@ -166,6 +166,10 @@ pub(crate) fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
             (v1::RevokeAuthorityRequest { authority: "0".repeat(40), ..Default::default() }.encode_to_vec(), false)
         }
         ("IdentityService", "RenewSvid") => (v1::RenewSvidRequest::default().encode_to_vec(), false),
+        ("WorkerService", "Attend") => {
+            let said = Some(v1::attend_request::Said::Hello(v1::Hello { instance: vec![7; 16] }));
+            (v1::AttendRequest { said }.encode_to_vec(), false)
+        }
         ("IdentityService", "ListSvids") => (v1::ListSvidsRequest { parent, ..Default::default() }.encode_to_vec(), false),
         ("SessionService", "WhoAmI") => (v1::WhoAmIRequest {}.encode_to_vec(), false),
         ("InstallationService", "GetInstallation") => (v1::GetInstallationRequest {}.encode_to_vec(), false),
@@ -175,7 +179,8 @@ pub(crate) fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
 }
 
 /// Methods whose request names nothing that is a tenant's: nothing at all, or tenants themselves.
-const NAMELESS: [&str; 14] = [
+const NAMELESS: [&str; 15] = [
+    "/scalbotics.v1.WorkerService/Attend",
     "/scalbotics.v1.TenantService/AddTenant",
     "/scalbotics.v1.TenantService/ListTenants",
     "/scalbotics.v1.TenantService/GetTenant",

@@ -83,4 +83,5 @@ mod vault;
 mod watching;
 mod web;
 mod witness;
+mod workers;
 mod workload;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use scalbotics_core::ids::{AgentUid, EffectId};
-use scalbotics_core::worker::{Act, LEASE_MS, WorkerWarrant};
+use scalbotics_core::worker::{LEASE_MS, WorkerWarrant};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -27,10 +27,8 @@ pub struct Instance(pub u128);
 pub struct Key {
     /// The effect.
     pub effect: EffectId,
-    /// Which attempt.
+    /// Which attempt, or which question.
     pub attempt: u32,
-    /// Whether it is carried out or asked about.
-    pub act: Act,
 }
 
 /// What a worker is told.
@@ -169,7 +167,7 @@ impl Posts {
         warrant: WorkerWarrant,
         arguments: Arc<[u8]>,
     ) -> Result<Waiting, NotGiven> {
-        let key = Key { effect: warrant.effect, attempt: warrant.attempt, act: warrant.act };
+        let key = Key { effect: warrant.effect, attempt: warrant.attempt };
         let mut all = self.lock();
         let post = all.get_mut(&agent).ok_or(NotGiven::Absent)?;
         let worker = post.attendance.as_ref().filter(|worker| worker.epoch == epoch && worker.is_heard());

@@ -14,7 +14,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{
     Call, Definition, EffectClass, KeyPassing, Kind, Manifest, NotDone, Outcome, ResolvedInput, Template, Values, Verification,
 };
-use scalbotics_core::worker::{Act, START_WITHIN_MS, WorkerWarrant};
+use scalbotics_core::worker::{Act, QUESTION, START_WITHIN_MS, WorkerWarrant};
 use serde_json::{Map, Value};
 
 use super::outcome::{outcome, verification};
@@ -216,8 +216,11 @@ fn begin_before(deadline: Timestamp, tool: &Definition) -> Timestamp {
     Timestamp::from_unix_ms(deadline.unix_ms().saturating_sub(timeout))
 }
 
-/// A question about a call changes nothing, so it has no attempts.
-const VERIFY_ATTEMPT: u32 = 0;
+/// The number of a question that is asked at this moment: an answer to an earlier one, which comes late, is not taken for its own.
+fn question(now: Timestamp) -> u32 {
+    let ms = u32::try_from(now.unix_ms().unsigned_abs() & u64::from(QUESTION - 1)).unwrap_or(0);
+    ms | QUESTION
+}
 
 #[async_trait]
 impl ToolRunner for Runner {
@@ -233,8 +236,9 @@ impl ToolRunner for Runner {
 
     async fn verify(&self, tool: &Definition, call: &Call) -> (Verification, Option<Vec<u8>>) {
         let Kind::Worker(manifest) = &tool.kind else { return self.inner.verify(tool, call).await };
-        let not_after = self.place.clock.now().plus_ms(START_WITHIN_MS);
-        let terms = Terms { act: Act::Verify, attempt: VERIFY_ATTEMPT, decision: None, audit_leaf: None, not_after };
+        let now = self.place.clock.now();
+        let (attempt, not_after) = (question(now), now.plus_ms(START_WITHIN_MS));
+        let terms = Terms { act: Act::Verify, attempt, decision: None, audit_leaf: None, not_after };
         let Ok(mut waiting) = self.give((tool, manifest), call, terms).await else { return (Verification::Unknown, None) };
         verification(tool, waiting.word().await)
     }
@@ -249,7 +253,7 @@ impl ToolRunner for Runner {
         if !self.place.posts.wait(agent.uid, LEFTOVER_WAIT).await {
             return false;
         }
-        let key = Key { effect: call.effect, attempt, act: Act::Run };
+        let key = Key { effect: call.effect, attempt };
         let Ok(mut waiting) = self.place.posts.ask(agent.uid, key) else { return false };
         // Whatever it says, nothing of it runs there any more: one that runs it says nothing before it has ended.
         let said = tokio::time::timeout(LEFTOVER_WAIT, waiting.word()).await;

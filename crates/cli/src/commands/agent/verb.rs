@@ -11,6 +11,7 @@ use super::enroll::{self, EnrollArgs};
 use super::join::{self, RotateArgs, TokenArgs};
 use super::logs::{LogsArgs, logs};
 use super::offboard::{self, OffboardArgs};
+use super::run::{self as worker, RunArgs};
 use crate::commands::{identity, wire};
 use crate::failure::Failure;
 use crate::output::{Confirm, Printer, column, wide};
@@ -41,6 +42,9 @@ pub(crate) enum Verb {
     /// Ask for new keys: the agent's certificates go on for a minute, in which its workers renew, or end at once with --compromised.
     #[command(before_help = "Example: scalbotics agent rotate-keys reviewer")]
     RotateKeys(RotateArgs),
+    /// Run a worker: attend at the daemon, and carry out the calls of the tools that name this agent as their worker.
+    #[command(before_help = "Example: scalbotics agent run till --dir ./till --allow /opt/shop/refund")]
+    Run(RunArgs),
     /// Suspend an agent: nothing new is sent for it, and what it runs is stopped.
     #[command(before_help = "Example: scalbotics agent suspend reviewer")]
     Suspend(StandingArgs),
@@ -147,6 +151,7 @@ pub(crate) async fn run(session: &Session, verb: Verb, confirm: Confirm, printer
             Ok(())
         }
         Verb::Enroll(args) => enroll::run(&args, printer).await,
+        Verb::Run(args) => worker::run(&args, printer).await,
         Verb::JoinToken(args) => join::token(session, &args.agent, (args.out.as_deref(), None), printer).await,
         Verb::RotateKeys(args) => join::rotate(session, &args, printer).await,
         Verb::Resume(args) => {

@@ -1,6 +1,6 @@
 //! What workers say.
 
-use scalbotics_core::worker::{Act, WorkerWarrant};
+use scalbotics_core::worker::WorkerWarrant;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::ended::How;
 use scalbotics_proto::v1::report::Became;
@@ -10,7 +10,7 @@ use crate::rpc::failure::Failure;
 
 /// The attempt that a warrant is for.
 pub(in crate::rpc) const fn key_of(warrant: &WorkerWarrant) -> Key {
-    Key { effect: warrant.effect, attempt: warrant.attempt, act: warrant.act }
+    Key { effect: warrant.effect, attempt: warrant.attempt }
 }
 
 /// The name of an attempt.
@@ -24,14 +24,13 @@ pub(in crate::rpc) fn report(report: v1::Report) -> Result<(Key, Word), Failure>
     let effect = name.effect.parse();
     let effect =
         effect.map_err(|error: scalbotics_core::ids::Error| Failure::invalid("report.attempt.effect", error.to_string()))?;
-    let act = if name.attempt == 0 { Act::Verify } else { Act::Run };
     let word = match report.became {
         Some(Became::NotBegun(reason)) => Word::NotBegun { reason },
         Some(Became::Unknown(v1::Unknown {})) => Word::NotBegun { reason: "it never got it".to_owned() },
         Some(Became::Ended(ended)) => Word::Ended(end(ended)?),
         None => return Err(Failure::invalid("report", "it says nothing")),
     };
-    Ok((Key { effect, attempt: name.attempt, act }, word))
+    Ok((Key { effect, attempt: name.attempt }, word))
 }
 
 fn end(ended: v1::Ended) -> Result<Ended, Failure> {

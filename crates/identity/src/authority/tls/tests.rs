@@ -9,6 +9,7 @@ use crate::holder::key::{Algorithm, Pair};
 use crate::holder::tls::{ClockTime, client_config};
 
 mod forged;
+mod warrants;
 
 const NOW: Timestamp = Timestamp::from_unix_ms(1_700_000_000_000);
 

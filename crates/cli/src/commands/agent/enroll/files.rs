@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use rustls::pki_types::CertificateDer;
 use scalbotics_core::identity::TrustDomain;
 use scalbotics_core::in_words;
+use scalbotics_core::tenant::Name;
 use scalbotics_identity::holder::key::Pair;
 use scalbotics_identity::holder::svid::{self, Svid};
 use scalbotics_identity::holder::{certificate, tls};
@@ -30,68 +31,79 @@ const FILE_LEN_MAX: u64 = 64 << 10;
 /// Whom a worker is, and whose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Facts {
+pub(in crate::commands::agent) struct Facts {
     /// The agent, by name.
-    pub(super) agent: String,
+    pub(in crate::commands::agent) agent: String,
     /// Where the daemon is.
-    pub(super) server: String,
+    pub(in crate::commands::agent) server: String,
     /// The installation's trust domain.
-    pub(super) trust_domain: TrustDomain,
+    pub(in crate::commands::agent) trust_domain: TrustDomain,
 }
 
 /// The directory of a worker.
 #[derive(Debug)]
-pub(super) struct Directory(PathBuf);
+pub(in crate::commands::agent) struct Directory(PathBuf);
 
 impl Directory {
     /// This one, made where it is not there.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+    pub(in crate::commands::agent) fn open(path: &Path) -> Result<Self, Failure> {
         use std::os::unix::fs::DirBuilderExt as _;
         let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
         made.map_err(|error| unusable(path, &error)).map(|()| Self(path.to_owned()))
     }
 
     /// Where one of its files is.
-    pub(super) fn path(&self, file: &str) -> PathBuf {
+    pub(in crate::commands::agent) fn path(&self, file: &str) -> PathBuf {
         self.0.join(file)
     }
 
     /// Whether a worker joined here before.
-    pub(super) fn is_used(&self) -> Result<bool, Failure> {
+    pub(in crate::commands::agent) fn is_used(&self) -> Result<bool, Failure> {
         let path = self.path(SVID);
         path.try_exists().map_err(|error| unusable(&path, &error))
     }
 
     /// Writes whom the worker is, and the roots by which it verifies.
-    pub(super) fn write_facts(&self, facts: &Facts, roots: &[CertificateDer<'_>]) -> Result<(), Failure> {
+    pub(in crate::commands::agent) fn write_facts(&self, facts: &Facts, roots: &[CertificateDer<'_>]) -> Result<(), Failure> {
         let text = serde_json::to_vec_pretty(facts).map_err(|error| Failure::internal("facts have no text", &error))?;
         self.replace(BUNDLE, certificate::to_pem(roots).as_bytes(), private_file::PUBLIC_MODE)?;
         self.replace(FACTS, &text, private_file::PUBLIC_MODE)
     }
 
     /// Writes key and certificates, in place of those before.
-    pub(super) fn write_svid(&self, key: &Pair, chain: &str) -> Result<(), Failure> {
+    pub(in crate::commands::agent) fn write_svid(&self, key: &Pair, chain: &str) -> Result<(), Failure> {
         let key = key.to_pkcs8_pem().map_err(|error| unusable(&self.path(SVID), &error))?;
         let both = Zeroizing::new(format!("{}{chain}", *key));
         self.replace(SVID, both.as_bytes(), private_file::SECRET_MODE)
     }
 
     /// Whom the worker is.
-    pub(super) fn facts(&self) -> Result<Facts, Failure> {
+    pub(in crate::commands::agent) fn facts(&self) -> Result<Facts, Failure> {
         let path = self.path(FACTS);
         let text = private_file::read_public(&path, FILE_LEN_MAX).map_err(|error| unusable(&path, &error))?;
         serde_json::from_slice(&text).map_err(|error| unusable(&path, &error))
     }
 
     /// The roots by which it verifies.
-    pub(super) fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    pub(in crate::commands::agent) fn roots(&self) -> Result<Vec<CertificateDer<'static>>, Failure> {
         let path = self.path(BUNDLE);
         let text = private_file::read_public(&path, FILE_LEN_MAX).map_err(|error| unusable(&path, &error))?;
         certificate::from_pem(&String::from_utf8_lossy(&text)).map_err(|error| unusable(&path, &error))
     }
 
+    /// Whom the worker is, where it is the worker of this agent.
+    pub(in crate::commands::agent) fn facts_of(&self, agent: &Name) -> Result<Facts, Failure> {
+        let facts = self.facts()?;
+        if facts.agent == agent.as_str() {
+            return Ok(facts);
+        }
+        Err(Failure::usage(format!("{} is not the directory of {agent}", self.0.display()))
+            .why(format!("the worker of {} joined there", facts.agent))
+            .next("give each worker a directory of its own"))
+    }
+
     /// Key and certificates, and what the first one says.
-    pub(super) fn svid(&self) -> Result<(tls::Identity, Svid), Failure> {
+    pub(in crate::commands::agent) fn svid(&self) -> Result<(tls::Identity, Svid), Failure> {
         let path = self.path(SVID);
         let text = private_file::read(&path, FILE_LEN_MAX).map_err(|error| unusable(&path, &error))?;
         let key = Pair::from_pkcs8_pem(&text).map_err(|error| unusable(&path, &error))?;

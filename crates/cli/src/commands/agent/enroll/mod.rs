@@ -3,7 +3,9 @@
 //! **Invariant:** the key never leaves this machine, and the token is said to nobody but a daemon with the trust bundle that the token names.
 
 mod files;
-mod renew;
+pub(super) mod renew;
 mod verb;
 
+pub(super) use files::{Directory, Facts};
+pub(super) use renew::connect;
 pub(crate) use verb::{EnrollArgs, run};

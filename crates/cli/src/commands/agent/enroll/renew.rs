@@ -15,7 +15,7 @@ use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 use tonic::transport::Channel;
 
 use super::files::{Directory, Facts};
-use super::verb::{request_of, show};
+use super::verb::request_of;
 use crate::clock;
 use crate::commands::wire;
 use crate::failure::{Exit, Failure};
@@ -37,7 +37,7 @@ const TRIES_MAX: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection by the certificate that is there, and what it says.
-async fn connect(directory: &Directory, facts: &Facts) -> Result<(Channel, Svid), Failure> {
+pub(in crate::commands::agent) async fn connect(directory: &Directory, facts: &Facts) -> Result<(Channel, Svid), Failure> {
     let (identity, svid) = directory.svid()?;
     let roots = directory.roots()?;
     let config = tls::client_config(&roots, &facts.trust_domain, Some(&identity), Arc::new(DefaultTimeProvider));
@@ -71,13 +71,17 @@ async fn ask(directory: &Directory, facts: &Facts, wanted: v1::RenewSvidRequest)
     Ok(IdentityServiceClient::new(channel).renew_svid(request).await?.into_inner())
 }
 
-/// Renews whenever it is time, until the certificate counts for nothing any more. A daemon that is down is waited for.
-pub(super) async fn watch(directory: &Directory, printer: &Printer) -> Result<(), Failure> {
+/// Renews whenever it is time, and tells of it, until the certificate counts for nothing any more. A daemon that is down is waited for.
+pub(in crate::commands::agent) async fn watch(
+    directory: &Directory,
+    tell: impl Fn(&v1::Certificate) -> Result<(), Failure>,
+    printer: &Printer,
+) -> Result<(), Failure> {
     let facts = directory.facts()?;
     loop {
         match look(directory, &facts).await {
             Ok(true) => match renew(directory, &facts).await {
-                Ok(certificate) => show(&certificate, directory, printer)?,
+                Ok(certificate) => tell(&certificate)?,
                 Err(failure) => bear(failure, printer)?,
             },
             Ok(false) => {}

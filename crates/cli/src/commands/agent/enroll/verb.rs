@@ -56,18 +56,17 @@ pub(crate) async fn run(args: &EnrollArgs, printer: &Printer) -> Result<(), Fail
             show(&join(&directory, (&args.agent, server), &token).await?, &directory, printer)?;
         }
         (_, _) => {
-            let facts = directory.facts()?;
-            if facts.agent != args.agent.as_str() {
-                return Err(Failure::usage(format!("{} is not the directory of {}", args.dir.display(), args.agent))
-                    .why(format!("the worker of {} joined there", facts.agent))
-                    .next("give each worker a directory of its own"));
-            }
+            let facts = directory.facts_of(&args.agent)?;
             if !args.watch {
                 show(&renew::renew(&directory, &facts).await?, &directory, printer)?;
             }
         }
     }
-    if args.watch { renew::watch(&directory, printer).await } else { Ok(()) }
+    if args.watch {
+        renew::watch(&directory, |certificate| show(certificate, &directory, printer), printer).await
+    } else {
+        Ok(())
+    }
 }
 
 fn read_token(agent: &Name, file: &Path) -> Result<JoinToken, Failure> {

@@ -1,0 +1,233 @@
+//! What a worker has in hand: calls that wait for a free place, programs that run, and reports that the daemon has not taken yet.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::EffectClass;
+use scalbotics_core::worker::{LEASE_MS, Lease, START_WITHIN_MS, WorkerWarrant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::boot;
+use super::guard::Job;
+use super::program::{Became, Control, Limits, carry_out};
+
+/// Calls that wait, run or are to be reported at most; more are refused.
+const HELD_MAX: usize = 256;
+
+/// Why a call that waited did not begin.
+const WITHOUT_STREAM: &str = "the worker was without its stream for two seconds";
+
+/// One attempt, by effect and number.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    pub(super) effect: String,
+    pub(super) attempt: u32,
+}
+
+/// Where an attempt stands.
+#[derive(Debug)]
+enum Stand {
+    Waits,
+    Runs(watch::Sender<Control>, EffectClass),
+    Ended(Became),
+}
+
+/// A call that waits for a free place.
+#[derive(Debug)]
+struct Waiting {
+    key: Key,
+    warrant: WorkerWarrant,
+    arguments: Vec<u8>,
+    since_ms: u64,
+}
+
+/// A report that is not taken yet, as it is to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Report {
+    pub(super) key: Key,
+    /// `None` where nothing is known of the attempt.
+    pub(super) became: Option<Became>,
+}
+
+/// Something that happened to a call, to be shown to the worker's owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Happened {
+    pub(super) key: Key,
+    /// The tool, where it is known.
+    pub(super) tool: String,
+    pub(super) became: Became,
+}
+
+/// What a worker has in hand.
+#[derive(Debug)]
+pub(super) struct Desk {
+    places: usize,
+    env: BTreeMap<String, String>,
+    stands: BTreeMap<Key, Stand>,
+    waiting: VecDeque<Waiting>,
+    running: JoinSet<(Key, String, Became)>,
+    /// Reports that are to be said once more, or for the first time.
+    unsaid: VecDeque<Report>,
+    happened: Vec<Happened>,
+}
+
+impl Desk {
+    /// An empty one with so many places; programs get `env`.
+    pub(super) fn new(places: usize, env: BTreeMap<String, String>) -> Self {
+        let (stands, waiting, running, unsaid, happened) = Default::default();
+        Self { places, env, stands, waiting, running, unsaid, happened }
+    }
+
+    /// Takes a call that was judged good. One that is in hand already is not taken twice.
+    pub(super) fn take(&mut self, warrant: WorkerWarrant, arguments: Vec<u8>) {
+        let key = Key { effect: warrant.effect.to_string(), attempt: warrant.attempt };
+        if self.stands.contains_key(&key) {
+            return;
+        }
+        if self.stands.len() >= HELD_MAX {
+            return self.refuse(key, warrant.tool.as_str(), "the worker has enough to do".to_owned());
+        }
+        self.stands.insert(key.clone(), Stand::Waits);
+        self.waiting.push_back(Waiting { key, warrant, arguments, since_ms: boot::now_ms() });
+    }
+
+    /// Reports that a call does not begin.
+    pub(super) fn refuse(&mut self, key: Key, tool: &str, why: String) {
+        self.end(key, tool, Became::NotBegun(why));
+    }
+
+    fn end(&mut self, key: Key, tool: &str, became: Became) {
+        self.happened.push(Happened { key: key.clone(), tool: tool.to_owned(), became: became.clone() });
+        self.unsaid.push_back(Report { key: key.clone(), became: Some(became.clone()) });
+        self.stands.insert(key, Stand::Ended(became));
+    }
+
+    /// Begins what has a place, while the lease is held; what waited in vain never begins.
+    pub(super) fn begin(&mut self, lease: Lease, wall: Timestamp) {
+        let now_ms = boot::now_ms();
+        let is_held = lease.is_held(now_ms);
+        let (waiting, places) = (std::mem::take(&mut self.waiting), self.places);
+        for one in waiting {
+            let late = now_ms.saturating_sub(one.since_ms);
+            if let Err(void) = one.warrant.check_time(wall) {
+                self.refuse(one.key, one.warrant.tool.as_str(), void.to_string());
+            } else if late >= START_WITHIN_MS {
+                self.refuse(one.key, one.warrant.tool.as_str(), "it waited for half a minute".to_owned());
+            } else if !is_held && late >= LEASE_MS {
+                self.refuse(one.key, one.warrant.tool.as_str(), WITHOUT_STREAM.to_owned());
+            } else if is_held && self.running.len() < places {
+                self.start(one, lease);
+            } else {
+                self.waiting.push_back(one);
+            }
+        }
+    }
+
+    fn start(&mut self, Waiting { key, warrant, arguments, since_ms }: Waiting, lease: Lease) {
+        let tool = warrant.tool.to_string();
+        let Ok(input) = String::from_utf8(arguments) else {
+            return self.refuse(key, &tool, "the arguments are no text".to_owned());
+        };
+        let mut env = self.env.clone();
+        env.extend(warrant.env);
+        // The guard asks the clock once more, just before the program begins.
+        let begin_before_ms = lease.until_ms().min(since_ms.saturating_add(START_WITHIN_MS));
+        let job = Job { argv: warrant.argv, env, input, begin_before_ms };
+        let limits = Limits { time_ms: warrant.time_limit_ms, output_bytes: warrant.output_bytes };
+        let (control, told) = watch::channel(Control::default());
+        self.stands.insert(key.clone(), Stand::Runs(control, warrant.class));
+        self.running.spawn(async move {
+            let became = carry_out(job, limits, told).await;
+            (key, tool, became)
+        });
+    }
+
+    /// Waits until a program has ended; for ever where none runs.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub(super) async fn ended(&mut self) {
+        let Some(joined) = self.running.join_next().await else { return std::future::pending().await };
+        if let Ok((key, tool, became)) = joined {
+            self.end(key, &tool, became);
+        }
+    }
+
+    /// What has happened since this was asked last.
+    pub(super) fn happened(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.happened)
+    }
+
+    /// Ends an attempt; one that waits never begins.
+    pub(super) fn stop(&mut self, key: &Key, at_once: bool) {
+        match self.stands.get(key) {
+            Some(Stand::Waits) => {
+                self.waiting.retain(|one| one.key != *key);
+                self.refuse(key.clone(), "", "it was told to stop".to_owned());
+            }
+            Some(Stand::Runs(control, _)) => {
+                let _ended = control.send(if at_once { Control::Kill } else { Control::Stop });
+            }
+            Some(Stand::Ended(_)) | None => {}
+        }
+    }
+
+    /// Ends everything, as for an agent that was suspended: what may have been sent has its time to answer (semantics §4.3).
+    pub(super) fn stop_all(&mut self) {
+        let all: Vec<(Key, bool)> = self
+            .stands
+            .iter()
+            .filter_map(|(key, stand)| match stand {
+                Stand::Waits => Some((key.clone(), true)),
+                Stand::Runs(_, class) => Some((key.clone(), matches!(class, EffectClass::Pure | EffectClass::Keyed))),
+                Stand::Ended(_) => None,
+            })
+            .collect();
+        for (key, at_once) in all {
+            self.stop(&key, at_once);
+        }
+    }
+
+    /// A report about an attempt is wanted: once more where it ended, and that nothing is known where nothing is. What waits or runs is reported
+    /// at its end.
+    pub(super) fn ask(&mut self, key: Key) {
+        let became = match self.stands.get(&key) {
+            Some(Stand::Waits | Stand::Runs(..)) => return,
+            Some(Stand::Ended(became)) => Some(became.clone()),
+            None => None,
+        };
+        self.unsaid.push_back(Report { key, became });
+    }
+
+    /// The daemon has taken a report.
+    pub(super) fn taken(&mut self, key: &Key) {
+        if matches!(self.stands.get(key), Some(Stand::Ended(_))) {
+            self.stands.remove(key);
+        }
+    }
+
+    /// Every report that was not taken is said again: the stream on which it was said is gone.
+    pub(super) fn say_again(&mut self) {
+        let ended = self.stands.iter().filter_map(|(key, stand)| match stand {
+            Stand::Ended(became) => Some(Report { key: key.clone(), became: Some(became.clone()) }),
+            Stand::Waits | Stand::Runs(..) => None,
+        });
+        self.unsaid = ended.collect();
+    }
+
+    /// The next report to say.
+    pub(super) fn unsaid(&mut self) -> Option<Report> {
+        self.unsaid.pop_front()
+    }
+
+    /// Whether nothing waits, runs or is to be reported.
+    pub(super) fn is_empty(&self) -> bool {
+        self.stands.is_empty()
+    }
+
+    /// Whether nothing runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+}
