@@ -5,4 +5,4 @@ mod lease;
 mod warrant;
 
 pub use lease::{BEAT_EVERY_MS, LEASE_MS, Lease};
-pub use warrant::{Act, QUESTION, START_WITHIN_MS, TooLong, Void, WARRANT_LEN_MAX, WorkerWarrant};
+pub use warrant::{Act, CallWarrant, QUESTION, START_WITHIN_MS, TooLong, Void, WARRANT_LEN_MAX};

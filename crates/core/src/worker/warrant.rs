@@ -37,7 +37,7 @@ pub enum Act {
 /// The right to carry out one call, once, as the daemon says it to the worker that the tool names.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WorkerWarrant {
+pub struct CallWarrant {
     /// What it is for.
     pub act: Act,
     /// The only one who may use it.
@@ -106,7 +106,7 @@ pub enum Void {
     },
 }
 
-impl WorkerWarrant {
+impl CallWarrant {
     /// The text that is signed: canonical JSON (RFC 8785).
     ///
     /// # Errors
@@ -158,10 +158,10 @@ impl WorkerWarrant {
     }
 }
 
-impl fmt::Debug for WorkerWarrant {
+impl fmt::Debug for CallWarrant {
     /// Prints what is in the audit log too, never the command line: arguments stand in it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerWarrant")
+        f.debug_struct("CallWarrant")
             .field("act", &self.act)
             .field("worker", &self.worker)
             .field("effect", &self.effect)
@@ -176,8 +176,8 @@ impl fmt::Debug for WorkerWarrant {
 mod tests {
     use super::*;
 
-    fn warrant() -> WorkerWarrant {
-        WorkerWarrant {
+    fn warrant() -> CallWarrant {
+        CallWarrant {
             act: Act::Run,
             worker: SpiffeId::parse("spiffe://td.test/acme/agent/till").unwrap(),
             task: TaskId::from_u128(1),
@@ -202,17 +202,17 @@ mod tests {
     #[test]
     fn sem_8_1_a_text_is_read_back_and_another_text_of_the_same_is_refused() {
         let text = warrant().to_text().unwrap();
-        assert_eq!(WorkerWarrant::parse(&text).unwrap(), warrant());
+        assert_eq!(CallWarrant::parse(&text).unwrap(), warrant());
         let spaced = String::from_utf8(text.clone()).unwrap().replacen(',', ", ", 1);
-        assert_eq!(WorkerWarrant::parse(spaced.as_bytes()), Err(Void::Malformed));
+        assert_eq!(CallWarrant::parse(spaced.as_bytes()), Err(Void::Malformed));
         let more = String::from_utf8(text.clone()).unwrap().replacen('{', "{\"also\":1,", 1);
-        assert_eq!(WorkerWarrant::parse(more.as_bytes()), Err(Void::Malformed));
+        assert_eq!(CallWarrant::parse(more.as_bytes()), Err(Void::Malformed));
         for len in 0..text.len() {
-            assert_eq!(WorkerWarrant::parse(text.get(..len).unwrap()), Err(Void::Malformed), "{len}");
+            assert_eq!(CallWarrant::parse(text.get(..len).unwrap()), Err(Void::Malformed), "{len}");
         }
-        let empty = WorkerWarrant { argv: Vec::new(), ..warrant() }.to_text().unwrap();
-        assert_eq!(WorkerWarrant::parse(&empty), Err(Void::Malformed));
-        let long = WorkerWarrant { argv: vec!["x".repeat(WARRANT_LEN_MAX)], ..warrant() };
+        let empty = CallWarrant { argv: Vec::new(), ..warrant() }.to_text().unwrap();
+        assert_eq!(CallWarrant::parse(&empty), Err(Void::Malformed));
+        let long = CallWarrant { argv: vec!["x".repeat(WARRANT_LEN_MAX)], ..warrant() };
         assert_eq!(long.to_text(), Err(TooLong));
     }
 

@@ -131,7 +131,7 @@ mod tests {
 
     fn body(intake: &Arc<Intake>, lens: &[usize]) -> Counted<Frames> {
         let frames: Vec<_> = lens.iter().map(|len| Ok(Frame::data(Bytes::from(vec![0; *len])))).collect();
-        Counted::new(StreamBody::new(futures_util::stream::iter(frames)), Arc::clone(intake), false)
+        Counted::new(StreamBody::new(futures_util::stream::iter(frames)), Arc::clone(intake), None)
     }
 
     #[tokio::test]
@@ -148,11 +148,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_long_call_holds_what_was_not_read_yet() {
+        let intake = Arc::new(Intake::default());
+        let frames = [HELD_MAX / 2; 8].map(|len| Ok::<_, Status>(Frame::data(Bytes::from(vec![0; len]))));
+        let put_down = PutDown::default();
+        let frames = StreamBody::new(futures_util::stream::iter(frames));
+        let mut body = Counted::new(frames, Arc::clone(&intake), Some(put_down.clone()));
+        for _ in 0..6 {
+            body.frame().await.unwrap().unwrap();
+            put_down.all();
+        }
+        assert_eq!(intake.held.load(Ordering::Relaxed), HELD_MAX / 2);
+        body.frame().await.unwrap().unwrap();
+        assert!(body.frame().await.unwrap().is_ok(), "the last one and this");
+        drop(body);
+        assert_eq!(intake.held.load(Ordering::Relaxed), 0);
+    }
+
+    #[tokio::test]
     async fn a_message_that_does_not_come_is_not_waited_for() {
         let intake = Arc::new(Intake::default());
         let never = || StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Status>>());
         let mut late = Counted::within(never(), Arc::clone(&intake), Some(Duration::ZERO));
         assert_eq!(late.frame().await.unwrap().unwrap_err().code(), Code::InvalidArgument);
-        assert!(Counted::new(never(), intake, true).frame().now_or_never().is_none());
+        assert!(Counted::new(never(), intake, Some(PutDown::default())).frame().now_or_never().is_none());
     }
 }

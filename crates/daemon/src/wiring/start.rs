@@ -63,10 +63,9 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let (metrics, board) = (Arc::new(Metrics::default()), Board::default());
     let outside = ports(&config, &keys, &store, &clock, (&board, &options), (&metrics, remembered.incarnation))?;
     let Outside { ports, ground, masks, models, workers, keepers, repositories, keyring } = outside;
-    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
+    let (quota, supervisor) = (quota(&config), Supervisor::new(Arc::clone(&metrics)));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     trust::record(&config, &ports).await?;
-    let supervisor = Supervisor::new(Arc::clone(&metrics));
     let numbers = (&metrics, &quota);
     let (tenants, states) = served((&ports, ground), (repositories, keyring), board, (&store, &supervisor), numbers).await?;
     let (tasks, recovered) = recovered_tasks(&config, (&ports, &states, &tenants), &supervisor, (&metrics, &quota)).await?;
@@ -122,6 +121,11 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, health, config: ArcSwap::from_pointee(config) })
+}
+
+/// What tenants may write into their audit logs in a day.
+fn quota(config: &Config) -> Arc<Quota> {
+    Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day))
 }
 
 /// Lets the process have as many files open as its connections and those of the Workload API need.

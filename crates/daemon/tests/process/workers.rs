@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::desired::Desired;
+use crate::evidence;
 use crate::installation::{Installation, cli};
 use crate::ledger::Class;
 use crate::process::until;
@@ -134,7 +135,12 @@ fn sem_8_1_a_worker_carries_out_the_calls_that_name_it() {
         assert_eq!((status(&done), phase(&done)), ("COMPLETED", "landed"), "{done:#}");
         assert_eq!(installation.happened("landed", class.word()), 1);
     }
-    // A program that says no has failed, and one that is not allowed never begins.
+    // Whoever checks the evidence is told whose word it is.
+    let task = installation.at_till(Class::Verifiable, "evidence", 0);
+    installation.rest(&task);
+    let bundle = evidence::export(&installation, &task, "proof", &[]);
+    let text = evidence::verify(&bundle, &installation.root.join("trust.json"), &[]).exits(0).stdout;
+    assert!(text.contains("1 calls are worker-reported, by the worker of agent `till`"), "{text}");
     let shown = installation.ann(&["tool", "show", "till.opaque"]).exits(0).json();
     assert_eq!(shown["kind"], "worker", "{shown:#}");
     // Told to end it ends, once it has nothing in hand.
@@ -145,7 +151,7 @@ fn sem_8_1_a_worker_carries_out_the_calls_that_name_it() {
     let done = installation.rest(&task);
     assert_eq!((status(&done), installation.happened("landed", "last")), ("COMPLETED", 1), "{done:#}");
     let told = lines(&installation.path("till.out"));
-    assert_eq!(told.iter().filter(|line| line["became"] == "exited").count(), 5, "{told:#?}");
+    assert_eq!(told.iter().filter(|line| line["became"] == "exited").count(), 6, "{told:#?}");
     // Nobody attends: what never left is no doubt.
     let done = installation.rest(&installation.at_till(Class::Opaque, "nobody", 0));
     assert_eq!((status(&done), phase(&done)), ("FAILED", "failed"), "{done:#}");

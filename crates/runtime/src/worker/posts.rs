@@ -1,11 +1,11 @@
 //! Who attends, and what was given to whom. One worker attends for an agent: the newest.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use scalbotics_core::ids::{AgentUid, EffectId};
-use scalbotics_core::worker::{LEASE_MS, WorkerWarrant};
+use scalbotics_core::worker::{CallWarrant, LEASE_MS};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -37,7 +37,7 @@ pub enum Order {
     /// To carry a call out.
     Assign {
         /// Its warrant, to be signed on the way.
-        warrant: Box<WorkerWarrant>,
+        warrant: Box<CallWarrant>,
         /// The arguments.
         arguments: Arc<[u8]>,
     },
@@ -67,7 +67,7 @@ pub(super) enum NotGiven {
 /// Every post of a worker, by its agent. Cloning shares them.
 #[derive(Debug, Clone, Default)]
 pub struct Posts {
-    all: Arc<Mutex<HashMap<AgentUid, Post>>>,
+    all: Arc<Mutex<BTreeMap<AgentUid, Post>>>,
     changed: Arc<Notify>,
     metrics: Arc<Metrics>,
 }
@@ -76,7 +76,7 @@ pub struct Posts {
 struct Post {
     attended: u64,
     attendance: Option<Attendance>,
-    given: HashMap<Key, Given>,
+    given: BTreeMap<Key, Given>,
 }
 
 #[derive(Debug)]
@@ -164,7 +164,7 @@ impl Posts {
     pub(super) fn give(
         &self,
         (agent, epoch): (AgentUid, u64),
-        warrant: WorkerWarrant,
+        warrant: CallWarrant,
         arguments: Arc<[u8]>,
     ) -> Result<Waiting, NotGiven> {
         let key = Key { effect: warrant.effect, attempt: warrant.attempt };
@@ -205,7 +205,7 @@ impl Posts {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<AgentUid, Post>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<AgentUid, Post>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -242,7 +242,7 @@ impl Attending {
             // Only the process that got it can know that it never began.
             let word = match word {
                 Word::NotBegun { .. } if to != Some(own.instance) => Word::Gone,
-                word => word,
+                word @ (Word::NotBegun { .. } | Word::Ended(_) | Word::Gone) => word,
             };
             let _nobody_waits = told.send(word);
         }

@@ -14,7 +14,7 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{
     Call, Definition, EffectClass, KeyPassing, Kind, Manifest, NotDone, Outcome, ResolvedInput, Template, Values, Verification,
 };
-use scalbotics_core::worker::{Act, QUESTION, START_WITHIN_MS, WorkerWarrant};
+use scalbotics_core::worker::{Act, CallWarrant, QUESTION, START_WITHIN_MS};
 use serde_json::{Map, Value};
 
 use super::outcome::{outcome, verification};
@@ -101,7 +101,7 @@ impl Runner {
         (tool, manifest): (&Definition, &Manifest),
         call: &Call,
         (worker, terms): (&Agent, Terms),
-    ) -> Result<WorkerWarrant, NotDone> {
+    ) -> Result<CallWarrant, NotDone> {
         let refused = |reason: String| NotDone::Arguments { reason };
         let now = self.place.clock.now();
         if now >= terms.not_after {
@@ -120,7 +120,7 @@ impl Runner {
             env.insert(name.clone(), key.clone());
         }
         let subject = Subject::Agent { tenant: worker.tenant.clone(), agent: worker.name.clone() };
-        Ok(WorkerWarrant {
+        Ok(CallWarrant {
             act: terms.act,
             worker: SpiffeId::new(self.place.trust_domain.clone(), &subject),
             task: call.task,

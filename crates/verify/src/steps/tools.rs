@@ -20,6 +20,8 @@ const DESTINATION: &str = "scalbotics/destination-tool/v1";
 struct Read {
     id: String,
     tier: Option<u64>,
+    /// The agent whose worker carried it out, on a machine of its own.
+    worker: Option<String>,
 }
 
 pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
@@ -36,12 +38,15 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
             return Err(Refusal::new("tool", "submission.path.tools", "a digest is that of another tool"));
         }
     }
-    let mut withheld = 0_usize;
+    let (mut withheld, mut reported) = (0_usize, BTreeMap::<&str, usize>::new());
     for (place, called) in bundle.calls.iter().enumerate() {
         let Some(tool) = known.get(&called.tool_digest) else {
             withheld += 1;
             continue;
         };
+        if let Some(worker) = &tool.worker {
+            *reported.entry(worker).or_default() += 1;
+        }
         let named = |action: &str| action.strip_prefix("tool/") == Some(tool.id.as_str());
         let mut records = bundle.story().filter(|record| record.effect == Some(called.effect));
         if !records.all(|record| named(record.action) && tool.tier.is_none_or(|tier| record.tier == Some(tier))) {
@@ -56,6 +61,10 @@ pub(super) fn check(bundle: &Bundle<'_>) -> Result<Found, Refusal> {
     if withheld > 0 {
         found.not_checked.push(format!("{withheld} calls: the definition of the tool is not in the bundle"));
     }
+    for (worker, calls) in reported {
+        let what = "what became of them on its machine is its word";
+        found.not_checked.push(format!("{calls} calls are worker-reported, by the worker of agent `{worker}`: {what}"));
+    }
     Ok(found)
 }
 
@@ -68,7 +77,8 @@ fn read(defined: &Defined<'_>) -> Option<Read> {
         OWN | BUILTIN | MODEL => id.to_owned(),
         _ => return None,
     };
-    Some(Read { id, tier: tool.get("tier").and_then(Value::natural) })
+    let worker = tool.get("worker").and_then(Value::plain).map(str::to_owned);
+    Some(Read { id, tier: tool.get("tier").and_then(Value::natural), worker })
 }
 
 /// What a tool gets of secrets.

@@ -1,6 +1,6 @@
 //! What workers say.
 
-use scalbotics_core::worker::WorkerWarrant;
+use scalbotics_core::worker::CallWarrant;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::ended::How;
 use scalbotics_proto::v1::report::Became;
@@ -9,7 +9,7 @@ use scalbotics_runtime::worker::{End, Ended, Key, Word};
 use crate::rpc::failure::Failure;
 
 /// The attempt that a warrant is for.
-pub(in crate::rpc) const fn key_of(warrant: &WorkerWarrant) -> Key {
+pub(in crate::rpc) const fn key_of(warrant: &CallWarrant) -> Key {
     Key { effect: warrant.effect, attempt: warrant.attempt }
 }
 

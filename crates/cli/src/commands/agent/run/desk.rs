@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::EffectClass;
-use scalbotics_core::worker::{LEASE_MS, Lease, START_WITHIN_MS, WorkerWarrant};
+use scalbotics_core::worker::{CallWarrant, LEASE_MS, Lease, START_WITHIN_MS};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -14,6 +14,9 @@ use super::program::{Became, Control, Limits, carry_out};
 
 /// Calls that wait, run or are to be reported at most; more are refused.
 const HELD_MAX: usize = 256;
+
+/// How long it is remembered that an attempt began, in milliseconds: several times as long as any warrant may begin one, by any clock.
+const REMEMBERED_MS: u64 = 300_000;
 
 /// Why a call that waited did not begin.
 const WITHOUT_STREAM: &str = "the worker was without its stream for two seconds";
@@ -37,7 +40,7 @@ enum Stand {
 #[derive(Debug)]
 struct Waiting {
     key: Key,
-    warrant: WorkerWarrant,
+    warrant: CallWarrant,
     arguments: Vec<u8>,
     since_ms: u64,
 }
@@ -69,20 +72,22 @@ pub(super) struct Desk {
     running: JoinSet<(Key, String, Became)>,
     /// Reports that are to be said once more, or for the first time.
     unsaid: VecDeque<Report>,
+    /// Attempts that began, and when: a warrant is for one call once, also where it came twice.
+    begun: BTreeMap<Key, u64>,
     happened: Vec<Happened>,
 }
 
 impl Desk {
     /// An empty one with so many places; programs get `env`.
     pub(super) fn new(places: usize, env: BTreeMap<String, String>) -> Self {
-        let (stands, waiting, running, unsaid, happened) = Default::default();
-        Self { places, env, stands, waiting, running, unsaid, happened }
+        let (stands, waiting, running, unsaid, begun, happened) = Default::default();
+        Self { places, env, stands, waiting, running, unsaid, begun, happened }
     }
 
     /// Takes a call that was judged good. One that is in hand already is not taken twice.
-    pub(super) fn take(&mut self, warrant: WorkerWarrant, arguments: Vec<u8>) {
+    pub(super) fn take(&mut self, warrant: CallWarrant, arguments: Vec<u8>) {
         let key = Key { effect: warrant.effect.to_string(), attempt: warrant.attempt };
-        if self.stands.contains_key(&key) {
+        if self.stands.contains_key(&key) || self.begun.contains_key(&key) {
             return;
         }
         if self.stands.len() >= HELD_MAX {
@@ -107,6 +112,7 @@ impl Desk {
     pub(super) fn begin(&mut self, lease: Lease, wall: Timestamp) {
         let now_ms = boot::now_ms();
         let is_held = lease.is_held(now_ms);
+        self.begun.retain(|_, begun_ms| now_ms.saturating_sub(*begun_ms) < REMEMBERED_MS);
         let (waiting, places) = (std::mem::take(&mut self.waiting), self.places);
         for one in waiting {
             let late = now_ms.saturating_sub(one.since_ms);
@@ -135,6 +141,7 @@ impl Desk {
         let begin_before_ms = lease.until_ms().min(since_ms.saturating_add(START_WITHIN_MS));
         let job = Job { argv: warrant.argv, env, input, begin_before_ms };
         let limits = Limits { time_ms: warrant.time_limit_ms, output_bytes: warrant.output_bytes };
+        self.begun.insert(key.clone(), boot::now_ms());
         let (control, told) = watch::channel(Control::default());
         self.stands.insert(key.clone(), Stand::Runs(control, warrant.class));
         self.running.spawn(async move {
@@ -229,5 +236,110 @@ impl Desk {
     /// Whether nothing runs.
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use scalbotics_core::digest::Digest;
+    use scalbotics_core::identity::SpiffeId;
+    use scalbotics_core::ids::{AgentUid, EffectId, TaskId};
+    use scalbotics_core::tenant::Name;
+    use scalbotics_core::worker::Act;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_ms(1_000_000);
+
+    fn warrant(attempt: u32) -> CallWarrant {
+        CallWarrant {
+            act: Act::Run,
+            worker: SpiffeId::parse("spiffe://td.test/acme/agent/till").unwrap(),
+            task: TaskId::from_u128(1),
+            effect: EffectId::from_u128(2),
+            attempt,
+            agent: AgentUid::from_u128(3),
+            tool: Name::parse("refund.issue").unwrap(),
+            tool_digest: Digest::of_bytes(b"tool"),
+            call: Digest::of_bytes(b"call"),
+            class: EffectClass::Opaque,
+            argv: vec!["/bin/true".to_owned()],
+            env: BTreeMap::new(),
+            arguments: Digest::of_bytes(b"{}"),
+            decision: None,
+            audit_leaf: None,
+            not_after: NOW.plus_ms(5_000),
+            time_limit_ms: 1_000,
+            output_bytes: 1_000,
+        }
+    }
+
+    fn key(attempt: u32) -> Key {
+        Key { effect: EffectId::from_u128(2).to_string(), attempt }
+    }
+
+    fn desk() -> Desk {
+        Desk::new(1, BTreeMap::new())
+    }
+
+    fn said(desk: &mut Desk) -> Vec<(u32, Option<String>)> {
+        let why = |became: Option<Became>| match became {
+            Some(Became::NotBegun(why)) => Some(why),
+            Some(Became::Ended { .. }) | None => None,
+        };
+        std::iter::from_fn(|| desk.unsaid()).map(|report| (report.key.attempt, why(report.became))).collect()
+    }
+
+    #[test]
+    fn reach_without_its_stream_what_waits_never_begins() {
+        let mut desk = desk();
+        desk.take(warrant(1), b"{}".to_vec());
+        desk.begin(Lease::ENDED, NOW);
+        assert_eq!(said(&mut desk), [], "the first beat may be on its way");
+        desk.waiting.iter_mut().for_each(|one| one.since_ms = boot::now_ms().saturating_sub(LEASE_MS));
+        desk.begin(Lease::ENDED, NOW);
+        assert_eq!(said(&mut desk), [(1, Some(WITHOUT_STREAM.to_owned()))]);
+        // It is said until it was taken, and a stream that comes back changes nothing.
+        desk.begin(Lease::ENDED.renewed(boot::now_ms()), NOW);
+        desk.say_again();
+        assert_eq!(said(&mut desk).len(), 1);
+        desk.taken(&key(1));
+        desk.say_again();
+        assert!(said(&mut desk).is_empty() && desk.is_empty() && desk.is_idle());
+    }
+
+    #[test]
+    fn sem_8_1_what_is_late_stopped_or_too_much_never_begins() {
+        let mut desk = desk();
+        desk.take(warrant(1), b"{}".to_vec());
+        desk.take(warrant(1), b"{}".to_vec());
+        desk.begin(Lease::ENDED.renewed(boot::now_ms()), NOW.plus_ms(5_000));
+        let late = said(&mut desk);
+        assert!(matches!(late.as_slice(), [(1, Some(why))] if why.contains("is over")), "{late:?}");
+        desk.take(warrant(2), b"{}".to_vec());
+        desk.stop(&key(2), false);
+        assert_eq!(said(&mut desk), [(2, Some("it was told to stop".to_owned()))]);
+        desk.ask(key(9));
+        assert_eq!(said(&mut desk), [(9, None)], "nothing is known of it");
+        for attempt in (10..).take(HELD_MAX + 1) {
+            desk.take(warrant(attempt), b"{}".to_vec());
+        }
+        let refused = said(&mut desk);
+        assert!(!refused.is_empty() && refused.iter().all(|(_, why)| why.as_deref() == Some("the worker has enough to do")));
+    }
+
+    #[tokio::test]
+    async fn sem_8_1_a_warrant_begins_one_call_once() {
+        let mut desk = desk();
+        let lease = Lease::ENDED.renewed(boot::now_ms());
+        desk.take(warrant(1), b"{}".to_vec());
+        desk.begin(lease, NOW);
+        assert!(!desk.is_idle());
+        desk.ended().await;
+        desk.taken(&key(1));
+        assert!(desk.is_empty());
+        desk.take(warrant(1), b"{}".to_vec());
+        desk.begin(lease, NOW);
+        assert!(desk.is_empty() && desk.is_idle(), "it came once more, and is no other call");
     }
 }

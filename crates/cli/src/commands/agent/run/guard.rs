@@ -162,8 +162,8 @@ mod tests {
         assert!(absent.contains("does not start"), "{absent}");
     }
 
-    #[test]
-    fn the_whole_group_ends_with_the_worker_and_with_the_program() {
+    #[tokio::test]
+    async fn the_whole_group_ends_with_the_worker_and_with_the_program() {
         let (worker, guard) = UnixStream::pair().unwrap();
         let child = begin(&job(&["/bin/sh", "-c", "sleep 60 & sleep 60"], u64::MAX)).unwrap();
         drop(worker);
@@ -173,11 +173,12 @@ mod tests {
         let group = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         assert_eq!(attend(child, String::new(), guard).unwrap(), Answer::Exited(3));
         // The killed `sleep` may be nobody's yet, but it does not run.
-        let gone = (0..500).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(10));
-            rustix::process::test_kill_process_group(group).is_err()
-        });
-        assert!(gone, "what the program left was killed");
+        let gone = async {
+            while rustix::process::test_kill_process_group(group).is_ok() {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(5), gone).await.expect("what the program left was killed");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rustls::pki_types::CertificateDer;
 use scalbotics_core::identity::SpiffeId;
 use scalbotics_core::in_words;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::worker::WorkerWarrant;
+use scalbotics_core::worker::CallWarrant;
 use scalbotics_identity::holder::worker_warrant::Verifier;
 use scalbotics_proto::v1;
 
@@ -31,10 +31,10 @@ impl Judge {
         &self,
         assignment: &v1::Assignment,
         now: Timestamp,
-    ) -> Result<WorkerWarrant, (Option<v1::AttemptName>, String)> {
+    ) -> Result<CallWarrant, (Option<v1::AttemptName>, String)> {
         let chain: Vec<CertificateDer<'_>> = assignment.chain.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         let verified = self.verifier.verify(&assignment.warrant, &assignment.signature, &chain, now);
-        let parsed = WorkerWarrant::parse(&assignment.warrant);
+        let parsed = CallWarrant::parse(&assignment.warrant);
         let name = parsed.as_ref().ok().map(name_of);
         let judged = verified.map_err(|error| in_words(&error)).and_then(|()| {
             let warrant = parsed.map_err(|void| void.to_string())?;
@@ -51,6 +51,6 @@ impl Judge {
 }
 
 /// The name of the attempt that a warrant is for.
-pub(super) fn name_of(warrant: &WorkerWarrant) -> v1::AttemptName {
+pub(super) fn name_of(warrant: &CallWarrant) -> v1::AttemptName {
     v1::AttemptName { effect: warrant.effect.to_string(), attempt: warrant.attempt }
 }
