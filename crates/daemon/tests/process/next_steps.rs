@@ -434,6 +434,8 @@ fn joining(installation: &Installation, followed: &mut Followed) {
         installation.ann(&["agent", "join-token", "nobody"]).exits(10),
         installation.ann(&["agent", "join-token", "clerk", "--out", "/dev/null/none"]).exits(1),
     ];
+    let relative = ["agent", "run", "clerk", "--dir", "./worker", "--allow", "tee"];
+    followed.answers(installation, ANN, &[installation.ann(&relative).exits(2)]);
     followed.answers(installation, ANN, &answers);
 }
 

@@ -11,3 +11,6 @@ mod runner;
 pub use outcome::{End, Ended, Word};
 pub use posts::{Attending, Instance, Key, Order, Posts};
 pub use runner::{Place, Runner};
+
+#[cfg(test)]
+mod tests;

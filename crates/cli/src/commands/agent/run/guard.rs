@@ -80,7 +80,7 @@ pub(crate) fn guard() -> ExitCode {
     match guarded() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _closed = writeln!(io::stderr(), "worker-guard is started by `scalbotics agent run` alone: {error}");
+            let _closed = writeln!(io::stderr(), "a worker starts its guards itself, and nobody else does: {error}");
             ExitCode::FAILURE
         }
     }

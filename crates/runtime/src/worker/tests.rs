@@ -1,0 +1,139 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scalbotics_core::digest::Digest;
+use scalbotics_core::identity::SpiffeId;
+use scalbotics_core::ids::{AgentUid, EffectId, TaskId};
+use scalbotics_core::tenant::Name;
+use scalbotics_core::time::Timestamp;
+use scalbotics_core::tool::EffectClass;
+use scalbotics_core::worker::{Act, CallWarrant, LEASE_MS};
+use tokio::sync::mpsc::Receiver;
+
+use super::posts::{CALLS_MAX, NotGiven, Waiting};
+use super::*;
+
+const TILL: AgentUid = AgentUid::from_u128(1);
+const FIRST: Instance = Instance(1);
+const SECOND: Instance = Instance(2);
+const EPOCH: u64 = 7;
+
+fn warrant(effect: u128) -> CallWarrant {
+    CallWarrant {
+        act: Act::Run,
+        worker: SpiffeId::parse("spiffe://td.test/acme/agent/till").unwrap(),
+        task: TaskId::from_u128(1),
+        effect: EffectId::from_u128(effect),
+        attempt: 1,
+        agent: AgentUid::from_u128(3),
+        tool: Name::parse("refund.issue").unwrap(),
+        tool_digest: Digest::of_bytes(b"tool"),
+        call: Digest::of_bytes(b"call"),
+        class: EffectClass::Opaque,
+        argv: vec!["/bin/true".to_owned()],
+        env: BTreeMap::new(),
+        arguments: Digest::of_bytes(b"{}"),
+        decision: None,
+        audit_leaf: None,
+        not_after: Timestamp::from_unix_ms(5_000),
+        time_limit_ms: 1_000,
+        output_bytes: 1_000,
+    }
+}
+
+fn key(effect: u128) -> Key {
+    Key { effect: EffectId::from_u128(effect), attempt: 1 }
+}
+
+fn give(posts: &Posts, epoch: u64, effect: u128) -> Result<Waiting, NotGiven> {
+    posts.give((TILL, epoch), warrant(effect), Arc::from(&b"{}"[..]))
+}
+
+/// What a worker was told, in words.
+fn told(orders: &mut Receiver<Order>) -> Vec<String> {
+    let word = |order| match order {
+        Order::Assign { warrant, .. } => format!("assign {}", warrant.effect),
+        Order::Stop { key, at_once } => format!("stop {} {at_once}", key.effect),
+        Order::Ask { key } => format!("ask {}", key.effect),
+    };
+    std::iter::from_fn(|| orders.try_recv().ok()).map(word).collect()
+}
+
+fn not_begun() -> Word {
+    Word::NotBegun { reason: "no place".to_owned() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sem_8_1_a_call_goes_to_the_worker_that_is_heard_and_of_this_epoch() {
+    let posts = Posts::default();
+    assert_eq!(give(&posts, EPOCH, 1).unwrap_err(), NotGiven::Absent);
+    let (attending, mut orders) = posts.attend(TILL, EPOCH, FIRST);
+    assert_eq!(give(&posts, EPOCH + 1, 1).unwrap_err(), NotGiven::Absent, "it was suspended since");
+    let mut waiting = give(&posts, EPOCH, 1).unwrap();
+    assert_eq!(told(&mut orders), [format!("assign {}", EffectId::from_u128(1))]);
+    attending.say(key(2), not_begun());
+    attending.say(key(1), not_begun());
+    assert_eq!(waiting.word().await, not_begun());
+    // Silent for as long as a lease: it may begin nothing, so it gets nothing.
+    tokio::time::advance(Duration::from_millis(LEASE_MS)).await;
+    assert!(!posts.is_attended(TILL));
+    assert_eq!(give(&posts, EPOCH, 2).unwrap_err(), NotGiven::Absent);
+    assert!(!posts.wait(TILL, Duration::from_secs(1)).await);
+    let (waited, ()) = tokio::join!(posts.wait(TILL, Duration::from_secs(1)), async { attending.beat() });
+    assert!(waited, "it is heard again");
+    let _again = give(&posts, EPOCH, 2).unwrap();
+    drop(attending);
+    assert_eq!(give(&posts, EPOCH, 3).unwrap_err(), NotGiven::Absent);
+}
+
+#[tokio::test]
+async fn sem_8_1_only_the_process_that_was_given_a_call_knows_that_it_never_began() {
+    let posts = Posts::default();
+    let (first, mut orders) = posts.attend(TILL, EPOCH, FIRST);
+    let (mut one, mut two) = (give(&posts, EPOCH, 1).unwrap(), give(&posts, EPOCH, 2).unwrap());
+    assert_eq!(told(&mut orders).len(), 2);
+    // The same process, on another stream, is asked about both.
+    let (again, mut orders) = posts.attend(TILL, EPOCH, FIRST);
+    assert_eq!(told(&mut orders), [1, 2].map(|effect| format!("ask {}", EffectId::from_u128(effect))));
+    first.say(key(1), not_begun());
+    drop(first);
+    assert!(posts.is_attended(TILL), "the end of an older stream, which is noticed late, ends no newer one");
+    again.say(key(1), not_begun());
+    assert_eq!(one.word().await, not_begun());
+    // Another process knows nothing of what that one did.
+    let (second, mut orders) = posts.attend(TILL, EPOCH, SECOND);
+    assert_eq!(told(&mut orders), [format!("ask {}", EffectId::from_u128(2))]);
+    again.say(key(2), not_begun());
+    second.say(key(2), not_begun());
+    assert_eq!(two.word().await, Word::Gone);
+    // Nor does anybody of what was given before the daemon was begun anew.
+    let mut leftover = posts.ask(TILL, key(3)).unwrap();
+    let effect = EffectId::from_u128(3);
+    assert_eq!(told(&mut orders), [format!("stop {effect} true"), format!("ask {effect}")]);
+    second.say(key(3), not_begun());
+    assert_eq!(leftover.word().await, Word::Gone);
+}
+
+#[tokio::test]
+async fn a_worker_has_so_many_calls_and_is_told_to_end_what_nobody_waits_for() {
+    let posts = Posts::default();
+    let (attending, mut orders) = posts.attend(TILL, EPOCH, FIRST);
+    let mut all: Vec<Waiting> = (0..CALLS_MAX as u128).map(|effect| give(&posts, EPOCH, effect).unwrap()).collect();
+    assert_eq!(give(&posts, EPOCH, 999).unwrap_err(), NotGiven::Busy);
+    let idle = posts.idle(TILL);
+    tokio::pin!(idle);
+    assert!(futures_util::poll!(&mut idle).is_pending());
+    told(&mut orders);
+    all.pop().unwrap().stop(false);
+    let effect = EffectId::from_u128(CALLS_MAX as u128 - 1);
+    assert_eq!(told(&mut orders), [format!("stop {effect} false"), format!("stop {effect} true")], "and then it was dropped");
+    let last = CALLS_MAX as u128 - 2;
+    let mut waiting = all.pop().unwrap();
+    drop(all);
+    assert!(futures_util::poll!(&mut idle).is_pending());
+    attending.say(key(last), not_begun());
+    assert_eq!(waiting.word().await, not_begun());
+    drop(waiting);
+    idle.await;
+}
