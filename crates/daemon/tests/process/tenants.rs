@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::desired::Desired;
-use crate::installation::{Installation, Times, id};
+use crate::installation::{Installation, Times, id, ports};
 use crate::ledger::Class;
 use crate::process::until;
 
@@ -293,6 +293,33 @@ fn a_link_that_is_put_in_the_way_of_a_tools_path_leads_nowhere() {
     let key = std::process::Command::new("/usr/bin/base64").arg(installation.root.join("keys/daemon.key")).output().unwrap();
     let key = String::from_utf8(key.stdout).unwrap();
     assert!(key.len() > 40 && told.code != 0 && !told.stdout.contains(&key[..20]), "{told:#?}");
+}
+
+#[test]
+fn a_guest_sees_that_the_log_is_kept_and_not_by_whom() {
+    let installation = Installation::new();
+    // A file that keeps checkpoints, and a witness that does not answer.
+    let (away, _) = ports();
+    crate::witness::configure(&installation, away);
+    let _daemon = installation.start();
+    installation.add_beta(&[]);
+    let names = until("one keeps and one is in trouble", Duration::from_secs(60), || {
+        let keepers = installation.ann(&["status"]).exits(0).json()["keepers"].clone();
+        let keepers = keepers.as_array().unwrap();
+        let is_so = keepers.iter().any(|keeper| keeper["size"].as_u64() > Some(0))
+            && keepers.iter().any(|keeper| keeper["trouble"] != "");
+        is_so.then(|| keepers.iter().map(|keeper| keeper["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    });
+    assert!(names.len() == 2 && names.iter().all(|name| !name.is_empty()), "{names:?}");
+    for format in ["json", "table", "yaml"] {
+        let seen = installation.eve(&["status", "-o", format]).exits(0).stdout;
+        assert!(names.iter().all(|name| !seen.contains(name)) && !seen.contains(&away.to_string()), "{names:?}: {seen}");
+        assert!(seen.contains("of the installation log, kept at "), "{seen}");
+        assert!(seen.contains("sees who"), "the trouble of one is none of its matters: {seen}");
+    }
+    let kept = &installation.eve(&["status"]).exits(0).json()["keepers"];
+    assert_eq!((kept.as_array().unwrap().len(), &kept[0]["name"], &kept[0]["trouble"]), (1, &json!(""), &json!("")), "{kept:#}");
+    assert!(kept[0]["size"].as_u64() > Some(0) && kept[0]["witness"] == false, "{kept:#}");
 }
 
 #[test]
