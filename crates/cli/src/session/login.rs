@@ -10,7 +10,7 @@ use super::{connect, outside, token};
 use crate::clock;
 use crate::codes;
 use crate::context::{Contexts, Entry, Issuer, Store, login_path};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::issuer::{Client, Login, Turn, Way};
 use crate::tree::Globals;
 
@@ -113,19 +113,29 @@ pub(crate) async fn out(name: &str, context: &Entry, globals: &Globals) -> Resul
     ended.map(|()| had)
 }
 
+/// What became of a session that the daemon did not end.
+const REFUSED: &str = "logged out here, but the daemon refused to end the session";
+
+/// Why a token has no session any more: of these none counts again. Another refusal, as while the tenant is suspended, ends nothing.
+const OVER: [&str; 4] = ["UNAUTHENTICATED", "TOKEN_EXPIRED", "PRINCIPAL_SUSPENDED", "GRANT_OVER"];
+
 /// Ends the session of a token at the daemon. One that the daemon takes no more has none.
 async fn end(context: &Entry, token: &str, limit: Duration) -> Result<(), Failure> {
     let ended = async {
         let channel = connect::channel(context, &connect::trust(context)?, limit).await?;
         let request = super::with_token(channel.request(v1::EndSessionRequest {}), token)?;
         match SessionServiceClient::new(channel).end_session(request).await {
-            Err(status) if status.code() != tonic::Code::Unauthenticated => Err(Failure::from(status)),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(status) => {
+                Some(Failure::from(status)).filter(|failure| !OVER.contains(&failure.code.as_str())).map_or(Ok(()), Err)
+            }
         }
     };
     ended.await.map_err(|failure| {
+        let heard = failure.exit == Exit::NotLoggedIn;
+        let what = if heard { REFUSED } else { "logged out here, but the daemon was not told" };
         let why = if failure.why.is_empty() { failure.what.clone() } else { format!("{}: {}", failure.what, failure.why) };
-        Failure::told(failure.exit, &failure.code, "logged out here, but the daemon was not told")
+        Failure::told(failure.exit, &failure.code, what)
             .why(why)
             .next("wait ten minutes: then the access token is over by itself")
     })

@@ -372,6 +372,27 @@ fn a_suspended_tenant_does_nothing_and_goes_on_when_it_is_resumed() {
 }
 
 #[test]
+fn a_logout_of_a_suspended_tenants_human_says_that_the_session_is_not_over() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_beta(&[]);
+    installation.eve(&["whoami"]).exits(0);
+    let token = installation.path(&format!("state/tokens/{EVE}.json"));
+    let copy = std::fs::read(&token).unwrap();
+    installation.ann(&["tenant", "suspend", "beta", "--yes"]).exits(0);
+    let refused = installation.eve(&["logout"]).exits(4).error();
+    assert!(refused.code == "TENANT_SUSPENDED" && refused.what.contains("the daemon refused to end the session"), "{refused:?}");
+    assert!(refused.why.contains("suspended") && refused.next.contains("ten minutes"), "{refused:?}");
+    assert!(!token.try_exists().unwrap(), "it is forgotten here all the same");
+    // A copy of the token counts again once the tenant is resumed, until it is over or its bearer logs out.
+    std::fs::write(&token, copy).unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    installation.ann(&["tenant", "resume", "beta"]).exits(0);
+    installation.eve(&["whoami"]).exits(0);
+    installation.eve(&["logout"]).exits(0);
+}
+
+#[test]
 fn a_tenant_whose_adding_was_killed_is_added_again() {
     for (point, count) in [
         ("keys.before", 1),
