@@ -35,7 +35,6 @@ pub(crate) struct Session {
     pub(crate) trust: scalbotics_identity::holder::trust::File,
     token: String,
     request_id: Option<String>,
-    timeout: std::time::Duration,
     wait_max: Option<std::time::Duration>,
 }
 
@@ -53,12 +52,12 @@ impl Session {
         printer.detail_note(&format!("context {name}: {} of {} at {}", context.who(), context.tenant, context.server));
         let trust = connect::trust(context)?;
         printer.detail_note(&format!("trust file {} of {}", context.trust_file.display(), trust.trust_domain));
-        let channel = connect::channel(context, &trust).await?;
+        let channel = connect::channel(context, &trust, globals.timeout()).await?;
         let (token, kept) = token::current(name, context, &trust, &channel, globals.wait_max()).await?;
         printer.detail_note(if kept { "connected, with the kept token" } else { "connected, with a new token" });
         let person = match &context.person {
             Some(person) => person.clone(),
-            None => outside::person(&channel, with_token(trace::request(v1::WhoAmIRequest {}), &token)?).await?,
+            None => outside::person(&channel, with_token(channel.request(v1::WhoAmIRequest {}), &token)?).await?,
         };
         Ok(Self {
             channel,
@@ -68,7 +67,6 @@ impl Session {
             trust,
             token,
             request_id: globals.request_id.clone(),
-            timeout: globals.timeout(),
             wait_max: globals.wait_max(),
         })
     }
@@ -81,9 +79,7 @@ impl Session {
 
     /// A request with token, and for calls that answer once, a time limit.
     pub(crate) fn request<T>(&self, message: T) -> Result<tonic::Request<T>, Failure> {
-        let mut request = self.stream(message)?;
-        request.set_timeout(self.timeout);
-        Ok(request)
+        with_token(self.channel.request(message), &self.token)
     }
 
     /// A request with token for a stream, which lasts as long as it lasts.

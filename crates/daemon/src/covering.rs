@@ -88,19 +88,31 @@ pub(crate) fn error(text: &str) -> Cow<'_, str> {
 
 /// Standard error, with each line covered before it is written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct CoveredStderr;
+pub(crate) enum CoveredStderr {
+    /// Each line is an object of JSON, whose numbers are ours.
+    Json,
+    /// Lines are text.
+    Text,
+}
+
+impl CoveredStderr {
+    /// Covers a line.
+    fn cover(self, line: &mut Vec<u8>) {
+        let covering = COVERING.read().unwrap_or_else(PoisonError::into_inner);
+        let unconfigured = || Mask::detecting(Detect::Secrets);
+        let mask = covering.as_ref().map_or_else(|| Cow::Owned(unconfigured()), |covering| Cow::Borrowed(&covering.logs));
+        match self {
+            Self::Json => mask.apply_to_own_json(line),
+            Self::Text => mask.apply(line, false),
+        };
+    }
+}
 
 impl Write for CoveredStderr {
     /// Takes one whole event: the log writes each at once.
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let mut line = event.to_vec();
-        {
-            let covering = COVERING.read().unwrap_or_else(PoisonError::into_inner);
-            match covering.as_ref() {
-                Some(covering) => covering.logs.apply(&mut line, false),
-                None => Mask::detecting(Detect::Secrets).apply(&mut line, false),
-            };
-        }
+        self.cover(&mut line);
         io::stderr().write_all(&line)?;
         Ok(event.len())
     }
@@ -134,6 +146,21 @@ mod tests {
         assert_eq!(error("quoth-the-covered-nightjar"), "***");
         configure(&Redaction::default());
         assert!(matches!(error("task `t1` does not exist"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_we_measured_stays_in_a_line_of_the_log() {
+        configure(&Redaction::default());
+        let covered = |how: CoveredStderr, line: &str| {
+            let mut line = line.as_bytes().to_vec();
+            how.cover(&mut line);
+            String::from_utf8(line).unwrap()
+        };
+        let line = r#"{"message":"call answered","agent":"call 5552345678","elapsed_us":123456789}"#;
+        let shown = r#"{"message":"call answered","agent":"call [redacted:phone]","elapsed_us":123456789}"#;
+        assert_eq!(covered(CoveredStderr::Json, line), shown);
+        assert_eq!(covered(CoveredStderr::Text, "call answered elapsed_us=123_456_789"), "call answered elapsed_us=123_456_789");
+        assert_eq!(covered(CoveredStderr::Text, "call 5552345678"), "call [redacted:phone]");
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use scalbotics_adapters::git::Source as GitSource;
-use scalbotics_adapters::git::remote::{Address, Remote, Service};
+use scalbotics_adapters::git::remote::{Address, Error as RemoteError, Remote, Service};
 use scalbotics_core::egress::Roots;
 use scalbotics_core::ports::{DesiredError, DesiredSource, RawFiles};
 use scalbotics_runtime::secret;
@@ -52,6 +52,16 @@ impl Following {
         Ok(Remote::new(self.address.clone(), self.user.clone(), token).trusting(self.roots.clone()))
     }
 
+    /// Why it is not had, as people may be told.
+    fn failed(&self, source: BoxError) -> DesiredError {
+        let place = format!("{} at {}", self.address, self.reference);
+        match source.downcast::<RemoteError>().map(|error| *error) {
+            Ok(RemoteError::TooLarge { what, .. }) => DesiredError::TooLarge { place, what },
+            Ok(error) => DesiredError::Unreadable { place, source: error.into() },
+            Err(source) => DesiredError::Unreadable { place, source },
+        }
+    }
+
     /// Brings the copy to where the remote stands.
     async fn fetch(&self) -> Result<(), BoxError> {
         let place = Arc::clone(&self.places).acquire_owned().await?;
@@ -81,8 +91,7 @@ impl DesiredSource for Following {
         {
             return Ok(here);
         }
-        let failed = |source| DesiredError::Unreadable { place: format!("{} at {}", self.address, self.reference), source };
-        self.fetch().await.map_err(failed)?;
+        self.fetch().await.map_err(|source| self.failed(source))?;
         self.local.head().await
     }
 

@@ -16,8 +16,9 @@ const BLOCKING_MAX: usize = 16;
 /// itself; less than the look at the repository every few seconds, so that an idle daemon has none (decisions/0050).
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
-/// How long the end waits for threads that are at work with files or git.
-const END_MAX: Duration = Duration::from_secs(5);
+/// How long the end waits for threads that are at work with files or git: nobody awaits them any more, and what they write is safe to be cut
+/// off. Less than the two seconds in which a start is given up.
+const END_MAX: Duration = Duration::from_secs(1);
 
 /// Takes a tenth of the time of an agent's turn off, in C code too (decisions/0031).
 #[global_allocator]

@@ -83,8 +83,14 @@ impl Source {
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) fn open(path: &Path) -> Result<gix::Repository, BoxError> {
+    open_with(path, [])
+}
+
+/// Opens it with more configuration than that of its own file.
+pub(super) fn open_with(path: &Path, more: impl IntoIterator<Item = String>) -> Result<gix::Repository, BoxError> {
     // A replacement (`refs/replace/`) would let one id stand for other content than it did before.
-    let options = gix::open::Options::isolated().config_overrides(["core.useReplaceRefs=false"]);
+    let own = ["core.useReplaceRefs=false".to_owned()].into_iter().chain(more);
+    let options = gix::open::Options::isolated().config_overrides(own);
     gix::open_opts(path, options).map_err(Into::into)
 }
 

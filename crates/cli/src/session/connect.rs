@@ -28,12 +28,18 @@ pub(super) fn trust(context: &Entry) -> Result<trust::File, Failure> {
     })
 }
 
-/// A connection to the context's daemon.
-pub(super) async fn channel(context: &Entry, trust: &trust::File) -> Result<Proving, Failure> {
+/// A connection to the context's daemon; neither connecting nor a call by it takes longer than `limit`.
+pub(super) async fn channel(context: &Entry, trust: &trust::File, limit: Duration) -> Result<Proving, Failure> {
     let roots = trust.roots().map_err(|error| unusable(&context.server, in_words(&error)))?;
     let config = tls::client_config(&roots, &trust.trust_domain, None, Arc::new(DefaultTimeProvider));
     let config = config.map_err(|error| unusable(&context.server, in_words(&error)))?;
-    Proving::new(over(&context.server, config).await?, context, trust)
+    let connected = tokio::time::timeout(limit, over(&context.server, config)).await.unwrap_or_else(|_| {
+        let why = format!("it was not connected within {} ms", limit.as_millis());
+        Err(Failure::new(Exit::TimedOut, codes::TIMED_OUT, format!("no answer from {}", context.server))
+            .why(why)
+            .next("scalbotics doctor"))
+    });
+    Proving::new(connected?, context, trust, limit)
 }
 
 fn unusable(server: &str, why: String) -> Failure {

@@ -6,11 +6,11 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 
-use super::{connect, outside, token, trace};
+use super::{connect, outside, token};
 use crate::clock;
 use crate::codes;
 use crate::context::{Contexts, Entry, Issuer, Store, login_path};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::issuer::{Client, Login, Turn, Way};
 use crate::tree::Globals;
 
@@ -32,7 +32,7 @@ pub(crate) async fn at_issuer(
         Turn::wait(name, globals.wait_max())?.keyring.try_out().await?;
     }
     let client = Client::discover(issuer).await.map_err(|error| error.failure(&attempt))?;
-    let channel = connect::channel(context, &trust).await?;
+    let channel = connect::channel(context, &trust, globals.timeout()).await?;
     let done = client.login(way, globals.wait_max(), clock::now, &say).await.map_err(|error| error.failure(&attempt))?;
     let (shown, kind) = client.shown(&done.tokens).map_err(|error| error.failure(&attempt))?;
     let given = match outside::exchange(shown, kind, &trust, &channel).await {
@@ -57,7 +57,7 @@ pub(crate) async fn at_issuer(
         say(&format!("{}: {}; {}", failure.what, failure.why, failure.next));
     }
     drop(turn);
-    let request = super::with_token(trace::request(v1::WhoAmIRequest {}), &token)?;
+    let request = super::with_token(channel.request(v1::WhoAmIRequest {}), &token)?;
     let person = outside::person(&channel, request).await?;
     let who = person.name.to_string();
     // Read again: the person took their time, and the file may be another one now.
@@ -113,20 +113,29 @@ pub(crate) async fn out(name: &str, context: &Entry, globals: &Globals) -> Resul
     ended.map(|()| had)
 }
 
+/// What became of a session that the daemon did not end.
+const REFUSED: &str = "logged out here, but the daemon refused to end the session";
+
+/// Why a token has no session any more: of these none counts again. Another refusal, as while the tenant is suspended, ends nothing.
+const OVER: [&str; 4] = ["UNAUTHENTICATED", "TOKEN_EXPIRED", "PRINCIPAL_SUSPENDED", "GRANT_OVER"];
+
 /// Ends the session of a token at the daemon. One that the daemon takes no more has none.
 async fn end(context: &Entry, token: &str, limit: Duration) -> Result<(), Failure> {
     let ended = async {
-        let channel = connect::channel(context, &connect::trust(context)?).await?;
-        let mut request = super::with_token(trace::request(v1::EndSessionRequest {}), token)?;
-        request.set_timeout(limit);
+        let channel = connect::channel(context, &connect::trust(context)?, limit).await?;
+        let request = super::with_token(channel.request(v1::EndSessionRequest {}), token)?;
         match SessionServiceClient::new(channel).end_session(request).await {
-            Err(status) if status.code() != tonic::Code::Unauthenticated => Err(Failure::from(status)),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(()),
+            Err(status) => {
+                Some(Failure::from(status)).filter(|failure| !OVER.contains(&failure.code.as_str())).map_or(Ok(()), Err)
+            }
         }
     };
     ended.await.map_err(|failure| {
+        let heard = failure.exit == Exit::NotLoggedIn;
+        let what = if heard { REFUSED } else { "logged out here, but the daemon was not told" };
         let why = if failure.why.is_empty() { failure.what.clone() } else { format!("{}: {}", failure.what, failure.why) };
-        Failure::told(failure.exit, &failure.code, "logged out here, but the daemon was not told")
+        Failure::told(failure.exit, &failure.code, what)
             .why(why)
             .next("wait ten minutes: then the access token is over by itself")
     })

@@ -9,7 +9,7 @@ use scalbotics_identity::holder::{key, proof, trust};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 
-use super::{Proving, trace};
+use super::Proving;
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, Issuer, Person};
@@ -92,7 +92,7 @@ pub(super) async fn exchange(
     let target = proof::target(trust.trust_domain.as_str(), METHOD);
     let proof = proof::sign(channel.key(), &target, token, clock::now()).map_err(|error| cannot(in_words(&error)))?;
     let request = v1::ExchangeTokenRequest { subject_token: token.to_owned(), subject_token_type: kind.to_owned(), proof };
-    Ok(SessionServiceClient::new(channel.clone()).exchange_token(trace::request(request)).await?.into_inner())
+    Ok(SessionServiceClient::new(channel.clone()).exchange_token(channel.request(request)).await?.into_inner())
 }
 
 /// The key to which tokens of a context are bound; made where there is none yet.

@@ -5,7 +5,7 @@ use scalbotics_identity::holder::{assertion, trust};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::session_service_client::SessionServiceClient;
 
-use super::{Proving, trace};
+use super::Proving;
 use crate::clock;
 use crate::codes;
 use crate::context::{Entry, Person};
@@ -33,6 +33,6 @@ pub(super) async fn exchange(
         lifetime_s: ASSERTION_LIFETIME_S,
     };
     let assertion = assertion::sign(&login, channel.key(), clock::now()).map_err(|error| cannot(in_words(&error)))?;
-    let request = trace::request(v1::ExchangeAssertionRequest { assertion });
+    let request = channel.request(v1::ExchangeAssertionRequest { assertion });
     Ok(SessionServiceClient::new(channel.clone()).exchange_assertion(request).await?.into_inner())
 }

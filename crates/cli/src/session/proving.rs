@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use scalbotics_core::in_words;
 use scalbotics_identity::holder::{key, proof, trust};
@@ -14,6 +15,7 @@ use tonic::codegen::http::{Request, Response};
 use tonic::transport::Channel;
 use tower::Service;
 
+use super::trace;
 use crate::clock;
 use crate::codes;
 use crate::context::Entry;
@@ -25,17 +27,25 @@ pub(crate) struct Proving {
     channel: Channel,
     key: Arc<key::Pair>,
     trust_domain: Arc<str>,
+    limit: Duration,
 }
 
 impl Proving {
-    /// The connection with the context's key.
-    pub(super) fn new(channel: Channel, context: &Entry, trust: &trust::File) -> Result<Self, Failure> {
+    /// The connection with the context's key, each call of which may take this long.
+    pub(super) fn new(channel: Channel, context: &Entry, trust: &trust::File, limit: Duration) -> Result<Self, Failure> {
         let key = key::Pair::load(&context.login_key).map_err(|error| {
             Failure::new(Exit::NotLoggedIn, codes::LOGIN, format!("cannot use the key {}", context.login_key.display()))
                 .why(in_words(&error))
                 .next("scalbotics doctor")
         })?;
-        Ok(Self { channel, key: Arc::new(key), trust_domain: trust.trust_domain.as_str().into() })
+        Ok(Self { channel, key: Arc::new(key), trust_domain: trust.trust_domain.as_str().into(), limit })
+    }
+
+    /// A request that answers once, without a token: a daemon that takes it and never answers keeps nobody waiting.
+    pub(super) fn request<T>(&self, message: T) -> tonic::Request<T> {
+        let mut request = trace::request(message);
+        request.set_timeout(self.limit);
+        request
     }
 
     /// The key.

@@ -25,6 +25,14 @@ pub enum DesiredError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The repository's server sends more than is taken of one; nothing of it was kept.
+    #[error("repository `{place}` sends too much: {what}")]
+    TooLarge {
+        /// Where.
+        place: String,
+        /// What is too large, and the limit.
+        what: String,
+    },
     /// The commit holds something that is refused before it is read.
     #[error("commit `{commit}` is refused at `{path}`: {reason}")]
     Refused {
@@ -43,7 +51,7 @@ pub trait DesiredSource: Send + Sync + std::fmt::Debug {
     /// The newest commit's id.
     ///
     /// # Errors
-    /// [`DesiredError::Unreadable`].
+    /// [`DesiredError::Unreadable`], [`DesiredError::TooLarge`].
     async fn head(&self) -> Result<String, DesiredError>;
 
     /// The files of a commit.

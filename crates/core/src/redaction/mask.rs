@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::emit::Emitter;
 use super::scan::{self, Carry, Detectors, LOOK_AHEAD, LOOK_BACK, grams};
-use super::span::{Finds, Further, Span, rank};
+use super::span::{self, Finds, Further, Span, rank};
 use super::values::{ENOUGH_LEN, Forms, MASKED_LEN_MIN, Values};
 use crate::secret::Secret;
 
@@ -100,6 +100,17 @@ impl Mask {
     /// Covers what is found in a text; where the text was `cut` at its end, also a value that begins there. Answers whether
     /// anything was found. Linear in the text.
     pub fn apply(&self, text: &mut Vec<u8>, cut: bool) -> bool {
+        self.apply_but(text, cut, |_, _| ())
+    }
+
+    /// The same for a whole line of JSON that this program wrote: a number that is a value there is one of its own measures, and nobody's
+    /// telephone. Known values and what a name says of a number are covered there too.
+    pub fn apply_to_own_json(&self, line: &mut Vec<u8>) -> bool {
+        self.apply_but(line, false, span::forget_numbers_of_json)
+    }
+
+    /// Covers what is found and not forgotten.
+    fn apply_but(&self, text: &mut Vec<u8>, cut: bool, forget: impl FnOnce(&[u8], &mut Vec<Span>)) -> bool {
         if self.is_empty() {
             return false;
         }
@@ -107,6 +118,7 @@ impl Mask {
         let mut spans = Vec::new();
         self.look(text, (0, text.len()), &mut Carry::default(), &mut forms, &mut spans);
         self.look_at_end(text, cut, &mut forms, &mut spans);
+        forget(text, &mut spans);
         if spans.is_empty() {
             return false;
         }

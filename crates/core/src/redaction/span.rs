@@ -77,6 +77,25 @@ impl<'a> Finds<'a> {
     }
 }
 
+/// Takes the spans of personal data away that begin outside of every text of a line of JSON: what stands there is a number.
+pub(super) fn forget_numbers_of_json(line: &[u8], spans: &mut Vec<Span>) {
+    if !spans.iter().any(|span| span.rank == rank::PERSONAL) {
+        return;
+    }
+    spans.sort_by_key(|span| span.start);
+    let (mut done, mut in_text, mut escaped) = (0, false, false);
+    spans.retain_mut(|span| {
+        for byte in bytes::part(line, done, span.start) {
+            in_text ^= *byte == b'"' && !escaped;
+            escaped = *byte == b'\\' && in_text && !escaped;
+        }
+        done = done.max(span.start);
+        // A quotation mark would end the text in which it stood.
+        span.quoted &= !in_text;
+        span.rank != rank::PERSONAL || in_text
+    });
+}
+
 /// Ranks of those that find.
 pub(super) mod rank {
     pub(in super::super) const CONTEXT: u8 = 1;

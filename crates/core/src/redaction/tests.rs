@@ -53,6 +53,35 @@ fn whatever_stands_beside_a_value_in_base64() {
 }
 
 #[test]
+fn numbers_of_our_own_json_stay_and_texts_in_it_are_covered_as_ever() {
+    let mask = mask(&[b"918273645"], Detect::SecretsAndPersonalData);
+    let own = |line: &str| {
+        let mut line = line.as_bytes().to_vec();
+        mask.apply_to_own_json(&mut line);
+        String::from_utf8(line).unwrap()
+    };
+    for stays in [
+        r#"{"message":"call answered","elapsed_us":123456789}"#,
+        r#"{"message":"call me","list":[ 5552345678 , 4111111111111111],"less":-5552345678}"#,
+        r#"{"message":"call \\\\","elapsed_us":5552345678}"#,
+    ] {
+        assert_eq!(own(stays), stays);
+        assert_ne!(masked(&mask, stays.as_bytes(), false), stays.as_bytes(), "anybody's: {stays}");
+    }
+    for (line, shown) in [
+        (r#"{"message":"phone 5552345678"}"#, r#"{"message":"phone [redacted:phone]"}"#),
+        (r#"{"said":"{\"phone\": 5552345678}","n":5552345678}"#, r#"{"said":"{\"phone\": [redacted:phone]}","n":5552345678}"#),
+        (r#"{"a\\":"+4915112345678","b":"4111111111111111"}"#, r#"{"a\\":"[redacted:phone]","b":"[redacted:payment-card]"}"#),
+        (r#"{"count":918273645}"#, r#"{"count":***}"#),
+        (r#"{"message":"to ann@acme.example"}"#, r#"{"message":"to [redacted:email]"}"#),
+    ] {
+        assert_eq!(own(line), shown);
+    }
+    let token = glue(&["gl", "pat-", "Zk3vQ9xLm2Rt7Yp4Bn8W"]);
+    assert_eq!(own(&format!(r#"{{"n":5552345678,"said":"{token}"}}"#)), r#"{"n":5552345678,"said":"[redacted:gitlab-token]"}"#);
+}
+
+#[test]
 fn the_longest_value_counts_and_neighbours_too() {
     let mask = mask(&[b"token", b"token-of-ann", b"tok"], Detect::Nothing);
     assert_eq!(masked(&mask, b"token-of-anntokentok", false), b"******tok");

@@ -163,6 +163,7 @@ fn said(error: RemoteError) -> KeepError {
         | RemoteError::Redirected { .. }
         | RemoteError::NotGit { .. }
         | RemoteError::Fetch { .. }
+        | RemoteError::TooLarge { .. }
         | RemoteError::Push { .. } => KeepError::Refused { why: in_words(&error) },
     }
 }

@@ -17,13 +17,13 @@ pub(super) async fn serve(flags: SourceFlags, start: Start) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let levels = logging::begin(&config.settings.log);
-    let signals = Signals::new().map_err(|source| StartError::System { attempt: "await signals", source: source.into() });
-    let started = match signals {
-        Ok(signals) => crate::start(config, start).await.map(|running| (running, signals)),
-        Err(error) => Err(error),
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(source) => return fail(&StartError::System { attempt: "await signals", source: source.into() }),
     };
-    match started {
-        Ok((running, signals)) => until_end(running, signals, levels).await,
+    match crate::start(config, start, signals.end()).await {
+        Ok(Some(running)) => until_end(running, signals, levels).await,
+        Ok(None) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
@@ -82,5 +82,15 @@ impl Signals {
         let of = |kind| signal(kind);
         let (terminate, interrupt) = (of(SignalKind::terminate())?, of(SignalKind::interrupt())?);
         Ok(Self { terminate, interrupt, hangup: of(SignalKind::hangup())? })
+    }
+
+    /// Returns when the daemon is told to end; systemd hears at once that it does.
+    async fn end(&mut self) {
+        tokio::select! {
+            biased;
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        notify::notify(notify::STOPPING);
     }
 }

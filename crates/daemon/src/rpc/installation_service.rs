@@ -32,6 +32,10 @@ const READS_ONLY: &str = "no witness has confirmed the audit log since the start
 const GLASS_BROKEN: &str =
     "people log in by their own keys beside the outside issuer: take issuer.break_glass out of the configuration when it is back";
 
+/// What `status` says to members of other tenants than the operating one where a keeper is in trouble.
+const NOT_EVERYWHERE: &str =
+    "not everybody who keeps checkpoints outside of the host has a newer one; whoever operates the installation sees who";
+
 /// InstallationService.
 #[derive(Debug, Clone)]
 pub(super) struct Installations(pub(super) Arc<Context>);
@@ -69,11 +73,30 @@ impl Context {
             reasons.push(format!("{unwitnessed} audit records are in no cosigned checkpoint: calls of tier 2 wait"));
         }
         let troubled = outside.keepers.iter().filter_map(|keeper| Some((&keeper.name, keeper.trouble.as_ref()?)));
-        reasons.extend(troubled.map(|(name, trouble)| format!("{name} keeps no newer checkpoint: {trouble}")));
+        if self.is_guest(tenant) {
+            reasons.extend(troubled.take(1).map(|_| NOT_EVERYWHERE.to_owned()));
+        } else {
+            reasons.extend(troubled.map(|(name, trouble)| format!("{name} keeps no newer checkpoint: {trouble}")));
+        }
         if self.supervisor.is_draining() {
             reasons.push("the daemon is ending".to_owned());
         }
         reasons
+    }
+
+    /// Whether a tenant is another than the one that operates the installation.
+    fn is_guest(&self, tenant: &TenantId) -> bool {
+        *tenant != self.installation.tenant
+    }
+
+    /// Who keeps checkpoints outside of this host, for those who operate it; for guests only what is kept, for with whom is no matter of theirs.
+    fn keepers_for(&self, tenant: &TenantId, keepers: Vec<Standing>) -> Vec<v1::CheckpointKeeper> {
+        if !self.is_guest(tenant) {
+            return keepers.into_iter().map(keeper).collect();
+        }
+        let is_witness = keepers.iter().any(|keeper| keeper.is_witness && keeper.size > 0);
+        let newest = keepers.into_iter().filter(|keeper| keeper.size > 0).max_by_key(|keeper| keeper.size);
+        newest.map(|newest| keeper(Standing { name: String::new(), is_witness, trouble: None, ..newest })).into_iter().collect()
     }
 }
 
@@ -122,7 +145,7 @@ impl Installations {
             health: if reasons.is_empty() { "ok" } else { "degraded" }.to_owned(),
             reasons,
             dev: self.0.installation.dev,
-            keepers: outside.keepers.into_iter().map(keeper).collect(),
+            keepers: self.0.keepers_for(tenant, outside.keepers),
             audit_unwitnessed: outside.unwitnessed,
             incarnation: self.0.anchor.incarnation(),
             certificates,
@@ -133,7 +156,7 @@ impl Installations {
     /// How many tasks run and how many are queued: of the installation, for who operates it, else of the caller's tenant.
     async fn tasks_at_work(&self, caller: &Caller) -> Result<(u64, u64), Failure> {
         let numbers = &self.0.runtime_metrics;
-        if caller.principal.tenant == self.0.installation.tenant {
+        if !self.0.is_guest(&caller.principal.tenant) {
             return Ok((numbers.tasks_running.get(), numbers.tasks_queued.get()));
         }
         let of = async |status| Ok::<_, Failure>(u64::try_from(self.tasks_in(caller, status).await?).unwrap_or(u64::MAX));

@@ -233,6 +233,9 @@ const fn remote_step(error: &RemoteError) -> &'static str {
         }
         RemoteError::Redirected { .. } => "give the address at which it ends, then run the same command again",
         RemoteError::NotGit { .. } => "give the address from which people clone it, then run the same command again",
+        RemoteError::TooLarge { .. } => {
+            "take large files out of its history, or give a repository for desired state alone, then run the same command again"
+        }
         RemoteError::Fetch { .. } | RemoteError::Push { .. } => "mend what the server says, then run the same command again",
     }
 }

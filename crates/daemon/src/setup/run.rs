@@ -16,6 +16,9 @@ use crate::id_source::UuidIds;
 use crate::program::Format;
 use crate::{Running, Start, StartError};
 
+/// How `dev` ends that was told to before its command had ended, or before it served: as a shell tells SIGINT.
+const INTERRUPTED: u8 = 130;
+
 /// Why `dev` ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
@@ -89,12 +92,15 @@ pub async fn run_initialize(flags: &Initialize, output: Format) -> Result<(), Er
 /// # Errors
 /// Any [`DevError`].
 pub async fn run_dev(flags: &Dev) -> Result<ExitCode, DevError> {
-    let signals = Signals::new().map_err(|source| DevError::System { attempt: "await signals", source })?;
+    let mut signals = Signals::new().map_err(|source| DevError::System { attempt: "await signals", source })?;
     let environment = environment(&flags.directories);
     let mut prepared = flags.prepare(&environment).await?;
     let sources =
         config::Sources { file: prepared.config.clone(), environment: config::process(), flags: prepared.overrides.clone() };
-    let running = crate::start(Config::load(sources)?, Start::default()).await?;
+    let Some(running) = crate::start(Config::load(sources)?, Start::default(), signals.any()).await? else {
+        prepared.end()?;
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
     prepared.announce(running.api(), &environment)?;
     let ended = if flags.command.is_empty() {
         say(&format!("{}\n", prepared.banner(running.api(), running.admin())));
@@ -155,7 +161,7 @@ async fn beside(
     tokio::select! {
         biased;
         why = running.broken() => Err(DevError::Broken { why }),
-        () = signals.any() => Ok(ExitCode::from(130)),
+        () = signals.any() => Ok(ExitCode::from(INTERRUPTED)),
         status = child.wait() => {
             let status = status.map_err(failed)?;
             // As a shell tells a signal.

@@ -1,6 +1,6 @@
 //! `scalboticsd issuer`: whom the configuration trusts about people. The file is the one place where it stands (decisions/0042).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use clap::{Args, Subcommand};
@@ -9,6 +9,8 @@ use scalbotics_core::in_words;
 use scalbotics_core::tenant::Name;
 use scalbotics_identity::authority::outside::Trusted;
 use scalbotics_identity::private_file;
+use scalbotics_store::open_read_only;
+use serde::Serialize;
 use serde_json::json;
 
 use super::error::{self, Error};
@@ -124,8 +126,12 @@ impl Add {
         let found = discover(&self.url, &believed).await.map_err(unusable)?;
         let algorithms = trusted.iter().find(|trusted| trusted.url == self.url).map(|trusted| trusted.algorithms.as_slice());
         let keys = issuer_keys::usable(&found, algorithms.unwrap_or_default()).map_err(unusable)?;
+        let warnings = warnings(&absent(config, &issuer), file);
         if self.dry_run {
-            return Ok(list(&[issuer], output));
+            return Ok(match output {
+                Format::Json => format!("{}\n", json!([Shown { issuer: &issuer, warnings: &warnings }])),
+                Format::Table => format!("{}{}", list(&[issuer], output), texts(&warnings)),
+            });
         }
         write(file, &edited)?;
         let first = config.settings.issuer.trusted.is_empty() && !config.settings.issuer.break_glass;
@@ -135,12 +141,54 @@ impl Add {
             "who is suspended here stays so, whatever it says"
         };
         Ok(match output {
-            Format::Json => format!("{}\n", json!({"issuer": self.url, "keys": keys, "restart": true})),
+            Format::Json => {
+                format!("{}\n", json!({"issuer": self.url, "keys": keys, "restart": true, "warnings": warnings}))
+            }
             Format::Table => {
-                format!("issuer  {} ({keys} keys)\nrestart the daemon; {note}\n", self.url)
+                format!("issuer  {} ({keys} keys)\nrestart the daemon; {note}\n{}", self.url, texts(&warnings))
             }
         })
     }
+}
+
+/// Something that may be meant so, and is a mistake more often.
+#[derive(Debug, Serialize)]
+struct Warning {
+    what: String,
+    why: String,
+    next: String,
+}
+
+/// An issuer that would be written, with what is to be said of it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    issuer: &'a TrustedIssuer,
+    warnings: &'a [Warning],
+}
+
+/// Tenants that an issuer speaks for and that are not registered; none where the database cannot be read, of which the next start tells.
+fn absent(config: &Config, issuer: &TrustedIssuer) -> BTreeSet<Name> {
+    let Ok(registered) = open_read_only(&config.data_dir).and_then(|store| store.registered()) else { return BTreeSet::new() };
+    let is_there = |name: &Name| registered.iter().any(|tenant| tenant.id.as_str() == name.as_str());
+    issuer.tenants.values().filter(|name| !is_there(name)).cloned().collect()
+}
+
+/// An issuer may speak for a tenant that is still to come, so nothing is refused.
+fn warnings(absent: &BTreeSet<Name>, file: &Path) -> Vec<Warning> {
+    let one = |name: &Name| Warning {
+        what: format!("there is no tenant `{name}`"),
+        why: "until one is added under this name, nobody logs in by the word that stands for it".to_owned(),
+        next: format!(
+            "compare with `scalbotics tenant list`; where the name is mistyped, mend it under [[issuer.trusted]] in {} before the restart",
+            file.display()
+        ),
+    };
+    absent.iter().map(one).collect()
+}
+
+fn texts(warnings: &[Warning]) -> String {
+    warnings.iter().map(|Warning { what, why, next }| format!("warning: {what}\n  why: {why}\n next: {next}\n")).collect()
 }
 
 fn remove(config: &Config, url: &str) -> Result<String, Error> {

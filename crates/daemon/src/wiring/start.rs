@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use scalbotics_core::ports::Clock;
@@ -48,11 +49,27 @@ impl Default for Start {
     }
 }
 
-/// Builds and starts the daemon; when this returns it serves.
+/// Builds and starts the daemon; when this returns it serves. `None` where `stop` was over before: nothing was served then, and what tasks of
+/// before had begun again got the time that a drain gives.
 ///
 /// # Errors
 /// [`StartError`]; nothing was served then.
-pub async fn start(config: Config, options: Start) -> Result<Running, StartError> {
+pub async fn start(config: Config, options: Start, stop: impl Future<Output = ()>) -> Result<Option<Running>, StartError> {
+    let metrics = Arc::new(Metrics::default());
+    let supervisor = Supervisor::new(Arc::clone(&metrics));
+    let drain = Duration::from_millis(config.settings.limits.drain.as_ms());
+    tokio::select! {
+        biased;
+        () = stop => {}
+        built = Box::pin(build(config, options, (metrics, supervisor.clone()))) => return built.map(Some),
+    }
+    let drained = supervisor.drain(drain).await;
+    tracing::info!(left = drained.left, "ended before anything was served");
+    Ok(None)
+}
+
+/// The daemon, part by part. Dropping the future leaves nothing behind but the supervisor's tasks: what it writes are whole commits.
+async fn build(config: Config, options: Start, (metrics, supervisor): (Arc<Metrics>, Supervisor)) -> Result<Running, StartError> {
     raise_open_files(&config);
     let ((api, admin), bound_at) = (listeners(&config).await?, Timestamp::from_unix_ms(System.wall_ms()));
     let keys = unlock(&config)?;
@@ -60,7 +77,7 @@ pub async fn start(config: Config, options: Start) -> Result<Running, StartError
     let remembered = anchor::remembered(&config, &keys.trust, &store).await?;
     let newest = store.last_commit_at().max(Some(remembered.at));
     let clock = Arc::new(clock_mark::begin(&config, newest));
-    let (metrics, board) = (Arc::new(Metrics::default()), Board::default());
+    let board = Board::default();
     let outside = ports(&config, &keys, &store, &clock, (&board, &options), (&metrics, remembered.incarnation))?;
     let Outside { ports, ground, masks, models, workers, keepers, repositories, keyring } = outside;
     let (quota, supervisor) = (quota(&config), Supervisor::new(Arc::clone(&metrics)));

@@ -235,9 +235,11 @@ impl World {
 
 async fn serve(sources: Sources) -> Running {
     let sandbox_program = PathBuf::from(env!("CARGO_BIN_EXE_scalboticsd"));
-    start(Config::load(sources).unwrap(), Start { sandbox_program, unwitnessed: false })
+    let options = Start { sandbox_program, unwitnessed: false };
+    start(Config::load(sources).unwrap(), options, std::future::pending())
         .await
         .unwrap_or_else(|error| panic!("{}", error.report()))
+        .expect("nobody tells it to end")
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {

@@ -131,3 +131,33 @@ fn issuers_are_added_listed_and_removed_and_the_rest_of_the_file_stays() {
     assert_eq!((gone.len(), &gone[1]["removed"]), (2, &json!([good, other])), "{gone:#?}");
     assert_eq!((&gone[1]["from"], &gone[1]["to"]), (&came[0]["to"], &came[0]["from"]));
 }
+
+#[test]
+fn a_tenant_that_is_not_there_is_warned_of_and_not_refused() {
+    let installation = Installation::new();
+    let web = issuer();
+    let url = web.at("/good");
+    let config = installation.config();
+    let add = |tenants: &str, more: &[&str]| {
+        let mut command = installation.environment(&cli());
+        command.args(["identity", "issuer", "add", &url, "--audience", "scalbotics", "--tenants", tenants]);
+        Answer::of(command.args(more).arg("--config").arg(&config)).exits(0)
+    };
+    let shown = add("t-2=acmee,t-3=acme", &["--dry-run"]).stdout;
+    let line = shown.lines().find(|line| line.starts_with("warning: ")).unwrap();
+    assert!(line.contains("no tenant `acmee`") && shown.matches("warning").count() == 1, "{shown}");
+    let next = shown.lines().find_map(|line| line.strip_prefix(" next: ")).unwrap();
+    assert_eq!(crate::next_steps::commands(next), ["scalbotics tenant list"]);
+    let shown = add("acmee", &["--dry-run", "-o", "json"]).json();
+    assert_eq!(
+        (&shown[0]["url"], &shown[0]["warnings"][0]["what"]),
+        (&json!(url), &json!("there is no tenant `acmee`")),
+        "{shown:#}"
+    );
+    let good = add("t-3=acme", &["--dry-run"]).stdout;
+    assert!(!good.contains("warning"), "{good}");
+    let added = add("acmee", &["-o", "json"]).json();
+    assert_eq!((&added["keys"], added["warnings"].as_array().unwrap().len()), (&json!(1), 1), "{added:#}");
+    assert!(added["warnings"][0]["next"].as_str().unwrap().contains("scalbotics tenant list"), "{added:#}");
+    assert!(std::fs::read_to_string(&config).unwrap().contains("acmee"), "it may be one that is to come");
+}

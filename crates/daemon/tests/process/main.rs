@@ -71,6 +71,7 @@ mod service_unit;
 mod services;
 mod serving;
 mod signals;
+mod silent;
 mod skills;
 mod stolen_key;
 mod tenants;

@@ -196,6 +196,40 @@ fn a_lost_copy_is_fetched(place: &Place, commit: &str) {
     assert_eq!(here, commit);
 }
 
+/// The most memory that a process has had, in bytes.
+fn peak(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[test]
+fn a_small_pack_with_a_huge_object_takes_neither_memory_nor_what_is_in_force() {
+    /// Bytes of an object that is nothing in a pack.
+    const HUGE: usize = 256 << 20;
+    let place = Place::new();
+    place.remote(&[]).exits(0);
+    let daemon = place.start();
+    let good = place.server.commit("desired.git", "teams/far.yaml", "id: far\ndescription: Far away.\n");
+    assert_eq!(place.ann(&["repo", "apply"]).exits(0).json()["commit"], good.as_str());
+    let before = peak(daemon.pid());
+    // Beside desired state, so that nobody would read it.
+    place.server.commit("desired.git", "media/film.bin", &"\0".repeat(HUGE));
+    let refused = place.ann(&["repo", "apply"]).exits(7).json();
+    let why = refused["findings"][0]["why"].as_str().unwrap();
+    assert!(why.contains("sends too much: an object of more than"), "{refused:#}");
+    assert_eq!(refused["commit"], good.as_str(), "what is in force stays");
+    let grown = peak(daemon.pid()) - before;
+    assert!(grown < HUGE / 2, "the daemon took {grown} bytes more");
+    let packs = std::fs::read_dir(place.path("box/desired.git/objects/pack")).unwrap();
+    let left: u64 = packs.map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(left < 64 << 10, "{left} bytes of what was refused are left");
+    // The history is written anew without it, and the daemon follows.
+    place.server.git(&["-C", "desired.git", "update-ref", "refs/heads/main", &good]);
+    let mended = place.server.commit("desired.git", "teams/near.yaml", "id: near\ndescription: Near.\n");
+    assert_eq!(place.ann(&["repo", "apply"]).exits(0).json()["commit"], mended.as_str());
+}
+
 #[test]
 fn a_server_is_told_the_user_that_its_kind_wants() {
     // `printf %s USER:right-token-1234 | base64`

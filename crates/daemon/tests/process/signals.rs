@@ -1,7 +1,8 @@
 //! SIGTERM drains, SIGHUP reloads.
 
+use std::net::TcpListener;
 use std::os::unix::net::UnixDatagram;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -9,6 +10,7 @@ use crate::installation::{Installation, Times, id, shipped};
 use crate::ledger::Class;
 use crate::process::{until, with_marker};
 use crate::serving::Daemon;
+use crate::witness;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -47,6 +49,39 @@ fn sigterm_with_a_waiting_task_ends_at_once_and_loses_nothing() {
     assert_eq!(installation.approval_of(&task), approval);
     assert!(!installation.finish(Class::Opaque, "waits", &task));
     installation.ledger.check(Class::Opaque, "waits");
+}
+
+/// A start that is told to end, with what a busy machine adds; the witness alone would have held it for five seconds.
+const GIVEN_UP: Duration = Duration::from_secs(4);
+
+#[test]
+fn a_start_that_waits_is_given_up_at_a_signal_and_loses_nothing() {
+    let installation = Installation::new();
+    let daemon = installation.start();
+    let task = id(&installation.submit(Class::Opaque, "waits", Times::default()));
+    let approval = installation.approval_of(&task);
+    assert!(daemon.stop().0.success());
+    let config = std::fs::read_to_string(installation.config()).unwrap();
+    // A witness that takes the question and never answers.
+    let silent = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    witness::configure(&installation, silent.local_addr().unwrap().port());
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut daemon = Daemon::spawn(installation.serve(&shipped()), &installation.log(), installation.admin);
+        let _asked = silent.accept().unwrap();
+        let told = Instant::now();
+        daemon.signal(signal);
+        assert_eq!(daemon.wait().code(), Some(0), "{}", installation.log_text());
+        assert!(told.elapsed() < GIVEN_UP, "{signal:?}: {:?}", told.elapsed());
+        assert_eq!(daemon.get("/readyz").0, 0);
+    }
+    let log = installation.log_text();
+    assert_eq!(log.matches("ended before anything was served").count(), 2, "{log}");
+    std::fs::write(installation.config(), config).unwrap();
+    let _daemon = installation.start();
+    assert_eq!(installation.approval_of(&task), approval);
+    assert!(!installation.finish(Class::Opaque, "waits", &task));
+    installation.ledger.check(Class::Opaque, "waits");
+    installation.verify_audit();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::command::Answer;
 use crate::desired::Desired;
-use crate::installation::{Installation, Times, id};
+use crate::installation::{Installation, Times, id, ports};
 use crate::ledger::Class;
 use crate::process::until;
 
@@ -296,6 +296,33 @@ fn a_link_that_is_put_in_the_way_of_a_tools_path_leads_nowhere() {
 }
 
 #[test]
+fn a_guest_sees_that_the_log_is_kept_and_not_by_whom() {
+    let installation = Installation::new();
+    // A file that keeps checkpoints, and a witness that does not answer.
+    let (away, _) = ports();
+    crate::witness::configure(&installation, away);
+    let _daemon = installation.start();
+    installation.add_beta(&[]);
+    let names = until("one keeps and one is in trouble", Duration::from_secs(60), || {
+        let keepers = installation.ann(&["status"]).exits(0).json()["keepers"].clone();
+        let keepers = keepers.as_array().unwrap();
+        let is_so = keepers.iter().any(|keeper| keeper["size"].as_u64() > Some(0))
+            && keepers.iter().any(|keeper| keeper["trouble"] != "");
+        is_so.then(|| keepers.iter().map(|keeper| keeper["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+    });
+    assert!(names.len() == 2 && names.iter().all(|name| !name.is_empty()), "{names:?}");
+    for format in ["json", "table", "yaml"] {
+        let seen = installation.eve(&["status", "-o", format]).exits(0).stdout;
+        assert!(names.iter().all(|name| !seen.contains(name)) && !seen.contains(&away.to_string()), "{names:?}: {seen}");
+        assert!(seen.contains("of the installation log, kept at "), "{seen}");
+        assert!(seen.contains("sees who"), "the trouble of one is none of its matters: {seen}");
+    }
+    let kept = &installation.eve(&["status"]).exits(0).json()["keepers"];
+    assert_eq!((kept.as_array().unwrap().len(), &kept[0]["name"], &kept[0]["trouble"]), (1, &json!(""), &json!("")), "{kept:#}");
+    assert!(kept[0]["size"].as_u64() > Some(0) && kept[0]["witness"] == false, "{kept:#}");
+}
+
+#[test]
 fn a_suspended_tenant_does_nothing_and_goes_on_when_it_is_resumed() {
     let installation = Installation::new();
     let daemon = installation.start();
@@ -342,6 +369,27 @@ fn a_suspended_tenant_does_nothing_and_goes_on_when_it_is_resumed() {
     assert_eq!(installation.eves_task(&after)["status"], "COMPLETED");
     installation.verify_audit();
     installation.eve(&["audit", "verify"]).exits(0);
+}
+
+#[test]
+fn a_logout_of_a_suspended_tenants_human_says_that_the_session_is_not_over() {
+    let installation = Installation::new();
+    let _daemon = installation.start();
+    installation.add_beta(&[]);
+    installation.eve(&["whoami"]).exits(0);
+    let token = installation.path(&format!("state/tokens/{EVE}.json"));
+    let copy = std::fs::read(&token).unwrap();
+    installation.ann(&["tenant", "suspend", "beta", "--yes"]).exits(0);
+    let refused = installation.eve(&["logout"]).exits(4).error();
+    assert!(refused.code == "TENANT_SUSPENDED" && refused.what.contains("the daemon refused to end the session"), "{refused:?}");
+    assert!(refused.why.contains("suspended") && refused.next.contains("ten minutes"), "{refused:?}");
+    assert!(!token.try_exists().unwrap(), "it is forgotten here all the same");
+    // A copy of the token counts again once the tenant is resumed, until it is over or its bearer logs out.
+    std::fs::write(&token, copy).unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    installation.ann(&["tenant", "resume", "beta"]).exits(0);
+    installation.eve(&["whoami"]).exits(0);
+    installation.eve(&["logout"]).exits(0);
 }
 
 #[test]

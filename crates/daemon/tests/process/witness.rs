@@ -62,7 +62,8 @@ fn started(mut command: Command, port: u16) -> Witness {
     Witness { child }
 }
 
-fn configure(installation: &Installation, port: u16) {
+/// Names a witness at this port in the configuration.
+pub(crate) fn configure(installation: &Installation, port: u16) {
     let (key, path) = (key(installation), installation.config());
     let config = std::fs::read_to_string(&path).unwrap();
     let audit =

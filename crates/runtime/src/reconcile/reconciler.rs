@@ -163,7 +163,9 @@ impl Reconciler {
         let files = match self.followed.source.load(commit).await {
             Ok(files) => files,
             Err(DesiredError::Refused { path, reason, .. }) => return Err(Refusal::Findings(vec![refused(path, reason)])),
-            Err(error @ DesiredError::Unreadable { .. }) => return Err(Refusal::Unreadable(error)),
+            Err(error @ (DesiredError::Unreadable { .. } | DesiredError::TooLarge { .. })) => {
+                return Err(Refusal::Unreadable(error));
+            }
         };
         let compiler = Arc::clone(&self.followed.compiler);
         match tokio::task::spawn_blocking(move || compiler.compile(files)).await {

@@ -59,6 +59,14 @@ pub enum Error {
         #[source]
         source: BoxError,
     },
+    /// It sends more than a repository of desired state needs.
+    #[error("`{address}` sends too much: {what}")]
+    TooLarge {
+        /// Where.
+        address: String,
+        /// What is too large, and the limit.
+        what: String,
+    },
     /// A branch of the copy could not be pushed.
     #[error("`{address}` does not take the push: {said}")]
     Push {

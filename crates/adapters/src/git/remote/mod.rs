@@ -10,6 +10,7 @@ mod address;
 mod advertisement;
 mod error;
 mod fetch;
+mod limited;
 mod look;
 mod push;
 

@@ -51,7 +51,8 @@ pub(super) fn status_json(status: &v1::Installation) -> Value {
     let outside = status.keepers.iter().filter(|keeper| keeper.size > 0).max_by_key(|keeper| keeper.size);
     let outside = outside.map(|keeper| {
         let at = wire::time(keeper.time);
-        format!("size {} of the installation log, kept by {} at {at}", keeper.size, keeper.name)
+        let by = if keeper.name.is_empty() { String::new() } else { format!(" by {}", keeper.name) };
+        format!("size {} of the installation log, kept{by} at {at}", keeper.size)
     });
     let ends = |end: &v1::CertificateEnd| (end.kind.clone(), json!({ "ends": wire::time(end.expire_time), "next": end.next }));
     let nearest = status.certificates.first().map(|end| format!("{}: {}: {}", wire::time(end.expire_time), end.kind, end.next));
