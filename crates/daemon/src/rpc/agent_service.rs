@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use scalbotics_core::agent::Agent;
+use scalbotics_core::desired::Agent as Wanted;
 use scalbotics_core::policy::Resource;
 use scalbotics_core::tenant::{Name, TenantId};
 use scalbotics_proto::v1;
@@ -54,7 +55,7 @@ impl Agents {
         let wanted = |agent: &Agent| in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
         Ok(v1::ListAgentsResponse {
             next_page_token: convert::next_token(agents.len(), limit, agents.last().map(|agent| &agent.name)),
-            agents: agents.iter().map(|agent| convert::agent(agent, wanted(agent).map(Arc::as_ref))).collect(),
+            agents: agents.iter().map(|agent| self.shown(agent, wanted(agent))).collect(),
         })
     }
 
@@ -66,11 +67,15 @@ impl Agents {
         let agent = self.0.agent(tenant, &named.id).await?.ok_or_else(|| Failure::not_found(&request.name))?;
         let in_force = self.0.states.current(tenant);
         let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&agent.name));
-        Ok(convert::agent(&agent, wanted.map(Arc::as_ref)))
+        Ok(self.shown(&agent, wanted))
     }
 }
 
 impl Agents {
+    fn shown(&self, agent: &Agent, wanted: Option<&Arc<Wanted>>) -> v1::Agent {
+        convert::agent(agent, wanted.map(Arc::as_ref), self.0.workers.is_attended(agent.uid))
+    }
+
     async fn set_standing(&self, call: &Call, request: &v1::AgentStandingRequest, to: Move) -> Result<v1::Agent, Failure> {
         let tenant = call.tenant()?;
         let named: Named<Name> = names::parse("name", "agents", &request.name, tenant)?;
@@ -84,7 +89,7 @@ impl Agents {
         }
         let in_force = self.0.states.current(tenant);
         let wanted = in_force.as_ref().and_then(|state| state.snapshot.agents.get(&moved.now.name));
-        Ok(convert::agent(&moved.now, wanted.map(Arc::as_ref)))
+        Ok(self.shown(&moved.now, wanted))
     }
 }
 

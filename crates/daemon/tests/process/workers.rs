@@ -76,7 +76,7 @@ impl Installation {
         let file = |ending: &str| std::fs::File::create(self.path(&format!("{dir}.{ending}"))).unwrap();
         let mut command = Command::new(cli());
         command.env_clear().env("HOME", self.path("elsewhere")).args(["-o", "json", "agent", "run", "till", "--dir"]);
-        command.arg(self.path(dir)).args(["--allow", "/bin/sh"]).args(more);
+        command.arg(self.path(dir)).args(["--allow", "/bin/sh", "--allow-env", "TILL", "--allow-env", "KEY"]).args(more);
         let child = command.stdin(Stdio::null()).stdout(file("out")).stderr(file("err")).spawn().unwrap();
         let worker = Worker(child);
         self.attends(dir, 1);
@@ -130,6 +130,7 @@ fn sem_8_1_a_worker_carries_out_the_calls_that_name_it() {
     let _daemon = installation.start();
     installation.join_till("till");
     let mut worker = installation.till("till", &[]);
+    assert_eq!(installation.ann(&["agent", "show", "till"]).exits(0).json()["worker"], "attends");
     for class in Class::ALL {
         let done = installation.rest(&installation.at_till(class, class.word(), 0));
         assert_eq!((status(&done), phase(&done)), ("COMPLETED", "landed"), "{done:#}");
@@ -153,6 +154,7 @@ fn sem_8_1_a_worker_carries_out_the_calls_that_name_it() {
     let told = lines(&installation.path("till.out"));
     assert_eq!(told.iter().filter(|line| line["became"] == "exited").count(), 6, "{told:#?}");
     // Nobody attends: what never left is no doubt.
+    assert_eq!(installation.ann(&["agent", "show", "till"]).exits(0).json()["worker"], Value::Null);
     let done = installation.rest(&installation.at_till(Class::Opaque, "nobody", 0));
     assert_eq!((status(&done), phase(&done)), ("FAILED", "failed"), "{done:#}");
     assert_eq!(installation.happened("begin", "nobody"), 0);
@@ -299,18 +301,21 @@ fn sem_8_1_one_worker_of_an_agent_attends_and_runs_what_its_owner_allows() {
     let done = installation.rest(&installation.at_till(Class::Opaque, "second", 0));
     assert_eq!((status(&done), installation.happened("landed", "second")), ("COMPLETED", 1), "{done:#}");
     drop(second);
-    // Another program is allowed here, so the tool's is not.
-    let mut command = Command::new(cli());
-    command
-        .env_clear()
-        .args(["-o", "json", "agent", "run", "till", "--allow", "/bin/true", "--dir"])
-        .arg(installation.path("other"));
-    let child =
-        command.stdout(Stdio::null()).stderr(std::fs::File::create(installation.path("other.err")).unwrap()).spawn().unwrap();
-    let _third = Worker(child);
-    installation.attends("other", 1);
-    let done = installation.rest(&installation.at_till(Class::Opaque, "forbidden", 0));
-    assert_eq!((status(&done), installation.happened("begin", "forbidden")), ("FAILED", 0), "{done:#}");
+    // Another program is allowed here, so the tool's is not; or the program is, and no variable.
+    for (program, entry, why) in [("/bin/true", "program", "--allow /bin/sh"), ("/bin/sh", "variable", "--allow-env TILL")] {
+        let mut command = Command::new(cli());
+        command
+            .env_clear()
+            .args(["-o", "json", "agent", "run", "till", "--allow", program, "--dir"])
+            .arg(installation.path("other"));
+        let file = |ending: &str| std::fs::File::create(installation.path(&format!("other.{ending}"))).unwrap();
+        let _third = Worker(command.stdout(file("out")).stderr(file("err")).spawn().unwrap());
+        installation.attends("other", 1);
+        let done = installation.rest(&installation.at_till(Class::Opaque, entry, 0));
+        assert_eq!((status(&done), installation.happened("begin", entry)), ("FAILED", 0), "{done:#}");
+        let told = lines(&installation.path("other.out"));
+        assert!(told.iter().all(|line| line["detail"].as_str().unwrap().contains(why)) && !told.is_empty(), "{told:#?}");
+    }
     // Nobody but an agent attends.
     let denied = installation.call("other", "AgentService/ListAgents", &[]).0;
     assert_eq!(denied, "7");

@@ -233,6 +233,7 @@ fn print(agent: &Value, printer: &Printer) -> Result<(), Failure> {
         column("mounts", "/mounts"),
         column("skills", "/skills"),
         column("files", "/files"),
+        column("worker", "/worker"),
         column("certificates", "/certificates"),
         column("first one ends", "/certificates_end"),
         column("last one ends", "/certificates_last"),
@@ -252,6 +253,7 @@ fn agent_json(agent: &v1::Agent) -> Value {
         "mounts": agent.mounts,
         "skills": agent.skills.iter().map(|skill| skill.name.as_str()).collect::<Vec<_>>(),
         "skill_details": agent.skills.iter().map(|skill| (skill.name.clone(), skill_json(skill))).collect::<Map<_, _>>(),
+        "worker": agent.worker_attends.then_some("attends"),
         "files": agent.bootstrap.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(),
         "digests": agent.bootstrap.iter().map(|file| (file.path.clone(), json!(file.digest))).collect::<Map<_, _>>(),
     })

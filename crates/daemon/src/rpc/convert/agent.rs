@@ -8,12 +8,13 @@ use scalbotics_proto::v1;
 use super::human::standing;
 use crate::rpc::names;
 
-/// An agent as desired state and the registry have it.
-pub(in crate::rpc) fn agent(registered: &Registered, wanted: Option<&Agent>) -> v1::Agent {
+/// An agent as desired state and the registry have it; `attended` says whether its worker is there.
+pub(in crate::rpc) fn agent(registered: &Registered, wanted: Option<&Agent>, attended: bool) -> v1::Agent {
     let mut agent = v1::Agent {
         name: names::name(&registered.tenant, "agents", &registered.name),
         uid: registered.uid.to_string(),
         standing: standing(registered.standing).to_owned(),
+        worker_attends: attended,
         ..v1::Agent::default()
     };
     if let Some(wanted) = wanted {

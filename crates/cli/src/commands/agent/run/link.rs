@@ -53,6 +53,9 @@ const BEATS_MAX: usize = 64;
 /// The code of an answer that another process attends.
 const RELIEVED: &str = "WORKER_RELIEVED";
 
+/// The code of an answer that certificates cannot be judged for a while.
+const CLOCK_UNTRUSTED: &str = "CLOCK_UNTRUSTED";
+
 /// A worker on its way to its daemon.
 pub(super) struct Worker<'a> {
     pub(super) directory: &'a Directory,
@@ -158,7 +161,7 @@ impl Worker<'_> {
             let why = match ended {
                 Ended::Left => return Ok(()),
                 Ended::Lost(why) => why,
-                Ended::Refused(failure) if failure.code != RELIEVED && (is_away(&failure) || failure.exit == Exit::Failed) => {
+                Ended::Refused(failure) if is_passing(&failure) => {
                     format!("{}: {}", failure.what, failure.why)
                 }
                 // Its certificate may have been replaced by a newer one meanwhile, which counts: that is tried at once.
@@ -295,6 +298,11 @@ impl Worker<'_> {
         }
         Err(failure)
     }
+}
+
+/// Whether it may be otherwise in a while, so that the worker waits.
+fn is_passing(failure: &Failure) -> bool {
+    failure.code != RELIEVED && (is_away(failure) || failure.exit == Exit::Failed || failure.code == CLOCK_UNTRUSTED)
 }
 
 /// Opens a stream by the certificate that is there now.

@@ -30,6 +30,9 @@ pub(crate) struct RunArgs {
     /// A program that calls may run, by its absolute path; repeat it for more. Nothing else is ever started.
     #[arg(long = "allow", value_name = "PROGRAM", required = true)]
     allowed: Vec<String>,
+    /// A variable that a tool's file may set for its program, such as that of the idempotency key; repeat it for more.
+    #[arg(long = "allow-env", value_name = "NAME")]
+    allowed_env: Vec<String>,
     /// Programs that run at one time.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = value_parser!(u32).range(1..=PLACES_MAX))]
     jobs: u32,
@@ -50,7 +53,8 @@ pub(crate) async fn run(args: &RunArgs, printer: &Printer) -> Result<(), Failure
     let (_, svid) = directory.svid()?;
     let verifier = Verifier::new(&directory.roots()?, &facts.trust_domain);
     let verifier = verifier.map_err(|error| Failure::internal("the trust bundle cannot be used", &error))?;
-    let judge = Judge { verifier, me: svid.id, allowed: args.allowed.iter().cloned().collect() };
+    let set = |names: &[String]| names.iter().cloned().collect();
+    let judge = Judge { verifier, me: svid.id, allowed: set(&args.allowed), allowed_env: set(&args.allowed_env) };
     let places = usize::try_from(args.jobs).unwrap_or(1);
     let desk = Desk::new(places, environment(&args.passed)?);
     let worker = Worker { directory: &directory, facts: &facts, printer, judge, desk, instance: drawn()? };

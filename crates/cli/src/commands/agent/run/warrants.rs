@@ -20,6 +20,8 @@ pub(super) struct Judge {
     pub(super) me: SpiffeId,
     /// Which programs may be run, by absolute path.
     pub(super) allowed: BTreeSet<String>,
+    /// Which variables a tool's file may set: some make any program another one.
+    pub(super) allowed_env: BTreeSet<String>,
 }
 
 impl Judge {
@@ -40,11 +42,13 @@ impl Judge {
             let warrant = parsed.map_err(|void| void.to_string())?;
             warrant.check(&self.me, &assignment.arguments, now).map_err(|void| void.to_string())?;
             let program = warrant.argv.first().map(String::as_str).unwrap_or_default();
-            if self.allowed.contains(program) {
-                Ok(warrant)
-            } else {
-                Err(format!("the worker's owner has not allowed `{program}`: start it with `--allow {program}`"))
+            if !self.allowed.contains(program) {
+                return Err(format!("the worker's owner has not allowed `{program}`: start it with `--allow {program}`"));
             }
+            if let Some(name) = warrant.env.keys().find(|name| !self.allowed_env.contains(*name)) {
+                return Err(format!("the worker's owner has not allowed variable `{name}`: start it with `--allow-env {name}`"));
+            }
+            Ok(warrant)
         });
         judged.map_err(|why| (name, why))
     }
