@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use crate::policy::Warrant;
 use crate::tool::{Call, Definition, NotDone, Outcome, ResolvedInput, Verification};
 
-/// Tells a running tool to stop: the task is canceled, the agent suspended, the daemon drains.
+/// Tells a running tool to stop: the task is canceled, the agent suspended, the daemon drains. A verifiable or opaque request that is on its way has
+/// five seconds to answer, which its runner gives it (semantics §4.3).
 #[async_trait]
 pub trait Stop: Send + Sync {
     /// Returns when the tool has to stop.

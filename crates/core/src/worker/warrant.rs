@@ -72,6 +72,8 @@ pub struct CallWarrant {
     pub audit_leaf: Option<u64>,
     /// The first moment at which it may not begin any more.
     pub not_after: Timestamp,
+    /// How long after it was signed that is, in milliseconds: what a worker counts by a clock that nobody sets.
+    pub begin_within_ms: u64,
     /// How long the program may run, in milliseconds.
     pub time_limit_ms: u64,
     /// Bytes of standard output that are kept.
@@ -194,6 +196,7 @@ mod tests {
             decision: Some(DecisionId::from_u128(4)),
             audit_leaf: Some(5),
             not_after: Timestamp::from_unix_ms(100_000),
+            begin_within_ms: 5_000,
             time_limit_ms: 1_000,
             output_bytes: 1_000,
         }

@@ -27,9 +27,9 @@ use super::codes;
 use super::context::Context;
 use super::failure::Failure;
 use super::held::Held;
-use super::intake::{Counted, Intake, PutDown};
+use super::intake::{Counted, Intake, Pace, PutDown};
 use super::limits::{Slot, Whose};
-use super::methods::{self, Admission, Row};
+use super::methods::{self, ATTEND, Admission, Row};
 use super::possession::ProvedKeys;
 use super::probe;
 use super::status::{Reference, dressed, is_bare, outcome, status, succeeded};
@@ -211,11 +211,16 @@ impl Gate {
     ) -> Response<Body> {
         request.extensions_mut().insert(Arc::clone(&call));
         let (is_open, intake) = (call.row.is_open(), Arc::clone(&self.connection.intake));
-        let put_down = is_open.then(PutDown::default);
-        if let Some(put_down) = &put_down {
+        let pace = if call.row.method.path == ATTEND.method.path {
+            let put_down = PutDown::default();
             request.extensions_mut().insert(put_down.clone());
-        }
-        let response = match self.routes.call(request.map(|body| Counted::new(body, intake, put_down))).await {
+            Pace::Long(put_down)
+        } else if is_open {
+            Pace::AnyTime
+        } else {
+            Pace::Once
+        };
+        let response = match self.routes.call(request.map(|body| Counted::new(body, intake, pace))).await {
             Ok(response) => response,
             Err(never) => match never {},
         };

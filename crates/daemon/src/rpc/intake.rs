@@ -32,15 +32,15 @@ pub(super) struct Intake {
     held: AtomicUsize,
 }
 
-/// A body that counts what it holds, and gives it back when it is dropped.
-#[derive(Debug)]
-pub(super) struct Counted<B> {
-    inner: B,
-    intake: Arc<Intake>,
-    held: usize,
-    /// `None` where messages may come at any time.
-    late: Option<Pin<Box<Sleep>>>,
-    put_down: Option<PutDown>,
+/// How the messages of a call come.
+#[derive(Debug, Clone)]
+pub(super) enum Pace {
+    /// One at the beginning, within [`TIME_MAX`].
+    Once,
+    /// Small ones at any time.
+    AnyTime,
+    /// Large ones at any time, each within [`TIME_MAX`]; the first is small, and is read before others are taken.
+    Long(PutDown),
 }
 
 /// Says that what a long call has sent so far was read, and is not held any more.
@@ -52,30 +52,67 @@ impl PutDown {
     pub(super) fn all(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
+
+    fn taken(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// A body that counts what it holds, and gives it back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Counted<B> {
+    inner: B,
+    intake: Arc<Intake>,
+    held: usize,
+    /// `None` where nothing is waited for.
+    late: Option<Pin<Box<Sleep>>>,
+    long: Option<Long>,
+}
+
+/// A call whose messages come over a long time.
+#[derive(Debug)]
+struct Long {
+    put_down: PutDown,
+    /// Whether its first message was read.
+    has_begun: bool,
 }
 
 impl<B> Counted<B> {
-    /// The body of one call; with `put_down` for one whose messages come over a long time: it holds what came after that was last told.
-    pub(super) fn new(inner: B, intake: Arc<Intake>, put_down: Option<PutDown>) -> Self {
-        let time = put_down.is_none().then_some(TIME_MAX);
-        let mut body = Self::within(inner, intake, time);
-        body.put_down = put_down;
-        body
+    /// The body of one call.
+    pub(super) fn new(inner: B, intake: Arc<Intake>, pace: Pace) -> Self {
+        match pace {
+            Pace::Once => Self::within(inner, intake, Some(TIME_MAX)),
+            Pace::AnyTime => Self::within(inner, intake, None),
+            Pace::Long(put_down) => {
+                let mut body = Self::within(inner, intake, None);
+                body.long = Some(Long { put_down, has_begun: false });
+                body
+            }
+        }
     }
 
     fn within(inner: B, intake: Arc<Intake>, time: Option<Duration>) -> Self {
-        Self { inner, intake, held: 0, put_down: None, late: time.map(|time| Box::pin(tokio::time::sleep(time))) }
+        Self { inner, intake, held: 0, late: time.map(|time| Box::pin(tokio::time::sleep(time))), long: None }
+    }
+
+    /// Forgets what was read meanwhile.
+    fn put_down(&mut self) {
+        if let Some(long) = self.long.as_mut().filter(|long| long.put_down.taken()) {
+            long.has_begun = true;
+            self.late = None;
+            self.intake.held.fetch_sub(std::mem::take(&mut self.held), Ordering::Relaxed);
+        }
     }
 
     /// Counts bytes that arrived.
     fn take(&mut self, len: usize) -> Result<(), Status> {
-        if self.put_down.as_ref().is_some_and(|put_down| put_down.0.swap(false, Ordering::Relaxed)) {
-            self.intake.held.fetch_sub(std::mem::take(&mut self.held), Ordering::Relaxed);
-        }
         self.held = self.held.saturating_add(len);
         let all = self.intake.held.fetch_add(len, Ordering::Relaxed).saturating_add(len);
-        if self.held > FREE_BYTES && all > HELD_MAX {
+        if self.held > FREE_BYTES && (all > HELD_MAX || self.long.as_ref().is_some_and(|long| !long.has_begun)) {
             return Err(status::no_room());
+        }
+        if self.long.is_some() && self.held > 0 && self.late.is_none() {
+            self.late = Some(Box::pin(tokio::time::sleep(TIME_MAX)));
         }
         Ok(())
     }
@@ -96,6 +133,7 @@ where
     type Error = Status;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.put_down();
         match Pin::new(&mut self.inner).poll_frame(context) {
             Poll::Ready(Some(Ok(frame))) => {
                 let len = frame.data_ref().map_or(0, Bytes::len);
@@ -131,7 +169,7 @@ mod tests {
 
     fn body(intake: &Arc<Intake>, lens: &[usize]) -> Counted<Frames> {
         let frames: Vec<_> = lens.iter().map(|len| Ok(Frame::data(Bytes::from(vec![0; *len])))).collect();
-        Counted::new(StreamBody::new(futures_util::stream::iter(frames)), Arc::clone(intake), None)
+        Counted::new(StreamBody::new(futures_util::stream::iter(frames)), Arc::clone(intake), Pace::Once)
     }
 
     #[tokio::test]
@@ -153,8 +191,10 @@ mod tests {
         let frames = [HELD_MAX / 2; 8].map(|len| Ok::<_, Status>(Frame::data(Bytes::from(vec![0; len]))));
         let put_down = PutDown::default();
         let frames = StreamBody::new(futures_util::stream::iter(frames));
-        let mut body = Counted::new(frames, Arc::clone(&intake), Some(put_down.clone()));
-        for _ in 0..6 {
+        let mut body = Counted::new(frames, Arc::clone(&intake), Pace::Long(put_down.clone()));
+        assert_eq!(body.frame().await.unwrap().unwrap_err().code(), Code::ResourceExhausted, "the first one is small");
+        put_down.all();
+        for _ in 0..5 {
             body.frame().await.unwrap().unwrap();
             put_down.all();
         }
@@ -165,12 +205,25 @@ mod tests {
         assert_eq!(intake.held.load(Ordering::Relaxed), 0);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn half_a_message_of_a_long_call_is_not_waited_for_and_a_pause_is() {
+        let (intake, put_down) = (Arc::new(Intake::default()), PutDown::default());
+        let (half, never) = (Ok::<_, Status>(Frame::data(Bytes::from(vec![0; 9]))), futures_util::stream::pending());
+        let frames = StreamBody::new(futures_util::StreamExt::chain(futures_util::stream::iter([half]), never));
+        let mut body = Counted::new(frames, Arc::clone(&intake), Pace::Long(put_down.clone()));
+        body.frame().await.unwrap().unwrap();
+        put_down.all();
+        assert!(tokio::time::timeout(2 * TIME_MAX, body.frame()).await.is_err(), "it was read, and nothing is half");
+        body.take(1).unwrap();
+        assert_eq!(body.frame().await.unwrap().unwrap_err().code(), Code::InvalidArgument);
+    }
+
     #[tokio::test]
     async fn a_message_that_does_not_come_is_not_waited_for() {
         let intake = Arc::new(Intake::default());
         let never = || StreamBody::new(futures_util::stream::pending::<Result<Frame<Bytes>, Status>>());
         let mut late = Counted::within(never(), Arc::clone(&intake), Some(Duration::ZERO));
         assert_eq!(late.frame().await.unwrap().unwrap_err().code(), Code::InvalidArgument);
-        assert!(Counted::new(never(), intake, Some(PutDown::default())).frame().now_or_never().is_none());
+        assert!(Counted::new(never(), intake, Pace::AnyTime).frame().now_or_never().is_none());
     }
 }

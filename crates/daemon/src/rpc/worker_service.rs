@@ -11,7 +11,7 @@ use scalbotics_core::policy::Resource;
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::attend_request::Said;
 use scalbotics_proto::v1::worker_service_server::WorkerService;
-use scalbotics_runtime::worker::{Attending, Instance, Order, Word};
+use scalbotics_runtime::worker::{Attending, Hello, Instance, Order, Word};
 use tokio::sync::mpsc;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -23,11 +23,14 @@ use super::failure::Failure;
 use super::intake::PutDown;
 use super::names;
 use super::registered::Registered;
-use super::status::status;
+use super::status::{late, status};
 use super::task_service::Answers;
 
 /// How long a worker may take to say its first message.
 const HELLO_MAX: Duration = Duration::from_secs(10);
+
+/// How long a worker may be silent: it sends a beat twice a second.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
 
 /// WorkerService.
 #[derive(Debug, Clone)]
@@ -57,8 +60,11 @@ impl Workers {
         let Registered::Agent(certified) = &call.identity()?.registered else {
             return Err(Failure::invalid("hello", "only an agent that calls by its certificate attends"));
         };
-        let (agent, instance) = (&certified.agent, hello(&mut said).await?);
-        let (attending, orders) = self.0.workers.attend(agent.uid, agent.epoch, instance);
+        let (agent, hello) = (&certified.agent, hello(&mut said).await?);
+        if let Some(put_down) = &put_down {
+            put_down.all();
+        }
+        let (attending, orders) = self.0.workers.attend(agent.uid, agent.epoch, hello);
         let (context, call) = (Arc::clone(&self.0), Arc::clone(call));
         let post = Post { context, call, attending, orders, said, put_down, ended: false };
         Ok(Box::pin(stream::unfold(post, async |mut post| Some((post.next().await?, post)))))
@@ -66,14 +72,18 @@ impl Workers {
 }
 
 /// The first message of a worker: which process it is.
-async fn hello(said: &mut Streaming<v1::AttendRequest>) -> Result<Instance, Failure> {
+async fn hello(said: &mut Streaming<v1::AttendRequest>) -> Result<Hello, Failure> {
     let refused = |why: &str| Failure::invalid("hello", why);
     let first =
         tokio::time::timeout(HELLO_MAX, said.message()).await.map_err(|_| refused("it did not come within ten seconds"))?;
     let first = first.map_err(|error| refused(error.message()))?.and_then(|first| first.said);
     let Some(Said::Hello(hello)) = first else { return Err(refused("it is the first message")) };
     let instance = hello.instance.try_into().map_err(|_| refused("the instance has not 16 bytes"))?;
-    Ok(Instance(u128::from_be_bytes(instance)))
+    let places = usize::try_from(hello.places).unwrap_or(usize::MAX);
+    if places == 0 {
+        return Err(refused("it has no place for a call"));
+    }
+    Ok(Hello { instance: Instance(u128::from_be_bytes(instance)), places })
 }
 
 impl Post {
@@ -89,13 +99,14 @@ impl Post {
                     Some(order) => self.told(order),
                     None => return Some(Err(self.end(&relieved()))),
                 },
-                said = self.said.message() => match said {
-                    Ok(Some(said)) => self.heard(said),
-                    Ok(None) => return None,
-                    Err(error) => {
+                said = tokio::time::timeout(SILENCE_MAX, self.said.message()) => match said {
+                    Ok(Ok(Some(said))) => self.heard(said),
+                    Ok(Ok(None)) => return None,
+                    Ok(Err(error)) => {
                         tracing::debug!(error = error.message(), "a worker broke off");
                         return None;
                     }
+                    Err(_) => return Some(Err(late())),
                 },
             };
             match told {
@@ -115,7 +126,7 @@ impl Post {
         if let Some(put_down) = &self.put_down {
             put_down.all();
         }
-        self.attending.beat();
+        self.attending.beat(matches!(said.said, Some(Said::Beat(v1::Beat { ending: true, .. }))));
         match said.said {
             Some(Said::Beat(beat)) => Ok(Some(v1::attend_response::Said::Beat(beat))),
             Some(Said::Report(report)) => {

@@ -80,7 +80,7 @@ async fn build(config: Config, options: Start, (metrics, supervisor): (Arc<Metri
     let board = Board::default();
     let outside = ports(&config, &keys, &store, &clock, (&board, &options), (&metrics, remembered.incarnation))?;
     let Outside { ports, ground, masks, models, workers, keepers, repositories, keyring } = outside;
-    let (quota, supervisor) = (quota(&config), Supervisor::new(Arc::clone(&metrics)));
+    let quota = Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day));
     anchor::ask_witnesses(&config, (&ports, &keepers), &quota, options.unwitnessed).await?;
     trust::record(&config, &ports).await?;
     let numbers = (&metrics, &quota);
@@ -138,11 +138,6 @@ async fn build(config: Config, options: Start, (metrics, supervisor): (Arc<Metri
     serve_host(admin, workloads, &context);
     say_serving(addresses, recovered);
     Ok(Running { addresses, context, health, config: ArcSwap::from_pointee(config) })
-}
-
-/// What tenants may write into their audit logs in a day.
-fn quota(config: &Config) -> Arc<Quota> {
-    Arc::new(Quota::new(config.settings.limits.audit_bytes_per_day))
 }
 
 /// Lets the process have as many files open as its connections and those of the Workload API need.

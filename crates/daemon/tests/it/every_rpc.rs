@@ -167,7 +167,7 @@ pub(crate) fn sample(path: &str, tenant: &str) -> Option<(Vec<u8>, bool)> {
         }
         ("IdentityService", "RenewSvid") => (v1::RenewSvidRequest::default().encode_to_vec(), false),
         ("WorkerService", "Attend") => {
-            let said = Some(v1::attend_request::Said::Hello(v1::Hello { instance: vec![7; 16] }));
+            let said = Some(v1::attend_request::Said::Hello(v1::Hello { instance: vec![7; 16], places: 1 }));
             (v1::AttendRequest { said }.encode_to_vec(), false)
         }
         ("IdentityService", "ListSvids") => (v1::ListSvidsRequest { parent, ..Default::default() }.encode_to_vec(), false),

@@ -10,7 +10,7 @@ use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{StoreError, is_served};
 use scalbotics_core::principal::Uid;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, EffectClass, NotDone, Outcome};
+use scalbotics_core::tool::{Call, NotDone, Outcome};
 
 use super::actor::{Actor, Step};
 use super::conclude::Done;
@@ -94,7 +94,7 @@ impl Actor {
 
     /// Hands the warrant over and waits for the outcome.
     async fn send(&mut self, warrant: Warrant<Call>) -> Result<Outcome, Trouble> {
-        let (effect, class, deadline) = (warrant.act().effect, warrant.act().class, warrant.deadline());
+        let (effect, deadline) = (warrant.act().effect, warrant.deadline());
         if let Err(words) = self.ensure_run().await? {
             return Ok(Outcome::NeverLeft { reason: NotDone::Unavailable { reason: words } });
         }
@@ -115,7 +115,7 @@ impl Actor {
         failpoint!("effect.send.after");
         let outcome = match first {
             std::task::Poll::Ready(outcome) => Some(outcome),
-            std::task::Poll::Pending => self.attend(running, &signal, Sending { class, deadline }).await,
+            std::task::Poll::Pending => self.attend(running, &signal, deadline).await,
         };
         failpoint!("effect.reply.before");
         self.shared.metrics.call_duration.observe(begun.elapsed());
@@ -128,9 +128,9 @@ impl Actor {
         &mut self,
         mut running: Pin<Box<dyn Future<Output = T> + Send + '_>>,
         signal: &Signal,
-        sending: Sending,
+        deadline: Timestamp,
     ) -> Option<T> {
-        let mut ending = Ending::at(sending.deadline);
+        let mut ending = Ending::at(deadline);
         let (clock, supervisor) = (Arc::clone(&self.shared.ports.clock), self.shared.supervisor.clone());
         loop {
             let next = if signal.is_raised() { ending.give_up_at() } else { ending.stop_at };
@@ -143,7 +143,7 @@ impl Actor {
                     self.read(mail).await;
                     let canceled = self.state().is_ok_and(|state| state.cancel_requested_by.is_some());
                     if halted || canceled {
-                        ending = ending.hasten(sending.class, self.shared.now());
+                        ending = ending.hasten(self.shared.now());
                     }
                 }
                 () = supervisor.killing(), if !signal.is_raised() => {
@@ -159,13 +159,6 @@ impl Actor {
             }
         }
     }
-}
-
-/// What is on its way.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Sending {
-    pub(super) class: EffectClass,
-    pub(super) deadline: Timestamp,
 }
 
 impl Actor {

@@ -12,13 +12,12 @@ use scalbotics_core::payload::Salt;
 use scalbotics_core::ports::StoreError;
 use scalbotics_core::task::{CallState, Command, Doubt, Failure, Phase, State};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::{Call, Definition, EffectClass, Mark, ResolvedInput, Verification, call_digest};
+use scalbotics_core::tool::{Call, Definition, EffectClass, Kind, Mark, ResolvedInput, Verification, call_digest};
 
 use super::actor::{Actor, Step};
 use super::conclude::{take, worst};
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
-use super::perform::Sending;
 use super::plan;
 use super::stop::Signal;
 use crate::timers::Sleeper;
@@ -32,6 +31,10 @@ const ASK_AGAIN_MS: u64 = 5_000;
 
 /// Time that a `verify` may take beyond the tool's own limit, in milliseconds.
 const VERIFY_GRACE_MS: u64 = 5_000;
+
+/// How long after its deadline an attempt on another machine may be on its way to its end, in milliseconds: the five seconds that a request has to
+/// answer, and what a busy machine adds.
+const ELSEWHERE_MARGIN_MS: u64 = 10_000;
 
 /// Tasks read at once at start.
 const PAGE: usize = 500;
@@ -105,7 +108,14 @@ impl Actor {
         };
         let tool_runner = Arc::clone(&self.shared.ports.tools);
         if !tool_runner.prove_dead(&open.tool, &open.call, open.known.attempt).await {
-            return self.park(effect, Doubt::LeftoverAlive).await;
+            // Whoever has a warrant ends before its deadline, also where nobody can be asked.
+            let over = open.known.send_deadline.map_or(now, |deadline| deadline.plus_ms(ELSEWHERE_MARGIN_MS));
+            if !matches!(open.tool.kind, Kind::Worker(_)) || open.known.intent.class == EffectClass::Opaque {
+                return self.park(effect, Doubt::LeftoverAlive).await;
+            }
+            if self.shared.now() < over {
+                return Ok(Step::Rest(Some(soon(self.shared.now(), over))));
+            }
         }
         match open.known.intent.class {
             EffectClass::Opaque => self.park(effect, Doubt::Opaque).await,
@@ -304,7 +314,7 @@ impl Actor {
         let tool_runner = Arc::clone(&self.shared.ports.tools);
         failpoint!("verify.before");
         let asking = tool_runner.verify(&open.tool, &open.call);
-        let answer = self.attend(asking, &Signal::default(), Sending { class: EffectClass::Pure, deadline }).await;
+        let answer = self.attend(asking, &Signal::default(), deadline).await;
         failpoint!("verify.after");
         let (verification, output) = answer.unwrap_or((Verification::Unknown, None));
         // The answer may have been true when the question arrived and was slow to come: only the time of asking counts.

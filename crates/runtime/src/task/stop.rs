@@ -3,14 +3,11 @@
 use async_trait::async_trait;
 use scalbotics_core::ports::Stop;
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::EffectClass;
 use tokio_util::sync::CancellationToken;
 
-/// How long a verifiable or opaque request that is on its way may still answer, in milliseconds (semantics §4.3).
-const ANSWER_GRACE_MS: u64 = 5_000;
-
-/// How long a tool may take to obey, in milliseconds: the sandbox kills without cooperation after two seconds.
-const OBEY_GRACE_MS: u64 = 5_000;
+/// How long a tool may take to obey, in milliseconds. A verifiable or opaque request that is on its way has five seconds of them to answer, which
+/// its runner gives it (semantics §4.3); the sandbox kills without cooperation after two more.
+const OBEY_GRACE_MS: u64 = 8_000;
 
 /// The signal that a running tool listens to.
 #[derive(Debug, Default)]
@@ -46,12 +43,8 @@ impl Ending {
     }
 
     /// The same, hastened because the task is canceled or the agent suspended.
-    pub(super) fn hasten(self, class: EffectClass, now: Timestamp) -> Self {
-        let stop_at = match class {
-            EffectClass::Pure | EffectClass::Keyed => now,
-            EffectClass::Verifiable | EffectClass::Opaque => now.plus_ms(ANSWER_GRACE_MS),
-        };
-        Self { stop_at: self.stop_at.min(stop_at) }
+    pub(super) fn hasten(self, now: Timestamp) -> Self {
+        Self { stop_at: self.stop_at.min(now) }
     }
 
     /// When a tool that does not obey is given up.

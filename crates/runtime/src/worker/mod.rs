@@ -2,14 +2,15 @@
 //!
 //! **Invariant:** a call is given to the worker that its tool names, of the epoch that the registry has at that moment, and whose last question
 //! is younger than a lease; to nobody else, and never later.
-//! **Invariant:** what only a worker knows is asked of the process that was given it: another one that says "never begun" is not believed.
+//! **Invariant:** what only a worker knows is asked of the process that was given it: from another one that knows nothing, nothing follows but that
+//! time has to prove that the first is gone.
 
 mod outcome;
 mod posts;
 mod runner;
 
 pub use outcome::{End, Ended, Word};
-pub use posts::{Attending, Instance, Key, Order, Posts};
+pub use posts::{Attending, Hello, Instance, Key, Order, Posts};
 pub use runner::{Place, Runner};
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ pub enum Word {
     },
     /// It ended.
     Ended(Ended),
-    /// The process that had it is gone, and what it ran with it; or it does not answer.
-    Gone,
+    /// Nobody knows: another process attends, or nobody answers.
+    Unknown,
 }
 
 /// How a program of a worker ended.
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Word {
         match self {
             Self::NotBegun { .. } => f.write_str("NotBegun"),
             Self::Ended(ended) => write!(f, "{ended:?}"),
-            Self::Gone => f.write_str("Gone"),
+            Self::Unknown => f.write_str("Unknown"),
         }
     }
 }
@@ -66,12 +66,19 @@ impl std::fmt::Debug for Ended {
 pub(super) fn outcome(tool: &Definition, word: Word) -> Outcome {
     match word {
         Word::NotBegun { reason } => {
-            let reason = format!("its worker did not begin it: {reason}");
+            let reason = format!("its worker did not begin it: {}", said(reason.as_bytes()).trim_start_matches("; it said: "));
             Outcome::NeverLeft { reason: NotDone::Unavailable { reason } }
         }
-        Word::Gone => Outcome::Unknown { reason: "its worker was lost".to_owned() },
-        Word::Ended(ended) => of_end(tool, ended),
+        Word::Unknown => Outcome::Unknown { reason: "its worker was lost".to_owned() },
+        Word::Ended(ended) => of_end(tool, held(tool, ended)),
     }
+}
+
+/// What a worker may say at most: its own limits are its word, and room for an outcome was kept by the tool's.
+fn held(tool: &Definition, mut ended: Ended) -> Ended {
+    ended.total = ended.total.max(ended.stdout.len() as u64);
+    ended.stdout.truncate(usize::try_from(tool.outcome_len_max()).unwrap_or(usize::MAX));
+    ended
 }
 
 fn of_end(tool: &Definition, Ended { how, stdout, total, stderr }: Ended) -> Outcome {
@@ -99,7 +106,8 @@ fn of_end(tool: &Definition, Ended { how, stdout, total, stderr }: Ended) -> Out
 
 /// What a word means for a question whether a call landed.
 pub(super) fn verification(tool: &Definition, word: Word) -> (Verification, Option<Vec<u8>>) {
-    let Word::Ended(Ended { how, stdout, total, .. }) = word else { return (Verification::Unknown, None) };
+    let Word::Ended(ended) = word else { return (Verification::Unknown, None) };
+    let Ended { how, stdout, total, .. } = held(tool, ended);
     match how {
         End::Exited(0) => {
             let is_good = !stdout.is_empty() && tool.check_output(&stdout, total).is_ok();

@@ -22,6 +22,15 @@ const ORDERS_MAX: usize = 3 * CALLS_MAX;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instance(pub u128);
 
+/// What a worker says of itself when it attends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hello {
+    /// Which process it is.
+    pub instance: Instance,
+    /// How many programs it runs at one time: it is given no more.
+    pub places: usize,
+}
+
 /// One attempt of an effect, or one question about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
@@ -87,6 +96,8 @@ struct Attendance {
     epoch: u64,
     orders: mpsc::Sender<Order>,
     heard: Instant,
+    /// How many calls it may have; none while it ends.
+    places: usize,
 }
 
 /// What is waited for.
@@ -111,7 +122,7 @@ impl Posts {
     }
 
     /// A worker takes its agent's post; whoever had it before is relieved: their orders end. What it is told comes by the receiver.
-    pub fn attend(&self, agent: AgentUid, epoch: u64, instance: Instance) -> (Attending, mpsc::Receiver<Order>) {
+    pub fn attend(&self, agent: AgentUid, epoch: u64, Hello { instance, places }: Hello) -> (Attending, mpsc::Receiver<Order>) {
         let (orders, told) = mpsc::channel(ORDERS_MAX);
         let number = {
             let mut all = self.lock();
@@ -122,7 +133,8 @@ impl Posts {
                 // Each fits: there are fewer calls than places.
                 let _asked = orders.try_send(Order::Ask { key: *key });
             }
-            post.attendance = Some(Attendance { number, instance, epoch, orders, heard: Instant::now() });
+            let places = places.min(CALLS_MAX);
+            post.attendance = Some(Attendance { number, instance, epoch, orders, heard: Instant::now(), places });
             number
         };
         self.metrics.workers.rise();
@@ -140,6 +152,17 @@ impl Posts {
     /// Returns when the agent's worker attends and is heard, or `false` after `time`.
     pub(super) async fn wait(&self, agent: AgentUid, time: Duration) -> bool {
         tokio::time::timeout(time, self.until(|| self.is_attended(agent))).await.is_ok()
+    }
+
+    /// Returns when it has a free place too, or `false` after `time`.
+    pub(super) async fn wait_for_place(&self, agent: AgentUid, time: Duration) -> bool {
+        tokio::time::timeout(time, self.until(|| self.has_place(agent))).await.is_ok()
+    }
+
+    fn has_place(&self, agent: AgentUid) -> bool {
+        self.lock().get(&agent).is_some_and(|post| {
+            post.attendance.as_ref().is_some_and(|worker| worker.is_heard() && post.given.len() < worker.places)
+        })
     }
 
     /// Returns when nothing is waited for from the agent's worker.
@@ -172,7 +195,7 @@ impl Posts {
         let post = all.get_mut(&agent).ok_or(NotGiven::Absent)?;
         let worker = post.attendance.as_ref().filter(|worker| worker.epoch == epoch && worker.is_heard());
         let worker = worker.ok_or(NotGiven::Absent)?;
-        if post.given.len() >= CALLS_MAX {
+        if post.given.len() >= worker.places {
             return Err(NotGiven::Busy);
         }
         let sent = worker.orders.try_send(Order::Assign { warrant: Box::new(warrant), arguments });
@@ -182,20 +205,21 @@ impl Posts {
         })?;
         let (to, (told, word)) = (Some(worker.instance), oneshot::channel());
         post.given.insert(key, Given { to, told });
-        Ok(Waiting { posts: self.clone(), agent, key, word })
+        Ok(Waiting { posts: self.clone(), agent, epoch, key, word })
     }
 
-    /// Asks what became of an attempt that an earlier run of the daemon gave away, after telling that it has to end.
+    /// Asks what became of an attempt that nobody waits for any more, after telling that it has to end.
     pub(super) fn ask(&self, agent: AgentUid, key: Key) -> Result<Waiting, NotGiven> {
         let mut all = self.lock();
         let post = all.get_mut(&agent).ok_or(NotGiven::Absent)?;
         let worker = post.attendance.as_ref().filter(|worker| worker.is_heard()).ok_or(NotGiven::Absent)?;
+        let worker_epoch = worker.epoch;
         for order in [Order::Stop { key, at_once: true }, Order::Ask { key }] {
             worker.orders.try_send(order).map_err(|_| NotGiven::Busy)?;
         }
         let (told, word) = oneshot::channel();
         post.given.insert(key, Given { to: None, told });
-        Ok(Waiting { posts: self.clone(), agent, key, word })
+        Ok(Waiting { posts: self.clone(), agent, epoch: worker_epoch, key, word })
     }
 
     fn stop(&self, agent: AgentUid, key: Key, at_once: bool) {
@@ -219,13 +243,16 @@ pub struct Attending {
 }
 
 impl Attending {
-    /// The worker was heard.
-    pub fn beat(&self) {
+    /// The worker was heard; one that `ends` gets nothing more.
+    pub fn beat(&self, ends: bool) {
         let mut all = self.posts.lock();
         let own = all.get_mut(&self.agent).and_then(|post| post.attendance.as_mut());
         if let Some(own) = own.filter(|own| own.number == self.number) {
             let was_silent = !own.is_heard();
             own.heard = Instant::now();
+            if ends {
+                own.places = 0;
+            }
             drop(all);
             if was_silent {
                 self.posts.changed.notify_waiters();
@@ -239,10 +266,10 @@ impl Attending {
         let Some(post) = all.get_mut(&self.agent) else { return };
         let Some(own) = post.attendance.as_ref().filter(|own| own.number == self.number) else { return };
         if let Some(Given { to, told }) = post.given.remove(&key) {
-            // Only the process that got it can know that it never began.
+            // Only the process that got it can know that it never did; another one cannot even know that the first is gone.
             let word = match word {
-                Word::NotBegun { .. } if to != Some(own.instance) => Word::Gone,
-                word @ (Word::NotBegun { .. } | Word::Ended(_) | Word::Gone) => word,
+                Word::Unknown if to == Some(own.instance) => Word::NotBegun { reason: "it never came".to_owned() },
+                word @ (Word::NotBegun { .. } | Word::Ended(_) | Word::Unknown) => word,
             };
             let _nobody_waits = told.send(word);
         }
@@ -265,14 +292,21 @@ impl Drop for Attending {
 pub(super) struct Waiting {
     posts: Posts,
     agent: AgentUid,
+    /// Under which it was given.
+    epoch: u64,
     key: Key,
     word: oneshot::Receiver<Word>,
 }
 
 impl Waiting {
-    /// What the worker says; [`Word::Gone`] where it cannot be heard any more.
+    /// What the worker says; [`Word::Unknown`] where it cannot be heard any more.
     pub(super) async fn word(&mut self) -> Word {
-        (&mut self.word).await.unwrap_or(Word::Gone)
+        (&mut self.word).await.unwrap_or(Word::Unknown)
+    }
+
+    /// Under which epoch of the worker's agent it was given.
+    pub(super) const fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// Tells the worker to end it.

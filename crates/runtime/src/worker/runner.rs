@@ -83,8 +83,10 @@ impl Runner {
                 reason: format!("the worker of agent `{agent}` does not attend: `scalbotics agent run {agent} --help`"),
             }
         };
-        if !self.place.posts.wait(agent.uid, WAIT).await {
-            return Err(absent());
+        if !self.place.posts.wait_for_place(agent.uid, WAIT).await {
+            // A worker that has enough to do fails no task: the call waits, as for room on a disk.
+            let busy = || NotDone::NoRoom { reason: format!("the worker of agent `{}` has no free place", agent.name) };
+            return Err(if self.place.posts.is_attended(agent.uid) { busy() } else { absent() });
         }
         let warrant = self.warrant((tool, manifest), call, (&agent, terms))?;
         // Read again, for the wait may have taken its time: what it was suspended for in between does not reach it.
@@ -92,7 +94,7 @@ impl Runner {
         let arguments = Arc::clone(&call.args);
         self.place.posts.give((now.uid, now.epoch), warrant, arguments).map_err(|refused| match refused {
             NotGiven::Absent => absent(),
-            NotGiven::Busy => NotDone::Unavailable { reason: format!("the worker of agent `{}` has enough to do", agent.name) },
+            NotGiven::Busy => NotDone::NoRoom { reason: format!("the worker of agent `{}` has no free place", agent.name) },
         })
     }
 
@@ -119,6 +121,7 @@ impl Runner {
         if let Some(KeyPassing::Env(name)) = &manifest.idempotency_key {
             env.insert(name.clone(), key.clone());
         }
+        let not_after = terms.not_after.min(now.plus_ms(START_WITHIN_MS));
         let subject = Subject::Agent { tenant: worker.tenant.clone(), agent: worker.name.clone() };
         Ok(CallWarrant {
             act: terms.act,
@@ -136,7 +139,8 @@ impl Runner {
             arguments: Digest::of_bytes(&call.args),
             decision: terms.decision,
             audit_leaf: terms.audit_leaf,
-            not_after: terms.not_after.min(now.plus_ms(START_WITHIN_MS)),
+            not_after,
+            begin_within_ms: not_after.since_ms(now),
             time_limit_ms: tool.timeout.as_ms(),
             output_bytes: manifest.limits.output_bytes,
         })
@@ -175,25 +179,31 @@ impl Runner {
         waiting: &mut Waiting,
         stop: &dyn Stop,
     ) -> Word {
+        let waiting_epoch = waiting.epoch();
         let left_ms = warrant.deadline().since_ms(self.place.clock.now());
         let ended = async {
             tokio::select! {
                 biased;
                 word = waiting.word() => return word,
-                () = self.unheard(manifest, warrant.act()) => return Word::Gone,
+                () = self.unheard(manifest, warrant.act(), waiting_epoch) => return Word::Unknown,
                 () = stop.stopped() => {}
             }
             waiting.stop(matches!(tool.effect, EffectClass::Pure | EffectClass::Keyed));
             waiting.word().await
         };
-        tokio::time::timeout(Duration::from_millis(left_ms).saturating_add(REPORT_GRACE), ended).await.unwrap_or(Word::Gone)
+        tokio::time::timeout(Duration::from_millis(left_ms).saturating_add(REPORT_GRACE), ended).await.unwrap_or(Word::Unknown)
     }
 
-    /// Returns once the worker's agent may not act any more: nothing that it says counts then, and it is not waited for.
-    async fn unheard(&self, manifest: &Manifest, call: &Call) {
+    /// Returns once the worker's agent may not act any more, or has a newer epoch than the call was given under: nothing that is said under the
+    /// older one counts, and it is not waited for. A registry that cannot be read says nothing.
+    async fn unheard(&self, manifest: &Manifest, call: &Call, epoch: u64) {
+        let Some(name) = &manifest.worker else { return };
         loop {
             tokio::time::sleep(LOOK).await;
-            if self.worker(manifest, call).await.is_err() {
+            let found = self.place.registry.agent_by_name(&call.tenant, name).await;
+            let holds =
+                |agent: Option<Agent>| agent.is_some_and(|agent| agent.standing == Standing::Active && agent.epoch == epoch);
+            if found.is_ok_and(|agent| !holds(agent)) {
                 return;
             }
         }
@@ -255,8 +265,8 @@ impl ToolRunner for Runner {
         }
         let key = Key { effect: call.effect, attempt };
         let Ok(mut waiting) = self.place.posts.ask(agent.uid, key) else { return false };
-        // Whatever it says, nothing of it runs there any more: one that runs it says nothing before it has ended.
+        // Who had it says what became of it, and nothing before it has ended; one that knows nothing of it is another process.
         let said = tokio::time::timeout(LEFTOVER_WAIT, waiting.word()).await;
-        said.is_ok()
+        matches!(said, Ok(Word::NotBegun { .. } | Word::Ended(_)))
     }
 }

@@ -15,8 +15,8 @@ use super::posts::{CALLS_MAX, NotGiven, Waiting};
 use super::*;
 
 const TILL: AgentUid = AgentUid::from_u128(1);
-const FIRST: Instance = Instance(1);
-const SECOND: Instance = Instance(2);
+const FIRST: Hello = Hello { instance: Instance(1), places: 100 };
+const SECOND: Hello = Hello { instance: Instance(2), places: 1 };
 const EPOCH: u64 = 7;
 
 fn warrant(effect: u128) -> CallWarrant {
@@ -37,6 +37,7 @@ fn warrant(effect: u128) -> CallWarrant {
         decision: None,
         audit_leaf: None,
         not_after: Timestamp::from_unix_ms(5_000),
+        begin_within_ms: 5_000,
         time_limit_ms: 1_000,
         output_bytes: 1_000,
     }
@@ -80,7 +81,7 @@ async fn sem_8_1_a_call_goes_to_the_worker_that_is_heard_and_of_this_epoch() {
     assert!(!posts.is_attended(TILL));
     assert_eq!(give(&posts, EPOCH, 2).unwrap_err(), NotGiven::Absent);
     assert!(!posts.wait(TILL, Duration::from_secs(1)).await);
-    let (waited, ()) = tokio::join!(posts.wait(TILL, Duration::from_secs(1)), async { attending.beat() });
+    let (waited, ()) = tokio::join!(posts.wait(TILL, Duration::from_secs(1)), async { attending.beat(false) });
     assert!(waited, "it is heard again");
     let _again = give(&posts, EPOCH, 2).unwrap();
     drop(attending);
@@ -96,23 +97,37 @@ async fn sem_8_1_only_the_process_that_was_given_a_call_knows_that_it_never_bega
     // The same process, on another stream, is asked about both.
     let (again, mut orders) = posts.attend(TILL, EPOCH, FIRST);
     assert_eq!(told(&mut orders), [1, 2].map(|effect| format!("ask {}", EffectId::from_u128(effect))));
-    first.say(key(1), not_begun());
+    first.say(key(1), Word::Unknown);
     drop(first);
     assert!(posts.is_attended(TILL), "the end of an older stream, which is noticed late, ends no newer one");
-    again.say(key(1), not_begun());
-    assert_eq!(one.word().await, not_begun());
-    // Another process knows nothing of what that one did.
+    again.say(key(1), Word::Unknown);
+    assert!(matches!(one.word().await, Word::NotBegun { .. }), "it was given to this one, and never came");
+    // Another process knows nothing of what that one did, not even that it is gone.
     let (second, mut orders) = posts.attend(TILL, EPOCH, SECOND);
     assert_eq!(told(&mut orders), [format!("ask {}", EffectId::from_u128(2))]);
     again.say(key(2), not_begun());
-    second.say(key(2), not_begun());
-    assert_eq!(two.word().await, Word::Gone);
+    second.say(key(2), Word::Unknown);
+    assert_eq!(two.word().await, Word::Unknown, "the one that was relieved is not heard");
     // Nor does anybody of what was given before the daemon was begun anew.
     let mut leftover = posts.ask(TILL, key(3)).unwrap();
     let effect = EffectId::from_u128(3);
     assert_eq!(told(&mut orders), [format!("stop {effect} true"), format!("ask {effect}")]);
-    second.say(key(3), not_begun());
-    assert_eq!(leftover.word().await, Word::Gone);
+    second.say(key(3), Word::Unknown);
+    assert_eq!(leftover.word().await, Word::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_gets_no_more_than_it_has_places_and_nothing_while_it_ends() {
+    let posts = Posts::default();
+    let (attending, _orders) = posts.attend(TILL, EPOCH, SECOND);
+    let one = give(&posts, EPOCH, 1).unwrap();
+    assert_eq!(give(&posts, EPOCH, 2).unwrap_err(), NotGiven::Busy);
+    assert!(posts.is_attended(TILL) && !posts.wait_for_place(TILL, Duration::from_millis(1)).await);
+    let (waited, ()) = tokio::join!(posts.wait_for_place(TILL, Duration::from_secs(1)), async { drop(one) });
+    assert!(waited, "a place came free");
+    drop(give(&posts, EPOCH, 2).unwrap());
+    attending.beat(true);
+    assert_eq!(give(&posts, EPOCH, 3).unwrap_err(), NotGiven::Busy, "it is ending");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ pub(in crate::rpc) fn report(report: v1::Report) -> Result<(Key, Word), Failure>
         effect.map_err(|error: scalbotics_core::ids::Error| Failure::invalid("report.attempt.effect", error.to_string()))?;
     let word = match report.became {
         Some(Became::NotBegun(reason)) => Word::NotBegun { reason },
-        Some(Became::Unknown(v1::Unknown {})) => Word::NotBegun { reason: "it never got it".to_owned() },
+        Some(Became::Unknown(v1::Unknown {})) => Word::Unknown,
         Some(Became::Ended(ended)) => Word::Ended(end(ended)?),
         None => return Err(Failure::invalid("report", "it says nothing")),
     };
@@ -45,6 +45,5 @@ fn end(ended: v1::Ended) -> Result<Ended, Failure> {
         },
         None => return Err(Failure::invalid("report.ended", "it says nothing")),
     };
-    let total = ended.stdout_bytes.max(ended.stdout.len() as u64);
-    Ok(Ended { how, stdout: ended.stdout, total, stderr: ended.stderr })
+    Ok(Ended { how, stdout: ended.stdout, total: ended.stdout_bytes, stderr: ended.stderr })
 }

@@ -26,7 +26,7 @@ use super::lenient::Lenient;
 use super::service::Workload;
 use super::svids::Material;
 use crate::rpc::context::Context;
-use crate::rpc::intake::{Counted, Intake};
+use crate::rpc::intake::{Counted, Intake, Pace};
 use crate::rpc::serving::{self, Patience};
 
 /// Streams of one connection at one time; a client has four.
@@ -153,7 +153,9 @@ impl Shared {
             caller.calls.fetch_add(1, Ordering::Relaxed);
             request.extensions_mut().insert(caller.clone());
             let (mut routes, intake) = (self.routes.clone(), Arc::clone(&self.intake));
-            async move { routes.call(request.map(|body| Counted::new(body, intake, None))).await.map_err(|never: Infallible| never) }
+            async move {
+                routes.call(request.map(|body| Counted::new(body, intake, Pace::Once))).await.map_err(|never: Infallible| never)
+            }
         });
         let connection = builder().serve_connection(TokioIo::new(Lenient::new(stream)), service);
         let end = http2::Connection::graceful_shutdown;

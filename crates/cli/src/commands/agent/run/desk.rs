@@ -6,11 +6,11 @@ use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::EffectClass;
 use scalbotics_core::worker::{CallWarrant, LEASE_MS, Lease, START_WITHIN_MS};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 use super::boot;
 use super::guard::Job;
-use super::program::{Became, Control, Limits, carry_out};
+use super::program::{Became, Control, End, Limits, carry_out};
 
 /// Calls that wait, run or are to be reported at most; more are refused.
 const HELD_MAX: usize = 256;
@@ -32,7 +32,7 @@ pub(super) struct Key {
 #[derive(Debug)]
 enum Stand {
     Waits,
-    Runs(watch::Sender<Control>, EffectClass),
+    Runs(watch::Sender<Control>, EffectClass, task::Id),
     Ended(Became),
 }
 
@@ -84,8 +84,8 @@ impl Desk {
         Self { places, env, stands, waiting, running, unsaid, begun, happened }
     }
 
-    /// Takes a call that was judged good. One that is in hand already is not taken twice.
-    pub(super) fn take(&mut self, warrant: CallWarrant, arguments: Vec<u8>) {
+    /// Takes a call that was judged good, and was signed at `since_ms` or later. One that is in hand already is not taken twice.
+    pub(super) fn take(&mut self, warrant: CallWarrant, arguments: Vec<u8>, since_ms: u64) {
         let key = Key { effect: warrant.effect.to_string(), attempt: warrant.attempt };
         if self.stands.contains_key(&key) || self.begun.contains_key(&key) {
             return;
@@ -94,11 +94,14 @@ impl Desk {
             return self.refuse(key, warrant.tool.as_str(), "the worker has enough to do".to_owned());
         }
         self.stands.insert(key.clone(), Stand::Waits);
-        self.waiting.push_back(Waiting { key, warrant, arguments, since_ms: boot::now_ms() });
+        self.waiting.push_back(Waiting { key, warrant, arguments, since_ms });
     }
 
-    /// Reports that a call does not begin.
+    /// Reports that a call does not begin; nothing where it has begun, or ended, by another word.
     pub(super) fn refuse(&mut self, key: Key, tool: &str, why: String) {
+        if let Some(Stand::Runs(..) | Stand::Ended(_)) = self.stands.get(&key) {
+            return;
+        }
         self.end(key, tool, Became::NotBegun(why));
     }
 
@@ -118,8 +121,8 @@ impl Desk {
             let late = now_ms.saturating_sub(one.since_ms);
             if let Err(void) = one.warrant.check_time(wall) {
                 self.refuse(one.key, one.warrant.tool.as_str(), void.to_string());
-            } else if late >= START_WITHIN_MS {
-                self.refuse(one.key, one.warrant.tool.as_str(), "it waited for half a minute".to_owned());
+            } else if late >= within_ms(&one.warrant) {
+                self.refuse(one.key, one.warrant.tool.as_str(), "it came late, or waited too long for a free place".to_owned());
             } else if !is_held && late >= LEASE_MS {
                 self.refuse(one.key, one.warrant.tool.as_str(), WITHOUT_STREAM.to_owned());
             } else if is_held && self.running.len() < places {
@@ -135,19 +138,21 @@ impl Desk {
         let Ok(input) = String::from_utf8(arguments) else {
             return self.refuse(key, &tool, "the arguments are no text".to_owned());
         };
+        // The guard asks the clock once more, just before the program begins.
+        let begin_before_ms = lease.until_ms().min(since_ms.saturating_add(within_ms(&warrant)));
         let mut env = self.env.clone();
         env.extend(warrant.env);
-        // The guard asks the clock once more, just before the program begins.
-        let begin_before_ms = lease.until_ms().min(since_ms.saturating_add(START_WITHIN_MS));
+        let class = warrant.class;
         let job = Job { argv: warrant.argv, env, input, begin_before_ms };
         let limits = Limits { time_ms: warrant.time_limit_ms, output_bytes: warrant.output_bytes };
         self.begun.insert(key.clone(), boot::now_ms());
         let (control, told) = watch::channel(Control::default());
-        self.stands.insert(key.clone(), Stand::Runs(control, warrant.class));
-        self.running.spawn(async move {
+        let stand = key.clone();
+        let begun = self.running.spawn(async move {
             let became = carry_out(job, limits, told).await;
             (key, tool, became)
         });
+        self.stands.insert(stand, Stand::Runs(control, class, begun.id()));
     }
 
     /// Waits until a program has ended; for ever where none runs.
@@ -156,8 +161,18 @@ impl Desk {
     /// Cancel safe.
     pub(super) async fn ended(&mut self) {
         let Some(joined) = self.running.join_next().await else { return std::future::pending().await };
-        if let Ok((key, tool, became)) = joined {
-            self.end(key, &tool, became);
+        match joined {
+            Ok((key, tool, became)) => self.end(key, &tool, became),
+            Err(error) => self.broke_off(error.id()),
+        }
+    }
+
+    /// A fault of this program: nobody knows what became of the attempt.
+    fn broke_off(&mut self, id: task::Id) {
+        let found = self.stands.iter().find(|(_, stand)| matches!(stand, Stand::Runs(_, _, of) if *of == id));
+        if let Some(key) = found.map(|(key, _)| key.clone()) {
+            let (how, stdout, stderr) = (End::Killed(0), Vec::new(), b"the worker broke off".to_vec());
+            self.end(key, "", Became::Ended { how, stdout, total: 0, stderr });
         }
     }
 
@@ -173,8 +188,10 @@ impl Desk {
                 self.waiting.retain(|one| one.key != *key);
                 self.refuse(key.clone(), "", "it was told to stop".to_owned());
             }
-            Some(Stand::Runs(control, _)) => {
-                let _ended = control.send(if at_once { Control::Kill } else { Control::Stop });
+            Some(Stand::Runs(control, ..)) => {
+                let wanted = if at_once { Control::Kill } else { Control::Stop };
+                // What is to end at once gets no more time by a later word.
+                control.send_if_modified(|told| wanted > std::mem::replace(told, wanted.max(*told)));
             }
             Some(Stand::Ended(_)) | None => {}
         }
@@ -187,7 +204,7 @@ impl Desk {
             .iter()
             .filter_map(|(key, stand)| match stand {
                 Stand::Waits => Some((key.clone(), true)),
-                Stand::Runs(_, class) => Some((key.clone(), matches!(class, EffectClass::Pure | EffectClass::Keyed))),
+                Stand::Runs(_, class, _) => Some((key.clone(), matches!(class, EffectClass::Pure | EffectClass::Keyed))),
                 Stand::Ended(_) => None,
             })
             .collect();
@@ -239,6 +256,11 @@ impl Desk {
     }
 }
 
+/// Within which time after it was signed a warrant may begin its call, in milliseconds.
+const fn within_ms(warrant: &CallWarrant) -> u64 {
+    if warrant.begin_within_ms < START_WITHIN_MS { warrant.begin_within_ms } else { START_WITHIN_MS }
+}
+
 #[cfg(test)]
 mod tests {
     use scalbotics_core::digest::Digest;
@@ -269,6 +291,7 @@ mod tests {
             decision: None,
             audit_leaf: None,
             not_after: NOW.plus_ms(5_000),
+            begin_within_ms: 5_000,
             time_limit_ms: 1_000,
             output_bytes: 1_000,
         }
@@ -293,7 +316,7 @@ mod tests {
     #[test]
     fn reach_without_its_stream_what_waits_never_begins() {
         let mut desk = desk();
-        desk.take(warrant(1), b"{}".to_vec());
+        desk.take(warrant(1), b"{}".to_vec(), boot::now_ms());
         desk.begin(Lease::ENDED, NOW);
         assert_eq!(said(&mut desk), [], "the first beat may be on its way");
         desk.waiting.iter_mut().for_each(|one| one.since_ms = boot::now_ms().saturating_sub(LEASE_MS));
@@ -311,18 +334,25 @@ mod tests {
     #[test]
     fn sem_8_1_what_is_late_stopped_or_too_much_never_begins() {
         let mut desk = desk();
-        desk.take(warrant(1), b"{}".to_vec());
-        desk.take(warrant(1), b"{}".to_vec());
+        desk.take(warrant(1), b"{}".to_vec(), boot::now_ms());
+        desk.take(warrant(1), b"{}".to_vec(), boot::now_ms());
         desk.begin(Lease::ENDED.renewed(boot::now_ms()), NOW.plus_ms(5_000));
         let late = said(&mut desk);
         assert!(matches!(late.as_slice(), [(1, Some(why))] if why.contains("is over")), "{late:?}");
-        desk.take(warrant(2), b"{}".to_vec());
+        desk.take(warrant(2), b"{}".to_vec(), boot::now_ms());
         desk.stop(&key(2), false);
         assert_eq!(said(&mut desk), [(2, Some("it was told to stop".to_owned()))]);
+        desk.take(warrant(3), b"{}".to_vec(), boot::now_ms().saturating_sub(5_000));
+        desk.begin(Lease::ENDED.renewed(boot::now_ms()), NOW);
+        let late = said(&mut desk);
+        assert!(
+            matches!(late.as_slice(), [(3, Some(why))] if why.contains("it came late")),
+            "whatever the wall clock says: {late:?}"
+        );
         desk.ask(key(9));
         assert_eq!(said(&mut desk), [(9, None)], "nothing is known of it");
         for attempt in (10..).take(HELD_MAX + 1) {
-            desk.take(warrant(attempt), b"{}".to_vec());
+            desk.take(warrant(attempt), b"{}".to_vec(), boot::now_ms());
         }
         let refused = said(&mut desk);
         assert!(!refused.is_empty() && refused.iter().all(|(_, why)| why.as_deref() == Some("the worker has enough to do")));
@@ -332,13 +362,13 @@ mod tests {
     async fn sem_8_1_a_warrant_begins_one_call_once() {
         let mut desk = desk();
         let lease = Lease::ENDED.renewed(boot::now_ms());
-        desk.take(warrant(1), b"{}".to_vec());
+        desk.take(warrant(1), b"{}".to_vec(), boot::now_ms());
         desk.begin(lease, NOW);
         assert!(!desk.is_idle());
         desk.ended().await;
         desk.taken(&key(1));
         assert!(desk.is_empty());
-        desk.take(warrant(1), b"{}".to_vec());
+        desk.take(warrant(1), b"{}".to_vec(), boot::now_ms());
         desk.begin(lease, NOW);
         assert!(desk.is_empty() && desk.is_idle(), "it came once more, and is no other call");
     }

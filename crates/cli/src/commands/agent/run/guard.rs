@@ -43,6 +43,8 @@ pub(super) struct Job {
 pub(super) enum Answer {
     /// It did not begin.
     NotBegun(String),
+    /// It began, in the process group of this number; one of the others follows.
+    Begun(i32),
     /// It ended by itself.
     Exited(i32),
     /// A signal ended it.
@@ -70,9 +72,16 @@ fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
     Ok(serde_json::from_slice(&text)?)
 }
 
-/// Reads the message of a guard.
-pub(super) fn answer_of(bytes: &[u8]) -> Option<Answer> {
-    read_frame(&mut &*bytes).ok()
+/// Reads what a guard has said, as far as it is whole.
+pub(super) fn answers_of(mut bytes: &[u8]) -> Vec<Answer> {
+    std::iter::from_fn(|| read_frame(&mut bytes).ok()).collect()
+}
+
+/// Kills what is left of a program whose guard is gone.
+pub(super) fn kill_group(group: i32) {
+    if let Some(group) = Pid::from_raw(group) {
+        let _nobody_left = kill_process_group(group, Signal::KILL);
+    }
 }
 
 /// Is the guard of one program.
@@ -90,7 +99,12 @@ fn guarded() -> io::Result<()> {
     let mut worker = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let job: Job = read_frame(&mut worker)?;
     let answer = match begin(&job) {
-        Ok(child) => attend(child, job.input, worker.try_clone()?)?,
+        Ok(child) => {
+            let group = Answer::Begun(i32::try_from(child.id()).unwrap_or_default());
+            // A worker that is gone already is noticed below.
+            let _told = frame(&group).and_then(|group| worker.write_all(&group));
+            attend(child, job.input, worker.try_clone()?)?
+        }
         Err(why) => Answer::NotBegun(why),
     };
     worker.write_all(&frame(&answer)?)
@@ -183,11 +197,14 @@ mod tests {
 
     #[test]
     fn a_message_is_whole_or_none() {
-        let bytes = frame(&Answer::Exited(3)).unwrap();
-        assert_eq!(answer_of(&bytes), Some(Answer::Exited(3)));
+        let both = [Answer::Begun(7), Answer::Exited(3)];
+        let (begun, ended) = (frame(&both[0]).unwrap(), frame(&both[1]).unwrap());
+        let bytes = [begun.as_slice(), &ended].concat();
+        assert_eq!(answers_of(&bytes), both);
         for len in 0..bytes.len() {
-            assert_eq!(answer_of(bytes.get(..len).unwrap()), None, "{len}");
+            let whole = usize::from(len >= begun.len());
+            assert_eq!(answers_of(bytes.get(..len).unwrap()), both.get(..whole).unwrap(), "{len}");
         }
-        assert_eq!(answer_of(&[0xff; 8]), None);
+        assert_eq!(answers_of(&[0xff; 8]), []);
     }
 }

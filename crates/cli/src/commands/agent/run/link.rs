@@ -65,6 +65,8 @@ pub(super) struct Worker<'a> {
     pub(super) desk: Desk,
     /// Says that this process is not another one.
     pub(super) instance: [u8; 16],
+    /// How many programs run at one time.
+    pub(super) places: u32,
 }
 
 /// A stream that is open.
@@ -126,13 +128,13 @@ struct Beats {
 }
 
 impl Beats {
-    fn next(&mut self, now_ms: u64) -> v1::Beat {
+    fn next(&mut self, now_ms: u64, ending: bool) -> v1::Beat {
         self.last = self.last.wrapping_add(1);
         if self.sent.len() >= BEATS_MAX {
             self.sent.pop_front();
         }
         self.sent.push_back((self.last, now_ms));
-        v1::Beat { number: self.last }
+        v1::Beat { number: self.last, ending }
     }
 
     /// When the beat was sent that is answered here; an answer to none that was sent is none.
@@ -148,7 +150,7 @@ impl Worker<'_> {
         let mut signals = Signals::new()?;
         let (mut pause, mut refused) = (PAUSE_MIN, false);
         loop {
-            let opening = open(self.directory, self.facts, self.instance);
+            let opening = open(self.directory, self.facts, v1::Hello { instance: self.instance.to_vec(), places: self.places });
             let Some(opened) = self.meanwhile(&mut signals, opening).await? else { return Ok(()) };
             let ended = match opened {
                 Ok(stream) => {
@@ -205,6 +207,7 @@ impl Worker<'_> {
         (pause, refused): (&mut Duration, &mut bool),
     ) -> Result<Ended, Failure> {
         let (mut lease, mut beats, mut answered_ms) = (Lease::ENDED, Beats::default(), boot::now_ms());
+        let mut asked_ms = answered_ms;
         let mut ticker = tokio::time::interval(Duration::from_millis(BEAT_EVERY_MS));
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -217,13 +220,14 @@ impl Worker<'_> {
             tokio::select! {
                 message = told.message() => match message {
                     Ok(Some(v1::AttendResponse { said: Some(Told::Beat(beat)) })) => {
-                        if let Some(asked_ms) = beats.answered(beat) {
-                            lease = lease.renewed(asked_ms);
+                        if let Some(sent_ms) = beats.answered(beat) {
+                            asked_ms = sent_ms;
+                            lease = lease.renewed(sent_ms);
                             answered_ms = boot::now_ms();
                             (*pause, *refused) = (PAUSE_MIN, false);
                         }
                     }
-                    Ok(Some(v1::AttendResponse { said: Some(order) })) => self.obey(order, signals.is_leaving()),
+                    Ok(Some(v1::AttendResponse { said: Some(order) })) => self.obey(order, (signals.is_leaving(), asked_ms)),
                     Ok(Some(v1::AttendResponse { said: None })) => {}
                     Ok(None) => return Ok(Ended::Lost("the daemon closed the stream".to_owned())),
                     Err(status) => return Ok(Ended::Refused(status.into())),
@@ -234,7 +238,7 @@ impl Worker<'_> {
                         return Ok(Ended::Lost("the daemon does not answer".to_owned()));
                     }
                     // Where it finds no room, nobody reads at the other end, and the lease ends by itself.
-                    let _sent = said.try_send(v1::AttendRequest { said: Some(Said::Beat(beats.next(now_ms))) });
+                    let _sent = said.try_send(v1::AttendRequest { said: Some(Said::Beat(beats.next(now_ms, signals.is_leaving()))) });
                 }
                 () = self.desk.ended() => {}
                 () = signals.next() => {}
@@ -242,10 +246,10 @@ impl Worker<'_> {
         }
     }
 
-    fn obey(&mut self, order: Told, is_leaving: bool) {
+    fn obey(&mut self, order: Told, (is_leaving, asked_ms): (bool, u64)) {
         let key = |name: Option<v1::AttemptName>| name.map(|name| Key { effect: name.effect, attempt: name.attempt });
         match order {
-            Told::Assignment(assignment) => self.assigned(assignment, is_leaving),
+            Told::Assignment(assignment) => self.assigned(assignment, is_leaving, asked_ms),
             Told::Stop(v1::Stop { attempt, at_once }) => {
                 if let Some(key) = key(attempt) {
                     self.desk.stop(&key, at_once);
@@ -265,13 +269,14 @@ impl Worker<'_> {
         }
     }
 
-    fn assigned(&mut self, assignment: v1::Assignment, is_leaving: bool) {
+    /// Takes a call; it was signed after the beat of `asked_ms` had been answered, wherever it lay since.
+    fn assigned(&mut self, assignment: v1::Assignment, is_leaving: bool, asked_ms: u64) {
         match self.judge.judge(&assignment, clock::now()) {
             Ok(warrant) if is_leaving => {
                 let key = Key { effect: warrant.effect.to_string(), attempt: warrant.attempt };
                 self.desk.refuse(key, warrant.tool.as_str(), "the worker is ending".to_owned());
             }
-            Ok(warrant) => self.desk.take(warrant, assignment.arguments),
+            Ok(warrant) => self.desk.take(warrant, assignment.arguments, asked_ms),
             Err((Some(name), why)) => self.desk.refuse(Key { effect: name.effect, attempt: name.attempt }, "", why),
             Err((None, why)) => self.printer.note(&format!("refused what is no warrant: {why}")),
         }
@@ -306,10 +311,9 @@ fn is_passing(failure: &Failure) -> bool {
 }
 
 /// Opens a stream by the certificate that is there now.
-async fn open(directory: &Directory, facts: &Facts, instance: [u8; 16]) -> Result<Stream, Failure> {
+async fn open(directory: &Directory, facts: &Facts, hello: v1::Hello) -> Result<Stream, Failure> {
     let (channel, _) = connect(directory, facts).await?;
     let (said, outgoing) = mpsc::channel(SAID_MAX);
-    let hello = v1::Hello { instance: instance.to_vec() };
     let _first = said.try_send(v1::AttendRequest { said: Some(Said::Hello(hello)) });
     let mut client = WorkerServiceClient::new(channel).max_decoding_message_size(TOLD_MAX);
     let attending = tokio::time::timeout(ATTEND_MAX, client.attend(ReceiverStream::new(outgoing))).await;
@@ -343,13 +347,13 @@ mod tests {
     #[test]
     fn a_beat_is_answered_once_and_only_where_it_was_sent() {
         let mut beats = Beats::default();
-        let (first, second) = (beats.next(10), beats.next(20));
-        assert_eq!(beats.answered(v1::Beat { number: 99 }), None);
+        let (first, second) = (beats.next(10, false), beats.next(20, false));
+        assert_eq!(beats.answered(v1::Beat { number: 99, ending: false }), None);
         assert_eq!(beats.answered(second), Some(20));
         assert_eq!(beats.answered(second), None);
         assert_eq!(beats.answered(first), None, "an older one says less than the newer that was answered");
         for at in 0..2 * BEATS_MAX as u64 {
-            beats.next(at);
+            beats.next(at, false);
         }
         assert_eq!(beats.sent.len(), BEATS_MAX);
     }

@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::boot;
-use super::guard::{Answer, GUARD, Job, answer_of, frame};
+use super::guard::{Answer, GUARD, Job, answers_of, frame, kill_group};
 
 /// This program, also where its file was replaced meanwhile.
 const OWN_PROGRAM: &str = "/proc/self/exe";
@@ -61,7 +61,7 @@ pub(super) enum Became {
 }
 
 /// What a program is told while it runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Control {
     /// To go on.
     #[default]
@@ -142,13 +142,21 @@ async fn guarded(job: Job, limits: Limits, control: watch::Receiver<Control>) ->
         cut
     };
     let _reaped = tokio::time::timeout(DRAIN_MAX, child.wait()).await;
-    let how = match (answer_of(&answer), cut) {
-        (Some(Answer::NotBegun(why)), _) => return Ok(Became::NotBegun(why)),
+    let answers = answers_of(&answer);
+    let how = match (answers.as_slice(), cut) {
+        ([Answer::NotBegun(why)], _) => return Ok(Became::NotBegun(why.clone())),
+        // What wrote without end has not ended well, whatever it says.
+        (_, Some(End::Endless)) => End::Endless,
+        // It ended by itself before it could be cut: its word counts.
+        ([.., Answer::Exited(code)], _) => End::Exited(*code),
         (_, Some(how)) => how,
-        (Some(Answer::Exited(code)), None) => End::Exited(code),
-        (Some(Answer::Killed(signal)), None) => End::Killed(signal),
-        // Somebody killed the guard.
-        (None, None) => End::Killed(SIGKILL),
+        ([.., Answer::Killed(signal)], None) => End::Killed(*signal),
+        // Somebody killed the guard, and the program goes on without it.
+        ([Answer::Begun(group), ..], None) => {
+            kill_group(*group);
+            End::Killed(SIGKILL)
+        }
+        (_, None) => End::Killed(SIGKILL),
     };
     Ok(Became::Ended { how, stdout: stdout.bytes, total: stdout.total, stderr: stderr.bytes })
 }

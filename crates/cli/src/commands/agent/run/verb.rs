@@ -1,7 +1,7 @@
 //! The verb.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, value_parser};
 use scalbotics_core::tenant::Name;
@@ -48,6 +48,14 @@ pub(crate) async fn run(args: &RunArgs, printer: &Printer) -> Result<(), Failure
             .why("a warrant names a program by its absolute path, as the tool's file does")
             .next("scalbotics agent run --help"));
     }
+    if !args.dir.is_dir() {
+        return Err(Failure::usage(format!("nobody joined in {}", args.dir.display()))
+            .why("there is no such directory")
+            .next("scalbotics agent enroll --help"));
+    }
+    for absent in args.allowed.iter().filter(|program| Path::new(program).try_exists().is_ok_and(|there| !there)) {
+        printer.note(&format!("`{absent}` is allowed, and not there yet"));
+    }
     let directory = Directory::open(&args.dir)?;
     let facts = directory.facts_of(&args.agent)?;
     let (_, svid) = directory.svid()?;
@@ -57,7 +65,7 @@ pub(crate) async fn run(args: &RunArgs, printer: &Printer) -> Result<(), Failure
     let judge = Judge { verifier, me: svid.id, allowed: set(&args.allowed), allowed_env: set(&args.allowed_env) };
     let places = usize::try_from(args.jobs).unwrap_or(1);
     let desk = Desk::new(places, environment(&args.passed)?);
-    let worker = Worker { directory: &directory, facts: &facts, printer, judge, desk, instance: drawn()? };
+    let worker = Worker { directory: &directory, facts: &facts, printer, judge, desk, instance: drawn()?, places: args.jobs };
     let tell = |certificate: &v1::Certificate| {
         printer.note(&format!("certificate {} came", certificate.serial));
         Ok(())
