@@ -17,6 +17,9 @@ use crate::process::until;
 /// Time for what has to come at some time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a worker may begin effects after the last beat that was answered.
+const LEASE: Duration = Duration::from_secs(2);
+
 /// Longer than a lease by what a busy machine needs.
 const WITHOUT_STREAM: Duration = Duration::from_secs(5);
 
@@ -181,6 +184,7 @@ fn reach_a_worker_without_its_stream_for_two_seconds_begins_nothing() {
         std::thread::sleep(Duration::from_millis(300));
         // The daemon is silent now, and its connection stays open.
         daemon.signal(Signal::STOP);
+        std::thread::sleep(LEASE);
         signal(worker.0.id(), Signal::CONT);
         std::thread::sleep(WITHOUT_STREAM);
         assert_eq!(installation.happened("begin", &entry), 0, "its place was free, its warrant good, and its stream silent");
@@ -244,7 +248,7 @@ fn sem_4_3_a_suspended_worker_ends_what_it_may_and_begins_nothing() {
     // What a suspended one says is not heard: nobody knows whether it landed.
     let done = installation.rest(&opaque);
     assert_eq!((status(&done), phase(&done)), ("INPUT_REQUIRED", "in_doubt"), "{done:#}");
-    // Until the time of its warrant is over nobody knows that the keyed one is gone, and nobody who is suspended makes it again.
+    // Nobody but the suspended one could make it again.
     let done = installation.rest(&keyed);
     assert_eq!((status(&done), phase(&done)), ("INPUT_REQUIRED", "in_doubt"), "{done:#}");
     let done = installation.rest(&waits);

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use scalbotics_core::agent::Standing;
 use scalbotics_core::conversation::Heard;
 use scalbotics_core::failpoint;
 use scalbotics_core::ids::{EffectId, TaskId};
@@ -110,7 +111,7 @@ impl Actor {
         if !tool_runner.prove_dead(&open.tool, &open.call, open.known.attempt).await {
             // Whoever has a warrant ends before its deadline, also where nobody can be asked.
             let over = open.known.send_deadline.map_or(now, |deadline| deadline.plus_ms(ELSEWHERE_MARGIN_MS));
-            if !matches!(open.tool.kind, Kind::Worker(_)) || open.known.intent.class == EffectClass::Opaque {
+            if open.known.intent.class == EffectClass::Opaque || !self.may_go_on_elsewhere(&open).await? {
                 return self.park(effect, Doubt::LeftoverAlive).await;
             }
             if self.shared.now() < over {
@@ -122,6 +123,14 @@ impl Actor {
             EffectClass::Verifiable => self.verify(open).await,
             EffectClass::Pure | EffectClass::Keyed => self.again(open).await,
         }
+    }
+
+    /// Whether a worker runs the call whose agent may act: it can be made again once its time is over, and by nobody else.
+    async fn may_go_on_elsewhere(&self, open: &Open) -> Result<bool, Trouble> {
+        let Kind::Worker(manifest) = &open.tool.kind else { return Ok(false) };
+        let Some(worker) = &manifest.worker else { return Ok(false) };
+        let found = self.shared.ports.registry.agent_by_name(&self.tenant, worker).await?;
+        Ok(found.is_some_and(|agent| agent.standing == Standing::Active))
     }
 
     async fn park(&mut self, effect: EffectId, doubt: Doubt) -> Result<Step, Trouble> {

@@ -137,7 +137,8 @@ async fn a_settlement_without_a_result_fails_what_needs_it() {
 
 #[tokio::test(start_paused = true)]
 async fn canceling_stops_what_runs_and_waits_for_its_outcome() {
-    for (step, status, grace_ms) in [("pure", Status::Canceled, 0), ("opaque", Status::InputRequired, 5_000)] {
+    // What may have been sent gets its time to answer from its runner, which is told at once like any other.
+    for (step, status) in [("pure", Status::Canceled), ("opaque", Status::InputRequired)] {
         let bed = Bed::new().await;
         bed.disk.tools.script(step, Reply::UntilStopped);
         let task = bed.submit(&format!("{step}-flow")).await;
@@ -147,7 +148,7 @@ async fn canceling_stops_what_runs_and_waits_for_its_outcome() {
         let state = bed.until(task, |state| state.open_calls().next().is_none()).await;
         assert_eq!(state.status, status);
         let took = begun.elapsed().as_millis();
-        assert!((grace_ms..grace_ms + 1_000).contains(&took), "{step}: {took} ms");
+        assert!(took < 1_000, "{step}: {took} ms");
         if step == "opaque" {
             let effect = *state.parked_calls().next().unwrap().0;
             let word = Word { outcome: Settled::NotLanded, reason: String::new() };
