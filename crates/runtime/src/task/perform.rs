@@ -9,7 +9,6 @@ use scalbotics_core::failpoint;
 use scalbotics_core::policy::Warrant;
 use scalbotics_core::ports::{StoreError, is_served};
 use scalbotics_core::principal::Uid;
-use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::{Call, NotDone, Outcome};
 
 use super::actor::{Actor, Step};
@@ -94,7 +93,7 @@ impl Actor {
 
     /// Hands the warrant over and waits for the outcome.
     async fn send(&mut self, warrant: Warrant<Call>) -> Result<Outcome, Trouble> {
-        let (effect, deadline) = (warrant.act().effect, warrant.deadline());
+        let (effect, ending) = (warrant.act().effect, Ending::at(warrant.deadline(), warrant.act().class));
         if let Err(words) = self.ensure_run().await? {
             return Ok(Outcome::NeverLeft { reason: NotDone::Unavailable { reason: words } });
         }
@@ -115,7 +114,7 @@ impl Actor {
         failpoint!("effect.send.after");
         let outcome = match first {
             std::task::Poll::Ready(outcome) => Some(outcome),
-            std::task::Poll::Pending => self.attend(running, &signal, deadline).await,
+            std::task::Poll::Pending => self.attend(running, &signal, ending).await,
         };
         failpoint!("effect.reply.before");
         self.shared.metrics.call_duration.observe(begun.elapsed());
@@ -128,9 +127,8 @@ impl Actor {
         &mut self,
         mut running: Pin<Box<dyn Future<Output = T> + Send + '_>>,
         signal: &Signal,
-        deadline: Timestamp,
+        mut ending: Ending,
     ) -> Option<T> {
-        let mut ending = Ending::at(deadline);
         let (clock, supervisor) = (Arc::clone(&self.shared.ports.clock), self.shared.supervisor.clone());
         loop {
             let next = if signal.is_raised() { ending.give_up_at() } else { ending.stop_at };
@@ -147,7 +145,7 @@ impl Actor {
                     }
                 }
                 () = supervisor.killing(), if !signal.is_raised() => {
-                    ending = Ending::at(self.shared.now());
+                    ending = ending.hasten(self.shared.now());
                     signal.raise();
                 }
                 () = sleep_until(clock.as_ref(), next) => {

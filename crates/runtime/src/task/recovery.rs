@@ -20,7 +20,7 @@ use super::conclude::{take, worst};
 use super::draft::{Draft, Trouble};
 use super::executor::Shared;
 use super::plan;
-use super::stop::Signal;
+use super::stop::{Ending, Signal};
 use crate::timers::Sleeper;
 use crate::tool::{Asked, Ruled};
 
@@ -323,7 +323,7 @@ impl Actor {
         let tool_runner = Arc::clone(&self.shared.ports.tools);
         failpoint!("verify.before");
         let asking = tool_runner.verify(&open.tool, &open.call);
-        let answer = self.attend(asking, &Signal::default(), deadline).await;
+        let answer = self.attend(asking, &Signal::default(), Ending::at(deadline, EffectClass::Pure)).await;
         failpoint!("verify.after");
         let (verification, output) = answer.unwrap_or((Verification::Unknown, None));
         // The answer may have been true when the question arrived and was slow to come: only the time of asking counts.
