@@ -106,7 +106,10 @@ impl Post {
                         tracing::debug!(error = error.message(), "a worker broke off");
                         return None;
                     }
-                    Err(_) => return Some(Err(late())),
+                    Err(_) => {
+                        self.ended = true;
+                        return Some(Err(late()));
+                    }
                 },
             };
             match told {
@@ -131,9 +134,9 @@ impl Post {
             Some(Said::Beat(beat)) => Ok(Some(v1::attend_response::Said::Beat(beat))),
             Some(Said::Report(report)) => {
                 let (key, word) = convert::report(report)?;
-                self.attending.say(key, word);
                 let attempt = Some(convert::attempt_name(&key));
-                Ok(Some(v1::attend_response::Said::Taken(v1::Taken { attempt })))
+                let taken = v1::attend_response::Said::Taken(v1::Taken { attempt });
+                Ok(self.attending.say(key, word).then_some(taken))
             }
             Some(Said::Hello(_)) => Err(Failure::invalid("hello", "it comes once")),
             None => Err(Failure::invalid("said", "it is nothing that is known")),
@@ -164,7 +167,7 @@ impl Post {
                 Ok(Some(v1::attend_response::Said::Assignment(assignment)))
             }
             Err(reason) => {
-                self.attending.say(convert::key_of(&warrant), Word::NotBegun { reason });
+                let _relieved = self.attending.say(convert::key_of(&warrant), Word::NotBegun { reason });
                 Ok(None)
             }
         }

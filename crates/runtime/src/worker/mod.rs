@@ -9,7 +9,7 @@ mod outcome;
 mod posts;
 mod runner;
 
-pub use outcome::{End, Ended, Word};
+pub use outcome::{Ended, Word};
 pub use posts::{Attending, Hello, Instance, Key, Order, Posts};
 pub use runner::{Place, Runner};
 

@@ -1,6 +1,7 @@
 //! What a worker says became of an attempt, and what that means.
 
 use scalbotics_core::tool::{Definition, EffectClass, NotDone, Outcome, Verification, said};
+use scalbotics_core::worker::{Cut, End};
 
 /// What a worker says of an attempt.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,21 +28,6 @@ pub struct Ended {
     pub total: u64,
     /// The head of standard error.
     pub stderr: Vec<u8>,
-}
-
-/// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// By itself, with this code.
-    Exited(i32),
-    /// By a signal.
-    Killed(i32),
-    /// At its time limit.
-    TimedOut,
-    /// Because it was told to stop.
-    Stopped,
-    /// Because it wrote more than it may.
-    Endless,
 }
 
 impl std::fmt::Debug for Word {
@@ -98,9 +84,9 @@ fn of_end(tool: &Definition, Ended { how, stdout, total, stderr }: Ended) -> Out
         },
         End::Exited(code) => Outcome::Failed { reason: format!("the tool exited with {code}") + &said(&stderr) },
         End::Killed(signal) => ended(format!("the tool was killed by signal {signal}")),
-        End::TimedOut => ended("the tool was killed at its time limit".to_owned()),
-        End::Stopped => ended("the tool was killed because the task stops".to_owned()),
-        End::Endless => ended("the tool was killed because it wrote without end".to_owned()),
+        End::Cut(Cut::TimedOut) => ended("the tool was killed at its time limit".to_owned()),
+        End::Cut(Cut::Stopped) => ended("the tool was killed because the task stops".to_owned()),
+        End::Cut(Cut::Endless) => ended("the tool was killed because it wrote without end".to_owned()),
     }
 }
 
@@ -114,6 +100,6 @@ pub(super) fn verification(tool: &Definition, word: Word) -> (Verification, Opti
             (Verification::Landed, is_good.then_some(stdout))
         }
         End::Exited(1) => (Verification::NotLanded, None),
-        End::Exited(_) | End::Killed(_) | End::TimedOut | End::Stopped | End::Endless => (Verification::Unknown, None),
+        End::Exited(_) | End::Killed(_) | End::Cut(_) => (Verification::Unknown, None),
     }
 }

@@ -260,11 +260,13 @@ impl Attending {
         }
     }
 
-    /// What the worker says of an attempt goes to whoever waits for it. One that was relieved, or about which nobody asked, is not heard.
-    pub fn say(&self, key: Key, word: Word) {
+    /// What the worker says of an attempt goes to whoever waits for it, if anybody does. Answers whether it was heard: one that was relieved is not,
+    /// and has to keep what it said.
+    #[must_use]
+    pub fn say(&self, key: Key, word: Word) -> bool {
         let mut all = self.posts.lock();
-        let Some(post) = all.get_mut(&self.agent) else { return };
-        let Some(own) = post.attendance.as_ref().filter(|own| own.number == self.number) else { return };
+        let Some(post) = all.get_mut(&self.agent) else { return false };
+        let Some(own) = post.attendance.as_ref().filter(|own| own.number == self.number) else { return false };
         if let Some(Given { to, told }) = post.given.remove(&key) {
             // Only the process that got it can know that it never did; another one cannot even know that the first is gone.
             let word = match word {
@@ -273,6 +275,7 @@ impl Attending {
             };
             let _nobody_waits = told.send(word);
         }
+        true
     }
 }
 

@@ -83,9 +83,9 @@ impl Runner {
                 reason: format!("the worker of agent `{agent}` does not attend: `scalbotics agent run {agent} --help`"),
             }
         };
+        // A worker that has enough to do fails no task: the call waits, as for room on a disk.
+        let busy = || NotDone::NoRoom { reason: format!("the worker of agent `{}` has no free place", agent.name) };
         if !self.place.posts.wait_for_place(agent.uid, WAIT).await {
-            // A worker that has enough to do fails no task: the call waits, as for room on a disk.
-            let busy = || NotDone::NoRoom { reason: format!("the worker of agent `{}` has no free place", agent.name) };
             return Err(if self.place.posts.is_attended(agent.uid) { busy() } else { absent() });
         }
         let warrant = self.warrant((tool, manifest), call, (&agent, terms))?;
@@ -94,7 +94,7 @@ impl Runner {
         let arguments = Arc::clone(&call.args);
         self.place.posts.give((now.uid, now.epoch), warrant, arguments).map_err(|refused| match refused {
             NotGiven::Absent => absent(),
-            NotGiven::Busy => NotDone::NoRoom { reason: format!("the worker of agent `{}` has no free place", agent.name) },
+            NotGiven::Busy => busy(),
         })
     }
 

@@ -1,14 +1,10 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scalbotics_core::digest::Digest;
-use scalbotics_core::identity::SpiffeId;
-use scalbotics_core::ids::{AgentUid, EffectId, TaskId};
-use scalbotics_core::tenant::Name;
+use scalbotics_core::ids::{AgentUid, EffectId};
 use scalbotics_core::time::Timestamp;
-use scalbotics_core::tool::EffectClass;
-use scalbotics_core::worker::{Act, CallWarrant, LEASE_MS};
+use scalbotics_core::worker::{CallWarrant, LEASE_MS};
+use scalbotics_testkit::fixture::call_warrant;
 use tokio::sync::mpsc::Receiver;
 
 use super::posts::{CALLS_MAX, NotGiven, Waiting};
@@ -20,27 +16,7 @@ const SECOND: Hello = Hello { instance: Instance(2), places: 1 };
 const EPOCH: u64 = 7;
 
 fn warrant(effect: u128) -> CallWarrant {
-    CallWarrant {
-        act: Act::Run,
-        worker: SpiffeId::parse("spiffe://td.test/acme/agent/till").unwrap(),
-        task: TaskId::from_u128(1),
-        effect: EffectId::from_u128(effect),
-        attempt: 1,
-        agent: AgentUid::from_u128(3),
-        tool: Name::parse("refund.issue").unwrap(),
-        tool_digest: Digest::of_bytes(b"tool"),
-        call: Digest::of_bytes(b"call"),
-        class: EffectClass::Opaque,
-        argv: vec!["/bin/true".to_owned()],
-        env: BTreeMap::new(),
-        arguments: Digest::of_bytes(b"{}"),
-        decision: None,
-        audit_leaf: None,
-        not_after: Timestamp::from_unix_ms(5_000),
-        begin_within_ms: 5_000,
-        time_limit_ms: 1_000,
-        output_bytes: 1_000,
-    }
+    CallWarrant { effect: EffectId::from_u128(effect), ..call_warrant(1, Timestamp::from_unix_ms(0)) }
 }
 
 fn key(effect: u128) -> Key {
@@ -73,8 +49,8 @@ async fn sem_8_1_a_call_goes_to_the_worker_that_is_heard_and_of_this_epoch() {
     assert_eq!(give(&posts, EPOCH + 1, 1).unwrap_err(), NotGiven::Absent, "it was suspended since");
     let mut waiting = give(&posts, EPOCH, 1).unwrap();
     assert_eq!(told(&mut orders), [format!("assign {}", EffectId::from_u128(1))]);
-    attending.say(key(2), not_begun());
-    attending.say(key(1), not_begun());
+    assert!(attending.say(key(2), not_begun()), "nobody asked, and it is taken");
+    assert!(attending.say(key(1), not_begun()));
     assert_eq!(waiting.word().await, not_begun());
     // Silent for as long as a lease: it may begin nothing, so it gets nothing.
     tokio::time::advance(Duration::from_millis(LEASE_MS)).await;
@@ -97,22 +73,22 @@ async fn sem_8_1_only_the_process_that_was_given_a_call_knows_that_it_never_bega
     // The same process, on another stream, is asked about both.
     let (again, mut orders) = posts.attend(TILL, EPOCH, FIRST);
     assert_eq!(told(&mut orders), [1, 2].map(|effect| format!("ask {}", EffectId::from_u128(effect))));
-    first.say(key(1), Word::Unknown);
+    assert!(!first.say(key(1), Word::Unknown), "an older stream is not heard");
     drop(first);
     assert!(posts.is_attended(TILL), "the end of an older stream, which is noticed late, ends no newer one");
-    again.say(key(1), Word::Unknown);
+    assert!(again.say(key(1), Word::Unknown));
     assert!(matches!(one.word().await, Word::NotBegun { .. }), "it was given to this one, and never came");
     // Another process knows nothing of what that one did, not even that it is gone.
     let (second, mut orders) = posts.attend(TILL, EPOCH, SECOND);
     assert_eq!(told(&mut orders), [format!("ask {}", EffectId::from_u128(2))]);
-    again.say(key(2), not_begun());
-    second.say(key(2), Word::Unknown);
+    assert!(!again.say(key(2), not_begun()), "it keeps what it said");
+    assert!(second.say(key(2), Word::Unknown));
     assert_eq!(two.word().await, Word::Unknown, "the one that was relieved is not heard");
     // Nor does anybody of what was given before the daemon was begun anew.
     let mut leftover = posts.ask(TILL, key(3)).unwrap();
     let effect = EffectId::from_u128(3);
     assert_eq!(told(&mut orders), [format!("stop {effect} true"), format!("ask {effect}")]);
-    second.say(key(3), Word::Unknown);
+    assert!(second.say(key(3), Word::Unknown));
     assert_eq!(leftover.word().await, Word::Unknown);
 }
 
@@ -147,7 +123,7 @@ async fn a_worker_has_so_many_calls_and_is_told_to_end_what_nobody_waits_for() {
     let mut waiting = all.pop().unwrap();
     drop(all);
     assert!(futures_util::poll!(&mut idle).is_pending());
-    attending.say(key(last), not_begun());
+    assert!(attending.say(key(last), not_begun()));
     assert_eq!(waiting.word().await, not_begun());
     drop(waiting);
     idle.await;

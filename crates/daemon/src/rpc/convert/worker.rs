@@ -1,10 +1,10 @@
 //! What workers say.
 
-use scalbotics_core::worker::CallWarrant;
+use scalbotics_core::worker::{CallWarrant, Cut, End};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::ended::How;
 use scalbotics_proto::v1::report::Became;
-use scalbotics_runtime::worker::{End, Ended, Key, Word};
+use scalbotics_runtime::worker::{Ended, Key, Word};
 
 use crate::rpc::failure::Failure;
 
@@ -37,12 +37,10 @@ fn end(ended: v1::Ended) -> Result<Ended, Failure> {
     let how = match ended.how {
         Some(How::Exited(code)) => End::Exited(code),
         Some(How::Killed(signal)) => End::Killed(signal),
-        Some(How::Cut(word)) => match word.as_str() {
-            "timed_out" => End::TimedOut,
-            "stopped" => End::Stopped,
-            "endless" => End::Endless,
-            _ => return Err(Failure::invalid("report.ended.cut", "it is not `timed_out`, `stopped` or `endless`")),
-        },
+        Some(How::Cut(word)) => {
+            let refused = || Failure::invalid("report.ended.cut", "it is not `timed_out`, `stopped` or `endless`");
+            End::Cut(Cut::of(&word).ok_or_else(refused)?)
+        }
         None => return Err(Failure::invalid("report.ended", "it says nothing")),
     };
     Ok(Ended { how, stdout: ended.stdout, total: ended.stdout_bytes, stderr: ended.stderr })

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 
 use scalbotics_core::time::Timestamp;
 use scalbotics_core::tool::EffectClass;
-use scalbotics_core::worker::{CallWarrant, LEASE_MS, Lease, START_WITHIN_MS};
+use scalbotics_core::worker::{CallWarrant, End, LEASE_MS, Lease, START_WITHIN_MS};
 use tokio::sync::watch;
 use tokio::task::{self, JoinSet};
 
 use super::boot;
 use super::guard::Job;
-use super::program::{Became, Control, End, Limits, carry_out};
+use super::program::{Became, Control, Limits, carry_out};
 
 /// Calls that wait, run or are to be reported at most; more are refused.
 const HELD_MAX: usize = 256;
@@ -263,38 +263,15 @@ const fn within_ms(warrant: &CallWarrant) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use scalbotics_core::digest::Digest;
-    use scalbotics_core::identity::SpiffeId;
-    use scalbotics_core::ids::{AgentUid, EffectId, TaskId};
-    use scalbotics_core::tenant::Name;
-    use scalbotics_core::worker::Act;
+    use scalbotics_core::ids::EffectId;
+    use scalbotics_testkit::fixture::call_warrant;
 
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_unix_ms(1_000_000);
 
     fn warrant(attempt: u32) -> CallWarrant {
-        CallWarrant {
-            act: Act::Run,
-            worker: SpiffeId::parse("spiffe://td.test/acme/agent/till").unwrap(),
-            task: TaskId::from_u128(1),
-            effect: EffectId::from_u128(2),
-            attempt,
-            agent: AgentUid::from_u128(3),
-            tool: Name::parse("refund.issue").unwrap(),
-            tool_digest: Digest::of_bytes(b"tool"),
-            call: Digest::of_bytes(b"call"),
-            class: EffectClass::Opaque,
-            argv: vec!["/bin/true".to_owned()],
-            env: BTreeMap::new(),
-            arguments: Digest::of_bytes(b"{}"),
-            decision: None,
-            audit_leaf: None,
-            not_after: NOW.plus_ms(5_000),
-            begin_within_ms: 5_000,
-            time_limit_ms: 1_000,
-            output_bytes: 1_000,
-        }
+        call_warrant(attempt, NOW)
     }
 
     fn key(attempt: u32) -> Key {

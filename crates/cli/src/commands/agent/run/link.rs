@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 
-use scalbotics_core::worker::{BEAT_EVERY_MS, Lease};
+use scalbotics_core::worker::{BEAT_EVERY_MS, End, Lease};
 use scalbotics_proto::v1;
 use scalbotics_proto::v1::attend_request::Said;
 use scalbotics_proto::v1::attend_response::Said as Told;
@@ -19,7 +19,7 @@ use tonic::Streaming;
 
 use super::boot;
 use super::desk::{Desk, Key, Report};
-use super::program::{Became, End};
+use super::program::Became;
 use super::telling::tell;
 use super::warrants::Judge;
 use crate::clock;
@@ -330,9 +330,7 @@ fn wire(Report { key, became }: Report) -> v1::Report {
             let how = match how {
                 End::Exited(code) => How::Exited(code),
                 End::Killed(signal) => How::Killed(signal),
-                End::TimedOut => How::Cut("timed_out".to_owned()),
-                End::Stopped => How::Cut("stopped".to_owned()),
-                End::Endless => How::Cut("endless".to_owned()),
+                End::Cut(cut) => How::Cut(cut.word().to_owned()),
             };
             Reported::Ended(v1::Ended { how: Some(how), stdout, stdout_bytes: total, stderr })
         }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use scalbotics_core::worker::{Cut, End};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -34,16 +35,6 @@ const SIGKILL: i32 = 9;
 
 /// Longest answer of a guard, in bytes.
 const ANSWER_MAX: u64 = 4 << 10;
-
-/// How a program ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    Exited(i32),
-    Killed(i32),
-    TimedOut,
-    Stopped,
-    Endless,
-}
 
 /// What became of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,9 +117,9 @@ async fn guarded(job: Job, limits: Limits, control: watch::Receiver<Control>) ->
         let cut = loop {
             tokio::select! {
                 biased;
-                is_endless = &mut endless => if is_endless { break Some(End::Endless) },
+                is_endless = &mut endless => if is_endless { break Some(Cut::Endless) },
                 _ = &mut answered => break None,
-                how = &mut end => break Some(how),
+                cut = &mut end => break Some(cut),
                 _ = &mut said => {}
             }
         };
@@ -146,10 +137,10 @@ async fn guarded(job: Job, limits: Limits, control: watch::Receiver<Control>) ->
     let how = match (answers.as_slice(), cut) {
         ([Answer::NotBegun(why)], _) => return Ok(Became::NotBegun(why.clone())),
         // What wrote without end has not ended well, whatever it says.
-        (_, Some(End::Endless)) => End::Endless,
+        (_, Some(Cut::Endless)) => End::Cut(Cut::Endless),
         // It ended by itself before it could be cut: its word counts.
         ([.., Answer::Exited(code)], _) => End::Exited(*code),
-        (_, Some(how)) => how,
+        (_, Some(cut)) => End::Cut(cut),
         ([.., Answer::Killed(signal)], None) => End::Killed(*signal),
         // Somebody killed the guard, and the program goes on without it.
         ([Answer::Begun(group), ..], None) => {
@@ -162,7 +153,7 @@ async fn guarded(job: Job, limits: Limits, control: watch::Receiver<Control>) ->
 }
 
 /// Returns when the program has to end, and why.
-fn ending(limits: Limits, mut control: watch::Receiver<Control>) -> impl Future<Output = End> {
+fn ending(limits: Limits, mut control: watch::Receiver<Control>) -> impl Future<Output = Cut> {
     let end_ms = boot::now_ms().saturating_add(limits.time_ms);
     async move {
         let stopped = async {
@@ -175,8 +166,8 @@ fn ending(limits: Limits, mut control: watch::Receiver<Control>) -> impl Future<
         };
         tokio::select! {
             biased;
-            () = stopped => End::Stopped,
-            () = boot::sleep_until(end_ms) => End::TimedOut,
+            () = stopped => Cut::Stopped,
+            () = boot::sleep_until(end_ms) => Cut::TimedOut,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What the owner of a worker sees: a line for each call.
 
+use scalbotics_core::worker::End;
 use serde_json::json;
 
 use super::desk::Happened;
-use super::program::{Became, End};
+use super::program::Became;
 use crate::failure::Failure;
 use crate::output::{Printer, escape, pad};
 
@@ -24,9 +25,7 @@ fn words(became: &Became) -> (&'static str, String) {
         Became::Ended { how, .. } => match how {
             End::Exited(code) => ("exited", code.to_string()),
             End::Killed(signal) => ("killed", format!("signal {signal}")),
-            End::TimedOut => ("timed_out", String::new()),
-            End::Stopped => ("stopped", String::new()),
-            End::Endless => ("endless", String::new()),
+            End::Cut(cut) => (cut.word(), String::new()),
         },
     }
 }
